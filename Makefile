@@ -1,0 +1,75 @@
+# `make` lists what can be done. Only Python and make are needed to begin.
+
+SHELL := /bin/sh
+.SHELLFLAGS := -eu -c
+.DEFAULT_GOAL := help
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.stamp
+# The extras and the group that `requirements.lock` holds.
+LOCKED := --all-extras --group dev
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+# --- two commands -----------------------------------------------------------
+
+.PHONY: demo
+demo: setup ## See pulse work: a broker, a worker, a fleet of accounts and a page
+	@$(BIN)/pulse demo
+
+.PHONY: test
+test: setup ## Run everything: lint, types, imports, then all tests on a real Kafka
+	@sh deploy/doctor.sh tests
+	@$(MAKE) --no-print-directory lint types
+	$(BIN)/pytest
+
+# --- setting up -------------------------------------------------------------
+
+.PHONY: setup
+setup: $(STAMP) ## Make .venv with exactly what the lock says
+
+$(STAMP): requirements.lock requirements-bootstrap.lock pyproject.toml
+	@sh deploy/setup.sh $(VENV)
+	@touch $@
+
+.PHONY: doctor
+doctor: ## Say what this machine has, what it lacks and what to do about it
+	@sh deploy/doctor.sh
+
+.PHONY: lock
+lock: ## Make the lock again from pyproject.toml (UPGRADE=1 takes newer versions)
+	@sh deploy/lock.sh $(VENV) $(if $(UPGRADE),--upgrade) $(LOCKED)
+
+# --- checks -----------------------------------------------------------------
+
+.PHONY: check
+check: setup ## Lint, types, imports, unit and property tests: under two minutes
+	@$(MAKE) --no-print-directory lint types
+	$(BIN)/pytest $(wildcard tests/unit tests/property tests/docs)
+
+.PHONY: lint
+lint: setup ## Style, formatting and the one-way imports
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/lint-imports
+
+.PHONY: format
+format: setup ## Put the code into its form
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+.PHONY: types
+types: setup ## mypy, strict
+	$(BIN)/mypy
+
+.PHONY: schemas
+schemas: setup ## Write schemas/ again from the models
+	$(BIN)/python -m pulse.model.schemas
+
+.PHONY: clean
+clean: ## Remove what tools left behind; .venv and .cache stay
+	rm -rf build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	find src tests -type d -name __pycache__ -prune -exec rm -rf {} +

@@ -1,0 +1,27 @@
+#!/bin/sh
+# Makes requirements.lock and requirements-bootstrap.lock. Usage: lock.sh VENV UV_OPTIONS...
+# Why not uv.lock: docs/decisions/0001-lock-without-uv-lock.md
+set -eu
+
+venv=$1
+shift
+uv=$venv/bin/uv
+if [ ! -x "$uv" ]; then
+    "$(dirname "$0")/find-python.sh" >/dev/null || { sh "$(dirname "$0")/doctor.sh" demo; exit 1; }
+    sh "$(dirname "$0")/setup.sh" "$venv"
+fi
+
+"$uv" pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+    --no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' \
+    --output-file requirements.lock "$@" pyproject.toml
+
+# The bootstrap lock is the part of the lock that is about uv.
+{
+    sed -n '/^[^#]/q; p' requirements.lock
+    sed -n '/^uv==/,/^ *# via/p' requirements.lock
+} >requirements-bootstrap.lock
+
+if grep -n '://' requirements.lock requirements-bootstrap.lock; then
+    echo 'the lock names a host: it would tie everybody to one registry' >&2
+    exit 1
+fi
