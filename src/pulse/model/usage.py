@@ -1,0 +1,120 @@
+"""What comes in: usage events and account profiles, as the pydantic models of the edges.
+
+These models say what the language is (documentation, `schemas/`, HTTP). The stream reads the same
+language through the typed decoder in `model.wire`; a test holds the two equal.
+"""
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from pulse.model.fields import MAX_AMOUNT, PlainText, Timestamp, is_bounded
+
+
+class _Inbound(BaseModel):
+    """Strict on types (no "5" for 5), tolerant of fields pulse does not know."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="ignore")
+
+
+class UsageEvent(_Inbound):
+    """One fact from a product app: an account's user did something at an instant.
+
+    `user_id` may be absent or null (the account itself acted). `ts` is milliseconds UTC once read.
+    A number in `properties.value` must be finite and within ±10⁹; what is not a number there is
+    left to the configuration, which says where the value is found.
+
+    >>> event = UsageEvent.model_validate(
+    ...     {"id": "e1", "account_id": "acme", "event": "report.run", "ts": "2024-10-24T19:33:01Z"}
+    ... )
+    >>> event.ts, event.source, event.user_id
+    (1729798381000, 'default', None)
+    """
+
+    id: PlainText = Field(description="Unique for its account and source; a repeat is a duplicate.")
+    account_id: PlainText = Field(description="The customer this usage belongs to.")
+    user_id: PlainText | None = Field(
+        default=None, description="The person; absent or null where the account itself acted."
+    )
+    event: PlainText = Field(description="What happened, like report.run.")
+    ts: Timestamp = Field(
+        description="When it happened: RFC 3339 with seconds and offset, or milliseconds."
+    )
+    source: PlainText = Field(
+        default="default", description="Where it comes from: a product, a write key, an SDK."
+    )
+    properties: dict[str, Any] = Field(
+        default_factory=dict,
+        description="Anything else; properties.feature and properties.value are read by default.",
+    )
+
+    @field_validator("properties")
+    @classmethod
+    def _value_can_be_summed(cls, properties: dict[str, Any]) -> dict[str, Any]:
+        value = properties.get("value")
+        if (
+            isinstance(value, (int, float))
+            and not isinstance(value, bool)
+            and not is_bounded(value)
+        ):
+            raise ValueError("value must be finite and within ±1,000,000,000")
+        return properties
+
+
+class AccountProfile(_Inbound):
+    """What is known of an account besides its usage. Every field may be absent.
+
+    An absent field leaves what is known as it is; null deletes it. `changes()` tells the two apart.
+    """
+
+    name: PlainText | None = Field(default=None, description="The account's name for people.")
+    segment: PlainText | None = Field(
+        default=None, description="Decides which line and scorecard of the configuration hold."
+    )
+    plan: PlainText | None = Field(default=None, description="What was bought.")
+    mrr: Annotated[float, Field(ge=0, le=MAX_AMOUNT, allow_inf_nan=False)] | None = Field(
+        default=None, description="Monthly recurring revenue."
+    )
+    seats: Annotated[int, Field(ge=0, le=MAX_AMOUNT)] | None = Field(
+        default=None, description="Seats bought."
+    )
+    owner: PlainText | None = Field(default=None, description="Who looks after the account.")
+    started_at: Timestamp | None = Field(default=None, description="When it became a customer.")
+    renewal_at: Timestamp | None = Field(default=None, description="When the contract renews.")
+    timezone: PlainText | None = Field(
+        default=None, description="IANA time zone of the account's days, like Europe/Berlin."
+    )
+
+    def changes(self) -> dict[str, Any]:
+        """The fields this profile sets, null where it deletes one; absent ones are not in it.
+
+        >>> AccountProfile(plan="pro", owner=None).changes()
+        {'plan': 'pro', 'owner': None}
+        """
+        return self.model_dump(exclude_unset=True)
+
+
+class ProfileRecord(_Inbound):
+    """A profile on its way in. Profiles of an account merge by field; the latest `(ts, id)` wins."""
+
+    id: PlainText
+    type: Literal["profile"]
+    account_id: PlainText
+    ts: Timestamp = Field(description="When this was true.")
+    profile: AccountProfile
+
+
+def read_record(data: bytes) -> UsageEvent | ProfileRecord:
+    """The one JSON object in `data`: a profile where `type` is "profile", else a usage event.
+
+    The slow and plain reader, what the fast one is compared with. Raises `ValueError` (pydantic's
+    `ValidationError` is one) for anything else.
+    """
+    try:
+        fields = msgspec.json.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ValueError(f"not JSON: {error}") from None
+    if isinstance(fields, dict) and fields.get("type") == "profile":
+        return ProfileRecord.model_validate(fields)
+    return UsageEvent.model_validate(fields)
