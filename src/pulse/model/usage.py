@@ -96,7 +96,7 @@ class AccountProfile(_Inbound):
 
 
 class ProfileRecord(_Inbound):
-    """A profile on its way in. Profiles of an account merge by field; the latest `(ts, id)` wins."""
+    """A profile on its way in. Profiles merge field by field; the latest `(ts, id)` wins."""
 
     id: PlainText
     type: Literal["profile"]
