@@ -1,0 +1,69 @@
+"""One `pulse.yaml`: its models, its defaults, and every mistake in it with line and column.
+
+`Config.load(path)` is the way in. Each setting is documented where it is declared (the comments in
+`deploy/pulse.yaml` and the JSON Schema say the same). Secrets are named here and kept elsewhere.
+It is read by what runs pulse (`cli`, `stream`, `notifier`, `readmodel`); the pure rooms and the
+engine never import it: they get what they need handed over.
+"""
+
+from pulse.config.connections import (
+    Kafka,
+    KafkaSecurity,
+    Notifier,
+    Redis,
+    Retention,
+    Topics,
+    Worker,
+)
+from pulse.config.fields import duration_text
+from pulse.config.line import LineChange, LineSettings, Segment
+from pulse.config.mistakes import ConfigError, Mistake
+from pulse.config.receivers import Retry, WebhookReceiver
+from pulse.config.root import Config, Lifecycle, Plays, Signals, Silence
+from pulse.config.scoring import (
+    Active,
+    IgnoreRule,
+    Minimum,
+    OfBaseline,
+    PerSeat,
+    ScoreRule,
+    Usage,
+    ValueBetween,
+    WeightRule,
+)
+from pulse.config.secret import Secret, SecretError, find_secret
+
+__all__ = [
+    "Active",
+    "Config",
+    "ConfigError",
+    "IgnoreRule",
+    "Kafka",
+    "KafkaSecurity",
+    "Lifecycle",
+    "LineChange",
+    "LineSettings",
+    "Minimum",
+    "Mistake",
+    "Notifier",
+    "OfBaseline",
+    "PerSeat",
+    "Plays",
+    "Redis",
+    "Retention",
+    "Retry",
+    "ScoreRule",
+    "Secret",
+    "SecretError",
+    "Segment",
+    "Signals",
+    "Silence",
+    "Topics",
+    "Usage",
+    "ValueBetween",
+    "WebhookReceiver",
+    "WeightRule",
+    "Worker",
+    "duration_text",
+    "find_secret",
+]

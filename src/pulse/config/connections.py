@@ -1,0 +1,256 @@
+"""Where Kafka and Redis are, and how the worker and the notifier run."""
+
+from collections.abc import Iterator
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import (
+    AfterValidator,
+    Field,
+    StringConstraints,
+    ValidationInfo,
+    field_validator,
+)
+from pydantic_core import PydanticCustomError
+
+from pulse.config.fields import (
+    EnvName,
+    Port,
+    Positive,
+    Section,
+    SomeDays,
+    Text,
+    url_mistake,
+)
+from pulse.config.mistakes import check_also, refuse
+from pulse.config.secret import Secret, find_secret
+
+# --- Kafka ------------------------------------------------------------------
+
+
+def _broker(text: str) -> str:
+    parts = urlsplit(f"//{text}")
+    try:
+        if parts.hostname and parts.port and not parts.path and not parts.username:
+            return text
+    except ValueError:
+        pass
+    raise refuse(f'"{text}" is no broker address', suggestion="write host:port, like kafka-1:9092")
+
+
+Broker = Annotated[str, AfterValidator(_broker)]
+TopicName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,249}$")]
+
+
+class KafkaSecurity(Section):
+    """How to speak to the brokers. Passwords are named here and kept elsewhere."""
+
+    protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    """PLAINTEXT, SSL (TLS), SASL_PLAINTEXT (user and password) or SASL_SSL (both)."""
+    mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = None
+    """How the password is shown to the broker; only for SASL."""
+    username: Text | None = None
+    """Only for SASL."""
+    password_env: EnvName | None = None
+    """The environment variable that has the password."""
+    password_file: Text | None = None
+    """Or the file that has it."""
+    ca_file: Text | None = None
+    """Certificates to trust for TLS (PEM); the system's if unsaid."""
+    cert_file: Text | None = None
+    """The client's certificate (PEM), where the brokers ask for one."""
+    key_file: Text | None = None
+    """The client's key (PEM)."""
+    key_password_env: EnvName | None = Field(default=None, validate_default=True)
+    """The environment variable that has the key's password, if it has one."""
+
+    @field_validator("key_password_env")
+    @classmethod
+    def _settings_belong_together(cls, value: Any, info: ValidationInfo) -> Any:
+        return check_also(value, lambda each: each, _security_mistakes(info.data, value))
+
+    def password(self) -> Secret | None:
+        """The SASL password; None without SASL. Raises `SecretError` where it is missing."""
+        return find_secret(self.password_env, self.password_file, setting="kafka.security.password")
+
+    def key_password(self) -> Secret | None:
+        """The password of the client's key; None where it has none."""
+        return find_secret(self.key_password_env, None, setting="kafka.security.key_password")
+
+
+def _security_mistakes(
+    settings: dict[str, Any], key_password_env: str | None
+) -> Iterator[PydanticCustomError]:
+    if "protocol" not in settings:  # it is a mistake itself
+        return
+    protocol = settings["protocol"]
+
+    def unsaid(*names: str) -> bool:
+        return all(name in settings and settings[name] is None for name in names)
+
+    def said(name: str) -> bool:
+        return settings.get(name) is not None
+
+    if protocol.startswith("SASL"):
+        if unsaid("mechanism"):
+            yield refuse(
+                f"{protocol} needs a mechanism",
+                suggestion="PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512",
+                at=("protocol",),
+            )
+        if unsaid("username"):
+            yield refuse(f"{protocol} needs a username", at=("protocol",))
+        if unsaid("password_env", "password_file"):
+            yield refuse(
+                f"{protocol} needs a password",
+                suggestion="name an environment variable in password_env, or set password_file",
+                at=("protocol",),
+            )
+        if said("password_env") and said("password_file"):
+            yield refuse("password_env is set too; one of them", at=("password_file",))
+    else:
+        for name in ("mechanism", "username", "password_env", "password_file"):
+            if said(name):
+                yield refuse(
+                    f"is only for SASL, and the protocol is {protocol}",
+                    suggestion="set protocol: SASL_SSL, or leave it out",
+                    at=(name,),
+                )
+    if not protocol.endswith("SSL"):
+        files = [name for name in ("ca_file", "cert_file", "key_file") if said(name)]
+        for name in files:
+            yield refuse(
+                f"is only for TLS, and the protocol is {protocol}",
+                suggestion=f"set protocol: {'SASL_SSL' if 'SASL' in protocol else 'SSL'}",
+                at=(name,),
+            )
+    if said("cert_file") and unsaid("key_file"):
+        yield refuse("the certificate needs its key: set key_file", at=("cert_file",))
+    if said("key_file") and unsaid("cert_file"):
+        yield refuse("the key needs its certificate: set cert_file", at=("key_file",))
+    if key_password_env is not None and unsaid("key_file"):
+        yield refuse("there is no key_file it could open")
+
+
+class Topics(Section):
+    """The names of the topics."""
+
+    events: TopicName = "pulse.events"
+    """Usage events, profiles and control records, by account."""
+    alerts: TopicName = "pulse.alerts"
+    """Alerts, by account: what the notifier reads."""
+    deadletter: TopicName = "pulse.deadletter"
+    """What could not be read, with the reason."""
+    deliveries: TopicName = "pulse.deliveries"
+    """What the notifier has still to send; compacted."""
+    changelog: TopicName = Field(default="pulse.state", validate_default=True)
+    """The accounts' state; compacted."""
+
+    @field_validator("changelog")
+    @classmethod
+    def _each_has_its_own(cls, changelog: str, info: ValidationInfo) -> str:
+        names: dict[str, str] = {}
+        clashes = []
+        for key, name in [*info.data.items(), ("changelog", changelog)]:
+            if name in names:
+                clashes.append(refuse(f'"{name}" is the {names[name]} topic already', at=(key,)))
+            names[name] = key
+        check_also(changelog, lambda each: each, clashes)
+        return changelog
+
+
+class Retention(Section):
+    """For how many days topics keep their records. The compacted ones keep the latest of each."""
+
+    events: SomeDays = 14
+    """Must cover the longest outage of the workers."""
+    deadletter: SomeDays = 30
+    """Time to look at bad events and send them again."""
+    alerts: SomeDays = 90
+    """The history of alerts."""
+
+
+class Kafka(Section):
+    """The brokers and the topics."""
+
+    brokers: Annotated[tuple[Broker, ...], Field(strict=False, min_length=1)] = ("localhost:9092",)
+    """host:port of some of the brokers."""
+    client_id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,200}$")] = "pulse"
+    """What the brokers' logs call pulse."""
+    group: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,200}$")] = "pulse"
+    """Consumer group of the workers; the notifiers' is this with `-notifier`."""
+    security: KafkaSecurity = KafkaSecurity()
+    """TLS and passwords."""
+    idempotence: bool = True
+    """Producers that never write twice; false for brokers that do not know them."""
+    partitions: Annotated[int, Field(ge=1, le=4096)] = 32
+    """Of the topic of events, fixed when it is made: the most workers that can share the work."""
+    replication: Annotated[int, Field(ge=1, le=32)] = 1
+    """Copies of each partition, for topics pulse makes; 3 in production."""
+    topics: Topics = Topics()
+    """The names of the topics."""
+    retention_days: Retention = Retention()
+    """How long topics keep their records."""
+
+
+# --- Redis ------------------------------------------------------------------
+
+
+class Redis(Section):
+    """The read model: what `pulse accounts` and the pages read. It can always be made again."""
+
+    url: str = "redis://localhost:6379/0"
+    """redis://, rediss:// (TLS) or unix://, without a password."""
+    url_env: EnvName | None = None
+    """The environment variable that has the address, where it has a password. Wins over `url`."""
+    prefix: Annotated[str, StringConstraints(max_length=100)] = "pulse:"
+    """What the names of pulse's keys begin with."""
+    enabled: bool = True
+    """false: no read model is written."""
+
+    @field_validator("url")
+    @classmethod
+    def _url_can_be_used(cls, url: str) -> str:
+        if mistake := url_mistake(url, ("redis", "rediss", "unix"), "url_env"):
+            raise refuse(mistake)
+        return url
+
+    def address(self) -> Secret:
+        """The address to connect to. Raises `SecretError` where `url_env` is not set."""
+        found = find_secret(self.url_env, None, setting="redis.url")
+        return found or Secret(self.url, origin="redis.url")
+
+
+# --- processes --------------------------------------------------------------
+
+
+class Worker(Section):
+    """How `pulse work` runs."""
+
+    flush_interval_s: Positive = 2.0
+    """How often state is written and the input committed."""
+    tick_interval_s: Positive = 1.0
+    """How often every partition is told what time it is."""
+    metrics_port: Port = 9464
+    """Where Prometheus finds the worker's metrics."""
+    metrics_host: Text = "127.0.0.1"
+    """0.0.0.0 to be reached from other machines."""
+    page_accounts: Annotated[int, Field(ge=1, le=4096)] = 64
+    """Accounts in one page of state, at most."""
+    page_bytes: Annotated[int, Field(ge=4096, le=900_000)] = 262_144
+    """Bytes in one page of state, at most; below the brokers' limit for a record."""
+    fetch_records: Annotated[int, Field(ge=1, le=1_000_000)] = 5_000
+    """Records taken from one partition at once, at most."""
+    session_timeout_s: Annotated[float, Field(ge=1, le=1800)] = 30.0
+    """After this much silence the group gives a worker's partitions to the others."""
+
+
+class Notifier(Section):
+    """How `pulse notify` runs."""
+
+    metrics_port: Port = 9465
+    """Where Prometheus finds the notifier's metrics."""
+    metrics_host: Text = "127.0.0.1"
+    """0.0.0.0 to be reached from other machines."""
+    concurrency: Annotated[int, Field(ge=1, le=1024)] = 32
+    """Requests under way at once, at most."""

@@ -1,0 +1,187 @@
+"""The whole configuration: one `pulse.yaml`."""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+from pydantic import Field, ValidationInfo, ValidatorFunctionWrapHandler, field_validator
+from pydantic_core import PydanticCustomError
+
+from pulse.config.connections import Kafka, Notifier, Redis, Worker
+from pulse.config.fields import Days, Section, SomeDays, Text, TimeZone
+from pulse.config.line import LineSettings, Segment, segment_mistakes
+from pulse.config.loading import load
+from pulse.config.mistakes import check_also, refuse
+from pulse.config.receivers import WebhookReceiver
+from pulse.config.scoring import (
+    DEFAULT_SCORECARD,
+    Scorecard,
+    ScoreRule,
+    Usage,
+    check_scorecard,
+    doubled,
+)
+
+
+class Lifecycle(Section):
+    """The lengths of time that separate an account's stages of life."""
+
+    new_days: SomeDays = 28
+    """An account is `new` for so long after its first use."""
+    dormant_after_days: SomeDays = 28
+    """Without use for so long it is `dormant`; with use again, `resurrected`."""
+    churned_after_days: SomeDays = Field(default=180, validate_default=True)
+    """Without use for so long it is `churned`."""
+
+    @field_validator("churned_after_days")
+    @classmethod
+    def _dormant_comes_first(cls, churned: int, info: ValidationInfo) -> int:
+        dormant = info.data.get("dormant_after_days")
+        if dormant is not None and churned <= dormant:
+            raise refuse(
+                f"churned_after_days ({churned}) must be more than dormant_after_days ({dormant})",
+                or_at=("dormant_after_days",),
+            )
+        return churned
+
+
+class Silence(Section):
+    """The alert for accounts that went quiet."""
+
+    enabled: bool = True
+    """false: no such alerts."""
+    days: SomeDays = 21
+    """Nothing meaningful for so many days."""
+    min_active_days: Days = 5
+    """Only accounts that were active on so many days before."""
+
+
+class Signals(Section):
+    """Reasons to alert that are not the score."""
+
+    silence: Silence = Silence()
+    """Accounts that went quiet."""
+
+
+class Plays(Section):
+    """What an alert suggests to do, by its reason."""
+
+    danger: Text = (
+        "Call the account's owner today: ask what changed, using the measures that fell most, "
+        "and agree on one next step."
+    )
+    """For accounts below the line."""
+    approaching: Text = (
+        "Write to your contact this week: ask whether they still get what they need, "
+        "and offer help with what is used less."
+    )
+    """For accounts on their way to the line."""
+    silence: Text = (
+        "Find out whether they left, paused or moved the work elsewhere: "
+        "call the person who used it most."
+    )
+    """For accounts that went quiet."""
+
+
+class Config(Section):
+    """Everything that can be set. Everything has a default: an empty file is valid."""
+
+    DECIDES_RESULTS: ClassVar = (
+        "timezone",
+        "usage",
+        "scorecard",
+        "line",
+        "segments",
+        "lifecycle",
+        "signals",
+        "plays",
+    )
+    """The sections `version` is made from: what changes scores, zones and alerts."""
+
+    clock: Literal["wall", "events"] = "wall"
+    """`wall`: the worker ticks by the clock; `events`: who plays the events writes the ticks."""
+    timezone: TimeZone = "UTC"
+    """The account's day where its profile names no time zone."""
+    kafka: Kafka = Kafka()
+    """The brokers and the topics."""
+    redis: Redis = Redis()
+    """The read model."""
+    worker: Worker = Worker()
+    """How `pulse work` runs."""
+    usage: Usage = Usage()
+    """Which events count, how much, and where their feature and value are found."""
+    scorecard: Scorecard = DEFAULT_SCORECARD
+    """The measures that make the score, weighted."""
+    line: LineSettings = LineSettings()
+    """Where danger begins and ends."""
+    segments: dict[Text, Segment] = Field(default_factory=dict)
+    """What differs for the accounts of a segment."""
+    lifecycle: Lifecycle = Lifecycle()
+    """When an account is new, dormant, churned."""
+    signals: Signals = Signals()
+    """Reasons to alert that are not the score."""
+    plays: Plays = Plays()
+    """What an alert suggests to do."""
+    receivers: Annotated[tuple[WebhookReceiver, ...], Field(strict=False)] = ()
+    """Where alerts are sent."""
+    notifier: Notifier = Notifier()
+    """How `pulse notify` runs."""
+
+    @field_validator("scorecard", mode="wrap")
+    @classmethod
+    def _scorecard_holds_together(cls, value: Any, check: ValidatorFunctionWrapHandler) -> Any:
+        return check_scorecard(value, check)
+
+    @field_validator("segments")
+    @classmethod
+    def _segments_fit_the_line(
+        cls, segments: dict[str, Segment], info: ValidationInfo
+    ) -> dict[str, Segment]:
+        if "line" in info.data:
+            check_also(segments, lambda each: each, segment_mistakes(segments, info.data["line"]))
+        return segments
+
+    @field_validator("receivers", mode="wrap")
+    @classmethod
+    def _receivers_have_names_of_their_own(
+        cls, value: Any, check: ValidatorFunctionWrapHandler
+    ) -> Any:
+        return check_also(value, check, _doubled_receivers(value))
+
+    @classmethod
+    def load(cls, path: Path | str | None = None) -> Self:
+        """The configuration in a file; the defaults without one.
+
+        Raises `ConfigError` with every mistake of the file, each with its line and column.
+        """
+        return cls() if path is None else load(cls, Path(path))
+
+    @property
+    def version(self) -> str:
+        """12 hex digits that change when, and only when, what decides results changes."""
+        decisive = self.model_dump(
+            mode="json", include=set(self.DECIDES_RESULTS), exclude_none=True
+        )
+        text = json.dumps(decisive, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+    def line_for(self, segment: str | None) -> LineSettings:
+        """The line that holds for the accounts of a segment."""
+        found = self.segments.get(segment) if segment is not None else None
+        return found.line.applied_to(self.line) if found else self.line
+
+    def scorecard_for(self, segment: str | None) -> tuple[ScoreRule, ...]:
+        """The scorecard that holds for the accounts of a segment."""
+        found = self.segments.get(segment) if segment is not None else None
+        return (found.scorecard if found else None) or self.scorecard
+
+
+def _doubled_receivers(value: Any) -> Iterator[PydanticCustomError]:
+    receivers = value if isinstance(value, (list, tuple)) else ()
+    names = [
+        each.get("name") if isinstance(each, dict) else getattr(each, "name", None)
+        for each in receivers
+    ]
+    yield from doubled(names, "name", "two receivers are called {name}", "rename one of them")
