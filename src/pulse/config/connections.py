@@ -95,7 +95,7 @@ def _security_mistakes(
         if unsaid("mechanism"):
             yield refuse(
                 f"{protocol} needs a mechanism",
-                suggestion="PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512",
+                suggestion="set it to PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512",
                 at=("protocol",),
             )
         if unsaid("username"):

@@ -14,6 +14,7 @@ from pulse.config.suggestions import did_you_mean
 Model = TypeVar("Model", bound=BaseModel)
 
 _MAX_FILE_BYTES: Final = 1 << 20
+_SECRET_IN_FILE: Final = "a secret does not belong in this file"
 _SECRET_KEYS: Final = re.compile(r"(^|_)(secret|password|passwd|token|api_key|signing_key)$")
 _SECRET_VALUES: Final = re.compile(r"^\s*(whsec_[A-Za-z0-9+/=]{8}|-----BEGIN [A-Z ]*PRIVATE KEY)")
 _NOT_TO_REPEAT: Final = re.compile(r"secret|password|passwd|token|key|url|_env$")
@@ -64,13 +65,10 @@ def _secrets_in(document: Document) -> Iterator[Mistake]:
     for path, text in document.texts():
         if _SECRET_VALUES.match(text):
             line, column = document.position(path, of_key=False)
-            yield Mistake(
-                line,
-                column,
-                dotted(path),
-                "a secret does not belong in this file",
-                "put it in an environment variable and name that here, in …_env",
-            )
+            key = str(path[-1])
+            there = "here" if key.endswith("_env") else f"in {key}_env"
+            use = f"put it in an environment variable and write the variable's name {there}"
+            yield Mistake(line, column, dotted(path), _SECRET_IN_FILE, use)
 
 
 # --- from pydantic's errors to mistakes -------------------------------------
@@ -125,7 +123,7 @@ def _unknown_key(model: type[BaseModel], path: Place) -> tuple[str, str | None]:
         named = [each for each in (f"{key}_env", f"{key}_file") if each in allowed]
         use = " or ".join(named) or "the setting that ends in _env"
         return (
-            "a secret does not belong in this file",
+            _SECRET_IN_FILE,
             f"put it in an environment variable or a file and name that in {use}",
         )
     if meant := did_you_mean(key, allowed):

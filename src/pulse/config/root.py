@@ -184,4 +184,6 @@ def _doubled_receivers(value: Any) -> Iterator[PydanticCustomError]:
         each.get("name") if isinstance(each, dict) else getattr(each, "name", None)
         for each in receivers
     ]
-    yield from doubled(names, "name", "two receivers are called {name}", "rename one of them")
+    yield from doubled(
+        names, ("receivers", "name"), "an earlier receiver is called {name} too", "rename one"
+    )

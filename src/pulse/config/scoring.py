@@ -1,6 +1,5 @@
 """What decides results: which usage counts, the scorecard, the line, lifecycle, signals, plays."""
 
-from collections import Counter
 from collections.abc import Iterator
 from typing import Annotated, Any, Final, Literal
 
@@ -209,9 +208,9 @@ def _scorecard_mistakes(value: Any) -> Iterator[PydanticCustomError]:
     rules = [_plain(each) for each in value] if isinstance(value, (list, tuple)) else []
     yield from doubled(
         [rule.get("name") or rule.get("measure") for rule in rules],
-        "name",
-        "two measures are called {name}",
-        "give one of them a name: of its own",
+        ("scorecard", "measure"),
+        "an earlier measure is called {name} too",
+        "give this one a name of its own (name: …)",
     )
     weights = [rule.get("weight") for rule in rules]
     if weights and all(weight == 0 for weight in weights):
@@ -219,16 +218,22 @@ def _scorecard_mistakes(value: Any) -> Iterator[PydanticCustomError]:
 
 
 def doubled(
-    names: list[Any], key: str, message: str, suggestion: str
+    names: list[Any], of: tuple[str, str], message: str, suggestion: str
 ) -> Iterator[PydanticCustomError]:
-    """A mistake at each item of a list whose name an earlier one has."""
-    seen: Counter[str] = Counter()
+    """A mistake at each item whose name an earlier one has; `of` is the list and the item's key."""
+    setting, key = of
+    seen: set[str] = set()
     for index, name in enumerate(names):
         if not isinstance(name, str):
             continue
-        seen[name] += 1
-        if seen[name] > 1:
-            yield refuse(message.format(name=f'"{name}"'), suggestion=suggestion, at=(index, key))
+        if name in seen:
+            yield refuse(
+                message.format(name=f'"{name}"'),
+                suggestion=suggestion,
+                at=(setting, index, "name"),
+                or_at=(setting, index, key),
+            )
+        seen.add(name)
 
 
 def _plain(rule: Any) -> dict[str, Any]:

@@ -11,5 +11,5 @@ def did_you_mean(word: str, known: Iterable[str]) -> str | None:
     'did you mean "enter"?'
     """
     candidates = {each.lower().replace("-", "_"): each for each in known}
-    nearest = get_close_matches(word.lower().replace("-", "_"), candidates, n=1, cutoff=0.6)
+    nearest = get_close_matches(word.lower().replace("-", "_"), candidates, n=1, cutoff=0.7)
     return f'did you mean "{candidates[nearest[0]]}"?' if nearest else None
