@@ -1,0 +1,62 @@
+"""Servers for the tests that need them, and a name of its own for each test."""
+
+from __future__ import annotations
+
+import os
+import re
+import uuid
+from typing import TYPE_CHECKING, TypeVar
+
+import hypothesis
+import pytest
+
+from pulse.testing.kafka import KafkaServer
+from pulse.testing.process import MissingProgramError
+from pulse.testing.valkey import ValkeyServer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pulse.testing.process import Server
+
+S = TypeVar("S", bound="Server")
+
+# A deadline per example measures the machine, not the code.
+hypothesis.settings.register_profile("pulse", deadline=None, print_blob=True)
+hypothesis.settings.load_profile("pulse")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if "kafka" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.kafka)
+
+
+@pytest.fixture(scope="session")
+def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaServer]:
+    """One Apache Kafka for all tests; a test that kills it has a `KafkaServer` of its own."""
+    yield from _running(KafkaServer(tmp_path_factory.mktemp("kafka")))
+
+
+@pytest.fixture(scope="session")
+def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ValkeyServer]:
+    """One Valkey for all tests; keys begin with `unique`."""
+    yield from _running(ValkeyServer(tmp_path_factory.mktemp("valkey")))
+
+
+@pytest.fixture
+def unique(request: pytest.FixtureRequest) -> str:
+    """A prefix for topics, groups and keys that no other test, and no other run, has."""
+    readable = re.sub(r"[^a-zA-Z0-9]+", "-", request.node.name).strip("-")[:40]
+    return f"{readable}-{uuid.uuid4().hex[:8]}"
+
+
+def _running(server: S) -> Iterator[S]:
+    try:
+        server.start()
+    except MissingProgramError as error:
+        if os.environ.get("CI"):
+            raise  # a skipped test would be taken for a passed one
+        pytest.skip(str(error))
+    yield server
+    server.stop()
