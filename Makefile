@@ -24,6 +24,7 @@ demo: setup ## See pulse work: a broker, a worker, a fleet of accounts and a pag
 test: setup ## Run everything: lint, types, imports, then all tests on a real Kafka
 	@sh deploy/doctor.sh tests
 	@$(MAKE) --no-print-directory lint types
+	@$(BIN)/python -m pulse.testing.kafka
 	$(BIN)/pytest
 
 # --- setting up -------------------------------------------------------------
@@ -48,7 +49,7 @@ lock: ## Make the lock again from pyproject.toml (UPGRADE=1 takes newer versions
 .PHONY: check
 check: setup ## Lint, types, imports, unit and property tests: under two minutes
 	@$(MAKE) --no-print-directory lint types
-	$(BIN)/pytest $(wildcard tests/unit tests/property tests/docs)
+	$(BIN)/pytest src $(wildcard tests/unit tests/property tests/docs)
 
 .PHONY: lint
 lint: setup ## Style, formatting and the one-way imports
