@@ -28,7 +28,6 @@ from pulse.config.scoring import (
     PerSeat,
     ScoreRule,
     Usage,
-    ValueBetween,
     WeightRule,
 )
 from pulse.config.secret import Secret, SecretError, find_secret
@@ -60,7 +59,6 @@ __all__ = [
     "Silence",
     "Topics",
     "Usage",
-    "ValueBetween",
     "WebhookReceiver",
     "WeightRule",
     "Worker",

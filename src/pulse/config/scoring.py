@@ -25,15 +25,6 @@ from pulse.config.mistakes import check_also, refuse
 # --- usage ------------------------------------------------------------------
 
 
-class ValueBetween(Section):
-    """A condition on an event's value; an event without a value has 0."""
-
-    at_least: float | None = None
-    """The value is this or more."""
-    at_most: float | None = None
-    """The value is this or less."""
-
-
 class WeightRule(Section):
     """How much the events count whose name matches. The first rule that matches holds."""
 
@@ -41,8 +32,9 @@ class WeightRule(Section):
     """Shell pattern of event names."""
     weight: Annotated[float, Field(ge=0, le=1_000_000)]
     """What one such event counts; 0: it is no use of the product."""
-    value: ValueBetween | None = None
-    """Only events whose value lies here."""
+
+
+_CONDITIONS: Final = ("account", "user", "event", "source", "property")
 
 
 class IgnoreRule(Section):
@@ -54,6 +46,8 @@ class IgnoreRule(Section):
     """Shell pattern of user ids; an event without a user never matches."""
     event: Pattern | None = None
     """Shell pattern of event names."""
+    source: Pattern | None = None
+    """Shell pattern of sources."""
     property: PropertyPath | None = None
     """Where to look for what `equals` says."""
     equals: bool | int | float | str | None = Field(default=None, validate_default=True)
@@ -65,7 +59,7 @@ class IgnoreRule(Section):
         said = {name for name, value in info.data.items() if value is not None}
         if "property" in info.data and ("property" in said) != (equals is not None):
             raise refuse("property and equals belong together", at=())
-        if not said and set(info.data) == {"account", "user", "event", "property"}:
+        if not said and set(info.data) == set(_CONDITIONS):
             raise refuse("has no condition, so it would ignore nothing", at=())
         return equals
 
@@ -91,8 +85,8 @@ class Active(Section):
 class Usage(Section):
     """Which events count, how much, and where their feature and value are found."""
 
-    feature: PropertyPath | Literal["event"] = "properties.feature"
-    """Where the feature's name is found; events without one, or `event`, take the event's name."""
+    feature: PropertyPath = "properties.feature"
+    """Where the feature's name is found; for an event without one it is the event's name."""
     value: PropertyPath = "properties.value"
     """Where the value is found: seconds, rows, money, whatever the product sells."""
     weights: Annotated[tuple[WeightRule, ...], Field(strict=False)] = ()

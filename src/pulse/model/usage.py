@@ -9,7 +9,14 @@ from typing import Annotated, Any, Literal
 import msgspec
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from pulse.model.fields import MAX_AMOUNT, PlainText, Timestamp, is_bounded
+from pulse.model.fields import (
+    MAX_AMOUNT,
+    MAX_TEXT,
+    MAX_VALUE,
+    PlainText,
+    Timestamp,
+    is_bounded,
+)
 
 
 class _Inbound(BaseModel):
@@ -22,8 +29,8 @@ class UsageEvent(_Inbound):
     """One fact from a product app: an account's user did something at an instant.
 
     `user_id` may be absent or null (the account itself acted). `ts` is milliseconds UTC once read.
-    A number in `properties.value` must be finite and within ±10⁹; what is not a number there is
-    left to the configuration, which says where the value is found.
+    Where the configuration says nothing else, `properties.feature` is a name (or a number that is
+    one) and `properties.value` a finite number within ±10⁹; both may be absent or null.
 
     >>> event = UsageEvent.model_validate(
     ...     {"id": "e1", "account_id": "acme", "event": "report.run", "ts": "2024-10-24T19:33:01Z"}
@@ -46,19 +53,28 @@ class UsageEvent(_Inbound):
     )
     properties: dict[str, Any] = Field(
         default_factory=dict,
-        description="Anything else; properties.feature and properties.value are read by default.",
+        description="Anything else; unless configured otherwise, feature and value are read.",
+        json_schema_extra={
+            "properties": {
+                "feature": {"type": ["string", "number", "boolean", "null"], "maxLength": MAX_TEXT},
+                "value": {"type": ["number", "null"], "minimum": -MAX_VALUE, "maximum": MAX_VALUE},
+            }
+        },
     )
 
     @field_validator("properties")
     @classmethod
-    def _value_can_be_summed(cls, properties: dict[str, Any]) -> dict[str, Any]:
-        value = properties.get("value")
-        if (
-            isinstance(value, (int, float))
-            and not isinstance(value, bool)
-            and not is_bounded(value)
-        ):
-            raise ValueError("value must be finite and within ±1,000,000,000")
+    def _can_be_counted(cls, properties: dict[str, Any]) -> dict[str, Any]:
+        feature, value = properties.get("feature"), properties.get("value")
+        if isinstance(feature, (dict, list)):
+            raise ValueError("feature must be a name")
+        if isinstance(feature, str) and not (len(feature) <= MAX_TEXT and feature.isprintable()):
+            raise ValueError(f"feature must have at most {MAX_TEXT} characters, all printable")
+        if value is not None:
+            if not isinstance(value, (int, float)) or isinstance(value, bool):
+                raise ValueError("value must be a number")
+            if not is_bounded(value):
+                raise ValueError(f"value must be finite and within ±{MAX_VALUE:,}")
         return properties
 
 
