@@ -24,3 +24,7 @@ class PulseError(Exception):
 
     def __str__(self) -> str:
         return f"{self.message}: {self.hint}" if self.hint else self.message
+
+    def for_terminal(self) -> str:
+        """What the command line prints on stderr."""
+        return f"pulse: {self}"

@@ -1,23 +1,105 @@
-"""The command line: what a person types, and what it says back."""
+"""The command line: what a person types, and what it says back.
+
+One module a command, with a function `command` that typer reads the options from. What such a
+function prints on stdout is its result; what went wrong is raised as a `PulseError`, and `main`
+says it in one line. Nothing below `cli` prints or exits.
+"""
+
+import contextlib
+import os
+import sys
+from importlib.util import find_spec
+from typing import Annotated, NoReturn
 
 import typer
 
 import pulse
+from pulse.cli.lazy import CONTEXT, Entry, LazyGroup
+from pulse.errors import PulseError
 
-app = typer.Typer(name="pulse", no_args_is_help=True, pretty_exceptions_show_locals=False)
+_TRY, _RUN, _LOOK = "Try it out", "Run it", "Look at accounts"
+
+_COMMANDS = {
+    name: Entry(f"pulse.cli.{name}", summary, panel)
+    for name, summary, panel in (
+        ("demo", "Everything at once on this machine, with a real history played fast.", _TRY),
+        ("check", "Find every mistake in a configuration file.", _TRY),
+        ("replay", "Run files of usage events through the engine, without Kafka.", _TRY),
+        ("topics", "Create the Kafka topics, or say what would change.", _RUN),
+        ("emit", "Play files of usage events into Kafka.", _RUN),
+        ("work", "Run the worker: usage events in, alerts out.", _RUN),
+        ("notify", "Run the notifier: alerts in, webhooks out.", _RUN),
+        ("accounts", "List accounts, worst first.", _LOOK),
+        ("account", "Explain one account's score.", _LOOK),
+    )
+    if find_spec(f"pulse.cli.{name}")
+}
+
+
+class _Pulse(LazyGroup):
+    entries = _COMMANDS
+
+
+app = typer.Typer(
+    name="pulse",
+    cls=_Pulse,
+    no_args_is_help=True,
+    add_completion=False,
+    # A traceback is a bug report: whole, plain, and without the values of variables.
+    pretty_exceptions_enable=False,
+    context_settings=CONTEXT,
+    rich_markup_mode="markdown",
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"pulse {pulse.__version__}")
+        raise typer.Exit
 
 
 @app.callback()
-def root() -> None:
+def root(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
     """Watch product usage and tell who is about to leave, and why."""
 
 
-@app.command()
-def version() -> None:
-    """Print the version."""
-    typer.echo(pulse.__version__)
+def main() -> NoReturn:
+    """Run the command line (the console script `pulse`) and exit.
+
+    Exit codes: 0 done, 1 a `PulseError` (one clear line on stderr), 2 wrong arguments,
+    130 interrupted.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that cannot show a character gets an escape instead of a traceback.
+        with contextlib.suppress(AttributeError):
+            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    try:
+        code = _run()
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Who read our output went away (`pulse accounts | head`), which is nobody's error.
+        # Python flushes once more at exit and would complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 1
+    sys.exit(code)
 
 
-def main() -> None:
-    """Run the command line (the console script `pulse`)."""
-    app()
+def _run() -> int:
+    try:
+        app()
+    except PulseError as error:
+        sys.stdout.flush()
+        print(error.for_terminal(), file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        return 130
+    except SystemExit as end:
+        if isinstance(end.code, int):
+            return end.code
+        return 0 if end.code is None else 1
+    return 0

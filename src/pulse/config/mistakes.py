@@ -50,6 +50,11 @@ class ConfigError(PulseError):
         self.path = path
         super().__init__("\n".join(each.at(path) for each in self.mistakes))
 
+    def for_terminal(self) -> str:
+        """Every mistake on a line of its own, as compilers do, and what follows from them."""
+        count = "1 mistake" if len(self.mistakes) == 1 else f"{len(self.mistakes)} mistakes"
+        return f"{self}\npulse: {count} in {self.path}, nothing was started"
+
 
 def refuse(
     message: str,

@@ -1,0 +1,78 @@
+"""`pulse check FILE`: every mistake in a configuration file, or what the file says in words."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pulse.config import Config, ConfigError, ScoreRule, SecretError, duration_text
+
+
+def command(
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="The configuration, like pulse.yaml.")
+    ],
+) -> None:
+    """Find every mistake in a configuration file.
+
+    Prints each mistake with its line and column and ends with exit code 1. A file without
+    mistakes is summed up in one line; secrets that are not set here are noted on stderr.
+    """
+    try:
+        config = Config.load(file)
+    except ConfigError as error:
+        print(error)
+        raise typer.Exit(1) from None
+    for note in missing_secrets(config):
+        typer.echo(f"note: {note}", err=True)
+    print(f"{file}: valid. {in_words(config)}")
+
+
+def in_words(config: Config) -> str:
+    """What a configuration says, in one line.
+
+    >>> in_words(Config())[:64]
+    'Version 1a10d362b13d: 5 measures; danger below 40 for 1d, over a'
+    """
+    line = config.line
+    parts = [
+        f"{len(config.scorecard)} measures ({_weights(config.scorecard)})",
+        f"danger below {line.enter:g} for {duration_text(line.dwell_ms)}, over at {line.exit:g}",
+        f"approaching below {line.approach:g}",
+    ]
+    silence = config.signals.silence
+    parts.append(f"silence after {silence.days} days" if silence.enabled else "no silence alerts")
+    if config.usage.ignore:
+        parts.append(_count(len(config.usage.ignore), "ignore rule"))
+    if config.segments:
+        parts.append(f"{_count(len(config.segments), 'segment')} ({', '.join(config.segments)})")
+    names = ", ".join(receiver.name for receiver in config.receivers)
+    parts.append(f"alerts to {names}" if names else "alerts to nobody (no receivers)")
+    return f"Version {config.version}: {'; '.join(parts)}."
+
+
+def missing_secrets(config: Config) -> list[str]:
+    """The secrets the configuration names that are not there, on this machine, for this user."""
+    security = config.kafka.security
+    found = []
+    for look in (
+        security.password,
+        security.key_password,
+        config.redis.address,
+        *(receiver.address for receiver in config.receivers),
+        *(receiver.secrets for receiver in config.receivers),
+    ):
+        try:
+            look()
+        except SecretError as error:
+            found.append(error.message)
+    return found
+
+
+def _weights(rules: tuple[ScoreRule, ...]) -> str:
+    total = sum(rule.weight for rule in rules)
+    return ", ".join(f"{rule.called} {100 * rule.weight / total:.0f} %" for rule in rules)
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
