@@ -44,7 +44,7 @@ fi
 if command -v make >/dev/null 2>&1; then
     row OK make "$(make --version 2>/dev/null | head -n 1)" 'demo tests' ''
 else
-    row missing make '' 'demo tests' "$install make"
+    row missing make 'not found' 'demo tests' "$install make"
 fi
 
 # `java -version` writes: openjdk version "17.0.15" ..., or java version "1.8.0_412"
@@ -53,14 +53,14 @@ java_major=$(echo "$java_version" | sed 's/^1\.//; s/[^0-9].*//')
 if [ -n "$java_major" ] && [ "$java_major" -ge 17 ]; then
     row OK Java "$java_version" tests ''
 else
-    row missing Java "${java_version:-}" tests "17 or newer runs the Kafka of the tests: $install $jdk"
+    row missing Java "${java_version:-not found}" tests "17 or newer runs the Kafka of the tests: $install $jdk"
 fi
 
 maven_version=$(mvn --version 2>/dev/null | sed -n 's/.*Apache Maven \([0-9.]*\).*/\1/p' | head -n 1)
 if [ -n "$maven_version" ]; then
     row OK Maven "$maven_version" tests ''
 else
-    row missing Maven '' tests "fetches the Kafka of the tests, once: $install maven"
+    row missing Maven 'not found' tests "fetches the Kafka of the tests, once: $install maven"
 fi
 
 optional() { # NAME WHAT_FOR PACKAGE COMMAND...
