@@ -1,0 +1,1 @@
+"""Alerting, pure: the alert itself, and the stages it passes on its way out."""

@@ -1,0 +1,44 @@
+"""Where an account is in its life: new, current, resurrected, dormant, churned."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Lifecycle = Literal["new", "current", "resurrected", "dormant", "churned"]
+
+
+@dataclass(frozen=True, slots=True)
+class LifecycleRule:
+    """The lengths of time that separate the stages, in milliseconds."""
+
+    new_ms: int
+    dormant_after_ms: int
+    churned_after_ms: int
+
+
+def lifecycle(
+    rule: LifecycleRule,
+    at_ms: int,
+    first_ms: int | None,
+    last_ms: int | None,
+    resurrected_ms: int | None,
+) -> Lifecycle:
+    """The stage at an instant.
+
+    `first_ms` and `last_ms` are the first and the last meaningful event; `resurrected_ms` is the
+    start of the day on which the account last came back from dormancy. Quiet is not churned: an
+    account is dormant first.
+    """
+    if first_ms is None or last_ms is None:
+        return "new"
+    idle_ms = at_ms - last_ms
+    if idle_ms >= rule.churned_after_ms:
+        return "churned"
+    if idle_ms >= rule.dormant_after_ms:
+        return "dormant"
+    if resurrected_ms is not None and at_ms - resurrected_ms < rule.dormant_after_ms:
+        return "resurrected"
+    if at_ms - first_ms < rule.new_ms:
+        return "new"
+    return "current"

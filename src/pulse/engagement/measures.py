@@ -1,0 +1,65 @@
+"""Measures: what the windows of one account say at one instant."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from pulse.engagement.days import DAY_MS
+from pulse.engagement.windows import WINDOWS, Triple
+
+MICRO = 1_000_000
+"""Weights and values are integers of 10**-6, so that sums are exact."""
+
+WINDOW_NAMES = tuple(f"{days}d" for days in WINDOWS)
+WINDOWED = ("events", "value", "active_users", "features", "active_days")
+"""The measures that have a window, in the order in which `Measures` holds them."""
+
+
+class Measures(NamedTuple):
+    """All measures of an account as of one instant.
+
+    `events` and `value` are sums in 10**-6, the others counts; one number for each of `WINDOWS`.
+    `recency_ms` is the time since the last meaningful event, None before the first.
+    """
+
+    events: Triple
+    value: Triple
+    active_users: Triple
+    features: Triple
+    active_days: Triple
+    recency_ms: int | None
+
+    def number(self, measure: str, window: int) -> float:
+        """One measure in the unit in which people speak of it; `window` indexes `WINDOWS`."""
+        got: int = getattr(self, measure)[window]
+        return got / MICRO if measure in ("events", "value") else float(got)
+
+    @property
+    def recency_days(self) -> float | None:
+        """Days since the last meaningful event."""
+        return None if self.recency_ms is None else self.recency_ms / DAY_MS
+
+
+def readable(measures: Measures) -> dict[str, object]:
+    """The measures as they are written out: exact decimals, whole numbers without a fraction."""
+    out: dict[str, object] = {
+        name: dict(
+            zip(
+                WINDOW_NAMES,
+                (
+                    [_decimal(n) for n in getattr(measures, name)]
+                    if name in ("events", "value")
+                    else getattr(measures, name)
+                ),
+                strict=True,
+            )
+        )
+        for name in WINDOWED
+    }
+    days = measures.recency_days
+    out["recency_days"] = None if days is None else round(days, 3)
+    return out
+
+
+def _decimal(micro: int) -> int | float:
+    return micro // MICRO if micro % MICRO == 0 else micro / MICRO

@@ -1,0 +1,163 @@
+"""What a usage event counts: its weight, its feature, its value, or nothing at all.
+
+Opening the app is not using it: events have weights, and weight 0 does not count. `ignore` rules
+keep own staff, test accounts, bots and automation out before anything is measured.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from fnmatch import translate
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from pulse.engagement.measures import MICRO
+from pulse.model.fields import MAX_VALUE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pulse.model.wire import Decoder, Line
+
+
+@dataclass(frozen=True, slots=True)
+class WeightRule:
+    """Events whose name matches a shell pattern have this weight (10**-6)."""
+
+    event: str
+    weight: int
+
+
+@dataclass(frozen=True, slots=True)
+class IgnoreRule:
+    """Events for which all that is given holds are left out.
+
+    `account`, `user`, `event` and `source` are shell patterns, `prop` is a property path that
+    must equal `equals`.
+    """
+
+    account: str | None = None
+    user: str | None = None
+    event: str | None = None
+    source: str | None = None
+    prop: str | None = None
+    equals: object = None
+
+
+@dataclass(frozen=True, slots=True)
+class UsageRules:
+    """How events are read. The first weight rule that matches wins; without one an event is 1."""
+
+    feature: str = "properties.feature"
+    value: str = "properties.value"
+    weights: tuple[WeightRule, ...] = ()
+    ignore: tuple[IgnoreRule, ...] = ()
+
+    def paths(self) -> set[str]:
+        """Every property path that is read."""
+        paths = {self.feature, self.value}
+        return paths | {rule.prop for rule in self.ignore if rule.prop is not None}
+
+
+class BadUsageError(ValueError):
+    """An event whose properties cannot be counted; `reason` is the dead letter's."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+        self.detail = detail
+
+
+class Counted(NamedTuple):
+    """What one event adds. Weight and value in 10**-6."""
+
+    weight: int
+    value: int
+    feature: str
+
+
+class UsageReader:
+    """Reads lines by one set of rules."""
+
+    def __init__(self, rules: UsageRules, decoder: Decoder) -> None:
+        self._feature = decoder.getter(rules.feature)
+        self._value = decoder.getter(rules.value)
+        self._value_path = rules.value
+        self._feature_path = rules.feature
+        self._ignore = [_condition(rule, decoder) for rule in rules.ignore]
+        self.has_ignore_rules = bool(self._ignore)
+        weights = [(re.compile(translate(rule.event)), rule.weight) for rule in rules.weights]
+
+        @lru_cache(maxsize=10_000)
+        def weight_of(event: str) -> int:
+            if not event.isprintable():
+                raise BadUsageError("wrong_shape", "event: characters that cannot be printed")
+            return next((weight for pattern, weight in weights if pattern.match(event)), MICRO)
+
+        self._weight_of = weight_of
+
+    def ignores(self, line: Line) -> bool:
+        """Whether a rule leaves the event out."""
+        return any(condition(line) for condition in self._ignore)
+
+    def read(self, line: Line) -> Counted:
+        """What the event adds; `BadUsageError` if its properties make no sense."""
+        event: str = line.event  # type: ignore[assignment]  # a usage event has a name
+        feature = self._feature(line)
+        if feature is None:
+            feature = event
+        elif not isinstance(feature, str):
+            if isinstance(feature, (dict, list)):
+                raise BadUsageError("wrong_shape", f"{self._feature_path}: not a name")
+            feature = str(feature)
+        if not feature.isprintable() or len(feature) > 256:
+            raise BadUsageError("wrong_shape", f"{self._feature_path}: not a printable name")
+        value = self._value(line)
+        if value is None:
+            return Counted(self._weight_of(event), 0, feature)
+        kind = type(value)
+        if kind is not int and kind is not float:
+            raise BadUsageError("wrong_shape", f"{self._value_path}: not a number")
+        if not -MAX_VALUE <= value <= MAX_VALUE:
+            raise BadUsageError("wrong_shape", f"{self._value_path}: beyond ±{MAX_VALUE:,}")
+        micro = value * MICRO if kind is int else round(value * MICRO)
+        return Counted(self._weight_of(event), micro, feature)
+
+
+def _condition(rule: IgnoreRule, decoder: Decoder) -> Callable[[Line], bool]:
+    tests: list[Callable[[Line], bool]] = []
+    for pattern, attribute in (
+        (rule.account, "account_id"),
+        (rule.user, "user_id"),
+        (rule.event, "event"),
+        (rule.source, "source"),
+    ):
+        if pattern is not None:
+            tests.append(_matches(pattern, attribute))
+    if rule.prop is not None:
+        tests.append(_equals(decoder.getter(rule.prop), rule.equals))
+
+    def holds(line: Line) -> bool:
+        return all(test(line) for test in tests)
+
+    return holds
+
+
+def _matches(pattern: str, attribute: str) -> Callable[[Line], bool]:
+    match = re.compile(translate(pattern)).match
+
+    def test(line: Line) -> bool:
+        text = getattr(line, attribute)
+        return text is not None and match(text) is not None
+
+    return test
+
+
+def _equals(get: Callable[[Line], Any], wanted: object) -> Callable[[Line], bool]:
+    def test(line: Line) -> bool:
+        got = get(line)
+        # True == 1 in Python, but not in JSON.
+        return type(got) is type(wanted) and bool(got == wanted)
+
+    return test

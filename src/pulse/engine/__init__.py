@@ -1,0 +1,21 @@
+"""The engine, pure: (state, batch of log records) → (state, effects).
+
+The only place that joins engagement, signals and alerting. It reads no clock, file or network:
+time is in the log. `pulse replay` and the worker run exactly this.
+"""
+
+from pulse.engine.engine import Engine, LogRecord
+from pulse.engine.policy import Policy, SegmentPolicy
+from pulse.engine.state import DeadLetter, Effects, Misplaced, Page, PartitionState
+
+__all__ = [
+    "DeadLetter",
+    "Effects",
+    "Engine",
+    "LogRecord",
+    "Misplaced",
+    "Page",
+    "PartitionState",
+    "Policy",
+    "SegmentPolicy",
+]

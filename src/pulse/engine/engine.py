@@ -1,0 +1,530 @@
+"""Records in log order → state and effects.
+
+Results are a function of the log alone. How records were batched, when a worker restarted and how
+much work a tick left for later change nothing, because an account is brought up to the log's
+clock before a record touches it, and everything due is worked off in the order of time.
+
+What is due, and when it is done, with `clock` the largest tick so far and M the minute of a record
+that has just come for the account:
+
+1. the close of a minute in which the account changed: once M has begun, or `clock` is 2 s past it
+2. the start of the account's day: the same
+3. a deadline (a dwell that ends, a silence): once M has begun, or `clock` has reached it
+
+At the same instant the order is 1, 2, 3; a later thing waits for an earlier one.
+"""
+
+from __future__ import annotations
+
+import heapq
+from typing import TYPE_CHECKING, Any, Protocol
+
+import msgspec
+from xxhash import xxh3_64_intdigest
+
+from pulse.engagement.account import NEVER, Account
+from pulse.engagement.days import DAY_MS, MINUTE_MS, day_of, zone
+from pulse.engagement.measures import readable
+from pulse.engagement.usage import BadUsageError, UsageReader
+from pulse.engagement.windows import KEPT_DAYS
+from pulse.engine.evaluate import Evaluator
+from pulse.engine.state import DeadLetter, Effects, Misplaced, PartitionState
+from pulse.model.fields import MAX_AMOUNT
+from pulse.model.time import format_ms
+from pulse.model.wire import MAX_TS_MS, Decoder, Line, to_ms
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from pulse.engine.policy import Policy
+    from pulse.model.alert import Alert
+
+CONTROL_HEADER = "pulse-control"
+"""Header that marks a control record; its value is the kind (`tick`, `history`, `live`)."""
+
+FORWARDED_HEADER = "pulse-forwarded-from"
+"""Header of an event that was handed to another partition: where it came from."""
+
+GRACE_MS = 2_000
+"""A minute closes on the first tick this long past its end."""
+
+FUTURE_MS = 3_600_000
+LATE_MS = 90 * DAY_MS
+DUPLICATE_MS = DAY_MS
+TICK_AHEAD_MS = 5_000
+DAY_SLICE_MS = 600_000
+"""Day starts are spread over this long (and so done within the 15 minutes promised)."""
+LEAST_SLICE = 500
+
+_HOUR_MS = 3_600_000
+
+
+class LogRecord(Protocol):
+    """A record of the events topic, as Kafka clients give it and as a replay makes it."""
+
+    @property
+    def offset(self) -> int: ...
+    @property
+    def value(self) -> bytes | None: ...
+    @property
+    def headers(self) -> Sequence[tuple[str, bytes]]: ...
+    @property
+    def timestamp(self) -> int | None:
+        """When the broker appended it, in ms; None or negative if it does not say."""
+
+
+class _Control(msgspec.Struct):
+    ts: int | None = None
+
+
+class Engine:
+    """Applies records to partition states by one policy.
+
+    `place` gives an account's partition; None where there are no partitions.
+    """
+
+    def __init__(self, policy: Policy, place: Callable[[str], int] | None = None) -> None:
+        self.policy = policy
+        self._place = place
+        self._decoder = Decoder(policy.usage.paths())
+        self._usage = UsageReader(policy.usage, self._decoder)
+        self._evaluator = Evaluator(policy)
+        self._control = msgspec.json.Decoder(_Control)
+
+    # -- records -------------------------------------------------------------------------------
+
+    def apply(self, state: PartitionState, records: Iterable[LogRecord]) -> Effects:
+        """Apply records in log order; the state is changed in place."""
+        fx = Effects()
+        run: list[LogRecord] = []
+        record: LogRecord | None = None
+        for record in records:
+            if record.headers:
+                kind = _header(record, CONTROL_HEADER)
+                if kind is not None:
+                    self._apply_run(state, run, fx)
+                    run = []
+                    self._apply_control(state, kind, record, fx)
+                    continue
+            run.append(record)
+        self._apply_run(state, run, fx)
+        if record is not None:
+            state.position = record.offset + 1
+        return fx
+
+    def settle(self, state: PartitionState) -> list[Alert]:
+        """Work off everything that the last tick left for later; for an end or a comparison."""
+        fx = Effects()
+        self._work_off(state, fx, limit=None)
+        return fx.alerts
+
+    def _apply_run(self, state: PartitionState, run: list[LogRecord], fx: Effects) -> None:
+        if not run:
+            return
+        values = [record.value or b"" for record in run]
+        lines = self._decoder.decode_singles(values)
+        if lines is not None:
+            fx.counts["events"] += len(lines)
+            for record, line in zip(run, lines, strict=True):
+                self._apply_line(state, record, line, 1, fx)
+            return
+        for record, value in zip(run, values, strict=True):
+            lines, bad = self._decoder.decode_record(value)
+            fx.counts["events"] += len(lines) + len(bad)
+            for number, line in enumerate(lines, 1):
+                self._apply_line(state, record, line, number, fx)
+            for line_number, raw, reason, detail in bad:
+                self._refuse(state, record, line_number, raw, reason, detail, fx)
+
+    def _apply_line(
+        self, state: PartitionState, record: LogRecord, line: Line, number: int, fx: Effects
+    ) -> None:
+        offset, counts = record.offset, fx.counts
+        account = state.accounts.get(line.account_id)
+        if account is not None and offset < account.page.guard:
+            counts["skipped"] += 1
+            return
+        try:
+            at_ms = to_ms(line.ts)
+            self._check(state, line, at_ms, is_new=account is None)
+            if (
+                account is None
+                and self._place is not None
+                and self._place(line.account_id) != state.partition
+            ):
+                self._hand_on(state, record, line, number, fx)
+                return
+            if (
+                self._usage.has_ignore_rules
+                and line.event is not None
+                and self._usage.ignores(line)
+            ):
+                counts["ignored"] += 1
+                return
+            # Read before anything changes: an event is counted whole or not at all.
+            usage = None if line.event is None else self._usage.read(line)
+            facts = None if line.event is not None else _profile_fields(line)
+        except BadUsageError as bad:
+            raw = _raw_line(record.value or b"", number)
+            self._refuse(state, record, number, raw, bad.reason, bad.detail, fx)
+            return
+
+        clock = state.clock_ms
+        if account is None:
+            account = self._new_account(state, line.account_id, at_ms, offset)
+        key = xxh3_64_intdigest(f"{line.source}\0{line.id}".encode())
+        if account.seen:
+            _forget_seen(account, state)
+            if key in account.seen:
+                counts["duplicates"] += 1
+                return
+        account.seen[key] = clock or 0
+
+        minute_ms = at_ms - at_ms % MINUTE_MS
+        self._advance(state, account, minute_ms, fx)
+        closed_ms = account.front_ms
+        if clock is not None:
+            closed_ms = max(closed_ms, (clock - GRACE_MS) // MINUTE_MS * MINUTE_MS)
+        if minute_ms < closed_ms:
+            late_ms = closed_ms - at_ms
+            counts[
+                "late_minutes" if late_ms < _HOUR_MS
+                else "late_hours" if late_ms < DAY_MS
+                else "late_days"
+            ] += 1  # fmt: skip
+        # A late event changes no past evaluation; it counts at the close of the minute at hand.
+        account.front_ms = account.open_ms = max(minute_ms, closed_ms)
+
+        if usage is not None:
+            if usage.weight:
+                self._count(account, line, at_ms, usage.weight, usage.value, usage.feature)
+            else:
+                counts["weightless"] += 1
+        elif facts is not None:
+            counts["profiles"] += 1
+            for field, value in facts.items():
+                if account.merge(field, at_ms, line.id, value):
+                    account.force = True
+        state.touch(account)
+        self._schedule(state, account)
+
+    def _check(self, state: PartitionState, line: Line, at_ms: int, *, is_new: bool) -> None:
+        if line.event is None and line.type != "profile":
+            raise BadUsageError("wrong_shape", "neither `event` nor `type: profile`")
+        if not 0 <= at_ms <= MAX_TS_MS:
+            raise BadUsageError("wrong_shape", "ts: not between 1970 and 9999")
+        if is_new and not line.account_id.isprintable():
+            raise BadUsageError("wrong_shape", "account_id: characters that cannot be printed")
+        if line.user_id is not None and not line.user_id.isprintable():
+            raise BadUsageError("wrong_shape", "user_id: characters that cannot be printed")
+        clock = state.clock_ms
+        if clock is not None:
+            if at_ms > clock + FUTURE_MS:
+                raise BadUsageError("future", f"ts {format_ms(at_ms)}, clock {format_ms(clock)}")
+            if at_ms < clock - LATE_MS:
+                raise BadUsageError("too_late", f"ts {format_ms(at_ms)}, clock {format_ms(clock)}")
+
+    def _count(
+        self, account: Account, line: Line, at_ms: int, weight: int, value: int, feature: str
+    ) -> None:
+        last_ms, start_ms = account.last_ms, account.calendar.start_ms
+        if last_ms is not None and last_ms < start_ms <= at_ms:
+            idle_ms = start_ms - last_ms
+            if idle_ms >= self.policy.lifecycle.dormant_after_ms:
+                account.resurrected_ms = start_ms
+            if idle_ms >= self.policy.lifecycle.churned_after_ms:
+                # It begins again: what was found before it left says nothing now.
+                account.danger.reset()
+                account.approach.reset()
+                account.force = True
+        if value < 0:
+            account.force = True
+        account.add(at_ms, weight, value, line.user_id, feature, self.policy.activity)
+
+    def _new_account(
+        self, state: PartitionState, account_id: str, at_ms: int, offset: int
+    ) -> Account:
+        timezone = self.policy.timezone
+        clock = state.clock_ms
+        now_ms = at_ms if clock is None else max(at_ms, clock - GRACE_MS)
+        account = Account(account_id, timezone, day_of(now_ms, timezone))
+        state.adopt(account, state.page_for_new(offset))
+        return account
+
+    def _hand_on(
+        self, state: PartitionState, record: LogRecord, line: Line, number: int, fx: Effects
+    ) -> None:
+        raw = _raw_line(record.value or b"", number)
+        if record.offset < state.settled:
+            return
+        if _header(record, FORWARDED_HEADER) is not None:
+            detail = "handed on once already and still in the wrong partition"
+            self._refuse(state, record, number, raw, "misplaced", detail, fx)
+            return
+        fx.counts["misplaced"] += 1
+        fx.misplaced.append(Misplaced(record.offset, raw, line.account_id))
+
+    def _refuse(
+        self,
+        state: PartitionState,
+        record: LogRecord,
+        number: int,
+        raw: bytes,
+        reason: str,
+        detail: str,
+        fx: Effects,
+    ) -> None:
+        if record.offset >= state.settled:
+            fx.dead_letters.append(DeadLetter(record.offset, number, raw, reason, detail))
+
+    # -- time ----------------------------------------------------------------------------------
+
+    def _apply_control(
+        self, state: PartitionState, kind: bytes, record: LogRecord, fx: Effects
+    ) -> None:
+        if kind == b"tick":
+            try:
+                ts = self._control.decode(record.value or b"").ts
+            except (msgspec.DecodeError, UnicodeDecodeError):
+                ts = None
+            appended = record.timestamp
+            if ts is None or (
+                appended is not None and appended >= 0 and ts > appended + TICK_AHEAD_MS
+            ):
+                fx.counts["ticks_refused"] += 1
+            else:
+                self.tick(state, ts, fx)
+        elif kind in (b"history", b"live"):
+            state.historical = kind == b"history"
+        else:
+            fx.counts["unknown_control"] += 1
+
+    def tick(self, state: PartitionState, at_ms: int, fx: Effects) -> None:
+        """It is `at_ms`: work off what is due. An older tick than the last changes nothing."""
+        fx.counts["ticks"] += 1
+        clock = state.clock_ms
+        if clock is not None and at_ms <= clock:
+            return
+        if state.first_tick_ms is None:
+            state.first_tick_ms = at_ms
+        state.clock_ms = at_ms
+        step_ms = DAY_SLICE_MS if clock is None else at_ms - clock
+        slice_size = -(-len(state.accounts) * step_ms // DAY_SLICE_MS)
+        self._work_off(state, fx, limit=max(slice_size, LEAST_SLICE))
+
+    def _work_off(self, state: PartitionState, fx: Effects, limit: int | None) -> None:
+        clock = state.clock_ms
+        if clock is None:
+            return
+        before = len(fx.alerts)
+        soon, days, accounts = state.soon, state.days, state.accounts
+        while soon and soon[0][0] <= clock:
+            due, account_id = heapq.heappop(soon)
+            account = accounts[account_id]
+            if account.soon_at == due:
+                account.soon_at = NEVER
+                self._advance(state, account, 0, fx)
+                self._schedule(state, account)
+        done = 0
+        while days and days[0][0] <= clock and (limit is None or done < limit):
+            due, account_id = heapq.heappop(days)
+            account = accounts[account_id]
+            if account.day_at == due:
+                account.day_at = NEVER
+                self._advance(state, account, 0, fx)
+                self._schedule(state, account)
+                done += 1
+        if len(fx.alerts) > before + 1:
+            fx.alerts[before:] = sorted(fx.alerts[before:], key=lambda a: (a.at, a.account_id))
+
+    def _advance(
+        self, state: PartitionState, account: Account, minute_ms: int, fx: Effects
+    ) -> None:
+        """Do what is due for the account before the minute `minute_ms`, or by the clock."""
+        clock = state.clock_ms or 0
+        closing, reached = max(minute_ms, clock - GRACE_MS), max(minute_ms, clock)
+        if account.parked:
+            self._advance_parked(state, account, closing, reached, minute_ms > 0, fx)
+        while not account.parked:
+            open_ms, deadline_ms = account.open_ms, account.deadline_ms
+            close_ms = NEVER if open_ms is None else open_ms + MINUTE_MS
+            day_ms = account.calendar.end_ms
+            if close_ms <= day_ms and close_ms <= deadline_ms:
+                if close_ms > closing:
+                    return
+                account.open_ms = None
+                if account.force or not account.quiet:
+                    account.force = False
+                    self._evaluate(state, account, close_ms, fx)
+            elif day_ms <= deadline_ms:
+                if day_ms > closing:
+                    return
+                self._begin_day(state, account, fx)
+            elif deadline_ms > reached:
+                return
+            else:
+                self._meet_deadline(state, account, fx)
+        # The account was parked at a day start on the way.
+        if account.parked and minute_ms:
+            self._advance_parked(state, account, closing, reached, True, fx)
+
+    def _advance_parked(
+        self,
+        state: PartitionState,
+        account: Account,
+        closing: int,
+        reached: int,
+        wake: bool,
+        fx: Effects,
+    ) -> None:
+        while account.deadline_ms <= reached:
+            account.calendar.jump(account.deadline_ms)
+            self._meet_deadline(state, account, fx)
+        if wake:
+            account.calendar.jump(closing)
+            account.parked = False
+
+    def _meet_deadline(self, state: PartitionState, account: Account, fx: Effects) -> None:
+        policy = self.policy
+        due_ms = account.deadline_ms
+        line = policy.of_segment(account.fact("segment")).line
+        # An event since then may have put it off.
+        account.deadline_ms = self._evaluator.next_deadline(
+            account, due_ms - 1, account.active_days(policy.activity), line
+        )
+        if account.deadline_ms <= due_ms:
+            self._evaluate(state, account, due_ms, fx)
+
+    def _begin_day(self, state: PartitionState, account: Account, fx: Effects) -> None:
+        policy = self.policy
+        timezone = str(account.fact("timezone") or policy.timezone)
+        at_ms = account.begin_day(timezone, policy.activity)
+        account.calendar.forget(at_ms - (KEPT_DAYS + 2) * DAY_MS)
+        _forget_seen(account, state)
+        self._evaluate(state, account, at_ms, fx, day=True)
+        account.parked = self._can_park(account, at_ms)
+
+    def _can_park(self, account: Account, at_ms: int) -> bool:
+        """Whether no later day start can change anything until a record comes."""
+        if account.first_ms is None or account.last_ms is None or not account.is_empty():
+            return False
+        rules = self.policy.of_segment(account.fact("segment"))
+        recency_ms = rules.scorecard.recency_floor_days * DAY_MS
+        return (
+            account.open_ms is None
+            and at_ms - account.last_ms > recency_ms
+            and at_ms - account.first_ms >= rules.line.min_history_ms
+            and account.danger.turning_ms is None
+            and account.approach.turning_ms is None
+        )
+
+    def _evaluate(
+        self, state: PartitionState, account: Account, at_ms: int, fx: Effects, day: bool = False
+    ) -> None:
+        self._evaluator.evaluate(
+            account, at_ms, day=day, historical=state.historical, out=fx.alerts
+        )
+        state.touch(account)
+
+    def _schedule(self, state: PartitionState, account: Account) -> None:
+        """Put the account where a tick finds it."""
+        open_ms, due_ms = account.open_ms, account.deadline_ms
+        day_ms = NEVER if account.parked else account.calendar.end_ms
+        close_ms = NEVER if open_ms is None else open_ms + MINUTE_MS
+        first_ms = min(close_ms, day_ms)
+        if due_ms >= first_ms:
+            due_ms = max(due_ms, first_ms + GRACE_MS)
+        if open_ms is not None and (account.force or not account.quiet):
+            due_ms = min(due_ms, close_ms + GRACE_MS)
+        if due_ms < account.soon_at:
+            account.soon_at = due_ms
+            heapq.heappush(state.soon, (due_ms, account.account_id))
+        if day_ms != NEVER and account.day_at != day_ms + GRACE_MS:
+            account.day_at = day_ms + GRACE_MS
+            heapq.heappush(state.days, (account.day_at, account.account_id))
+
+    def restore(self, state: PartitionState, account: Account) -> None:
+        """Schedule an account that was read back from a snapshot."""
+        self._schedule(state, account)
+
+    # -- seen from outside ---------------------------------------------------------------------
+
+    def status(self, account: Account, as_of_ms: int) -> dict[str, Any]:
+        """The account as of an instant not before its last record: a line of `--accounts-out`."""
+        view = self._evaluator.view(account, as_of_ms)
+        score = view.score.value
+        status: dict[str, Any] = {
+            "account_id": account.account_id,
+            "as_of": format_ms(as_of_ms),
+            "last_active_at": None if account.last_ms is None else format_ms(account.last_ms),
+            "lifecycle": view.lifecycle,
+            "zone": account.zone,
+            "score": None if score is None else round(score, 2),
+            "contributions": {n: round(p, 2) for n, p in view.score.contributions.items()},
+            "measures": readable(view.measures),
+            "line": {
+                "enter": view.line.enter,
+                "exit": view.line.exit,
+                "approach": view.line.approach,
+            },
+        }
+        approximate = account.approximate()
+        if approximate:
+            status["approximate"] = approximate
+        return status
+
+
+def _header(record: LogRecord, name: str) -> bytes | None:
+    return next((value for key, value in record.headers if key == name), None)
+
+
+def _raw_line(value: bytes, number: int) -> bytes:
+    """Line `number` (from 1, blank ones not counted) of a record; all of it if it is one object."""
+    lines = [raw for raw in value.split(b"\n") if raw.strip()]
+    if len(lines) < number or (number == 1 and not lines[0].rstrip().endswith(b"}")):
+        return value
+    return lines[number - 1]
+
+
+def _forget_seen(account: Account, state: PartitionState) -> None:
+    clock = state.clock_ms
+    if clock is None:
+        return
+    seen, first_tick = account.seen, state.first_tick_ms or 0
+    gone = []
+    for key, stamp in seen.items():
+        if clock - (stamp or first_tick) < DUPLICATE_MS:
+            break
+        gone.append(key)
+    for key in gone:
+        del seen[key]
+
+
+def _profile_fields(line: Line) -> dict[str, Any]:
+    """What a profile record says, checked; times in ms."""
+    if line.profile is None:
+        raise BadUsageError("wrong_shape", "profile: missing")
+    fields: dict[str, Any] = {}
+    for name in line.profile.__struct_fields__:
+        value = getattr(line.profile, name)
+        if value is msgspec.UNSET:
+            continue
+        if value is not None:
+            if name in ("started_at", "renewal_at"):
+                value = to_ms(value)
+                if not 0 <= value <= MAX_TS_MS:
+                    raise BadUsageError("wrong_shape", f"profile.{name}: not between 1970 and 9999")
+            elif isinstance(value, str):
+                if not 0 < len(value) <= 256 or not value.isprintable():
+                    raise BadUsageError("wrong_shape", f"profile.{name}: not a printable name")
+            elif not 0 <= value <= MAX_AMOUNT:
+                raise BadUsageError("wrong_shape", f"profile.{name}: out of range")
+            if name == "timezone":
+                try:
+                    zone(value)
+                except (KeyError, ValueError, OSError) as error:
+                    raise BadUsageError(
+                        "wrong_shape", f"profile.timezone: no time zone {value!r}"
+                    ) from error
+        fields[name] = value
+    return fields

@@ -1,0 +1,198 @@
+"""From an account's measures to its score, zone and alerts, at one instant."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pulse.alerting.alert import THEN_DAYS, Circumstances, build
+from pulse.engagement.account import NEVER, Account, OpenAlert
+from pulse.engagement.days import day_start
+from pulse.engagement.lifecycle import Lifecycle, lifecycle
+from pulse.engagement.line import Line, Zone, zone_of
+from pulse.engagement.scorecard import Facts, Score
+from pulse.signals import silence
+
+if TYPE_CHECKING:
+    from pulse.engagement.measures import Measures
+    from pulse.engine.policy import Policy
+    from pulse.model.alert import Alert, Resolution
+
+_RANK: dict[Zone, int] = {"unknown": 0, "healthy": 1, "approaching": 2, "danger": 3}
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """An account seen at one instant."""
+
+    measures: Measures
+    score: Score
+    lifecycle: Lifecycle
+    line: Line
+
+
+class Evaluator:
+    """Evaluates accounts by one policy."""
+
+    def __init__(self, policy: Policy) -> None:
+        self._policy = policy
+
+    def view(self, account: Account, at_ms: int) -> View:
+        """Measures, score and lifecycle as of an instant; changes nothing."""
+        policy = self._policy
+        rules = policy.of_segment(account.fact("segment"))
+        now = account.measures(at_ms, policy.activity)
+        seats, mrr = account.fact("seats"), account.fact("mrr")
+        facts = Facts(
+            seats if isinstance(seats, int) else None,
+            mrr if isinstance(mrr, (int, float)) else None,
+            account.baseline_days(),
+        )
+        score = rules.scorecard.score(now, account.fixed_measures(policy.activity), facts)
+        return View(now, score, self.lifecycle(account, at_ms), rules.line)
+
+    def lifecycle(self, account: Account, at_ms: int) -> Lifecycle:
+        """Where the account is in its life."""
+        return lifecycle(
+            self._policy.lifecycle, at_ms, account.first_ms, account.last_ms, account.resurrected_ms
+        )
+
+    def evaluate(
+        self, account: Account, at_ms: int, *, day: bool, historical: bool, out: list[Alert]
+    ) -> None:
+        """Evaluate what was due at an instant; alerts that fire or resolve go to `out`.
+
+        Called at the close of a minute in which the account changed, at the start of its day
+        (`day`), and at its deadlines, always in the order of time.
+        """
+        policy = self._policy
+        view = self.view(account, at_ms)
+        line, score = view.line, view.score.value
+        account.score = score
+        active_days = account.active_days(policy.activity)
+        if day:
+            account.known = (
+                score is not None
+                and account.first_ms is not None
+                and at_ms - account.first_ms >= line.min_history_ms
+                and active_days >= line.min_active_days
+            )
+        was: Zone = account.zone
+        before = zone_of(account.danger, account.approach)
+        if account.known and score is not None and view.lifecycle != "churned":
+            account.danger.follow(score, line.enter, line.exit, line.dwell_ms, at_ms)
+            account.approach.follow(score, line.approach, line.approach_exit, line.dwell_ms, at_ms)
+        else:
+            account.danger.turning_ms = account.approach.turning_ms = None
+        after = zone_of(account.danger, account.approach)
+        # `unknown` hides the zone without ending what was found before.
+        account.zone = after if account.known else "unknown"
+
+        if day:
+            account.note_day(score, view.measures)
+        changes = self._zone_alerts(account, before, after, view, at_ms)
+        changes += self._silence_alerts(account, active_days, view, at_ms)
+        if changes:
+            what = self._circumstances(account, view, was, active_days, at_ms, historical)
+            for reason, opened, resolution in changes:
+                play = policy.plays.get(reason)
+                out.append(build(reason, opened, resolution, what, play, policy.version))
+        account.deadline_ms = self.next_deadline(account, at_ms, active_days, line)
+        account.quiet = (
+            not account.alerts
+            and not account.danger.on
+            and not account.approach.on
+            and account.danger.turning_ms is None
+            and account.approach.turning_ms is None
+            and policy.of_segment(account.fact("segment")).scorecard.rises_with_use
+        )
+
+    def next_deadline(self, account: Account, after_ms: int, active_days: int, line: Line) -> int:
+        """The next instant after `after_ms` at which something is due without any event."""
+        policy = self._policy
+        due = [
+            turning_ms + line.dwell_ms
+            for turning_ms in (account.danger.turning_ms, account.approach.turning_ms)
+            if turning_ms is not None
+        ]
+        if policy.silence is not None and silence.REASON not in account.alerts:
+            due.append(policy.silence.due_ms(account.last_ms, active_days))
+        if account.alerts and account.last_ms is not None:
+            due.append(account.last_ms + policy.lifecycle.churned_after_ms)
+        return min((at_ms for at_ms in due if at_ms > after_ms), default=NEVER)
+
+    def _zone_alerts(
+        self, account: Account, before: Zone, after: Zone, view: View, at_ms: int
+    ) -> list[tuple[str, OpenAlert, Resolution | None]]:
+        changes: list[tuple[str, OpenAlert, Resolution | None]] = []
+        if view.lifecycle == "churned":
+            # An account that has left raises nothing more, and nobody need look after it.
+            for reason in sorted(account.alerts):
+                changes.append((reason, account.alerts.pop(reason), "churned"))
+            return changes
+        if after == before:
+            return changes
+        if before in account.alerts:
+            worse = _RANK[after] > _RANK[before]
+            changes.append(
+                (before, account.alerts.pop(before), "crossed" if worse else "recovered")
+            )
+        if _RANK[after] > _RANK[before]:
+            trigger = account.danger if after == "danger" else account.approach
+            since_ms = trigger.since_ms if trigger.since_ms is not None else at_ms
+            account.alerts[after] = OpenAlert(at_ms, since_ms)
+            changes.append((after, account.alerts[after], None))
+        return changes
+
+    def _silence_alerts(
+        self, account: Account, active_days: int, view: View, at_ms: int
+    ) -> list[tuple[str, OpenAlert, Resolution | None]]:
+        rule, last_ms = self._policy.silence, account.last_ms
+        if rule is None or last_ms is None:
+            return []
+        opened = account.alerts.get(silence.REASON)
+        due_ms = rule.due_ms(last_ms, active_days)
+        if opened is not None:
+            if last_ms + rule.after_ms <= at_ms:
+                return []
+            del account.alerts[silence.REASON]
+            return [(silence.REASON, opened, "active_again")]
+        if due_ms > at_ms or view.lifecycle == "churned":
+            return []
+        account.alerts[silence.REASON] = OpenAlert(at_ms, last_ms)
+        return [(silence.REASON, account.alerts[silence.REASON], None)]
+
+    def _circumstances(
+        self,
+        account: Account,
+        view: View,
+        was: Zone,
+        active_days: int,
+        at_ms: int,
+        historical: bool,
+    ) -> Circumstances:
+        calendar = account.calendar
+        then_day = calendar.day - THEN_DAYS
+        then = account.row_on(then_day)
+        profile: dict[str, Any] = {
+            name: value
+            for name, (_, _, value) in sorted(account.profile.items())
+            if value is not None
+        }
+        return Circumstances(
+            account_id=account.account_id,
+            at_ms=at_ms,
+            zone=account.zone,
+            previous_zone=was,
+            lifecycle=view.lifecycle,
+            score=view.score.value,
+            contributions=view.score.contributions,
+            line=view.line,
+            now=view.measures,
+            then=then,
+            then_at_ms=None if then is None else day_start(then_day, calendar.timezone),
+            last_ms=account.last_ms,
+            active_days=active_days,
+            profile=profile,
+            historical=historical,
+        )

@@ -1,0 +1,130 @@
+"""The state of one partition, and what a batch of records asks to be done outside."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pulse.engagement.account import Account
+    from pulse.model.alert import Alert
+
+
+class Page:
+    """The unit in which state is written: a few accounts of one partition.
+
+    `guard` is the offset (exclusive) up to which the page already holds the log: records below it
+    are skipped for the page's accounts when the log is read again.
+    """
+
+    __slots__ = ("accounts", "dirty", "guard", "number", "parts", "size_bytes", "slot")
+
+    def __init__(self, number: int, guard: int = 0) -> None:
+        self.number = number
+        self.guard = guard
+        self.accounts: list[str] = []
+        self.dirty = False
+        self.size_bytes = 0
+        """As last written; 0 before the first time."""
+        self.slot = 0
+        self.parts = 0
+
+
+class PartitionState:
+    """All that is known of one partition of the events topic.
+
+    `partition` is None where there are no partitions (a replay). `position` is the offset of the
+    next record to be applied, `settled` the offset below which dead letters and misplaced events
+    were already handed on before a restart.
+    """
+
+    def __init__(
+        self,
+        partition: int | None = None,
+        *,
+        page_accounts: int = 64,
+        page_bytes: int = 262_144,
+    ) -> None:
+        self.partition = partition
+        self.page_accounts = page_accounts
+        self.page_bytes = page_bytes
+        self.accounts: dict[str, Account] = {}
+        self.pages: list[Page] = []
+        self.next_page = 0
+        self.position = 0
+        self.settled = 0
+        self.clock_ms: int | None = None
+        """The largest tick seen."""
+        self.first_tick_ms: int | None = None
+        self.historical = False
+        """Between a `history` and a `live` record: alerts are recorded and never sent."""
+        self.soon: list[tuple[int, str]] = []
+        """Heap of (due, account): minutes that close and deadlines."""
+        self.days: list[tuple[int, str]] = []
+        """Heap of (due, account): day starts, which are worked off in slices."""
+        self.touched: set[str] = set()
+        """Accounts that changed since the caller last emptied this."""
+
+    def page_for_new(self, offset: int) -> Page:
+        """The page that takes an account first seen at `offset`.
+
+        Never one that is ahead of the log: its guard would hide the account's own events.
+        """
+        page = self.pages[-1] if self.pages else None
+        if (
+            page is None
+            or page.guard > offset
+            or len(page.accounts) >= self.page_accounts
+            or page.size_bytes >= self.page_bytes // 2
+        ):
+            page = Page(self.next_page)
+            self.next_page += 1
+            self.pages.append(page)
+        return page
+
+    def adopt(self, account: Account, page: Page) -> None:
+        """Put an account into a page."""
+        account.page = page
+        page.accounts.append(account.account_id)
+        self.accounts[account.account_id] = account
+
+    def touch(self, account: Account) -> None:
+        """Mark an account as changed, for its page and for readers."""
+        account.page.dirty = True
+        self.touched.add(account.account_id)
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A line that could not be counted: where it stood, its bytes, and why.
+
+    `line` counts from 1 within the record at `offset`.
+    """
+
+    offset: int
+    line: int
+    raw: bytes
+    reason: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Misplaced:
+    """An event that arrived in a partition that is not its account's."""
+
+    offset: int
+    raw: bytes
+    account_id: str
+
+
+@dataclass(slots=True)
+class Effects:
+    """What a batch asks to be done outside, and what it counted."""
+
+    alerts: list[Alert] = field(default_factory=list)
+    dead_letters: list[DeadLetter] = field(default_factory=list)
+    misplaced: list[Misplaced] = field(default_factory=list)
+    counts: Counter[str] = field(default_factory=Counter)
+    """events, duplicates, ignored, profiles, ticks, ticks_refused, skipped, late_minutes,
+    late_hours, late_days, weightless, unknown_control."""

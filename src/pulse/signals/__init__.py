@@ -1,0 +1,1 @@
+"""Signals, pure: reasons to alert that are not the score, one module a signal."""
