@@ -1,0 +1,50 @@
+"""`pulse notify`: the process that sends alerts to the receivers of the configuration."""
+
+import asyncio
+import signal
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import structlog
+import typer
+
+from pulse.config import Config
+from pulse.notifier import app
+
+
+def command(
+    config: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The configuration, like pulse.yaml.")
+    ] = None,
+    enable: Annotated[
+        str | None,
+        typer.Option(
+            metavar="RECEIVER",
+            help="Instead of sending: permit a receiver again that answered 410 Gone. "
+            "Notifiers that run have to be started again.",
+        ),
+    ] = None,
+) -> None:
+    """Run the notifier: alerts in, webhooks out.
+
+    Reads the alerts topic and posts each alert to the receivers of the configuration, signed, until
+    it is delivered or the receiver's schedule is used up. Several may run at once; they share the
+    work. A Kafka that is away is waited for. Ctrl-C or SIGTERM ends it: requests under way are
+    finished, the rest is sent when it starts again.
+    """
+    loaded = Config.load(config)
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    if enable is not None:
+        asyncio.run(app.enable(loaded, enable))
+        print(f'receiver "{enable}" is enabled; start running notifiers again')
+        return
+    asyncio.run(_until_told(loaded))
+
+
+async def _until_told(config: Config) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    await app.run(config, stop)

@@ -1,0 +1,216 @@
+"""The notifier's process: `run` puts the parts together and keeps them going."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Mapping
+from typing import Final
+
+import structlog
+from aiokafka.errors import KafkaError
+from prometheus_client import start_http_server
+
+from pulse.config import Config, WebhookReceiver
+from pulse.errors import PulseError
+from pulse.notifier.address import check_url
+from pulse.notifier.clock import WallClock
+from pulse.notifier.consumer import AlertConsumer
+from pulse.notifier.delivery import endpoint_key
+from pulse.notifier.dispatch import Bounds, Notifier
+from pulse.notifier.kafka import KafkaSettings, Outage, partition_counts, quiet_client_logs
+from pulse.notifier.kinds import make_receiver
+from pulse.notifier.log import KafkaDeliveryLog
+from pulse.notifier.receiver import ReceiverSettings
+from pulse.notifier.signature import decode_secret
+
+log = structlog.get_logger("pulse.notifier")
+
+_WAIT_S: Final = 1.0
+_PROBE_S: Final = 2.0
+_FORGET_EVERY_S: Final = 3600.0
+
+
+async def run(config: Config, stop: asyncio.Event, *, serve_metrics: bool = True) -> None:
+    """Deliver alerts until `stop` is set; then finish what is under way and return.
+
+    A Kafka that is away is waited for. `serve_metrics` false: whoever runs several parts in one
+    process serves `/metrics` itself. Raises `PulseError` for what a person has to mend: a secret,
+    a URL, topics that do not fit, a port in use.
+    """
+    kafka = KafkaSettings.of(config)
+    receivers = receiver_settings(config)
+    quiet_client_logs()
+    if not receivers:
+        log.warning("the configuration has no receivers: alerts are read and sent nowhere")
+    async with contextlib.AsyncExitStack() as stack:
+        if serve_metrics:
+            where = config.notifier
+            stack.callback(_serve_metrics(where.metrics_host, where.metrics_port))
+        outage = Outage()
+        partitions = await _wait_for_topics(kafka, outage, stop)
+        if partitions is None:
+            return
+        topic = KafkaDeliveryLog(kafka, partitions, outage)
+        stack.push_async_callback(topic.stop)
+        # Where it fails, the first write tries again.
+        with contextlib.suppress(KafkaError, OSError):
+            await topic.start()
+        ready = {name: (settings, make_receiver(settings)) for name, settings in receivers.items()}
+        notifier = Notifier(ready, topic, WallClock(), Bounds())
+        await notifier.start()
+        stack.push_async_callback(notifier.stop)
+        for duty in (_watch(topic, outage), _forget(notifier)):
+            task = asyncio.create_task(duty)
+            stack.push_async_callback(_cancel, task)
+        log.info("notifier started", receivers=sorted(receivers), partitions=partitions)
+        await _consume(config, kafka, notifier, outage, stop)
+    log.info("notifier stopped")
+
+
+async def enable(config: Config, name: str) -> None:
+    """Forget that a receiver answered 410. Notifiers that run learn of it when they start again.
+
+    Raises `PulseError` for an unknown receiver, missing topics, or a Kafka that is away.
+    """
+    if name not in {receiver.name for receiver in config.receivers}:
+        raise PulseError(f'the configuration has no receiver "{name}"')
+    kafka = KafkaSettings.of(config)
+    quiet_client_logs()
+    try:
+        counts = await partition_counts(kafka)
+        partitions = counts.get(kafka.deliveries_topic)
+        if partitions is None:
+            raise PulseError(
+                f"there is no topic {kafka.deliveries_topic}", hint="`pulse topics` makes it"
+            )
+        topic = KafkaDeliveryLog(kafka, partitions, Outage())
+        await topic.start()
+    except (KafkaError, OSError) as error:
+        raise PulseError(f"Kafka is away: {error}", hint="try again when it is back") from None
+    try:
+        await topic.broadcast((endpoint_key(name), None))
+    finally:
+        await topic.stop()
+
+
+def receiver_settings(config: Config) -> dict[str, ReceiverSettings]:
+    """The receivers of a configuration by name, their secrets read and their addresses checked.
+
+    The requests under way at once are shared out evenly, so that no receiver can take another's.
+    Raises `PulseError` (`SecretError` is one).
+    """
+    share = max(1, config.notifier.concurrency // max(1, len(config.receivers)))
+    return {receiver.name: _settings_of(receiver, share) for receiver in config.receivers}
+
+
+def _settings_of(receiver: WebhookReceiver, concurrency: int) -> ReceiverSettings:
+    url = receiver.address().reveal()
+    try:
+        check_url(url, allow_private=receiver.allow_private)
+        keys = tuple(decode_secret(secret.reveal()) for secret in receiver.secrets())
+    except ValueError as error:
+        raise PulseError(f'receiver "{receiver.name}": {error}') from None
+    return ReceiverSettings(
+        name=receiver.name,
+        kind=receiver.kind,
+        url=url,
+        keys=keys,
+        reasons=tuple(receiver.reasons),
+        send_resolved=receiver.send_resolved,
+        allow_private=receiver.allow_private,
+        timeout_s=receiver.timeout_s,
+        schedule_s=tuple(receiver.retry.schedule_s),
+        jitter=receiver.retry.jitter,
+        concurrency=concurrency,
+    )
+
+
+async def _wait_for_topics(kafka: KafkaSettings, outage: Outage, stop: asyncio.Event) -> int | None:
+    """The number of partitions, once both topics are there; None where `stop` comes first."""
+    said = False
+    while not stop.is_set():
+        try:
+            counts = await partition_counts(kafka)
+        except (KafkaError, OSError) as error:
+            outage.away(error)
+        else:
+            outage.back()
+            partitions = _agreed(kafka, counts)
+            if partitions is not None:
+                return partitions
+            if not said:
+                said = True
+                missing = [
+                    name
+                    for name in (kafka.alerts_topic, kafka.deliveries_topic)
+                    if name not in counts
+                ]
+                log.warning("waiting for topics; `pulse topics` makes them", missing=missing)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), _WAIT_S)
+    return None
+
+
+def _agreed(kafka: KafkaSettings, counts: Mapping[str, int]) -> int | None:
+    alerts, deliveries = counts.get(kafka.alerts_topic), counts.get(kafka.deliveries_topic)
+    if alerts is None or deliveries is None:
+        return None
+    if alerts != deliveries:
+        raise PulseError(
+            f"{kafka.alerts_topic} has {alerts} partitions and {kafka.deliveries_topic} has "
+            f"{deliveries}; they must have the same number",
+            hint="delete the deliveries topic while it is new and let `pulse topics` make it",
+        )
+    return alerts
+
+
+async def _consume(
+    config: Config, kafka: KafkaSettings, notifier: Notifier, outage: Outage, stop: asyncio.Event
+) -> None:
+    """One membership in the group after the other: one that fails is followed by a new one."""
+    while not stop.is_set():
+        consumer = AlertConsumer(kafka, notifier, outage, due_at_append=config.clock == "events")
+        try:
+            await consumer.run(stop)
+        except (KafkaError, OSError) as error:
+            outage.away(error)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), _WAIT_S)
+
+
+async def _watch(topic: KafkaDeliveryLog, outage: Outage) -> None:
+    """Notice that Kafka is away also while there is nothing to write."""
+    while True:
+        if await topic.is_reachable():
+            outage.back()
+        else:
+            outage.away(ConnectionError("no broker answers"))
+        await asyncio.sleep(_PROBE_S)
+
+
+async def _forget(notifier: Notifier) -> None:
+    while True:
+        await asyncio.sleep(_FORGET_EVERY_S)
+        await notifier.forget_old()
+
+
+def _serve_metrics(host: str, port: int) -> Callable[[], None]:
+    """Serve `/metrics`; returns what ends that. Raises `PulseError` where the port is in use."""
+    try:
+        server, thread = start_http_server(port, addr=host)
+    except OSError as error:
+        raise PulseError(
+            f"cannot serve metrics on {host}:{port}: {(error.strerror or str(error)).lower()}",
+            hint="set notifier.metrics_port to a free port",
+        ) from None
+
+    def close() -> None:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+    return close
+
+
+async def _cancel(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)

@@ -1,0 +1,203 @@
+"""Reads the alerts topic in the group `<group>-notifier` and feeds the notifier.
+
+Offsets are committed by hand, after what they cover is recorded in the deliveries topic; where the
+two disagree, the further one counts.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Collection, Sequence
+from typing import Any, Final
+
+import structlog
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
+from aiokafka.errors import KafkaError
+
+from pulse.model import Alert
+from pulse.notifier import metrics
+from pulse.notifier.dispatch import Arrival, Notifier
+from pulse.notifier.kafka import KafkaSettings, Outage
+from pulse.notifier.log import PartitionClosed
+
+log = structlog.get_logger("pulse.notifier")
+
+MAX_ALERT_BYTES: Final = 256 * 1024
+"""A larger record is no alert: an alert is a few kilobytes, and has to fit a delivery's record."""
+
+_RECOVER_AT_ONCE: Final = 4
+_POLL_MS: Final = 200
+_FETCH: Final[dict[str, Any]] = {
+    # Latency first: an alert that is there is fetched at once; at most 8 MB are read ahead.
+    "fetch_max_wait_ms": 100,
+    "fetch_max_bytes": 8 * 1024 * 1024,
+    "max_partition_fetch_bytes": 512 * 1024,
+}
+
+
+class AlertConsumer:
+    """One membership in the consumer group, from joining it to leaving it.
+
+    `due_at_append`: an alert's latency counts from its append to the topic, not from its `at`
+    (with `clock: events` that is in the past).
+    """
+
+    def __init__(
+        self, kafka: KafkaSettings, notifier: Notifier, outage: Outage, *, due_at_append: bool
+    ) -> None:
+        self._kafka = kafka
+        self._notifier = notifier
+        self._outage = outage
+        self._due_at_append = due_at_append
+        self._consumer = AIOKafkaConsumer(
+            **kafka.client,
+            **_FETCH,
+            group_id=kafka.group,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            session_timeout_ms=kafka.session_timeout_ms,
+            heartbeat_interval_ms=kafka.session_timeout_ms // 5,
+            # Nobody may go on while another member still finishes what it has under way.
+            rebalance_timeout_ms=60_000,
+        )
+        self._ready: set[TopicPartition] = set()
+        self._recoveries: dict[TopicPartition, asyncio.Task[None]] = {}
+        self._recovering = asyncio.Semaphore(_RECOVER_AT_ONCE)
+        self._holding = False
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Consume until `stop`. Raises `KafkaError` where the membership is beyond repair."""
+        self._consumer.subscribe([self._kafka.alerts_topic], listener=_Rebalance(self))
+        try:
+            await _unless(stop, self._consumer.start())
+            while not stop.is_set():
+                self._hold_or_go_on()
+                polled = await self._consumer.getmany(timeout_ms=_POLL_MS, max_records=500)
+                self._raise_failed_recovery()
+                await asyncio.gather(
+                    *(
+                        self._take(source, records)
+                        for source, records in polled.items()
+                        if source in self._ready
+                    )
+                )
+        finally:
+            await self.revoked(tuple(self._ready | set(self._recoveries)))
+            with contextlib.suppress(TimeoutError, KafkaError, OSError):
+                async with asyncio.timeout(5.0):
+                    await self._consumer.stop()
+
+    # --- partitions ---------------------------------------------------------------------------
+
+    async def assigned(self, partitions: Collection[TopicPartition]) -> None:
+        """Begin to recover the partitions; nothing of them is read until that is done."""
+        self._outage.back()
+        self._consumer.pause(*partitions)
+        for source in partitions:
+            self._recoveries[source] = asyncio.create_task(self._recover(source))
+
+    async def revoked(self, partitions: Collection[TopicPartition]) -> None:
+        """Give the partitions up; return when nothing is sent or written for them any more."""
+        for source in partitions:
+            self._ready.discard(source)
+            recovery = self._recoveries.pop(source, None)
+            if recovery is not None:
+                recovery.cancel()
+                await asyncio.gather(recovery, return_exceptions=True)
+        await self._notifier.revoke([source.partition for source in partitions])
+
+    async def _recover(self, source: TopicPartition) -> None:
+        async with self._recovering:
+            recorded = await self._notifier.assign(source.partition)
+            committed = await self._consumer.committed(source)
+            known = [each for each in (recorded, committed) if each is not None]
+            if known:
+                self._consumer.seek(source, max(known))
+            else:
+                await self._consumer.seek_to_beginning(source)
+            self._ready.add(source)
+            if not self._holding:
+                self._consumer.resume(source)
+
+    def _raise_failed_recovery(self) -> None:
+        for source, task in tuple(self._recoveries.items()):
+            if task.done():
+                del self._recoveries[source]
+                task.result()
+
+    def _hold_or_go_on(self) -> None:
+        """Read nothing more while the notifier has enough to do."""
+        hold = not self._notifier.has_room()
+        if hold != self._holding:
+            self._holding = hold
+            log.debug("reading alerts is held" if hold else "reading alerts goes on")
+            change = self._consumer.pause if hold else self._consumer.resume
+            change(*(self._ready & self._consumer.assignment()))
+
+    # --- alerts -------------------------------------------------------------------------------
+
+    async def _take(self, source: TopicPartition, records: Sequence[ConsumerRecord]) -> None:
+        arrivals = [arrival for record in records if (arrival := self._read(record))]
+        next_offset = records[-1].offset + 1
+        try:
+            await self._notifier.take(source.partition, arrivals, next_offset)
+            await self._consumer.commit({source: next_offset})
+        except PartitionClosed:
+            log.debug("partition was revoked", partition=source.partition)
+        except KafkaError as error:
+            # The deliveries topic knows the position too.
+            log.debug("commit failed", partition=source.partition, error=str(error))
+
+    def _read(self, record: ConsumerRecord) -> Arrival | None:
+        if record.value is None:
+            return None
+        origin = f"{record.topic}/{record.partition}/{record.offset}"
+        if len(record.value) > MAX_ALERT_BYTES:
+            self._pass_over(origin, f"{len(record.value)} bytes")
+            return None
+        try:
+            alert = Alert.model_validate_json(record.value)
+        except ValueError as error:
+            self._pass_over(origin, _first_line(error))
+            return None
+        due_ms = record.timestamp if self._due_at_append else alert.at
+        return Arrival(alert, record.value, due_ms, origin)
+
+    def _pass_over(self, origin: str, error: str) -> None:
+        metrics.ALERTS_UNREADABLE.inc()
+        log.error("a record of the alerts topic is no alert", origin=origin, error=error)
+
+
+class _Rebalance(ConsumerRebalanceListener):  # type: ignore[misc]
+    """Passes the group's decisions on."""
+
+    def __init__(self, consumer: AlertConsumer) -> None:
+        self._consumer = consumer
+
+    async def on_partitions_revoked(self, revoked: Collection[TopicPartition]) -> None:
+        await self._consumer.revoked(revoked)
+
+    async def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
+        await self._consumer.assigned(assigned)
+
+
+async def _unless(stop: asyncio.Event, start: Any) -> None:
+    """Run something that may wait for ever; cancel it when `stop` comes first."""
+    tasks = [asyncio.ensure_future(start), asyncio.create_task(stop.wait())]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        if tasks[0].done():
+            tasks[0].result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _first_line(error: ValueError) -> str:
+    """What is wrong, without what it is wrong in: pydantic repeats the input."""
+    errors = getattr(error, "errors", None)
+    if errors is None:
+        return type(error).__name__
+    first = errors(include_input=False, include_url=False)[0]
+    where = ".".join(str(part) for part in first["loc"])
+    return f"{where}: {first['msg']}" if where else str(first["msg"])

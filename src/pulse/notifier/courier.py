@@ -1,0 +1,169 @@
+"""Sends one receiver's notifications as they fall due, a bounded number at a time."""
+
+import asyncio
+import contextlib
+import heapq
+from collections import deque
+from collections.abc import Awaitable, Callable
+from itertools import count
+from typing import Any
+
+import structlog
+
+from pulse.model import Alert
+from pulse.notifier import metrics, retry
+from pulse.notifier.clock import Clock
+from pulse.notifier.delivery import Delivery
+from pulse.notifier.ledger import Ledger
+from pulse.notifier.receiver import (
+    Attempt,
+    Notification,
+    Outcome,
+    Receiver,
+    ReceiverSettings,
+    Verdict,
+)
+
+log = structlog.get_logger("pulse.notifier")
+
+Finish = Callable[[Ledger, Delivery, Attempt, Outcome], Awaitable[None]]
+"""What is to be called when an attempt has ended; it records the outcome and schedules."""
+
+
+class Courier:
+    """One receiver's queue.
+
+    A throttled endpoint is left alone for as long as it asked, then met with half as many requests
+    at once; each success permits one more.
+    """
+
+    def __init__(
+        self, settings: ReceiverSettings, receiver: Receiver, clock: Clock, finish: Finish
+    ) -> None:
+        self.settings = settings
+        self.disabled = False
+        self._receiver = receiver
+        self._clock = clock
+        self._finish = finish
+        # When it is due, an order of arrival, and which one: an entry that is overtaken by a newer
+        # state of its delivery is found out when its turn comes.
+        self._later: list[tuple[int, int, Ledger, str]] = []
+        self._due: deque[tuple[int, Ledger, str]] = deque()
+        self._order = count()
+        self._attempts: dict[asyncio.Task[None], int] = {}
+        self._at_once = settings.concurrency
+        self._held_until_ms = 0
+        self._wake = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def backlog(self) -> int:
+        """Notifications that could be sent now but for the number of requests at once."""
+        held = self.disabled or self._clock.now_ms() < self._held_until_ms
+        return 0 if held else len(self._due)
+
+    def start(self) -> None:
+        """Begin to send; the event loop must run."""
+        self._task = asyncio.create_task(self._run(), name=f"courier {self.settings.name}")
+
+    async def stop(self) -> None:
+        """Send nothing more; attempts under way are cancelled."""
+        for task in (self._task, *self._attempts):
+            if task is not None:
+                task.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await task
+        await self._receiver.close()
+
+    def schedule(self, ledger: Ledger, delivery: Delivery) -> None:
+        """Send it when it falls due, unless something newer is known of it by then."""
+        if delivery.next_ms is not None:
+            entry = (delivery.next_ms, next(self._order), ledger, delivery.id)
+            heapq.heappush(self._later, entry)
+            self._wake.set()
+
+    async def leave(self, partition: int, within_s: float) -> None:
+        """Let attempts for a partition end by themselves, within that time; cancel the rest.
+
+        The partition's ledger is revoked already: nothing new begins.
+        """
+        tasks = [task for task, its in self._attempts.items() if its == partition]
+        if tasks:
+            _, unfinished = await asyncio.wait(tasks, timeout=within_s)
+            for task in unfinished:
+                task.cancel()
+            await asyncio.gather(*unfinished, return_exceptions=True)
+        self._later = [entry for entry in self._later if not entry[2].revoked]
+        heapq.heapify(self._later)
+        self._due = deque(entry for entry in self._due if not entry[1].revoked)
+
+    async def _run(self) -> None:
+        while True:
+            self._wake.clear()
+            self._start_what_is_due()
+            await self._wait()
+
+    def _start_what_is_due(self) -> None:
+        now_ms = self._clock.now_ms()
+        while self._later and self._later[0][0] <= now_ms:
+            due_ms, _, ledger, delivery_id = heapq.heappop(self._later)
+            self._due.append((due_ms, ledger, delivery_id))
+        if now_ms < self._held_until_ms:
+            return
+        while self._due and len(self._attempts) < self._at_once:
+            due_ms, ledger, delivery_id = self._due.popleft()
+            delivery = ledger.ready(delivery_id, due_ms)
+            if delivery is not None:
+                ledger.in_flight.add(delivery.id)
+                task = asyncio.create_task(self._attempt(ledger, delivery))
+                self._attempts[task] = ledger.partition
+                task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        del self._attempts[task]
+        self._wake.set()
+        if not task.cancelled() and task.exception() is not None:
+            log.error("an attempt ended in a bug", exc_info=task.exception())
+
+    async def _wait(self) -> None:
+        """Until something was scheduled or has ended, or the next one falls due."""
+        until_ms = self._later[0][0] if self._later else None
+        if self._due and self._clock.now_ms() < self._held_until_ms:
+            until_ms = min(until_ms or self._held_until_ms, self._held_until_ms)
+        waiting: list[asyncio.Task[Any]] = [asyncio.create_task(self._wake.wait())]
+        if until_ms is not None:
+            sleep_s = max(0.0, (until_ms - self._clock.now_ms()) / 1000)
+            waiting.append(asyncio.create_task(self._clock.sleep(sleep_s)))
+        try:
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in waiting:
+                task.cancel()
+
+    async def _attempt(self, ledger: Ledger, delivery: Delivery) -> None:
+        attempt = Attempt(number=delivery.attempts + 1, at_ms=self._clock.now_ms())
+        try:
+            with metrics.ATTEMPT_SECONDS.labels(self.settings.name).time():
+                outcome = await self._send(delivery, attempt)
+        finally:
+            ledger.in_flight.discard(delivery.id)
+        self._adapt(outcome)
+        await self._finish(ledger, delivery, attempt, outcome)
+
+    async def _send(self, delivery: Delivery, attempt: Attempt) -> Outcome:
+        try:
+            alert = Alert.model_validate_json(delivery.alert or b"")
+            return await self._receiver.send(Notification(delivery.id, alert), attempt)
+        except Exception:
+            log.exception("a receiver raised", receiver=self.settings.name, id=delivery.id)
+            return Outcome(Verdict.RETRY, "bug")
+
+    def _adapt(self, outcome: Outcome) -> None:
+        if outcome.verdict is Verdict.DELIVERED:
+            self._at_once = min(self._at_once + 1, self.settings.concurrency)
+        elif outcome.verdict is Verdict.THROTTLED:
+            self._at_once = max(self._at_once // 2, 1)
+            if outcome.retry_after_s is not None:
+                wait_s = retry.hold_s(self.settings, outcome.retry_after_s)
+                until_ms = self._clock.now_ms() + round(1000 * wait_s)
+                self._held_until_ms = max(self._held_until_ms, until_ms)

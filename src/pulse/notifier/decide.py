@@ -1,0 +1,148 @@
+"""What becomes of an alert's state, for one receiver. Pure, and the only place that decides.
+
+Two questions: what to record when a state arrives (`on_arrival`), and when an attempt has ended
+(`after_attempt`). The states of one alert for one receiver are its lane: a firing, then perhaps its
+resolving. `tests/unit/notifier/test_decide.py` holds the table.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+from fnmatch import fnmatchcase
+
+from pulse.model import Alert
+from pulse.notifier import retry
+from pulse.notifier.delivery import Delivery, State
+from pulse.notifier.receiver import Attempt, Outcome, ReceiverSettings, Verdict
+
+
+class Firing(Enum):
+    """How far the firing of a lane is."""
+
+    UNKNOWN = "unknown"
+    """None was recorded for this receiver."""
+    UNTRIED = "untried"
+    """To be sent; certainly not attempted."""
+    TRIED = "tried"
+    """To be sent again; an attempt may have got through."""
+    IN_FLIGHT = "in flight"
+    TOLD = "told"
+    """Done; the receiver knows of it, or may (succeeded, or attempted in vain)."""
+    NOT_TOLD = "not told"
+    """Done, without an attempt."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """What is known of an alert for a receiver when a state of it arrives."""
+
+    firing: Firing
+    resolved_known: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What to record of the state that arrived; `state` None: nothing, and nothing is sent.
+
+    `supersedes`: the lane's waiting firing becomes superseded, for the reason given there.
+    """
+
+    state: State | None
+    reason: str
+    supersedes: str | None = None
+
+
+def on_arrival(alert: Alert, lane: Lane, receiver: ReceiverSettings, *, disabled: bool) -> Decision:
+    """The decision on an alert's state that was read from the alerts topic."""
+    if alert.status == "firing":
+        return _on_firing(alert, lane, receiver, disabled=disabled)
+    return _on_resolved(alert, lane, receiver, disabled=disabled)
+
+
+def _on_firing(alert: Alert, lane: Lane, receiver: ReceiverSettings, *, disabled: bool) -> Decision:
+    if lane.firing is not Firing.UNKNOWN:
+        return Decision(None, "repeat")
+    if lane.resolved_known:
+        return Decision(State.SUPERSEDED, "already_resolved")
+    if not wants(receiver, alert.reason):
+        return Decision(None, "reason_not_wanted")
+    if alert.historical:
+        return Decision(State.SKIPPED, "historical")
+    if disabled:
+        return Decision(State.DISABLED, "endpoint_disabled")
+    return Decision(State.PENDING, "routed")
+
+
+def _on_resolved(
+    alert: Alert, lane: Lane, receiver: ReceiverSettings, *, disabled: bool
+) -> Decision:
+    if lane.resolved_known:
+        return Decision(None, "repeat")
+    if lane.firing is Firing.UNKNOWN:
+        # Who was not told that it began need not be told that it ended.
+        if not wants(receiver, alert.reason):
+            return Decision(None, "reason_not_wanted")
+        return Decision(State.SKIPPED, "firing_unknown")
+    if lane.firing is Firing.NOT_TOLD:
+        return Decision(State.SKIPPED, "firing_not_sent")
+    if lane.firing is Firing.UNTRIED:
+        return Decision(State.SKIPPED, "firing_not_sent", "resolved_before_sent")
+    supersedes = "resolved_before_delivered" if lane.firing is Firing.TRIED else None
+    if alert.historical:
+        return Decision(State.SKIPPED, "historical", supersedes)
+    if not receiver.send_resolved:
+        return Decision(State.SKIPPED, "resolved_not_wanted", supersedes)
+    if disabled:
+        return Decision(State.DISABLED, "endpoint_disabled", supersedes)
+    return Decision(State.PENDING, "routed", supersedes)
+
+
+def wants(receiver: ReceiverSettings, reason: str) -> bool:
+    """Whether one of the receiver's patterns matches the reason."""
+    return any(fnmatchcase(reason, pattern) for pattern in receiver.reasons)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What holds for a notification at the moment its attempt has ended."""
+
+    superseded: bool
+    """A newer state of its alert has arrived."""
+    disabled: bool
+    """The endpoint wants no more notifications."""
+
+
+def after_attempt(
+    delivery: Delivery,
+    attempt: Attempt,
+    outcome: Outcome,
+    standing: Standing,
+    receiver: ReceiverSettings,
+    now_ms: int,
+) -> Delivery:
+    """The delivery after an attempt: succeeded, retrying, failed, superseded or disabled."""
+    first_ms = delivery.first_attempt_ms
+    tried = delivery.becomes(
+        State.RETRYING,
+        now_ms,
+        attempts=attempt.number,
+        first_attempt_ms=attempt.at_ms if first_ms is None else first_ms,
+        http_status=outcome.http_status,
+        reason=outcome.reason,
+    )
+    if outcome.verdict is Verdict.DELIVERED:
+        return tried.becomes(State.SUCCEEDED, now_ms, reason="")
+    if outcome.verdict is Verdict.GONE:
+        return tried.becomes(State.DISABLED, now_ms)
+    if standing.superseded:
+        return tried.becomes(State.SUPERSEDED, now_ms, reason="resolved_before_delivered")
+    if standing.disabled:
+        return tried.becomes(State.DISABLED, now_ms, reason="endpoint_disabled")
+    progress = retry.Progress(
+        attempts=tried.attempts,
+        step=tried.step,
+        first_attempt_ms=attempt.at_ms if first_ms is None else first_ms,
+    )
+    following = retry.next_attempt(receiver, delivery.id, progress, outcome, now_ms)
+    if following is None:
+        return tried.becomes(State.FAILED, now_ms)
+    return tried.becomes(State.RETRYING, now_ms, next_ms=following.at_ms, step=following.step)

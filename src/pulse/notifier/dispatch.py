@@ -1,0 +1,394 @@
+"""The notifier without Kafka's consumer: alerts go in by partition, notifications go out.
+
+For each alert state that arrives, in this order:
+
+1. decide for every receiver (`decide.on_arrival`) and note it in the partition's ledger;
+2. write what was decided to the deliveries topic, and how far the alerts were read;
+3. when that is acknowledged, hand what is to be sent to the receivers' couriers, and return: now
+   the consumer may commit.
+
+After each attempt its outcome is written; a process that dies in between repeats the attempt with
+the same notification id.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+import structlog
+
+from pulse.model import Alert, notification_id
+from pulse.notifier import decide, metrics, retry
+from pulse.notifier.clock import Clock
+from pulse.notifier.courier import Courier
+from pulse.notifier.delivery import (
+    UNDELIVERED,
+    Delivery,
+    State,
+    encode,
+    encode_endpoint,
+    encode_position,
+    endpoint_key,
+    url_hash,
+)
+from pulse.notifier.ledger import Ledger
+from pulse.notifier.log import DeliveryLog, LogUnavailable, PartitionClosed, Record
+from pulse.notifier.receiver import Attempt, Outcome, Receiver, ReceiverSettings, Verdict
+
+log = structlog.get_logger("pulse.notifier")
+
+_READ_AGAIN_S: Final = 1.0
+_TOMBSTONES_AT_ONCE: Final = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """An alert state as read: `due_ms` is where its latency counts from, `raw` its JSON."""
+
+    alert: Alert
+    raw: bytes
+    due_ms: int
+    origin: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bounds:
+    """What keeps memory bounded, and for how long things take.
+
+    Reading stops while more than `undelivered` notifications are still to be sent, or more than
+    `backlog` could be sent at once. Done alerts are forgotten `retention_days` after. A partition
+    that is given away waits `leave_within_s` for the requests under way.
+    """
+
+    undelivered: int = 20_000
+    backlog: int = 1_000
+    retention_days: int = 30
+    leave_within_s: float = 3.0
+
+
+class Notifier:
+    """Holds the ledgers of the assigned partitions and one courier a receiver."""
+
+    def __init__(
+        self,
+        receivers: Mapping[str, tuple[ReceiverSettings, Receiver]],
+        topic: DeliveryLog,
+        clock: Clock,
+        bounds: Bounds | None = None,
+    ) -> None:
+        self._topic = topic
+        self._clock = clock
+        self._bounds = bounds or Bounds()
+        self._ledgers: dict[int, Ledger] = {}
+        self._couriers = {
+            name: Courier(settings, receiver, clock, self._finish)
+            for name, (settings, receiver) in receivers.items()
+        }
+        self._announcements: set[asyncio.Task[None]] = set()
+
+    async def start(self) -> None:
+        """Begin to send. `assign`, `take` and `revoke` may be called from now on."""
+        metrics.UNDELIVERED.set_function(self.undelivered)
+        for name, courier in self._couriers.items():
+            metrics.DISABLED.labels(name).set(0)
+            courier.start()
+
+    async def stop(self) -> None:
+        """Give up every partition and close the receivers."""
+        await self.revoke(tuple(self._ledgers))
+        for task in tuple(self._announcements):
+            task.cancel()
+        await asyncio.gather(*self._announcements, return_exceptions=True)
+        for courier in self._couriers.values():
+            await courier.stop()
+
+    def undelivered(self) -> int:
+        """Notifications still to be sent, of all assigned partitions."""
+        return sum(len(ledger) for ledger in self._ledgers.values())
+
+    def has_room(self) -> bool:
+        """Whether more alerts may be read."""
+        backlog = sum(courier.backlog for courier in self._couriers.values())
+        return backlog < self._bounds.backlog and self.undelivered() < self._bounds.undelivered
+
+    # --- partitions ---------------------------------------------------------------------------
+
+    async def assign(self, partition: int) -> int | None:
+        """Read a partition's deliveries back and go on with them.
+
+        Returns the offset of the alerts topic from which alerts are not recorded yet, None where
+        nothing says. Called once a partition that was assigned, before `take`.
+        """
+        ledger = await self._recover(partition)
+        again = [self._note(ledger, each) for each in ledger.recovered(self._clock.now_ms())]
+        self._take_over_endpoints(ledger)
+        self._ledgers[partition] = ledger
+        self._topic.open(partition)
+        settled = self._settle_recovered(ledger)
+        records = [encode(delivery) for delivery in (*again, *settled)]
+        await self._append(ledger, [*records, encode_position(ledger.epoch, ledger.position)])
+        orphans = 0
+        for delivery in ledger:
+            orphans += delivery.receiver not in self._couriers
+            self._schedule(ledger, delivery)
+        if orphans:
+            log.warning(
+                "notifications wait for receivers that the configuration no longer has",
+                partition=partition,
+                notifications=orphans,
+            )
+        log.info("partition assigned", partition=partition, undelivered=len(ledger))
+        return ledger.position
+
+    async def revoke(self, partitions: Sequence[int]) -> None:
+        """Stop sending and writing for these partitions; return when that holds.
+
+        Requests under way may end and be recorded within `leave_within_s`.
+        """
+        ledgers = [self._ledgers[each] for each in partitions if each in self._ledgers]
+        for ledger in ledgers:
+            ledger.revoked = True
+        within_s = self._bounds.leave_within_s
+        await asyncio.gather(
+            *(
+                courier.leave(ledger.partition, within_s)
+                for ledger in ledgers
+                for courier in self._couriers.values()
+            )
+        )
+        await asyncio.gather(*(self._topic.close(ledger.partition, within_s) for ledger in ledgers))
+        for ledger in ledgers:
+            del self._ledgers[ledger.partition]
+
+    async def _recover(self, partition: int) -> Ledger:
+        while True:
+            ledger = Ledger(partition)
+            try:
+                async for batch in self._topic.read(partition):
+                    for key, value in batch:
+                        self._read(ledger, key, value)
+                    await asyncio.sleep(0)
+            except LogUnavailable:
+                await self._clock.sleep(_READ_AGAIN_S)
+            else:
+                return ledger
+
+    def _read(self, ledger: Ledger, key: str, value: bytes | None) -> None:
+        try:
+            ledger.read(key, value)
+        except ValueError as error:
+            log.error(
+                "a record of the deliveries topic cannot be read; it is passed over",
+                partition=ledger.partition,
+                key=key,
+                error=str(error),
+            )
+
+    def _take_over_endpoints(self, ledger: Ledger) -> None:
+        for name, courier in self._couriers.items():
+            endpoint = ledger.endpoints.get(endpoint_key(name))
+            if (
+                endpoint is not None
+                and endpoint.url_sha256 == url_hash(courier.settings.url)
+                and not courier.disabled
+            ):
+                log.warning("receiver is disabled", receiver=name, since=endpoint.at)
+                self._disable(courier)
+
+    def _settle_recovered(self, ledger: Ledger) -> list[Delivery]:
+        """What a crash left undone: firings whose resolving is known, and disabled endpoints."""
+        now_ms = self._clock.now_ms()
+        settled: list[Delivery] = []
+        for delivery in ledger:
+            lane = ledger.lane(delivery.alert_id, delivery.receiver)
+            courier = self._couriers.get(delivery.receiver)
+            if delivery.status == "firing" and lane.resolved_known:
+                state, reason = State.SUPERSEDED, "resolved_before_delivered"
+            elif courier is not None and courier.disabled:
+                state, reason = State.DISABLED, "endpoint_disabled"
+            else:
+                continue
+            settled.append(self._settle(ledger, delivery.becomes(state, now_ms, reason=reason)))
+        return settled
+
+    # --- alerts -------------------------------------------------------------------------------
+
+    async def take(self, partition: int, arrivals: Sequence[Arrival], next_offset: int) -> None:
+        """Record what is to be done about these alerts; return when it is acknowledged.
+
+        `next_offset` is the first one of the alerts topic that is not covered. Raises
+        `PartitionClosed` where the partition is or becomes somebody else's.
+        """
+        ledger = self._ledgers.get(partition)
+        if ledger is None or ledger.revoked:
+            raise PartitionClosed(str(partition))
+        noted: list[Delivery] = []
+        for arrival in arrivals:
+            metrics.ALERTS_READ.inc()
+            for courier in self._couriers.values():
+                noted += self._decide(ledger, courier, arrival)
+        ledger.position = next_offset
+        records = [encode(delivery) for delivery in noted]
+        await self._append(ledger, [*records, encode_position(ledger.epoch, next_offset)])
+        for delivery in noted:
+            self._schedule(ledger, delivery)
+
+    def _decide(self, ledger: Ledger, courier: Courier, arrival: Arrival) -> list[Delivery]:
+        """The deliveries to record, in the order that a crash between them may cut anywhere."""
+        alert, receiver = arrival.alert, courier.settings
+        lane = ledger.lane(alert.id, receiver.name)
+        decision = decide.on_arrival(alert, lane, receiver, disabled=courier.disabled)
+        metrics.DECISIONS.labels(receiver.name, decision.reason).inc()
+        if decision.state is None:
+            return []
+        now_ms = self._clock.now_ms()
+        found = Delivery(
+            id=notification_id(alert.id, receiver.name, alert.status),
+            alert_id=alert.id,
+            receiver=receiver.name,
+            status=alert.status,
+            state=decision.state,
+            at_ms=now_ms,
+            created_ms=now_ms,
+            due_ms=arrival.due_ms,
+            origin=arrival.origin,
+            epoch=ledger.epoch,
+            reason="" if decision.state is State.PENDING else decision.reason,
+            alert=arrival.raw if decision.state in UNDELIVERED else None,
+        )
+        if not found.is_open:
+            noted = [self._settle(ledger, found)]
+        else:
+            first_ms = retry.first_attempt_ms(receiver, found.id, now_ms)
+            noted = [self._note(ledger, found.becomes(State.PENDING, now_ms, next_ms=first_ms))]
+        firing = ledger.other(found) if decision.supersedes else None
+        if firing is not None:
+            # After the newer one: were it alone, the newer one would be decided anew, differently.
+            superseded = firing.becomes(State.SUPERSEDED, now_ms, reason=decision.supersedes)
+            noted.append(self._settle(ledger, superseded))
+        return noted
+
+    # --- attempts -----------------------------------------------------------------------------
+
+    async def _finish(
+        self, ledger: Ledger, delivery: Delivery, attempt: Attempt, outcome: Outcome
+    ) -> None:
+        """Record an attempt's outcome and what follows from it."""
+        courier = self._couriers[delivery.receiver]
+        now_ms = self._clock.now_ms()
+        if outcome.verdict is Verdict.GONE and not courier.disabled:
+            await self._announce_gone(courier, now_ms, outcome)
+        lane = ledger.lane(delivery.alert_id, delivery.receiver)
+        standing = decide.Standing(
+            superseded=delivery.status == "firing" and lane.resolved_known,
+            disabled=courier.disabled,
+        )
+        after = self._note(
+            ledger,
+            decide.after_attempt(delivery, attempt, outcome, standing, courier.settings, now_ms),
+        )
+        self._report(after, outcome)
+        metrics.DELIVERIES.labels(after.receiver, after.state.value).inc()
+        try:
+            await self._append(ledger, [encode(after)])
+        except PartitionClosed:
+            return
+        for following in (after, ledger.other(after)):
+            if following is not None:
+                self._schedule(ledger, following)
+
+    async def _announce_gone(self, courier: Courier, now_ms: int, outcome: Outcome) -> None:
+        """Disable an endpoint that answered 410, for good, in every partition."""
+        settings = courier.settings
+        log.error(
+            "receiver answered 410 Gone and is disabled; it gets nothing until its URL is changed "
+            "or it is enabled again with `pulse notify --enable`",
+            receiver=settings.name,
+        )
+        courier.disabled = True
+        task = asyncio.create_task(
+            self._topic.broadcast(
+                encode_endpoint(settings.name, settings.url, now_ms, outcome.http_status)
+            )
+        )
+        self._announcements.add(task)
+        task.add_done_callback(self._announcements.discard)
+        await asyncio.shield(task)
+        self._disable(courier)
+
+    def _disable(self, courier: Courier) -> None:
+        """Send nothing more there; what was to be sent is recorded as disabled."""
+        courier.disabled = True
+        metrics.DISABLED.labels(courier.settings.name).set(1)
+        now_ms = self._clock.now_ms()
+        for ledger in self._ledgers.values():
+            settled = [
+                self._settle(
+                    ledger, delivery.becomes(State.DISABLED, now_ms, reason="endpoint_disabled")
+                )
+                for delivery in ledger
+                if delivery.receiver == courier.settings.name
+                and delivery.id not in ledger.in_flight
+            ]
+            if settled and not ledger.revoked:
+                task = asyncio.create_task(
+                    self._append_or_leave(ledger, [encode(delivery) for delivery in settled])
+                )
+                self._announcements.add(task)
+                task.add_done_callback(self._announcements.discard)
+
+    def _report(self, after: Delivery, outcome: Outcome) -> None:
+        facts = {"receiver": after.receiver, "id": after.id, "attempt": after.attempts}
+        if outcome.verdict is Verdict.DELIVERED:
+            log.info("notification delivered", status=outcome.http_status, **facts)
+            metrics.DUE_TO_WEBHOOK_SECONDS.observe(max(0, after.at_ms - after.due_ms) / 1000)
+            return
+        metrics.ATTEMPT_FAILURES.labels(after.receiver, outcome.reason).inc()
+        facts |= {"reason": outcome.reason}
+        if outcome.detail:
+            facts |= {"detail": outcome.detail}
+        if after.state is State.FAILED:
+            log.error("notification failed; no attempt is left", **facts)
+        elif after.next_ms is not None:
+            wait_s = round((after.next_ms - after.at_ms) / 1000, 1)
+            log.warning("attempt failed; it will be tried again", in_s=wait_s, **facts)
+        else:
+            log.warning("attempt failed; it is not tried again", state=str(after.state), **facts)
+
+    # --- housekeeping -------------------------------------------------------------------------
+
+    async def forget_old(self) -> None:
+        """Write tombstones for what was done long ago. Called now and then."""
+        before_ms = self._clock.now_ms() - self._bounds.retention_days * 86_400_000
+        for ledger in tuple(self._ledgers.values()):
+            while not ledger.revoked and (ids := ledger.expired(before_ms, _TOMBSTONES_AT_ONCE)):
+                await self._append_or_leave(ledger, [(each, None) for each in ids])
+                ledger.forget(ids)
+
+    # --- small parts --------------------------------------------------------------------------
+
+    def _note(self, ledger: Ledger, delivery: Delivery) -> Delivery:
+        mine = msgspec.structs.replace(delivery, epoch=ledger.epoch)
+        ledger.put(mine)
+        return mine
+
+    def _settle(self, ledger: Ledger, delivery: Delivery) -> Delivery:
+        """Note a delivery that will not be sent, and count it."""
+        metrics.DELIVERIES.labels(delivery.receiver, delivery.state.value).inc()
+        return self._note(ledger, delivery)
+
+    def _schedule(self, ledger: Ledger, delivery: Delivery) -> None:
+        courier = self._couriers.get(delivery.receiver)
+        if courier is not None and delivery.is_open and not ledger.revoked:
+            courier.schedule(ledger, delivery)
+
+    async def _append(self, ledger: Ledger, records: Sequence[Record]) -> None:
+        await self._topic.append(ledger.partition, records)
+
+    async def _append_or_leave(self, ledger: Ledger, records: Sequence[Record]) -> None:
+        try:
+            await self._append(ledger, records)
+        except PartitionClosed:
+            log.debug("partition was revoked", partition=ledger.partition)

@@ -1,0 +1,136 @@
+"""How the notifier reaches Kafka: client settings, what topics there are, one line an outage."""
+
+import logging
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import structlog
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
+
+from pulse.config import Config, KafkaSecurity
+from pulse.errors import PulseError
+
+log = structlog.get_logger("pulse.notifier")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KafkaSettings:
+    """Where and how. `client` goes to every aiokafka client; it may hold a password."""
+
+    client: Mapping[str, Any] = field(repr=False)
+    group: str
+    alerts_topic: str
+    deliveries_topic: str
+    idempotence: bool = True
+    session_timeout_ms: int = 10_000
+
+    @classmethod
+    def of(cls, config: Config) -> "KafkaSettings":
+        """The settings of a configuration. Raises `SecretError` where a password is missing."""
+        kafka = config.kafka
+        return cls(
+            client={
+                "bootstrap_servers": list(kafka.brokers),
+                "client_id": f"{kafka.client_id}-notifier",
+                **security_options(kafka.security),
+            },
+            group=f"{kafka.group}-notifier",
+            alerts_topic=kafka.topics.alerts,
+            deliveries_topic=kafka.topics.deliveries,
+            idempotence=kafka.idempotence,
+        )
+
+
+def security_options(security: KafkaSecurity) -> dict[str, Any]:
+    """aiokafka's arguments for TLS and passwords. Raises `SecretError`, or `PulseError` for files.
+
+    >>> from pulse.config import Config
+    >>> security_options(Config().kafka.security)
+    {'security_protocol': 'PLAINTEXT'}
+    """
+    options: dict[str, Any] = {"security_protocol": security.protocol}
+    if security.protocol.startswith("SASL"):
+        password = security.password()
+        options |= {
+            "sasl_mechanism": security.mechanism,
+            "sasl_plain_username": security.username,
+            "sasl_plain_password": password.reveal() if password else None,
+        }
+    if security.protocol.endswith("SSL"):
+        options["ssl_context"] = _tls(security)
+    return options
+
+
+def _tls(security: KafkaSecurity) -> ssl.SSLContext:
+    key_password = security.key_password()
+    try:
+        context = ssl.create_default_context(cafile=security.ca_file)
+        if security.cert_file:
+            context.load_cert_chain(
+                security.cert_file,
+                security.key_file,
+                # Without one OpenSSL would ask the terminal.
+                key_password.reveal() if key_password else "",
+            )
+    except OSError as error:  # ssl.SSLError is one
+        raise PulseError(
+            f"the certificates for Kafka cannot be read: {error.strerror or error}",
+            hint="see ca_file, cert_file and key_file in kafka.security",
+        ) from None
+    return context
+
+
+async def partition_counts(kafka: KafkaSettings) -> dict[str, int]:
+    """How many partitions the alerts and the deliveries topic have; a missing one is not in it.
+
+    Asks in a way that creates nothing. Raises `KafkaError` where no broker answers.
+    """
+    admin = AIOKafkaAdminClient(**kafka.client)
+    await admin.start()
+    try:
+        present = set(await admin.list_topics())
+        wanted = [name for name in (kafka.alerts_topic, kafka.deliveries_topic) if name in present]
+        if not wanted:
+            return {}
+        described = await admin.describe_topics(wanted)
+        return {topic["topic"]: len(topic["partitions"]) for topic in described}
+    finally:
+        await admin.close()
+
+
+class Outage:
+    """Says once that Kafka is away, and once that it is back, however many notice it."""
+
+    def __init__(self) -> None:
+        self._away = False
+
+    def away(self, error: BaseException) -> None:
+        """Somebody could not reach Kafka."""
+        if not self._away:
+            self._away = True
+            what = str(error) or type(error).__name__
+            log.warning("Kafka is away; waiting, nothing is lost", error=what)
+
+    def back(self) -> None:
+        """Somebody could."""
+        if self._away:
+            self._away = False
+            log.info("Kafka is back")
+
+
+def quiet_client_logs() -> None:
+    """Keep aiokafka from logging every failed connection: `Outage` says it in one line."""
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+
+
+__all__ = [
+    "KafkaError",
+    "KafkaSettings",
+    "Outage",
+    "partition_counts",
+    "quiet_client_logs",
+    "security_options",
+]

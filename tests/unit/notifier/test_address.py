@@ -1,0 +1,234 @@
+import asyncio
+import socket
+import ssl
+from ipaddress import ip_address
+
+import aiohttp
+import pytest
+from aiohttp.abc import AbstractResolver, ResolveResult
+
+from pulse.notifier.address import (
+    AddressRefused,
+    CheckedResolver,
+    check_url,
+    checked_socket,
+    connector,
+    literal_address,
+    refusal,
+    refused_in,
+)
+
+REFUSED = [
+    # IPv4: first and last of every range
+    *("0.0.0.0", "0.255.255.255", "10.0.0.0", "10.255.255.255", "100.64.0.0", "100.127.255.255"),
+    *("127.0.0.1", "127.255.255.255", "169.254.0.0", "169.254.169.254", "169.254.255.255"),
+    *("172.16.0.0", "172.31.255.255", "192.0.0.0", "192.0.0.255", "192.0.2.1", "192.88.99.1"),
+    *("192.168.0.0", "192.168.255.255", "198.18.0.0", "198.19.255.255", "198.51.100.7"),
+    *("203.0.113.9", "224.0.0.1", "239.255.255.255", "240.0.0.1", "255.255.255.255"),
+    # IPv6
+    *(
+        "::",
+        "::1",
+        "fe80::1",
+        "fe80::1%eth0",
+        "febf::1",
+        "fec0::1",
+        "fc00::1",
+        "fdff::1",
+        "ff02::1",
+    ),
+    *("100::1", "2001:db8::1", "3fff::1", "5f00::1", "4000::1"),
+    # IPv4 inside IPv6, of the internet too: mapped, compatible, translated, NAT64, 6to4, Teredo
+    *("::ffff:127.0.0.1", "::ffff:8.8.8.8", "::ffff:7f00:1", "::127.0.0.1", "::8.8.8.8"),
+    *("::ffff:0:10.0.0.1", "64:ff9b::10.0.0.1", "64:ff9b::8.8.8.8", "64:ff9b:1::1"),
+    *("2002:7f00:1::", "2002:808:808::1", "2001:0:4136:e378:8000:63bf:3fff:fdd2"),
+]
+ALLOWED = [
+    *("1.1.1.1", "8.8.8.8", "9.255.255.255", "11.0.0.0", "100.63.255.255", "100.128.0.0"),
+    *("126.255.255.255", "128.0.0.0", "169.253.255.255", "169.255.0.0", "172.15.255.255"),
+    *("172.32.0.0", "192.0.1.0", "192.167.255.255", "192.169.0.0", "198.17.255.255", "198.20.0.0"),
+    *("223.255.255.255", "2606:4700::1111", "2001:4860:4860::8888", "2a00::1"),
+]
+
+
+@pytest.mark.parametrize("address", REFUSED)
+def test_refused(address: str) -> None:
+    assert refusal(address)
+
+
+@pytest.mark.parametrize("address", ALLOWED)
+def test_allowed(address: str) -> None:
+    assert refusal(address) is None
+
+
+SPELLINGS = {
+    "127.0.0.1": "127.0.0.1",
+    "127.1": "127.0.0.1",
+    "127.0.1": "127.0.0.1",
+    "2130706433": "127.0.0.1",
+    "0x7f000001": "127.0.0.1",
+    "0X7F.1": "127.0.0.1",
+    "0x7f.0x0.0x0.0x1": "127.0.0.1",
+    "017700000001": "127.0.0.1",
+    "0177.0.0.01": "127.0.0.1",
+    "0177.0x0.0.1": "127.0.0.1",
+    "127.0.0.1.": "127.0.0.1",
+    "\uff11\uff12\uff17.0.0.1": "127.0.0.1",
+    "127。0。0。1": "127.0.0.1",
+    "⑫7.1": "127.0.0.1",
+    "0xa9fea9fe": "169.254.169.254",
+    "2852039166": "169.254.169.254",
+    "169.254.43518": "169.254.169.254",
+    "0": "0.0.0.0",
+    "[::1]": "::1",
+    "::1": "::1",
+    "0:0:0:0:0:0:0:1": "::1",
+    "[::ffff:127.0.0.1]": "::ffff:127.0.0.1",
+    "[fe80::1%25eth0]": "fe80::1",
+}
+
+
+@pytest.mark.parametrize(("spelled", "meant"), SPELLINGS.items())
+def test_every_spelling_of_an_address_is_read(spelled: str, meant: str) -> None:
+    assert literal_address(spelled) == ip_address(meant)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["example.com", "1.2.3.4.5", "256.1.1.1", "0x", "08.1.1.1x", "1..1", "", "a", "4294967296"],
+)
+def test_a_name_is_no_address(name: str) -> None:
+    expected = ip_address("0.0.0.0") if name == "0x" else None
+    assert literal_address(name) == expected
+
+
+@pytest.mark.parametrize("spelled", SPELLINGS)
+def test_no_spelling_passes_the_configuration(spelled: str) -> None:
+    host = f"[{spelled}]" if ":" in spelled and not spelled.startswith("[") else spelled
+    with pytest.raises(ValueError, match=r"host|URL"):
+        check_url(f"http://{host}:8080/hook", allow_private=False)
+
+
+@pytest.mark.parametrize(
+    ("url", "why"),
+    [
+        ("ftp://example.com/x", "must begin"),
+        ("file:///etc/passwd", "must begin"),
+        ("gopher://example.com", "must begin"),
+        ("https:///hook", "has no host|not a URL"),
+        ("example.com/hook", "must begin"),
+        ("http://localhost/hook", "loopback"),
+        ("http://api.localhost./hook", "loopback"),
+        ("http://user:secret-word@10.0.0.1/secret-word", "private"),
+        ("http://2130706433/", "write the address as 127.0.0.1"),
+    ],
+)
+def test_a_bad_url_is_refused_without_repeating_it(url: str, why: str) -> None:
+    with pytest.raises(ValueError, match=why) as caught:
+        check_url(url, allow_private=False)
+    assert "secret-word" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "url", ["https://hooks.example.com/T0/B0", "http://93.184.216.34:8080/", "https://[2a00::1]/x"]
+)
+def test_a_url_of_the_internet_passes(url: str) -> None:
+    check_url(url, allow_private=False)
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:1/x", "http://localhost/x", "http://[::1]/"])
+def test_a_private_address_passes_where_it_is_allowed(url: str) -> None:
+    check_url(url, allow_private=True)
+    with pytest.raises(ValueError, match="allow_private"):
+        check_url(url, allow_private=False)
+
+
+class Names(AbstractResolver):
+    """A name server whose answers change: one list of addresses a question."""
+
+    def __init__(self, *answers: list[str]) -> None:
+        self._answers = list(answers)
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        answer = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
+        return [
+            ResolveResult(
+                hostname=host,
+                host=address,
+                port=port,
+                family=socket.AF_INET6 if ":" in address else socket.AF_INET,
+                proto=0,
+                flags=socket.AI_NUMERICHOST,
+            )
+            for address in answer
+        ]
+
+    async def close(self) -> None:
+        pass
+
+
+async def test_a_name_keeps_only_its_addresses_of_the_internet() -> None:
+    resolver = CheckedResolver(Names(["10.0.0.1", "93.184.216.34", "::1"]))
+
+    found = await resolver.resolve("mixed.example", 443)
+
+    assert [each["host"] for each in found] == ["93.184.216.34"]
+
+
+async def test_a_name_with_private_addresses_only_is_refused() -> None:
+    resolver = CheckedResolver(Names(["10.0.0.1", "::ffff:127.0.0.1"]))
+
+    with pytest.raises(AddressRefused, match=r"10\.0\.0\.1 \(private\)"):
+        await resolver.resolve("inside.example", 443)
+
+
+def test_no_socket_is_opened_to_a_refused_address() -> None:
+    info = (socket.AF_INET, socket.SOCK_STREAM, 0, "", ("127.0.0.1", 80))
+
+    with pytest.raises(AddressRefused, match="loopback"):
+        checked_socket(info)
+
+
+async def error_of(url: str, resolver: AbstractResolver | None = None) -> AddressRefused:
+    checked = connector(
+        allow_private=False, limit=1, tls=ssl.create_default_context(), resolver=resolver
+    )
+    async with aiohttp.ClientSession(connector=checked) as session:
+        with pytest.raises((aiohttp.ClientError, OSError)) as caught:
+            await session.post(url, data=b"{}", allow_redirects=False)
+    refused = refused_in(caught.value)
+    assert refused is not None, repr(caught.value)
+    return refused
+
+
+@pytest.mark.parametrize(
+    "url", ["http://127.0.0.1:9/", "http://[::1]:9/", "http://[::ffff:127.0.0.1]:9/"]
+)
+async def test_the_connection_itself_is_checked_for_literal_addresses(url: str) -> None:
+    await error_of(url)
+
+
+async def test_localhost_is_refused_when_it_is_connected_to() -> None:
+    await error_of("http://localhost:9/")
+
+
+async def test_a_name_that_resolves_differently_the_second_time_is_refused_then() -> None:
+    """What is checked is what is connected to: there is no second look-up in between."""
+    connections = 0
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connections
+        connections += 1
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    async with server:
+        # The first answer is of the internet but leads nowhere; the second leads inside.
+        names = Names(["0.0.0.0"], ["127.0.0.1"])
+        for _ in range(2):
+            refused = await error_of(f"http://rebinding.example:{port}/", names)
+            assert "rebinding.example resolves to" in str(refused)
+    assert connections == 0

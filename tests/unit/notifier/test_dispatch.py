@@ -1,0 +1,450 @@
+"""The notifier on a clock turned by hand: what is sent when, and what a crash leaves."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+
+import pytest
+
+from pulse.model import Alert
+from pulse.notifier.delivery import State, decode
+from pulse.notifier.dispatch import Arrival, Bounds, Notifier
+from pulse.notifier.log import PartitionClosed
+from pulse.notifier.receiver import Attempt, Notification, Outcome, ReceiverSettings, Verdict
+from pulse.testing.alerts import sample_alert
+from pulse.testing.clock import ManualClock, settle
+from pulse.testing.deliveries import MemoryDeliveryLog
+
+OK = Outcome(Verdict.DELIVERED, "ok", 200)
+ERROR = Outcome(Verdict.RETRY, "http_500", 500)
+GONE = Outcome(Verdict.GONE, "http_410", 410)
+START_MS = 1_700_000_000_000
+
+SETTINGS = ReceiverSettings(
+    name="cs", url="http://cs.example", schedule_s=(0, 5, 300), jitter=0, concurrency=4
+)
+
+
+def throttled(retry_after_s: float | None) -> Outcome:
+    return Outcome(Verdict.THROTTLED, "http_429", 429, retry_after_s=retry_after_s)
+
+
+@dataclass
+class Desk:
+    """A receiver that notes what it gets, with seconds since the start, and answers as told."""
+
+    clock: ManualClock
+    answers: list[Outcome] = field(default_factory=list)
+    got: list[tuple[float, str]] = field(default_factory=list)
+    takes_s: float = 0.0
+    at_once: int = 0
+    most_at_once: int = 0
+
+    async def send(self, notification: Notification, attempt: Attempt) -> Outcome:
+        alert = notification.alert
+        self.got.append(((attempt.at_ms - START_MS) / 1000, f"{alert.account_id} {alert.status}"))
+        self.at_once += 1
+        self.most_at_once = max(self.most_at_once, self.at_once)
+        try:
+            await self.clock.sleep(self.takes_s)
+        finally:
+            self.at_once -= 1
+        return self.answers.pop(0) if self.answers else OK
+
+    async def close(self) -> None:
+        pass
+
+
+class Stage:
+    """A notifier with one partition (0), a desk a receiver, and a topic that survives it."""
+
+    def __init__(self, *settings: ReceiverSettings, **bounds: int) -> None:
+        self.clock = ManualClock(START_MS)
+        self.topic = MemoryDeliveryLog()
+        self.settings = settings or (SETTINGS,)
+        self.bounds = Bounds(leave_within_s=0.2, **bounds)
+        self.desks = {each.name: Desk(self.clock) for each in self.settings}
+        self.offset = 0
+        self.position: int | None = None
+
+    @property
+    def desk(self) -> Desk:
+        return self.desks[self.settings[0].name]
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[Notifier]:
+        receivers = {each.name: (each, self.desks[each.name]) for each in self.settings}
+        notifier = Notifier(receivers, self.topic, self.clock, self.bounds)
+        await notifier.start()
+        self.position = await notifier.assign(0)
+        await settle()
+        try:
+            yield notifier
+        finally:
+            await notifier.stop()
+
+    async def take(self, notifier: Notifier, *alerts: Alert) -> None:
+        arrivals = [
+            Arrival(alert, alert.model_dump_json().encode(), alert.at, f"pulse.alerts/0/{number}")
+            for number, alert in enumerate(alerts, self.offset)
+        ]
+        self.offset += len(alerts)
+        await notifier.take(0, arrivals, self.offset)
+        await settle()
+
+    def states(self) -> dict[str, str]:
+        """State, and the reason of what is not delivered, by account, status and receiver."""
+        found = {}
+        for key, value in self.topic.latest().items():
+            if key.startswith("al_"):
+                record = decode(value)
+                name = f"{record.receiver} {record.status}"
+                found[name] = f"{record.state} {record.reason}".strip()
+        return found
+
+
+async def test_an_alert_is_recorded_sent_and_recorded_as_delivered() -> None:
+    stage = Stage()
+    async with stage.running() as notifier:
+        await stage.take(notifier, sample_alert("acme"))
+
+    assert stage.desk.got == [(0.0, "acme firing")]
+    assert stage.states() == {"cs firing": "succeeded"}
+    history = [decode(v).state for k, v in stage.topic.records[0] if k.startswith("al_") and v]
+    assert history == [State.PENDING, State.SUCCEEDED]
+
+
+async def test_a_repeat_on_the_topic_sends_nothing_also_after_a_restart() -> None:
+    stage = Stage()
+    alert, end = sample_alert("acme"), sample_alert("acme", "resolved")
+    async with stage.running() as notifier:
+        await stage.take(notifier, alert, alert)
+        await stage.take(notifier, alert)
+        await stage.take(notifier, end, end)
+    stage.topic.compact()
+    async with stage.running() as notifier:
+        await stage.take(notifier, alert, end)
+
+    assert [what for _, what in stage.desk.got] == ["acme firing", "acme resolved"]
+
+
+async def test_failures_are_tried_again_on_the_schedule() -> None:
+    stage = Stage()
+    stage.desk.answers = [ERROR, ERROR]
+    async with stage.running() as notifier:
+        await stage.take(notifier, sample_alert("acme"))
+        await stage.clock.advance(10)
+        assert stage.states() == {"cs firing": "retrying http_500"}
+        await stage.clock.advance(300)
+
+    assert [at for at, _ in stage.desk.got] == [0.0, 5.0, 305.0]
+    assert stage.states() == {"cs firing": "succeeded"}
+
+
+async def test_a_schedule_goes_on_where_it_was_after_a_restart() -> None:
+    stage = Stage()
+    stage.desk.answers = [ERROR, ERROR]
+    async with stage.running() as notifier:
+        await stage.take(notifier, sample_alert("acme"))
+        await stage.clock.advance(6)
+    stage.topic.compact()
+    async with stage.running():
+        assert stage.position == 1
+        await stage.clock.advance(298)
+        assert len(stage.desk.got) == 2
+        await stage.clock.advance(2)
+
+    assert [at for at, _ in stage.desk.got] == [0.0, 5.0, 305.0]
+
+
+async def test_at_the_end_of_the_schedule_it_has_failed_and_its_end_is_still_told() -> None:
+    stage = Stage()
+    stage.desk.answers = [ERROR, ERROR, ERROR]
+    async with stage.running() as notifier:
+        await stage.take(notifier, sample_alert("acme"))
+        await stage.clock.advance(1000)
+        assert stage.states() == {"cs firing": "failed http_500"}
+        await stage.take(notifier, sample_alert("acme", "resolved"))
+
+    assert [what for _, what in stage.desk.got] == ["acme firing"] * 3 + ["acme resolved"]
+
+
+async def test_a_firing_that_was_not_sent_before_its_end_is_pointless_with_it() -> None:
+    stage = Stage(replace(SETTINGS, schedule_s=(30, 5)))
+    async with stage.running() as notifier:
+        await stage.take(notifier, sample_alert("acme"))
+        await stage.take(notifier, sample_alert("acme", "resolved"))
+        await stage.clock.advance(100)
+
+    assert stage.desk.got == []
+    assert stage.states() == {
+        "cs firing": "superseded resolved_before_sent",
+        "cs resolved": "skipped firing_not_sent",
+    }
+
+
+async def test_a_firing_that_may_have_got_through_is_superseded_and_its_end_told() -> None:
+    stage = Stage()
+    stage.desk.answers = [ERROR]
+    async with stage.running() as notifier:
+        await stage.take(notifier, sample_alert("acme"))
+        await stage.clock.advance(1)
+        await stage.take(notifier, sample_alert("acme", "resolved"))
+        await stage.clock.advance(1000)
+
+    assert stage.desk.got == [(0.0, "acme firing"), (1.0, "acme resolved")]
+    assert stage.states() == {
+        "cs firing": "superseded resolved_before_delivered",
+        "cs resolved": "succeeded",
+    }
+
+
+@pytest.mark.parametrize("first", [OK, ERROR])
+async def test_an_end_waits_for_a_firing_in_flight(first: Outcome) -> None:
+    stage = Stage()
+    stage.desk.takes_s, stage.desk.answers = 3, [first]
+    async with stage.running() as notifier:
+        await stage.take(notifier, sample_alert("acme"))
+        await stage.clock.advance(1)
+        await stage.take(notifier, sample_alert("acme", "resolved"))
+        await stage.clock.advance(100)
+
+    assert stage.desk.got == [(0.0, "acme firing"), (3.0, "acme resolved")]
+    assert stage.states()["cs resolved"] == "succeeded"
+
+
+async def test_history_is_recorded_as_skipped_and_so_is_its_end() -> None:
+    stage = Stage()
+    async with stage.running() as notifier:
+        await stage.take(notifier, sample_alert("acme", historical=True))
+        await stage.take(notifier, sample_alert("acme", "resolved"))
+
+    assert stage.desk.got == []
+    assert stage.states() == {
+        "cs firing": "skipped historical",
+        "cs resolved": "skipped firing_not_sent",
+    }
+
+
+async def test_gone_disables_the_endpoint_for_good() -> None:
+    stage = Stage(SETTINGS, replace(SETTINGS, name="ops", url="http://ops.example"))
+    stage.desk.answers = [ERROR, GONE]
+    async with stage.running() as notifier:
+        await stage.take(notifier, sample_alert("acme"))
+        await stage.take(notifier, sample_alert("bolt"))
+        await stage.take(notifier, sample_alert("cube"))
+        await stage.clock.advance(1000)
+        assert len(stage.desk.got) == 2
+    stage.topic.compact()
+    async with stage.running() as notifier:
+        await stage.take(notifier, sample_alert("dune"))
+        await stage.clock.advance(1000)
+
+    assert len(stage.desk.got) == 2
+    assert len(stage.desks["ops"].got) == 4
+    ours = [decode(v) for v in stage.topic.latest().values() if b'"receiver":"cs","status"' in v]
+    assert [each.state for each in ours] == [State.DISABLED] * 4
+    assert all(each.alert for each in ours), "kept, to be sent again one day"
+    for partition in range(4):
+        assert any(key == "endpoint/cs" for key, _ in stage.topic.records[partition])
+
+
+async def test_a_new_url_is_a_new_endpoint() -> None:
+    stage = Stage()
+    stage.desk.answers = [GONE]
+    async with stage.running() as notifier:
+        await stage.take(notifier, sample_alert("acme"))
+    stage.settings = (replace(SETTINGS, url="http://new.example"),)
+    async with stage.running() as notifier:
+        await stage.take(notifier, sample_alert("bolt"))
+
+    assert [what for _, what in stage.desk.got] == ["acme firing", "bolt firing"]
+
+
+async def test_gone_in_one_partition_is_known_to_all_of_the_process() -> None:
+    stage = Stage()
+    stage.desk.answers = [GONE]
+    async with stage.running() as notifier:
+        await stage.take(notifier, sample_alert("acme"))
+        await notifier.assign(1)
+        alert = sample_alert("bolt")
+        arrival = Arrival(alert, alert.model_dump_json().encode(), alert.at, "pulse.alerts/1/0")
+        await notifier.take(1, [arrival], 1)
+        await settle()
+
+    assert len(stage.desk.got) == 1
+
+
+async def test_a_throttled_endpoint_is_left_alone_and_then_met_gently() -> None:
+    stage = Stage()
+    stage.desk.answers = [throttled(30)] * 4
+    stage.desk.takes_s = 0.5
+    async with stage.running() as notifier:
+        await stage.take(notifier, *(sample_alert(f"a{number}") for number in range(10)))
+        await stage.clock.advance(29)
+        assert len(stage.desk.got) == 4, "what was in flight when it said so"
+        assert notifier.has_room()
+        await stage.clock.advance(1.6)
+        assert stage.desk.at_once == 1
+        await stage.clock.advance(0.5)
+        assert stage.desk.at_once == 2
+        await stage.clock.advance(60)
+
+    assert len(stage.desk.got) == 14
+    assert stage.states() == {"cs firing": "succeeded"}
+
+
+async def test_no_more_requests_at_once_than_allowed_and_the_rest_is_a_backlog() -> None:
+    stage = Stage(replace(SETTINGS, concurrency=2), backlog=5, undelivered=100)
+    stage.desk.takes_s = 1
+    async with stage.running() as notifier:
+        await stage.take(notifier, *(sample_alert(f"a{number}") for number in range(6)))
+        assert stage.desk.at_once == 2
+        assert notifier.has_room()
+        await stage.take(notifier, *(sample_alert(f"b{number}") for number in range(2)))
+        assert not notifier.has_room()
+        await stage.clock.advance(4)
+        assert notifier.has_room()
+
+    assert stage.desk.most_at_once == 2
+    assert len(stage.desk.got) == 8
+
+
+async def test_too_much_that_is_still_to_be_sent_stops_reading() -> None:
+    stage = Stage(undelivered=3)
+    stage.desk.answers = [ERROR] * 3
+    async with stage.running() as notifier:
+        await stage.take(notifier, *(sample_alert(f"a{number}") for number in range(3)))
+        assert notifier.undelivered() == 3
+        assert not notifier.has_room()
+        await stage.clock.advance(5)
+        assert notifier.has_room()
+
+
+async def test_a_receiver_that_hangs_takes_nothing_from_another() -> None:
+    stage = Stage(SETTINGS, replace(SETTINGS, name="ops"))
+    stage.desk.takes_s = 1_000
+    async with stage.running() as notifier:
+        await stage.take(notifier, *(sample_alert(f"a{number}") for number in range(20)))
+        assert len(stage.desks["ops"].got) == 20
+
+
+async def test_a_receiver_that_raises_is_tried_again() -> None:
+    class Broken(Desk):
+        async def send(self, notification: Notification, attempt: Attempt) -> Outcome:
+            await super().send(notification, attempt)
+            raise ZeroDivisionError
+
+    stage = Stage()
+    stage.desks["cs"] = Broken(stage.clock)
+    async with stage.running() as notifier:
+        await stage.take(notifier, sample_alert("acme"))
+        await stage.clock.advance(5)
+
+    assert len(stage.desk.got) == 2
+    assert stage.states() == {"cs firing": "retrying bug"}
+
+
+async def test_after_revocation_nothing_is_sent_and_nothing_written() -> None:
+    stage = Stage()
+    stage.desk.answers = [ERROR]
+    async with stage.running() as notifier:
+        await stage.take(notifier, sample_alert("acme"))
+        await notifier.revoke([0])
+        written = len(stage.topic.records[0])
+        await stage.clock.advance(1000)
+        with pytest.raises(PartitionClosed):
+            await stage.take(notifier, sample_alert("bolt"))
+        assert len(stage.topic.records[0]) == written
+        assert len(stage.desk.got) == 1
+        assert notifier.undelivered() == 0
+
+
+async def test_requests_under_way_at_revocation_are_finished_and_recorded() -> None:
+    stage = Stage()
+    stage.desk.takes_s = 1
+    async with stage.running() as notifier:
+        await stage.take(notifier, sample_alert("acme"))
+        leaving = asyncio.create_task(notifier.revoke([0]))
+        await settle()
+        await stage.clock.advance(1)
+        await leaving
+
+    assert stage.states() == {"cs firing": "succeeded"}
+
+
+async def test_requests_that_hang_at_revocation_are_repeated_by_the_next_holder() -> None:
+    stage = Stage()
+    stage.desk.takes_s = 1_000
+    async with stage.running() as notifier:
+        await stage.take(notifier, sample_alert("acme"))
+    assert stage.states() == {"cs firing": "pending"}
+    stage.desk.takes_s = 0
+    async with stage.running():
+        pass
+
+    assert [what for _, what in stage.desk.got] == ["acme firing"] * 2
+    assert stage.states() == {"cs firing": "succeeded"}
+
+
+async def test_notifications_of_a_removed_receiver_wait_for_its_return() -> None:
+    stage = Stage()
+    stage.desk.answers = [ERROR]
+    async with stage.running() as notifier:
+        await stage.take(notifier, sample_alert("acme"))
+    kept, stage.settings = stage.settings, ()
+    async with stage.running():
+        await stage.clock.advance(1000)
+    stage.settings = kept
+    async with stage.running():
+        pass
+
+    assert stage.states() == {"cs firing": "succeeded"}
+
+
+async def test_old_alerts_are_forgotten() -> None:
+    stage = Stage()
+    async with stage.running() as notifier:
+        await stage.take(notifier, sample_alert("acme"), sample_alert("bolt"))
+        await stage.take(notifier, sample_alert("acme", "resolved"))
+        await stage.clock.advance(31 * 86_400)
+        await notifier.forget_old()
+
+    kept = [decode(v) for k, v in stage.topic.latest().items() if k.startswith("al_")]
+    assert [each.alert_id for each in kept] == [sample_alert("bolt").id]
+
+
+@pytest.mark.parametrize("sends", ["acme firing", "acme firing, then acme resolved"])
+async def test_a_crash_after_any_record_loses_nothing(sends: str) -> None:
+    """Whatever was written last: who was told of a firing is told its end, in this order."""
+
+    async def play(stage: Stage, notifier: Notifier) -> None:
+        await stage.take(notifier, sample_alert("acme"))
+        if "resolved" in sends:
+            await stage.take(notifier, sample_alert("acme", "resolved"))
+
+    for let in range(12):
+        stage = Stage()
+        stage.desk.answers = [ERROR] if let % 2 else []
+        stage.topic.let = let
+        try:
+            async with stage.running() as notifier:
+                await play(stage, notifier)
+        except PartitionClosed:
+            pass
+        # A new process: it reads from where the topic says.
+        stage.topic.let = None
+        async with stage.running() as notifier:
+            position, stage.offset = stage.position or 0, 0
+            if position < 1:
+                await play(stage, notifier)
+            elif position < 2 and "resolved" in sends:
+                await stage.take(notifier, sample_alert("acme", "resolved"))
+            await stage.clock.advance(1000)
+
+        got = [what for _, what in stage.desk.got]
+        assert got[0] == "acme firing", let
+        assert set(got) == set(sends.split(", then ")), let
+        assert got == sorted(got), let
+        assert not [s for s in stage.states().values() if s.startswith(("pending", "retrying"))]
