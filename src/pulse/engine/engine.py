@@ -364,8 +364,7 @@ class Engine:
                 return
             else:
                 self._meet_deadline(state, account, fx)
-        # The account was parked at a day start on the way.
-        if account.parked and minute_ms:
+        if minute_ms:  # parked at a day start on the way
             self._advance_parked(state, account, closing, reached, True, fx)
 
     def _advance_parked(
