@@ -9,9 +9,7 @@ from pulse.config import Config, ConfigError, ScoreRule, SecretError, duration_t
 
 
 def command(
-    file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="The configuration, like pulse.yaml.")
-    ],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="For example pulse.yaml.")],
 ) -> None:
     """Find every mistake in a configuration file.
 
@@ -29,11 +27,7 @@ def command(
 
 
 def in_words(config: Config) -> str:
-    """What a configuration says, in one line.
-
-    >>> in_words(Config())[:64]
-    'Version 1a10d362b13d: 5 measures; danger below 40 for 1d, over a'
-    """
+    """What a configuration says, in one line."""
     line = config.line
     parts = [
         f"{len(config.scorecard)} measures ({_weights(config.scorecard)})",

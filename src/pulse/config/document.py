@@ -27,7 +27,7 @@ _IN_PLAIN_WORDS: Final[tuple[tuple[str, str, str | None], ...]] = (
     ),
     (r"could not find expected ':'", "this line has no colon after its key", None),
     (r"expected <block end>", "the indentation does not fit the lines above", None),
-    (r"expected a single document", "there is a second document (---) in the file", None),
+    (r"another document", "there is a second document (---) in the file", None),
     (r"found undefined alias", "this name (*) was not given to anything with & above", None),
     (r"unexpected end of stream", "the file ends inside quotes", None),
     (r"expected ',' or", "a bracket is not closed, or a comma is missing", None),

@@ -52,6 +52,8 @@ def read(model: type[Model], text: str, path: str = "configuration") -> Model:
     except ValidationError as error:
         told = {each.where for each in mistakes}
         for each in error.errors(include_url=False):
+            if each["type"] == "too_short" and each["input"]:
+                continue  # it has items, and their own mistakes are told
             mistake = _mistake(model, document, each)
             if mistake.where not in told or not mistake.where:
                 mistakes.append(mistake)
@@ -81,7 +83,7 @@ def _mistake(model: type[BaseModel], document: Document, error: Any) -> Mistake:
         of_key = True
         message, suggestion = _unknown_key(model, path)
     elif error["type"] == "missing":
-        path, of_key = (*path, error["loc"][-1]), True
+        path, of_key = (*_path_in(document, error["loc"][:-1])[0], error["loc"][-1]), True
         message, suggestion = "is missing", None
         if document.has(path):
             message = "has no value"
@@ -111,9 +113,8 @@ def _path_in(document: Document, loc: tuple[str | int, ...]) -> tuple[Place, boo
 def _told_path(document: Document, loc: tuple[str | int, ...], context: dict[str, Any]) -> Place:
     section = _path_in(document, loc[:-1])[0] if loc else ()
     first = (*section, *(context["at"] if context["at"] is not None else loc[-1:]))
-    if document.has(first) or context["or_at"] is None:
-        return first
-    return (*section, *context["or_at"])
+    second = (*section, *(context["or_at"] or ()))
+    return second if document.has(second) and not document.has(first) else first
 
 
 def _unknown_key(model: type[BaseModel], path: Place) -> tuple[str, str | None]:

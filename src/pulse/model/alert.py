@@ -53,3 +53,10 @@ class Alert(Outbound):
     play: str = Field(description="What to do next.")
     historical: bool = Field(description="From played history: recorded, never sent.")
     config_version: Annotated[str, Field(pattern=r"^[0-9a-f]{12}$")]
+
+    def to_json(self) -> bytes:
+        """The bytes of the alerts topic and of a line of `--alerts-out`, without a line break.
+
+        What was not set (unknown parts of the profile) is absent; `model_validate_json` reads it.
+        """
+        return self.model_dump_json(exclude_unset=True).encode()

@@ -16,7 +16,7 @@ _MAX_SENTENCE: Final = 500
 class AlertNotice(Alert):
     """The alert, with links for the person who reads it."""
 
-    links: dict[str, str] = Field(default_factory=dict)
+    links: dict[str, str] = Field(description="Address by name; empty where there are none.")
 
 
 class WebhookBody(Outbound):
