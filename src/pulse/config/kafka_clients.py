@@ -1,0 +1,93 @@
+"""What Kafka's clients are given: addresses, name, TLS and passwords.
+
+The dicts are keyword arguments for every client class of a library (producer, consumer, admin).
+They may hold a password: they are handed on, never printed or logged.
+"""
+
+import ssl
+from pathlib import Path
+from typing import Any
+
+from pulse.config.connections import Kafka, KafkaSecurity
+from pulse.errors import PulseError
+
+
+def for_aiokafka(kafka: Kafka) -> dict[str, Any]:
+    """Keyword arguments for the clients of aiokafka.
+
+    Raises `SecretError` where a password is missing, `PulseError` where a certificate or its key
+    cannot be read.
+
+    >>> for_aiokafka(Kafka())["bootstrap_servers"]
+    ['localhost:9092']
+    """
+    return {
+        "bootstrap_servers": list(kafka.brokers),
+        "client_id": kafka.client_id,
+        **_security(kafka.security),
+    }
+
+
+def for_kafka_python(kafka: Kafka) -> dict[str, Any]:
+    """Keyword arguments for the clients of kafka-python; raises what `for_aiokafka` does."""
+    return for_aiokafka(kafka)  # both libraries call their settings the same
+
+
+def _security(security: KafkaSecurity) -> dict[str, Any]:
+    arguments: dict[str, Any] = {"security_protocol": security.protocol}
+    if security.protocol.startswith("SASL"):
+        password = security.password()
+        arguments |= {
+            "sasl_mechanism": security.mechanism,
+            "sasl_plain_username": security.username,
+            "sasl_plain_password": password.reveal() if password else None,
+        }
+    if security.protocol.endswith("SSL"):
+        arguments["ssl_context"] = _tls(security)
+    return arguments
+
+
+def _tls(security: KafkaSecurity) -> ssl.SSLContext:
+    key_password = security.key_password()
+    ca, cert, key = (
+        _readable(path, f"kafka.security.{name}")
+        for name, path in (
+            ("ca_file", security.ca_file),
+            ("cert_file", security.cert_file),
+            ("key_file", security.key_file),
+        )
+    )
+    try:
+        context = ssl.create_default_context(cafile=ca)
+    except ssl.SSLError:
+        raise PulseError(
+            f"{ca} has no certificate in it (kafka.security.ca_file names it)",
+            hint="it must be PEM: -----BEGIN CERTIFICATE-----",
+        ) from None
+    if cert is not None:
+        try:
+            # Without a password OpenSSL would ask the terminal for one.
+            context.load_cert_chain(cert, key, key_password.reveal() if key_password else "")
+        except ssl.SSLError:
+            raise PulseError(
+                f"{cert} and {key} are no certificate with its key",
+                hint="both must be PEM, the key must be the certificate's, and one with a "
+                "password needs kafka.security.key_password_env",
+            ) from None
+    return context
+
+
+def _readable(path: str | None, setting: str) -> Path | None:
+    """The file, if it can be read: OpenSSL does not say which of its files cannot."""
+    if path is None:
+        return None
+    file = Path(path).expanduser()
+    try:
+        file.read_bytes()
+    except OSError as error:
+        reason = (error.strerror or "cannot be read").lower()
+        raise PulseError(
+            f"cannot read {path}: {reason} ({setting} names it)",
+            hint="put the file there, readable by the user pulse runs as",
+        ) from None
+    return file
