@@ -237,7 +237,7 @@ def _keys_at(model: type[BaseModel], path: Place) -> list[str]:
         for section in sections:
             for key, field in section.model_fields.items():
                 if isinstance(part, str) and (field.alias or key) == part:
-                    found += _models_in(field.annotation)
+                    found += models_in(field.annotation)
         # An index, or a name that somebody chose: the items are of the same section.
         sections = found or sections
     return list(dict.fromkeys(key for section in sections for key in _keys(section)))
@@ -247,11 +247,11 @@ def _keys(section: type[BaseModel]) -> Iterable[str]:
     return (field.alias or name for name, field in section.model_fields.items())
 
 
-def _models_in(annotation: Any) -> tuple[type[BaseModel], ...]:
+def models_in(annotation: Any) -> tuple[type[BaseModel], ...]:
     """The sections an annotation has in it, like that of `tuple[ScoreRule, ...] | None`."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return (annotation,)
-    return tuple(each for part in get_args(annotation) for each in _models_in(part))
+    return tuple(each for part in get_args(annotation) for each in models_in(part))
 
 
 def _places_of(model: type[BaseModel], key: str, path: Place = ()) -> Iterator[Place]:
@@ -261,5 +261,5 @@ def _places_of(model: type[BaseModel], key: str, path: Place = ()) -> Iterator[P
         if here[-1] == key:
             yield here
         if isinstance(field.annotation, type):
-            for section in _models_in(field.annotation):
+            for section in models_in(field.annotation):
                 yield from _places_of(section, key, here)

@@ -68,13 +68,13 @@ class WebhookReceiver(Section):
 
     def address(self) -> Secret:
         """Where to post. Raises `SecretError` where `url_env` names a variable that is not set."""
-        found = find_secret(self.url_env, None, setting=f'url of receiver "{self.name}"')
+        found = find_secret(self.url_env, None, setting="url", of=f'receiver "{self.name}"')
         return found or Secret(self.url or "", origin=f"receiver {self.name}")
 
     def secrets(self) -> tuple[Secret, ...]:
         """The signing secrets, the present one first. Raises `SecretError` where one is missing."""
         found = (
-            find_secret(env, file, setting=f'{name} of receiver "{self.name}"')
+            find_secret(env, file, setting=name, of=f'receiver "{self.name}"')
             for name, env, file in (
                 ("secret", self.secret_env, self.secret_file),
                 ("previous_secret", self.previous_secret_env, self.previous_secret_file),

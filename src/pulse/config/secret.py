@@ -79,11 +79,15 @@ def find_secret(
     file: str | None,
     *,
     setting: str,
-    environ: Mapping[str, str] | None = None,
+    of: str = "",
 ) -> Secret | None:
-    """The secret that `<setting>_env` or `<setting>_file` names; None where neither is set."""
+    """The secret that `<setting>_env` or `<setting>_file` names; None where neither is set.
+
+    `of` says whose setting it is, where its name alone does not.
+    """
+    whose = f" of {of}" if of else ""
     if env is not None:
-        return secret_from_env(env, setting=f"{setting}_env", environ=environ)
+        return secret_from_env(env, setting=f"{setting}_env{whose}")
     if file is not None:
-        return secret_from_file(file, setting=f"{setting}_file")
+        return secret_from_file(file, setting=f"{setting}_file{whose}")
     return None

@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+import typer
+
+from pulse.cli.check import command, in_words
+from pulse.config import Config
+from pulse.config.loading import read
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+EXAMPLE = Path(__file__).parents[3] / "deploy" / "pulse.yaml"
+
+
+@pytest.fixture
+def config_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Path]:
+    monkeypatch.chdir(tmp_path)
+
+    def write(text: str) -> Path:
+        Path("pulse.yaml").write_text(text)
+        return Path("pulse.yaml")
+
+    return write
+
+
+def test_a_valid_file_is_summed_up_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    command(EXAMPLE)
+
+    printed = capsys.readouterr()
+    assert printed.err == ""
+    assert printed.out == (
+        f"{EXAMPLE}: valid. Version {Config().version}: 5 measures (active_users 30 %, "
+        "active_days 25 %, features 15 %, events 20 %, recency_days 10 %); danger below 40 for "
+        "1d, over at 50; approaching below 55; silence after 21 days; alerts to nobody (no "
+        "receivers).\n"
+    )
+
+
+def test_every_mistake_is_a_line_and_the_exit_code_is_1(
+    config_file: Callable[[str], Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = config_file("line:\n  entr: 1\nclock: never\n")
+
+    with pytest.raises(typer.Exit) as ended:
+        command(file)
+
+    assert ended.value.exit_code == 1
+    assert capsys.readouterr().out.splitlines() == [
+        'pulse.yaml:2:3: line.entr: unknown key; did you mean "enter"?',
+        'pulse.yaml:3:8: clock: must be wall or events, not "never"',
+    ]
+
+
+def test_a_secret_that_is_not_here_is_noted_and_no_mistake(
+    config_file: Callable[[str], Path],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("NOT_SET", raising=False)
+    file = config_file(
+        "receivers: [{name: team, kind: webhook, url: 'https://a', secret_env: NOT_SET}]"
+    )
+
+    command(file)
+
+    printed = capsys.readouterr()
+    assert printed.err == (
+        "note: the environment variable NOT_SET is not set "
+        '(secret_env of receiver "team" names it)\n'
+    )
+    assert printed.out.endswith("alerts to team.\n")
+
+
+def test_what_is_special_is_said() -> None:
+    config = read(
+        Config,
+        """
+        usage: {ignore: [{account: "test-*"}]}
+        segments: {enterprise: {}, smb: {}}
+        signals: {silence: {enabled: false}}
+        """,
+    )
+
+    assert in_words(config).endswith(
+        "no silence alerts; 1 ignore rule; 2 segments (enterprise, smb); "
+        "alerts to nobody (no receivers)."
+    )
