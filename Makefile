@@ -68,7 +68,7 @@ types: setup ## mypy, strict
 
 .PHONY: schemas
 schemas: setup ## Write schemas/ again from the models
-	$(BIN)/python -m pulse.model.schemas
+	$(BIN)/python -m pulse.schemas write
 
 .PHONY: clean
 clean: ## Remove what tools left behind; .venv and .cache stay
