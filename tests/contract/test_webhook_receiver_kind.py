@@ -140,9 +140,9 @@ async def test_retry_after_is_read_in_both_forms() -> None:
 
 
 async def test_a_redirect_is_not_followed() -> None:
-    async with WebhookReceiver() as target:
-        async with WebhookReceiver(behaviour=in_turn(redirect(target.url))) as server:
-            outcome = await post(settings(server.url))
+    async with WebhookReceiver() as target, WebhookReceiver() as server:
+        server.behaviour = in_turn(redirect(target.url))
+        outcome = await post(settings(server.url))
 
     assert (outcome.verdict, outcome.reason) == (Verdict.RETRY, "http_307")
     assert target.requests == []

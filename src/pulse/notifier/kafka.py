@@ -25,7 +25,7 @@ class KafkaSettings:
     alerts_topic: str
     deliveries_topic: str
     idempotence: bool = True
-    session_timeout_ms: int = 10_000
+    session_timeout_ms: int = 6_000
 
     @classmethod
     def of(cls, config: Config) -> "KafkaSettings":

@@ -1,0 +1,404 @@
+"""The notifier on Apache Kafka: what must not be lost, and what must not come twice."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from contextlib import asynccontextmanager, closing
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from aiokafka import AIOKafkaProducer
+from kafka import KafkaAdminClient
+from kafka.admin import NewTopic
+from structlog.testing import capture_logs
+
+from pulse.config import Config
+from pulse.errors import PulseError
+from pulse.model import Alert, notification_id
+from pulse.notifier import app
+from pulse.notifier.delivery import Delivery, decode
+from pulse.notifier.kafka import KafkaSettings, Outage
+from pulse.notifier.log import KafkaDeliveryLog
+from pulse.testing.alerts import sample_alert
+from pulse.testing.kafka import KafkaServer
+from pulse.testing.process import free_port
+from pulse.testing.webhooks import EXAMPLE_SECRET, GONE, Answer, WebhookReceiver, failing, in_turn
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterable
+    from pathlib import Path
+
+pytestmark = pytest.mark.kafka
+
+QUICK_S = [0, 0.05, 0.1, *[0.2] * 40]
+"""A schedule that ends: half of the requests fail, 43 in a row never."""
+
+
+@pytest.fixture(autouse=True)
+def _secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PULSE_TEST_SECRET", EXAMPLE_SECRET)
+
+
+@dataclass
+class Place:
+    """Topics of its own on a Kafka, and what a test does with them."""
+
+    bootstrap: str
+    name: str
+    partitions: int = 4
+    receiver: dict[str, Any] = field(default_factory=dict)
+
+    def make_topics(self, *, deliveries: int | None = None) -> None:
+        compacted = {"cleanup.policy": "compact"}
+        with closing(KafkaAdminClient(bootstrap_servers=self.bootstrap)) as admin:
+            admin.create_topics(
+                [
+                    NewTopic(f"{self.name}.alerts", self.partitions, 1),
+                    NewTopic(
+                        f"{self.name}.deliveries",
+                        deliveries or self.partitions,
+                        1,
+                        topic_configs=compacted,
+                    ),
+                ]
+            )
+
+    def settings(self, url: str, **changes: Any) -> dict[str, Any]:
+        """What `pulse.yaml` says."""
+        receiver = {
+            "name": "cs",
+            "kind": "webhook",
+            "url": url,
+            "secret_env": "PULSE_TEST_SECRET",
+            "allow_private": True,
+            "timeout_s": 5.0,
+            "retry": {"schedule_s": QUICK_S},
+        }
+        return {
+            "kafka": {
+                "brokers": [self.bootstrap],
+                "group": self.name,
+                "topics": {
+                    "alerts": f"{self.name}.alerts",
+                    "deliveries": f"{self.name}.deliveries",
+                },
+            },
+            "receivers": [receiver | changes],
+            "notifier": {"metrics_port": free_port()},
+        }
+
+    def config(self, url: str, **changes: Any) -> Config:
+        return Config.model_validate(self.settings(url, **changes))
+
+    async def produce(self, alerts: Iterable[Alert | bytes]) -> None:
+        producer = AIOKafkaProducer(bootstrap_servers=self.bootstrap, acks="all")
+        await producer.start()
+        for alert in alerts:
+            raw = isinstance(alert, bytes)
+            await producer.send(
+                f"{self.name}.alerts",
+                alert if raw else alert.model_dump_json().encode(),
+                key=b"raw" if raw else alert.account_id.encode(),
+            )
+        await producer.stop()
+
+    async def deliveries(self) -> dict[str, Delivery]:
+        """The newest record of every notification."""
+        kafka = KafkaSettings.of(self.config("http://x"))
+        topic = KafkaDeliveryLog(kafka, self.partitions, Outage())
+        found: dict[str, bytes | None] = {}
+        for partition in range(self.partitions):
+            async for batch in topic.read(partition):
+                found.update(batch)
+        return {key: decode(value) for key, value in found.items() if value and key[:3] == "al_"}
+
+    async def wait_until_recorded(self, state: str, ids: set[str]) -> dict[str, Delivery]:
+        async with asyncio.timeout(30):
+            while True:
+                found = await self.deliveries()
+                if all(key in found and found[key].state == state for key in ids):
+                    return found
+                await asyncio.sleep(0.2)
+
+
+@pytest.fixture
+def place(kafka: KafkaServer, unique: str) -> Place:
+    made = Place(kafka.bootstrap, unique)
+    made.make_topics()
+    return made
+
+
+@asynccontextmanager
+async def notifying(config: Config) -> AsyncIterator[asyncio.Event]:
+    """The notifier in this process."""
+    stop = asyncio.Event()
+    task = asyncio.create_task(app.run(config, stop, serve_metrics=False))
+    try:
+        yield stop
+    finally:
+        stop.set()
+        async with asyncio.timeout(30):
+            await task
+
+
+async def until(condition: Callable[[], bool], within_s: float = 40.0) -> None:
+    """Return when the condition holds. Raises `TimeoutError`."""
+    async with asyncio.timeout(within_s):
+        while not condition():  # noqa: ASYNC110 - logs and two servers have no common event
+            await asyncio.sleep(0.05)
+
+
+def firings(number: int, prefix: str = "a") -> list[Alert]:
+    return [sample_alert(f"{prefix}{each}") for each in range(number)]
+
+
+def ids(alerts: Iterable[Alert]) -> set[str]:
+    return {notification_id(alert.id, "cs", alert.status) for alert in alerts}
+
+
+async def test_half_of_the_requests_fail_and_every_alert_arrives_once(place: Place) -> None:
+    began = firings(60)
+    ended = [sample_alert(alert.account_id, "resolved") for alert in began]
+    async with (
+        WebhookReceiver(behaviour=failing(0.5, seed=1)) as server,
+        notifying(place.config(server.url)),
+    ):
+        await place.produce(began)
+        await server.wait_for_ids(ids(began))
+        await place.produce([*ended, *began])
+        await server.wait_for_ids(ids(ended))
+        recorded = await place.wait_until_recorded("succeeded", ids(began) | ids(ended))
+
+    assert server.delivered_ids == ids(began) | ids(ended) == set(recorded)
+    assert not server.repeated_ids
+    assert len(server.requests) > 180, "the failed ones were repeated"
+    assert {request.id for request in server.requests} == server.delivered_ids
+    assert all(request.problem is None for request in server.requests)
+    order = [request.id for request in server.delivered]
+    for alert in began:
+        firing, resolved = (notification_id(alert.id, "cs", s) for s in ("firing", "resolved"))
+        assert order.index(firing) < order.index(resolved)
+
+
+async def test_what_was_sent_is_not_sent_again_after_a_restart(place: Place) -> None:
+    alerts = firings(10)
+    async with WebhookReceiver() as server:
+        await place.produce(alerts)
+        async with notifying(place.config(server.url)):
+            await server.wait_for_ids(ids(alerts))
+        more = firings(5, "b")
+        await place.produce([*alerts, *more])
+        async with notifying(place.config(server.url)):
+            await server.wait_for_ids(ids(more))
+
+    assert len(server.requests) == 15
+
+
+@asynccontextmanager
+async def notify_process(
+    place: Place, folder: Path, url: str
+) -> AsyncIterator[asyncio.subprocess.Process]:
+    """The notifier as `pulse notify`; killed with SIGKILL at the end where it still runs."""
+    file = folder / "pulse.yaml"
+    # JSON is YAML.
+    file.write_text(place.config(url).model_dump_json(exclude_none=True, exclude_unset=True))
+    log = (folder / "notify.log").open("ab")
+    with log:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-c", "import pulse.cli; pulse.cli.main()"),
+            *("notify", "--config", file),
+            stdout=log,
+            stderr=log,
+            env={**os.environ, "PULSE_TEST_SECRET": EXAMPLE_SECRET},
+        )
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+async def test_kill_9_in_the_middle_loses_nothing(place: Place, tmp_path: Path) -> None:
+    alerts = firings(400)
+    chance = failing(0.2, seed=2)
+
+    async with WebhookReceiver() as server:
+        server.behaviour = lambda request: Answer(chance(request).status, after_s=0.05)
+        await place.produce(alerts)
+        for so_far in (60, 150, 250):
+            async with notify_process(place, tmp_path, server.url):
+                await server.wait_for(lambda so_far=so_far: len(server.delivered_ids) >= so_far)
+        async with notify_process(place, tmp_path, server.url) as process:
+            await server.wait_for_ids(ids(alerts), within_s=60)
+            await place.wait_until_recorded("succeeded", ids(alerts))
+            process.send_signal(signal.SIGTERM)
+            code = await process.wait()
+
+    assert code == 0, (tmp_path / "notify.log").read_text()[-2000:]
+    assert server.delivered_ids == ids(alerts)
+    # A crash repeats at most what was under way.
+    assert server.repeated_ids.total() - len(server.repeated_ids) <= 3 * 32
+    bodies = {request.id: request.raw for request in server.requests}
+    assert all(bodies[request.id] == request.raw for request in server.requests)
+
+
+async def test_gone_disables_the_receiver_and_survives_a_restart(place: Place) -> None:
+    first, later, last = firings(1), firings(20, "b"), firings(5, "c")
+    async with WebhookReceiver(behaviour=in_turn(GONE)) as server:
+        with capture_logs() as lines:
+            async with notifying(place.config(server.url)):
+                await place.produce(first)
+                await place.wait_until_recorded("disabled", ids(first))
+                await place.produce(later)
+                await place.wait_until_recorded("disabled", ids(later))
+            async with notifying(place.config(server.url)):
+                await place.produce(last)
+                recorded = await place.wait_until_recorded("disabled", ids(last))
+        assert len(server.requests) == 1
+        assert all(each.alert for each in recorded.values())
+        assert len([line for line in lines if "410 Gone" in line["event"]]) == 1
+
+        server.behaviour = in_turn(Answer(200))
+        await app.enable(place.config(server.url), "cs")
+        after = firings(3, "d")
+        async with notifying(place.config(server.url)):
+            await place.produce(after)
+            await server.wait_for_ids(ids(after))
+
+
+async def test_an_end_supersedes_a_firing_that_was_not_sent(place: Place) -> None:
+    waiting = [sample_alert("waiting"), sample_alert("waiting", "resolved")]
+    tried = [sample_alert("tried"), sample_alert("tried", "resolved")]
+    retry = {"schedule_s": [0, 3600]}
+    async with WebhookReceiver(behaviour=in_turn(Answer(500), Answer(200))) as server:
+        async with notifying(place.config(server.url, retry=retry)):
+            await place.produce(tried[:1])
+            await place.wait_until_recorded("retrying", ids(tried[:1]))
+        await place.produce([*waiting, *tried[1:]])
+        async with notifying(place.config(server.url, retry={"schedule_s": [600]})):
+            found = await place.wait_until_recorded("skipped", ids(waiting[1:]))
+            found = await place.wait_until_recorded("pending", ids(tried[1:]))
+        async with notifying(place.config(server.url)):
+            assert found[next(iter(ids(waiting[:1])))].reason == "resolved_before_sent"
+            assert found[next(iter(ids(waiting[1:])))].reason == "firing_not_sent"
+            assert found[next(iter(ids(tried[:1])))].state == "superseded"
+
+    assert [request.id for request in server.requests] == list(ids(tried[:1]))
+
+
+async def test_two_notifiers_share_the_partitions_and_one_leaves(place: Place) -> None:
+    batches = [firings(80, prefix) for prefix in "abc"]
+    async with WebhookReceiver() as one, WebhookReceiver() as two:
+
+        def together() -> set[str]:
+            return one.delivered_ids | two.delivered_ids
+
+        async def wait_for(alerts: list[Alert]) -> None:
+            await until(lambda: ids(alerts) <= together())
+
+        async with notifying(place.config(one.url)):
+            await place.produce(batches[0])
+            await wait_for(batches[0])
+            async with notifying(place.config(two.url)):
+                await place.produce(batches[1])
+                await wait_for(batches[1])
+                async with asyncio.timeout(40):
+                    number = 0
+                    while not two.delivered:
+                        await place.produce(firings(8, f"joined-{number}-"))
+                        number += 1
+                        await asyncio.sleep(0.5)
+                await place.produce(batches[2][:40])
+                await wait_for(batches[2][:40])
+                assert len(one.delivered) > 80
+                assert len(two.delivered) > 10
+            await place.produce(batches[2][40:])
+            await wait_for(batches[2][40:])
+
+    assert together() >= ids(alert for batch in batches for alert in batch)
+    assert not one.delivered_ids & two.delivered_ids
+    assert not one.repeated_ids
+    assert not two.repeated_ids
+
+
+async def test_bad_records_are_passed_over(place: Place) -> None:
+    good = firings(2)
+    wrong = sample_alert("bad").model_dump_json().replace('"firing"', '"burning"').encode()
+    bad = [b"", b"{", b"\xff\x00", b"null", b"[]", wrong, b'{"id":"' + b"x" * 300_000 + b'"}']
+    async with WebhookReceiver() as server:
+        with capture_logs() as lines:
+            async with notifying(place.config(server.url)):
+                await place.produce([good[0], *bad, good[1]])
+                await server.wait_for_ids(ids(good))
+                await until(lambda: str(lines).count("is no alert") == 7)
+
+    assert server.delivered_ids == ids(good)
+
+
+async def test_topics_that_are_not_there_yet_are_waited_for(
+    kafka: KafkaServer, unique: str
+) -> None:
+    place = Place(kafka.bootstrap, unique)
+    async with WebhookReceiver() as server:
+        with capture_logs() as lines:
+            async with notifying(place.config(server.url)):
+                await asyncio.sleep(2.5)
+                place.make_topics()
+                await place.produce(firings(1))
+                await server.wait_for_ids(ids(firings(1)))
+
+    assert len([line for line in lines if "waiting for topics" in line["event"]]) == 1
+
+
+async def test_topics_that_do_not_fit_are_refused(kafka: KafkaServer, unique: str) -> None:
+    place = Place(kafka.bootstrap, unique)
+    place.make_topics(deliveries=3)
+
+    with pytest.raises(PulseError, match=r"4 partitions and .* has 3"):
+        await app.run(place.config("http://127.0.0.1:1/"), asyncio.Event(), serve_metrics=False)
+
+
+async def test_a_kafka_that_is_away_is_waited_for_with_one_line(tmp_path: Path) -> None:
+    with KafkaServer(tmp_path) as own:
+        place = Place(own.bootstrap, "own")
+        place.make_topics()
+        before, after = firings(10), firings(10, "b")
+        async with WebhookReceiver() as server:
+            with capture_logs() as lines:
+                async with notifying(place.config(server.url)):
+                    await place.produce(before)
+                    await server.wait_for_ids(ids(before))
+                    await asyncio.to_thread(own.kill)
+                    await until(lambda: "Kafka is away" in str(lines))
+                    await asyncio.sleep(3)
+                    await asyncio.to_thread(own.restart)
+                    await place.produce(after)
+                    await server.wait_for_ids(ids(after), within_s=60)
+
+        events = [line["event"] for line in lines if "Kafka is" in line["event"]]
+        assert [event[:13] for event in events] == ["Kafka is away", "Kafka is back"]
+        assert server.delivered_ids == ids(before) | ids(after)
+
+
+async def test_it_starts_before_kafka_does(tmp_path: Path) -> None:
+    own = KafkaServer(tmp_path)
+    place = Place(own.bootstrap, "own")
+    async with WebhookReceiver() as server:
+        with capture_logs() as lines:
+            async with notifying(place.config(server.url)):
+                await asyncio.sleep(2.5)
+                await asyncio.to_thread(own.start)
+                place.make_topics()
+                await place.produce(firings(1))
+                await server.wait_for_ids(ids(firings(1)))
+    own.stop()
+
+    assert [line["event"][:13] for line in lines if "Kafka is" in line["event"]] == [
+        "Kafka is away",
+        "Kafka is back",
+    ]
