@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 import re
+from typing import get_args
 
 import pytest
 from pydantic import ValidationError
 
 from pulse.config import Config, duration_text
-from pulse.config.fields import duration_ms
+from pulse.config.fields import Window, duration_ms
 from pulse.config.loading import read
+from pulse.config.scoring import MeasureName
+from pulse.engagement.measures import WINDOW_NAMES, WINDOWED
 
 
 def test_the_version_is_twelve_hex_digits_and_always_the_same() -> None:
@@ -95,6 +98,11 @@ def test_the_default_scorecard_is_that_of_the_design() -> None:
         ("events", "28d", 20),
         ("recency_days", None, 10),
     ]
+
+
+def test_measures_and_windows_are_those_that_are_measured() -> None:
+    assert set(get_args(MeasureName)) == {*WINDOWED, "recency_days", "value_per_mrr"}
+    assert get_args(Window) == WINDOW_NAMES
 
 
 def test_the_configuration_does_not_change() -> None:

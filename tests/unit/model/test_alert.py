@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from pydantic import ValidationError
 
-from pulse.model import AccountStatus, Alert, notification_id, webhook_body
+from pulse.engagement import lifecycle, line
+from pulse.model import AccountStatus, Alert, Lifecycle, Zone, notification_id, webhook_body
 from pulse.model.notification import MAX_BODY_BYTES
 
 WINDOWS = {"7d": 1, "28d": 4, "84d": 12}
@@ -139,6 +140,11 @@ def test_the_largest_webhook_stays_below_its_limit() -> None:
 
     assert len(body) < MAX_BODY_BYTES
     assert json.loads(body)["data"]["account_id"] == wide
+
+
+def test_zones_and_stages_are_those_of_the_engine() -> None:
+    assert get_args(Zone) == get_args(line.Zone)
+    assert get_args(Lifecycle) == get_args(lifecycle.Lifecycle)
 
 
 def test_a_notification_id_has_no_dot() -> None:
