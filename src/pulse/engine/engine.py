@@ -91,6 +91,10 @@ class Engine:
         self._evaluator = Evaluator(policy)
         self._control = msgspec.json.Decoder(_Control)
 
+    def partition_of(self, account_id: str) -> int | None:
+        """The account's partition; None where there are none."""
+        return None if self._place is None else self._place(account_id)
+
     # -- records -------------------------------------------------------------------------------
 
     def apply(self, state: PartitionState, records: Iterable[LogRecord]) -> Effects:

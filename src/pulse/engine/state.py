@@ -15,14 +15,15 @@ class Page:
     """The unit in which state is written: a few accounts of one partition.
 
     `guard` is the offset (exclusive) up to which the page already holds the log: records below it
-    are skipped for the page's accounts when the log is read again.
+    are skipped for the page's accounts when the log is read again. `written` is the guard that
+    stands in the page as it was last written; a page that has not changed since holds more.
     """
 
-    __slots__ = ("accounts", "dirty", "guard", "number", "parts", "size_bytes", "slot")
+    __slots__ = ("accounts", "dirty", "guard", "number", "parts", "size_bytes", "slot", "written")
 
     def __init__(self, number: int, guard: int = 0) -> None:
         self.number = number
-        self.guard = guard
+        self.guard = self.written = guard
         self.accounts: list[str] = []
         self.dirty = False
         self.size_bytes = 0

@@ -1,0 +1,93 @@
+"""Reading state back, and what else recovery must know of Kafka."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import structlog
+from aiokafka import AIOKafkaConsumer
+from aiokafka.structs import TopicPartition
+
+from pulse.stream.pages import Snapshot
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+log = structlog.get_logger("pulse.worker")
+
+_POLL_MS = 500
+
+
+class InputRange(NamedTuple):
+    """What the events topic still holds of a partition, and what the group committed."""
+
+    earliest: int
+    end: int
+    committed: int | None
+
+
+async def read_snapshots(
+    settings: dict[str, Any], topic: str, partitions: Iterable[int]
+) -> dict[int, Snapshot]:
+    """The changelog of each partition, read to its end."""
+    snapshots = {partition: Snapshot() for partition in partitions}
+    if not snapshots:
+        return snapshots
+    consumer = AIOKafkaConsumer(
+        enable_auto_commit=False, auto_offset_reset="earliest", fetch_max_wait_ms=100, **settings
+    )
+    await consumer.start()
+    started = time.monotonic()
+    try:
+        tps = [TopicPartition(topic, partition) for partition in snapshots]
+        consumer.assign(tps)
+        ends = await consumer.end_offsets(tps)
+        left = {tp for tp in tps if ends[tp] > 0}
+        for tp in left:
+            await consumer.seek_to_beginning(tp)
+        read = 0
+        while left:
+            fetched = await consumer.getmany(*left, timeout_ms=_POLL_MS)
+            for tp, records in fetched.items():
+                take = snapshots[tp.partition].take
+                for record in records:
+                    take(record.key, record.value)
+                read += len(records)
+            for tp in list(left):
+                # Some brokers answer the end offset too low; what a fetch says is right.
+                end = max(ends[tp], consumer.highwater(tp) or 0)
+                if await consumer.position(tp) >= end:
+                    left.discard(tp)
+        log.info(
+            "state read back",
+            partitions=len(snapshots),
+            records=read,
+            seconds=round(time.monotonic() - started, 2),
+        )
+    finally:
+        await consumer.stop()
+    return snapshots
+
+
+async def read_ranges(
+    settings: dict[str, Any], group: str, topic: str, partitions: Iterable[int]
+) -> dict[int, InputRange]:
+    """What there is to read of each partition of the events topic."""
+    consumer = AIOKafkaConsumer(group_id=group, enable_auto_commit=False, **settings)
+    await consumer.start()
+    try:
+        tps = [TopicPartition(topic, partition) for partition in partitions]
+        consumer.assign(tps)
+        first, last, *committed = await asyncio.gather(
+            consumer.beginning_offsets(tps),
+            consumer.end_offsets(tps),
+            *(consumer.committed(tp) for tp in tps),
+        )
+        return {
+            tp.partition: InputRange(first[tp], last[tp], offset)
+            for tp, offset in zip(tps, committed, strict=True)
+        }
+    finally:
+        await consumer.stop()

@@ -1,0 +1,154 @@
+"""What a worker produces: awaited, in order, and patient while Kafka is away."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import structlog
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError, MessageSizeTooLargeError, RecordTooLargeError
+
+from pulse.errors import PulseError
+
+log = structlog.get_logger("pulse.worker")
+
+RETRY_S = 1.0
+MAX_REQUEST_BYTES = 4 << 20
+"""Dead letters hold what could not be read, up to Kafka's own limit and a little more."""
+
+Headers = Sequence[tuple[str, bytes]]
+
+
+class Outgoing(NamedTuple):
+    """A record to produce."""
+
+    topic: str
+    partition: int | None
+    key: bytes | None
+    value: bytes | None
+    headers: Headers = ()
+
+
+class Producer:
+    """A producer that ends only with the acknowledgement of everything it was given.
+
+    While Kafka is away it waits and tries again, in order; the consumer upstream waits with it.
+    """
+
+    def __init__(self, settings: dict[str, Any], *, idempotent: bool) -> None:
+        self._settings = settings
+        self._idempotent = idempotent
+        self._producer: AIOKafkaProducer | None = None
+        self._lock = asyncio.Lock()
+
+    async def send(self, records: Sequence[Outgoing]) -> None:
+        """Produce all records in order; returns when the broker has acknowledged them all.
+
+        What the broker refuses for good raises PulseError.
+        """
+        waiting = 0
+        while True:
+            try:
+                producer = await self._started()
+                sends = [
+                    await producer.send(r.topic, r.value, r.key, r.partition, headers=r.headers)
+                    for r in records
+                ]
+                await asyncio.gather(*sends)
+            except (MessageSizeTooLargeError, RecordTooLargeError) as error:
+                raise PulseError(
+                    f"Kafka refused a record as too large: {error}",
+                    hint="raise max.message.bytes of the topic",
+                ) from error
+            except (KafkaError, OSError) as error:
+                if not waiting:
+                    log.warning("kafka does not take records, waiting", reason=_name(error))
+                waiting += 1
+                # A producer whose batches expired may have lost its sequence numbers.
+                await self._drop()
+                await asyncio.sleep(RETRY_S)
+            else:
+                if waiting:
+                    log.info("kafka takes records again", after_s=round(waiting * RETRY_S))
+                return
+
+    async def stop(self) -> None:
+        """Close the connection; what was sent has been acknowledged."""
+        await self._drop()
+
+    async def _started(self) -> AIOKafkaProducer:
+        async with self._lock:
+            if self._producer is None:
+                producer = AIOKafkaProducer(
+                    acks="all",
+                    enable_idempotence=self._idempotent,
+                    linger_ms=5,
+                    max_request_size=MAX_REQUEST_BYTES,
+                    max_batch_size=256 * 1024,
+                    request_timeout_ms=15_000,
+                    **self._settings,
+                )
+                try:
+                    await producer.start()
+                except BaseException:
+                    await producer.stop()
+                    raise
+                self._producer = producer
+            return self._producer
+
+    async def _drop(self) -> None:
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            # Its flush would wait for what is given up here.
+            await asyncio.wait_for(asyncio.shield(_close(producer)), timeout=5)
+
+
+async def _close(producer: AIOKafkaProducer) -> None:
+    try:
+        await producer.stop()
+    except (KafkaError, OSError, asyncio.CancelledError) as error:
+        log.debug("producer closed with an error", reason=_name(error))
+
+
+class Outbox:
+    """Records of one partition that must be acknowledged before its state may be written.
+
+    They leave at once and in order, by a task of their own; `drained` waits for those so far.
+    """
+
+    def __init__(self, producer: Producer) -> None:
+        self._producer = producer
+        self._waiting: list[Outgoing] = []
+        self._task: asyncio.Task[None] | None = None
+
+    def add(self, records: Sequence[Outgoing]) -> None:
+        """Take records; they are on their way when the event loop turns."""
+        if records:
+            self._waiting.extend(records)
+            if self._task is None or self._task.done():
+                self._start()
+
+    async def drained(self) -> None:
+        """Wait until everything added so far is acknowledged; raises what the broker refused."""
+        if self._task is not None:
+            await asyncio.shield(self._task)
+
+    def close(self) -> None:
+        """Send nothing more: the partition belongs to somebody else."""
+        self._waiting.clear()
+        if self._task is not None:
+            self._task.cancel()
+
+    def _start(self) -> None:
+        self._task = asyncio.create_task(self._run(), name="outbox")
+
+    async def _run(self) -> None:
+        while self._waiting:
+            records, self._waiting = self._waiting, []
+            await self._producer.send(records)
+
+
+def _name(error: BaseException) -> str:
+    return type(error).__name__

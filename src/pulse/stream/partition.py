@@ -1,0 +1,133 @@
+"""One partition that this worker has: records in, alerts and state out.
+
+The order of writes, each acknowledged before the next:
+
+1. what the records caused: alerts, dead letters, misplaced events (`Outbox`, at once)
+2. the pages of state that changed
+3. the manifest
+4. the commit (by the worker, for all partitions together)
+
+Another order loses something: state before alerts would lose the alerts of a crash between them,
+since the state's offset guard skips what caused them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pulse.engine import Effects, Engine, LogRecord, PartitionState
+from pulse.engine.engine import FORWARDED_HEADER
+from pulse.stream.outbox import Outbox, Outgoing, Producer
+from pulse.stream.pages import write_manifest, write_pages
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pulse.config import Config
+    from pulse.metrics import WorkerMetrics
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What all partitions of a worker share. `partitions` is the number of the events topic."""
+
+    config: Config
+    engine: Engine
+    producer: Producer
+    metrics: WorkerMetrics
+    partitions: int
+
+
+class Partition:
+    """One partition of the events topic while this worker has it."""
+
+    def __init__(self, number: int, state: PartitionState, around: Surroundings) -> None:
+        self.number = number
+        self.state = state
+        self._closed = False
+        self.gap_at: int | None = None
+        """The position at which records were missing and were asked for again."""
+        self.flushed = state.position
+        """Input offset (exclusive) up to which everything is written."""
+        self._around = around
+        self._outbox = Outbox(around.producer)
+        self._flushing = asyncio.Lock()
+
+    def apply(self, records: Sequence[LogRecord]) -> None:
+        """Apply records in log order; what they cause is on its way."""
+        around = self._around
+        effects = around.engine.apply(self.state, records)
+        around.metrics.count(effects.counts)
+        self._outbox.add(self._outgoing(effects))
+
+    @property
+    def closed(self) -> bool:
+        """Whether the partition is somebody else's."""
+        return self._closed
+
+    def close(self) -> None:
+        """The partition is somebody else's from now on: write nothing more."""
+        self._closed = True
+        self._outbox.close()
+
+    async def flush(self) -> int | None:
+        """Write what has changed; the offset that may be committed, None if there is none.
+
+        What is applied meanwhile belongs to the next flush.
+        """
+        async with self._flushing:
+            state, around = self.state, self._around
+            position = state.position
+            if self.closed or position == self.flushed:
+                return None
+            topic = around.config.kafka.topics.changelog
+            pages = [Outgoing(topic, self.number, key, value) for key, value in write_pages(state)]
+            key, value = write_manifest(state, around.partitions, around.config.version, 0)
+            manifest = Outgoing(topic, self.number, key, value)
+            await self._outbox.drained()
+            for records in (pages, [manifest]):
+                if self.closed:
+                    return None
+                await around.producer.send(records)
+                around.metrics.state_bytes.inc(sum(len(r.value or b"") for r in records))
+            if self.closed:
+                return None
+            self.flushed = position
+            return position
+
+    def _outgoing(self, effects: Effects) -> list[Outgoing]:
+        topics, metrics = self._around.config.kafka.topics, self._around.metrics
+        out = []
+        for alert in effects.alerts:
+            metrics.crossings.labels(alert.reason, alert.status).inc()
+            value = alert.model_dump_json(by_alias=True).encode()
+            out.append(Outgoing(topics.alerts, self.number, alert.account_id.encode(), value))
+        origin = f"{topics.events}/{self.number}"
+        for dead in effects.dead_letters:
+            metrics.dead_letters.labels(dead.reason).inc()
+            headers = _headers(
+                {
+                    "pulse-reason": dead.reason,
+                    "pulse-detail": dead.detail,
+                    "pulse-origin": f"{origin}/{dead.offset}/{dead.line}",
+                }
+            )
+            out.append(Outgoing(topics.deadletter, None, None, dead.raw, headers))
+        for misplaced in effects.misplaced:
+            headers = _headers({FORWARDED_HEADER: f"{origin}/{misplaced.offset}"})
+            key = misplaced.account_id.encode()
+            target = self._around.engine.partition_of(misplaced.account_id)
+            out.append(Outgoing(topics.events, target, key, misplaced.raw, headers))
+        return out
+
+
+def _headers(texts: dict[str, str]) -> list[tuple[str, bytes]]:
+    return [(name, text.encode()) for name, text in texts.items()]
+
+
+def empty_state(config: Config, number: int) -> PartitionState:
+    """The state of a partition of which nothing is known yet."""
+    worker = config.worker
+    return PartitionState(number, page_accounts=worker.page_accounts, page_bytes=worker.page_bytes)

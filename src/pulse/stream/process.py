@@ -1,0 +1,54 @@
+"""The worker as a process: event loop, signals, logs, metrics."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import sys
+from typing import TYPE_CHECKING
+
+import structlog
+
+from pulse.metrics import serve
+from pulse.stream.worker import Worker
+
+if TYPE_CHECKING:
+    from pulse.config import Config
+
+
+def run(config: Config) -> None:
+    """Run a worker until SIGINT or SIGTERM."""
+    quieten()
+    try:
+        import uvloop
+
+        runner = asyncio.Runner(loop_factory=uvloop.new_event_loop)
+    except ImportError:  # there is none for Windows
+        runner = asyncio.Runner()
+    with runner:
+        runner.run(_run(config))
+
+
+async def _run(config: Config) -> None:
+    worker = Worker(config)
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(name, worker.stop)
+    server = serve(config.worker.metrics_host, config.worker.metrics_port, worker.metrics.registry)
+    structlog.get_logger("pulse.worker").info("metrics are served", url=server.url)
+    try:
+        await worker.run()
+    finally:
+        server.close()
+
+
+def quieten() -> None:
+    """Logs on stderr, one line each; of the libraries only what a person can act on."""
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(name)s: %(message)s")
+    # A broker that is away is said once by us; these say it for each try and each connection.
+    for name in ("aiokafka", "kafka"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    for name in ("faust", "mode"):
+        logging.getLogger(name).setLevel(logging.ERROR)

@@ -1,0 +1,85 @@
+"""The clock that runs: a tick to every partition of the events topic, by default once a second.
+
+The worker that has partition 0 ticks, so there is one ticker most of the time; two are harmless,
+because a partition's clock is the largest tick it has seen.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+import structlog
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+
+from pulse.engine.engine import CONTROL_HEADER
+
+log = structlog.get_logger("pulse.worker")
+
+TICK_HEADERS = ((CONTROL_HEADER, b"tick"),)
+
+
+def tick_value(at_ms: int) -> bytes:
+    """The body of a tick record."""
+    return b'{"type":"tick","ts":%d}' % at_ms
+
+
+class Ticker:
+    """Ticks by the wall clock while `ticking` is set."""
+
+    def __init__(
+        self, settings: dict[str, Any], topic: str, partitions: int, interval_s: float
+    ) -> None:
+        self._settings = settings
+        self._topic = topic
+        self._partitions = partitions
+        self._interval_s = interval_s
+        self.ticking = False
+
+    async def run(self) -> None:
+        """Tick until cancelled. A tick that cannot be sent is dropped: the next one says more."""
+        producer: AIOKafkaProducer | None = None
+        failing = False
+        try:
+            while True:
+                await asyncio.sleep(self._interval_s - time.time() % self._interval_s)
+                if not self.ticking:
+                    continue
+                try:
+                    if producer is None:
+                        producer = AIOKafkaProducer(
+                            acks=1, request_timeout_ms=2_000, retry_backoff_ms=100, **self._settings
+                        )
+                        await producer.start()
+                    await asyncio.wait_for(self._tick(producer), timeout=2.0)
+                except (TimeoutError, KafkaError, OSError) as error:
+                    if not failing:
+                        log.warning("ticks cannot be sent", reason=type(error).__name__)
+                    failing = True
+                    if producer is not None:
+                        stale, producer = producer, None
+                        await _close(stale)
+                else:
+                    if failing:
+                        log.info("ticks are sent again")
+                    failing = False
+        finally:
+            if producer is not None:
+                await _close(producer)
+
+    async def _tick(self, producer: AIOKafkaProducer) -> None:
+        value = tick_value(time.time_ns() // 1_000_000)
+        sends = [
+            await producer.send(self._topic, value, partition=partition, headers=TICK_HEADERS)
+            for partition in range(self._partitions)
+        ]
+        await asyncio.gather(*sends)
+
+
+async def _close(producer: AIOKafkaProducer) -> None:
+    try:
+        await asyncio.wait_for(producer.stop(), timeout=3)
+    except (TimeoutError, KafkaError, OSError):
+        log.debug("a ticker's connection did not close in time")

@@ -1,0 +1,77 @@
+"""What a worker needs of Kafka before it starts: that it answers, and that its topics are right."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import structlog
+from aiokafka import AIOKafkaConsumer
+from aiokafka.errors import KafkaError
+
+from pulse.errors import PulseError
+
+if TYPE_CHECKING:
+    from pulse.config import Config
+
+log = structlog.get_logger("pulse.worker")
+
+RETRY_S = 1.0
+
+
+async def wait_for_topics(config: Config, settings: dict[str, Any], stop: asyncio.Event) -> int:
+    """Number of partitions of the events topic; waits while Kafka is away.
+
+    Raises PulseError where a topic is missing or has a number of partitions of its own.
+    """
+    waiting = False
+    while not stop.is_set():
+        consumer = AIOKafkaConsumer(enable_auto_commit=False, **settings)
+        try:
+            await consumer.start()
+            await consumer.topics()
+            counts = {
+                name: len(consumer.partitions_for_topic(name) or ())
+                for name in (
+                    config.kafka.topics.events,
+                    config.kafka.topics.changelog,
+                    config.kafka.topics.alerts,
+                    config.kafka.topics.deadletter,
+                )
+            }
+        except (KafkaError, OSError) as error:
+            if not waiting:
+                brokers = ", ".join(config.kafka.brokers)
+                log.warning(
+                    f"kafka does not answer at {brokers}, waiting", reason=type(error).__name__
+                )
+            waiting = True
+            await asyncio.sleep(RETRY_S)
+            continue
+        finally:
+            await consumer.stop()
+        if waiting:
+            log.info("kafka answers")
+        return _check(config, counts)
+    return 0
+
+
+def _check(config: Config, counts: dict[str, int]) -> int:
+    topics = config.kafka.topics
+    missing = sorted(name for name, count in counts.items() if not count)
+    if missing:
+        raise PulseError(f"no topic {', '.join(missing)}", hint="run `pulse topics` to create them")
+    events = counts[topics.events]
+    for name in (topics.changelog, topics.alerts):
+        if counts[name] != events:
+            raise PulseError(
+                f"topic {name} has {counts[name]} partitions, {topics.events} has {events}",
+                hint=f"they must be the same: delete {name} and run `pulse topics`",
+            )
+    if events != config.kafka.partitions:
+        raise PulseError(
+            f"topic {topics.events} has {events} partitions, the configuration says "
+            f"{config.kafka.partitions}",
+            hint=f"set kafka.partitions to {events}; the number is fixed once a topic is made",
+        )
+    return events

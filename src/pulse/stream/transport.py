@@ -1,0 +1,162 @@
+"""Faust's Kafka transport, bent in four places.
+
+1. The records of one partition and fetch arrive at the agent as one message (`Batch`). Faust's
+   own way costs some 100 µs a message, which is all a worker has for hundreds of events.
+2. What may be committed is decided by `commit_to`, after the state is written, not by acks.
+3. After a rebalance reading starts where the state ends (`positions`), not at the commit.
+4. Connections take their settings from pulse's configuration.
+
+Whatever was fetched before a seek carries an older `epoch` and is dropped by the agent.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+import aiokafka
+import structlog
+from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
+from aiokafka.errors import KafkaError
+from aiokafka.structs import OffsetAndMetadata, TopicPartition
+from faust.events import Event
+from faust.serializers.schemas import Schema
+from faust.transport.drivers import aiokafka as driver
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    import faust
+    from faust.types import TP
+
+log = structlog.get_logger("pulse.worker")
+
+
+class Batch:
+    """The records of one partition and fetch, as one Kafka message."""
+
+    __slots__ = (
+        "checksum", "epoch", "headers", "key", "offset", "partition", "records",
+        "serialized_key_size", "serialized_value_size", "timestamp", "timestamp_type", "topic",
+        "value",
+    )  # fmt: skip
+
+    def __init__(self, records: list[Any], epoch: int) -> None:
+        last = records[-1]
+        self.topic, self.partition, self.offset = last.topic, last.partition, last.offset
+        self.timestamp, self.timestamp_type = last.timestamp, last.timestamp_type
+        self.headers: tuple[()] = ()
+        self.key = self.checksum = None
+        self.serialized_key_size = self.serialized_value_size = 0
+        self.records = records
+        self.epoch = epoch
+        self.value = self
+
+
+class BatchSchema(Schema):  # type: ignore[type-arg]  # keys and values pass as they are
+    """Hands a batch through undecoded."""
+
+    def compile(self, app: Any, **_: Any) -> Any:
+        async def decode(message: Any, **_: Any) -> Event:
+            return Event(app, message.key, message.value, message.headers, message)
+
+        return decode
+
+
+class ConsumerThread(driver.AIOKafkaConsumerThread):
+    """The thread that holds the connection and the group membership."""
+
+    def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:
+        self._assignor = RoundRobinPartitionAssignor
+        settings = cast("Transport", transport).settings
+        return aiokafka.AIOKafkaConsumer(
+            partition_assignment_strategy=[RoundRobinPartitionAssignor],
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            fetch_max_wait_ms=200,
+            **settings,
+        )
+
+    async def _commit(self, offsets: Mapping[TP, int]) -> bool:
+        """Commit; False where the group has moved on or Kafka is away, which both end by itself."""
+        consumer = self._ensure_consumer()
+        assigned = self.assignment()
+        wanted = {
+            TopicPartition(tp.topic, tp.partition): OffsetAndMetadata(offset, "")
+            for tp, offset in offsets.items()
+            if tp in assigned
+        }
+        if not wanted:
+            return False
+        try:
+            await consumer.commit(wanted)
+        except KafkaError as error:
+            log.info("commit refused, the work will be done again", reason=type(error).__name__)
+            return False
+        return len(wanted) == len(offsets)
+
+    def verify_event_path(self, now: float, tp: TP) -> None:
+        """Faust's own watch takes a commit that waits for the state for a stall; see `Worker`."""
+
+
+class Consumer(driver.Consumer):
+    """Coalesces fetches, commits what was written, reads on from the state."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.epochs: dict[TP, int] = {}
+        """How often each partition was sought."""
+        self.position_of: Callable[[TP], int | None] = lambda tp: None
+        """Where to read on in a partition; None while its state is not there."""
+
+    def _new_consumer_thread(self) -> ConsumerThread:
+        return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
+
+    async def _getmany(self, active_partitions: Any, timeout: float) -> Any:  # noqa: ASYNC109  # Faust's
+        before = dict(self.epochs)
+        fetched = await super()._getmany(active_partitions, timeout)
+        return {
+            tp: [Batch(records, before.get(tp, 0))] for tp, records in fetched.items() if records
+        }
+
+    async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
+        """Commits do not come from acks, so nobody needs to know of gaps."""
+
+    def ack(self, message: Any) -> bool:
+        message.acked = True
+        self._unacked_messages.discard(message)
+        return True
+
+    async def commit(self, *_: Any, **__: Any) -> bool:
+        """Faust commits by itself at times; only `commit_to` does."""
+        return False
+
+    async def commit_to(self, offsets: Mapping[TP, int]) -> bool:
+        """Commit these positions; whether the group took them."""
+        return bool(await self._thread.commit(offsets))
+
+    async def perform_seek(self) -> None:
+        """Read on where the state ends. Faust calls it before it lets records flow again."""
+        for tp in self.assignment():
+            offset = self.position_of(tp)
+            if offset is not None:
+                await self.seek(tp, offset)
+
+    async def seek(self, partition: TP, offset: int) -> None:
+        self.epochs[partition] = self.epochs.get(partition, 0) + 1
+        await super().seek(partition, offset)
+        # The offset of a batch is its last record's, so it may not be below this one.
+        self._read_offset[partition] = None
+
+
+class Transport(driver.Transport):
+    """The transport with `Consumer`. `settings` are the keyword arguments of the connection."""
+
+    Consumer = Consumer
+    settings: dict[str, Any]
+
+
+def install(app: faust.App, settings: dict[str, Any]) -> None:
+    """Make the app read through this transport."""
+    transport = Transport(app.conf.broker_consumer, app)
+    transport.settings = settings
+    app.transport = transport

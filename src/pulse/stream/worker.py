@@ -1,0 +1,331 @@
+"""`pulse work`: the Faust app, what it does at a rebalance, and the flush that writes state."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import tempfile
+import time
+from typing import TYPE_CHECKING, Any
+
+import faust
+import structlog
+from faust.types import TP
+
+from pulse.config.kafka_clients import for_aiokafka
+from pulse.config.policy import policy
+from pulse.engine import Engine
+from pulse.errors import PulseError
+from pulse.metrics import Standing, WorkerMetrics
+from pulse.placement import partition_of
+from pulse.stream.changelog import InputRange, read_ranges, read_snapshots
+from pulse.stream.outbox import Producer
+from pulse.stream.partition import Partition, Surroundings, empty_state
+from pulse.stream.ticker import Ticker
+from pulse.stream.topics import wait_for_topics
+from pulse.stream.transport import Batch, BatchSchema, Consumer, install
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pulse.config import Config
+    from pulse.stream.pages import Snapshot
+
+log = structlog.get_logger("pulse.worker")
+
+REVOKE_S = 10.0
+"""How long the last flush may take before a partition is given up; it must end well before the
+session does."""
+
+
+class Worker:
+    """One worker. `run` returns when `stop` is called; what cannot be mended raises PulseError."""
+
+    def __init__(self, config: Config, *, metrics: WorkerMetrics | None = None) -> None:
+        self.config = config
+        self.metrics = metrics or WorkerMetrics()
+        self.partitions: dict[int, Partition] = {}
+        """What this worker has, by number; only what has been read back."""
+        self._settings = for_aiokafka(config.kafka)
+        self._topic = config.kafka.topics.events
+        self._stop = asyncio.Event()
+        self._failure: BaseException | None = None
+        self._flush_now = asyncio.Event()
+        self._around: Surroundings
+        self._app: faust.App
+        self._ticker: Ticker
+
+    def stop(self) -> None:
+        """End `run`: write what is there, commit, leave the group."""
+        self._stop.set()
+
+    async def run(self) -> None:
+        """Work until `stop`."""
+        config = self.config
+        count = await wait_for_topics(config, self._settings, self._stop)
+        if self._stop.is_set():
+            return
+        engine = Engine(policy(config), lambda account_id: partition_of(account_id, count))
+        producer = Producer(self._settings, idempotent=config.kafka.idempotence)
+        self._around = Surroundings(config, engine, producer, self.metrics, count)
+        self._ticker = Ticker(self._settings, self._topic, count, config.worker.tick_interval_s)
+        with tempfile.TemporaryDirectory(prefix="pulse-") as folder:
+            self._app = self._make_app(folder)
+            tasks = [asyncio.create_task(self._flush_loop(), name="flush")]
+            if config.clock == "wall":
+                tasks.append(asyncio.create_task(self._ticker.run(), name="ticker"))
+            try:
+                await self._app.start()
+                await self._watch(tasks)
+                if self._failure is None:
+                    await self._flush_all()
+            finally:
+                for partition in self.partitions.values():
+                    partition.close()
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
+                await self._app.stop()
+                await producer.stop()
+        if self._failure is not None:
+            raise self._failure
+
+    async def _watch(self, tasks: Iterable[asyncio.Task[None]]) -> None:
+        while not self._stop.is_set():
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._stop.wait(), timeout=0.5)
+            if self._app.crashed:
+                self._fail(self._app.crash_reason or RuntimeError("the Faust app crashed"))
+            for task in tasks:
+                if task.done() and not task.cancelled() and task.exception() is not None:
+                    self._fail(task.exception())
+
+    def _fail(self, error: BaseException | None) -> None:
+        if self._failure is None:
+            self._failure = error
+        self._stop.set()
+
+    # -- Faust -----------------------------------------------------------------------------------
+
+    def _make_app(self, folder: str) -> faust.App:
+        worker, kafka = self.config.worker, self.config.kafka
+        app = faust.App(
+            kafka.group,
+            broker=f"kafka://{kafka.brokers[0]}",
+            datadir=folder,
+            store="memory://",
+            web_enabled=False,
+            autodiscover=False,
+            topic_disable_leader=True,
+            topic_allow_declare=False,
+            stream_wait_empty=False,
+            stream_buffer_maxsize=4,
+            broker_commit_interval=3600.0,  # `commit_to` commits
+        )
+        app.boot_strategy.enable_kafka_producer = False
+        session_ms = int(worker.session_timeout_s * 1000)
+        install(
+            app,
+            self._settings
+            | {
+                "group_id": kafka.group,
+                "max_poll_records": worker.fetch_records,
+                "max_poll_interval_ms": 1_800_000,  # reading state back is no stall
+                "session_timeout_ms": session_ms,
+                "heartbeat_interval_ms": session_ms // 5,
+                "rebalance_timeout_ms": session_ms,
+                "max_partition_fetch_bytes": 4 << 20,
+            },
+        )
+        topic = app.topic(self._topic, schema=BatchSchema())
+
+        async def usage(stream: Any) -> None:
+            async for batch in stream:
+                await self._take(batch)
+
+        # Acks play no part in what is committed, but one agent keeps a partition's order.
+        app.agent(topic, name="usage", concurrency=1)(usage)
+        app.on_partitions_revoked.connect(self._revoked, weak=False)
+        app.on_rebalance_complete.connect(self._assigned, weak=False)
+        return app
+
+    @property
+    def _consumer(self) -> Consumer:
+        return self._app.consumer  # type: ignore[return-value]  # installed by `install`
+
+    async def _take(self, batch: Batch) -> None:
+        tp = TP(self._topic, batch.partition)
+        partition = self.partitions.get(batch.partition)
+        if partition is None or batch.epoch != self._consumer.epochs.get(tp, 0):
+            return  # fetched before a rebalance or a seek; it comes again
+        first = batch.records[0].offset
+        if first > partition.state.position and partition.gap_at != partition.state.position:
+            # What lies between may have been dropped on the way. If it is missing again after a
+            # seek, the topic does not have it.
+            partition.gap_at = partition.state.position
+            await self._consumer.seek(tp, partition.state.position)
+            return
+        try:
+            started = time.perf_counter()
+            position = partition.state.position
+            records = batch.records
+            if records[0].offset < position:
+                records = [record for record in records if record.offset >= position]
+            if records:
+                partition.apply(records)
+                metrics = self.metrics
+                metrics.batches.inc()
+                metrics.records.inc(len(records))
+                metrics.apply_seconds.observe(time.perf_counter() - started)
+        except Exception as error:
+            # Faust would acknowledge the batch and go on without it.
+            log.exception("the engine failed", partition=batch.partition, offset=batch.offset)
+            self._fail(error)
+            partition.close()
+        await asyncio.sleep(0)
+
+    # -- rebalance -------------------------------------------------------------------------------
+
+    async def _revoked(self, _: Any, *args: Any, **__: Any) -> None:
+        """Partitions are about to go: write what is there if this worker still has them."""
+        revoked: set[TP] = args[0]
+        mine = [self.partitions[tp.partition] for tp in revoked if tp.partition in self.partitions]
+        if mine and await self._still_member(mine):
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._flush(mine), timeout=REVOKE_S)
+        for partition in mine:
+            partition.close()
+            del self.partitions[partition.number]
+            self.metrics.revoke(partition.number)
+        self._ticker.ticking = False
+
+    async def _still_member(self, partitions: list[Partition]) -> bool:
+        """Whether the group still takes this worker's commits, so that nobody else has these."""
+        offsets = {TP(self._topic, p.number): p.flushed for p in partitions}
+        return await self._consumer.commit_to(offsets)
+
+    async def _assigned(self, *_: Any, **__: Any) -> None:
+        """The rebalance is over: read back what is new here. Nothing flows until this returns."""
+        try:
+            await self._read_back()
+        except Exception as error:
+            if not isinstance(error, PulseError):
+                log.exception("state could not be read back")
+            self._fail(error)
+
+    async def _read_back(self) -> None:
+        config, consumer = self.config, self._consumer
+        assigned = {tp.partition for tp in consumer.assignment() if tp.topic == self._topic}
+        new = sorted(assigned - set(self.partitions))
+        started = time.perf_counter()
+        snapshots = await read_snapshots(self._settings, config.kafka.topics.changelog, new)
+        ranges = await read_ranges(self._settings, config.kafka.group, self._topic, new)
+        for number in new:
+            partition = self._restore(number, snapshots[number], ranges[number])
+            self.partitions[number] = partition
+        consumer.position_of = self._position_of
+        self.metrics.recovery_seconds.set(time.perf_counter() - started)
+        self.metrics.partitions_assigned.set(len(self.partitions))
+        self._ticker.ticking = 0 in self.partitions
+        log.info(
+            "partitions assigned",
+            partitions=len(self.partitions),
+            accounts=sum(len(p.state.accounts) for p in self.partitions.values()),
+            seconds=round(time.perf_counter() - started, 2),
+        )
+
+    def _position_of(self, tp: TP) -> int | None:
+        partition = self.partitions.get(tp.partition)
+        return None if partition is None or tp.topic != self._topic else partition.state.position
+
+    def _restore(self, number: int, snapshot: Snapshot, held: InputRange) -> Partition:
+        around = self._around
+        state = empty_state(self.config, number)
+        manifest = snapshot.manifest(around.partitions)
+        if manifest is not None:
+            snapshot.restore(around.engine, state, manifest)
+            if state.position < manifest.position:
+                log.warning(
+                    "a page was overwritten by an older one, reading its input again",
+                    partition=number,
+                    from_offset=state.position,
+                    to_offset=manifest.position,
+                )
+        elif held.committed:
+            raise PulseError(
+                f"partition {number} was read up to offset {held.committed}, "
+                "but its state is missing from the changelog",
+                hint=f"bring the topic {self.config.kafka.topics.changelog} back, or delete the "
+                f"offsets of group {self.config.kafka.group} to count from the beginning",
+            )
+        if held.earliest > state.position and (manifest is not None or held.committed):
+            raise PulseError(
+                f"partition {number} must be read on from offset {state.position}, "
+                f"but the topic begins at {held.earliest}: its retention is too short",
+                hint="raise kafka.retention_days.events; this time, count anew from what is there "
+                "by deleting the changelog topic and the group's offsets",
+            )
+        if manifest is not None and state.position > held.end:
+            raise PulseError(
+                f"the state of partition {number} is ahead of its topic: "
+                f"offset {state.position}, the topic ends at {held.end}",
+                hint="was the events topic deleted and made again? Use a new group and changelog",
+            )
+        state.position = max(state.position, held.earliest)
+        return Partition(number, state, around)
+
+    # -- writing ---------------------------------------------------------------------------------
+
+    async def _flush_loop(self) -> None:
+        interval_s = self.config.worker.flush_interval_s
+        while True:
+            await asyncio.sleep(interval_s)
+            await self._flush_all()
+
+    async def _flush_all(self) -> None:
+        await self._flush(list(self.partitions.values()))
+
+    async def _flush(self, partitions: list[Partition]) -> None:
+        started = time.perf_counter()
+        offsets: dict[TP, int] = {}
+        for number, position in zip(
+            [p.number for p in partitions],
+            await asyncio.gather(*(p.flush() for p in partitions)),
+            strict=True,
+        ):
+            if position is not None:
+                offsets[TP(self._topic, number)] = position
+        if not offsets:
+            return
+        written = time.perf_counter()
+        self.metrics.flush_seconds.observe(written - started)
+        await self._consumer.commit_to(offsets)
+        self.metrics.commit_seconds.observe(time.perf_counter() - written)
+        for tp, position in offsets.items():
+            end = self._consumer.highwater(tp)
+            self.metrics.lag_records.labels(str(tp.partition)).set(max((end or 0) - position, 0))
+        self._note(partitions)
+
+    def _note(self, partitions: list[Partition]) -> None:
+        """Tell readers of the accounts that changed."""
+        engine = self._around.engine
+        for partition in partitions:
+            state = partition.state
+            clock = state.clock_ms
+            if clock is None or partition.closed:
+                continue
+            for account_id in state.touched:
+                account = state.accounts[account_id]
+                status = engine.status(account, clock)
+                segment = account.fact("segment")
+                self.metrics.fleet.note(
+                    partition.number,
+                    account_id,
+                    Standing(
+                        status["zone"],
+                        status["lifecycle"],
+                        segment if isinstance(segment, str) else None,
+                        status["score"],
+                    ),
+                )
+            state.touched.clear()
