@@ -1,0 +1,83 @@
+"""An account's document: what the read model holds of one account."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from pulse.engagement.measures import Measures, readable
+from pulse.model.time import format_ms
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pulse.engagement.account import Account
+    from pulse.engagement.scorecard import Scorecard
+
+THEN_DAYS: Final = 28
+"""How far back "then" lies, as in an alert."""
+
+_TIMES: Final = frozenset({"started_at", "renewal_at"})
+
+
+def document(account: Account, status: Mapping[str, Any], scorecard: Scorecard) -> dict[str, Any]:
+    """The account's status (`Engine.status`: a line of `--accounts-out`), with what explains it.
+
+    Added to the status are:
+
+    - `since`: when the account went where its zone comes from; null where that is not known
+    - `out_of`: for each contribution, the points it could have at most
+    - `then`: measures and score at the start of the day 28 days ago; null where there is no past
+    - `profile`: what is known of the account; unknown fields are absent
+    - `alerts`: the firing ones, `[{"reason", "started_at", "since"}]`, the oldest first
+
+    `scorecard` is that of the account's segment.
+    """
+    since_ms = _zone_since_ms(account)
+    return {
+        **status,
+        "since": None if since_ms is None else format_ms(since_ms),
+        "out_of": _out_of(status["contributions"], scorecard),
+        "then": _then(account),
+        "profile": {
+            field: format_ms(value) if field in _TIMES and isinstance(value, int) else value
+            for field, (_, _, value) in sorted(account.profile.items())
+            if value is not None
+        },
+        "alerts": [
+            {
+                "reason": reason,
+                "started_at": format_ms(alert.started_ms),
+                "since": format_ms(alert.since_ms),
+            }
+            for reason, alert in sorted(account.alerts.items(), key=lambda each: each[1])
+        ],
+    }
+
+
+def _zone_since_ms(account: Account) -> int | None:
+    danger, approach = account.danger, account.approach
+    if account.zone == "danger":
+        return danger.since_ms
+    if account.zone == "approaching":
+        # It came from below (danger ended) or from above; whichever was last.
+        return max(
+            (ms for ms in (danger.since_ms, approach.since_ms) if ms is not None), default=None
+        )
+    return approach.since_ms if account.zone == "healthy" else None
+
+
+def _out_of(contributions: Mapping[str, float], scorecard: Scorecard) -> dict[str, float]:
+    # A measure without data gives its weight to the others.
+    weights = {rule.name: rule.weight for rule in scorecard.rules if rule.name in contributions}
+    total = sum(weights.values())
+    return {name: round(100.0 * weight / total, 2) for name, weight in weights.items()}
+
+
+def _then(account: Account) -> dict[str, Any] | None:
+    row = account.row_on(account.calendar.day - THEN_DAYS)
+    if row is None:
+        return None
+    return {
+        "score": None if row.score is None else round(row.score, 2),
+        "measures": readable(Measures(*row[2:], None)),
+    }

@@ -1,0 +1,141 @@
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pulse.config import Config
+from pulse.config.policy import policy
+from pulse.engine import Engine, PartitionState
+from pulse.readmodel import document
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+DAY_MS = 86_400_000
+START_MS = 1_700_006_400_000  # 2023-11-15T00:00:00Z
+
+
+@dataclass(frozen=True)
+class Record:
+    offset: int
+    value: bytes
+    headers: Sequence[tuple[str, bytes]] = ()
+    timestamp: int | None = None
+
+
+class History:
+    """An engine fed with one account's days."""
+
+    def __init__(self) -> None:
+        self.policy = policy(Config())
+        self.engine = Engine(self.policy)
+        self.state = PartitionState()
+        self._offset = 0
+
+    def send(self, headers: Sequence[tuple[str, bytes]] = (), **fields: Any) -> None:
+        value = json.dumps(fields).encode()
+        self.engine.apply(self.state, [Record(self._offset, value, headers)])
+        self._offset += 1
+
+    def day(self, day: int, users: int) -> None:
+        at_ms = START_MS + day * DAY_MS
+        self.tick(at_ms + 36_000_000)
+        for user in range(users):
+            self.send(
+                id=f"{day}-{user}",
+                account_id="acme",
+                user_id=f"u{user}",
+                event=f"feature.{user}",
+                ts=at_ms + 36_000_000 + user,
+            )
+        self.tick(at_ms + DAY_MS)
+
+    def tick(self, at_ms: int) -> None:
+        self.send([("pulse-control", b"tick")], type="tick", ts=at_ms)
+
+    def document(self) -> dict[str, Any]:
+        self.engine.settle(self.state)
+        account = self.state.accounts["acme"]
+        status = self.engine.status(account, self.state.clock_ms or 0)
+        rules = self.policy.of_segment(account.fact("segment")).scorecard
+        found = document(account, status, rules)
+        assert {name: found[name] for name in status} == status
+        assert json.loads(json.dumps(found)) == found
+        return found
+
+
+def test_a_new_account_has_no_past_and_no_alerts() -> None:
+    history = History()
+    history.day(0, users=2)
+
+    found = history.document()
+    assert found["zone"] == "unknown"
+    assert found["since"] is None
+    assert found["alerts"] == []
+    assert found["profile"] == {}
+    assert found["then"] is None
+
+
+def test_an_account_in_danger_says_since_when_and_what_it_was_before() -> None:
+    history = History()
+    history.send(
+        id="p1",
+        type="profile",
+        account_id="acme",
+        ts=START_MS,
+        profile={
+            "name": "Acme",
+            "segment": "pro",
+            "seats": 10,
+            "renewal_at": START_MS,
+            "plan": None,
+        },
+    )
+    for day in range(60):
+        history.day(day, users=8)
+    for day in range(60, 90):
+        history.day(day, users=0)
+
+    found = history.document()
+    assert found["zone"] == "danger"
+    assert [alert["reason"] for alert in found["alerts"]] == ["silence", "danger"]
+    danger = found["alerts"][1]
+    assert found["since"] == danger["since"] < danger["started_at"]
+    assert found["then"]["score"] > found["score"]
+    assert found["then"]["measures"]["active_users"]["28d"] == 8
+    assert found["measures"]["active_users"]["28d"] == 0
+    assert found["profile"] == {
+        "name": "Acme",
+        "segment": "pro",
+        "seats": 10,
+        "renewal_at": "2023-11-15T00:00:00Z",
+    }
+    assert sum(found["out_of"].values()) == 100.0
+    assert found["out_of"].keys() == found["contributions"].keys()
+
+
+def test_what_cannot_be_measured_gives_its_points_to_the_others() -> None:
+    history = History()
+    for day in range(40):
+        history.day(day, users=8)
+
+    found = history.document()  # no seats known
+    assert "active_users" not in found["out_of"]
+    assert sum(found["out_of"].values()) > 99.9
+    assert all(found["contributions"][name] <= most for name, most in found["out_of"].items())
+
+
+def test_an_account_that_recovers_says_since_when() -> None:
+    history = History()
+    for day in range(60):
+        history.day(day, users=8)
+    for day in range(60, 90):
+        history.day(day, users=0)
+    for day in range(90, 130):
+        history.day(day, users=8)
+
+    found = history.document()
+    assert found["zone"] == "healthy"
+    assert found["alerts"] == []
+    assert "2024-02-13T00:00:00Z" < found["since"] < found["as_of"]
