@@ -1,0 +1,59 @@
+"""Numbers and times as sentences have them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import typer
+
+from pulse.model.time import format_ms, parse_ts
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def count(number: int, what: str, many: str | None = None) -> str:
+    """So many of something.
+
+    >>> count(1, "event"), count(20108, "event"), count(2, "dead letter has", "dead letters have")
+    ('1 event', '20,108 events', '2 dead letters have')
+    """
+    return f"{number:,} {what if number == 1 else many or what + 's'}"
+
+
+def listed(parts: Sequence[str]) -> str:
+    """Several things in a row.
+
+    >>> listed(["a"]), listed(["a", "b", "c"])
+    ('a', 'a, b and c')
+    """
+    return " and ".join(filter(None, (", ".join(parts[:-1]), *parts[-1:])))
+
+
+def date_of(ms: int) -> str:
+    """The UTC date of an instant.
+
+    >>> date_of(1729798381500)
+    '2024-10-24'
+    """
+    return format_ms(ms)[:10]
+
+
+def seconds_text(seconds: float) -> str:
+    """How long something took.
+
+    >>> seconds_text(0.42), seconds_text(25.13), seconds_text(187)
+    ('0.4 s', '25 s', '3 min 7 s')
+    """
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def instant(text: str) -> int:
+    """What an option that names an instant says, in milliseconds; for typer's `parser`."""
+    try:
+        return parse_ts(int(text) if text.isdecimal() else text)
+    except ValueError as error:
+        raise typer.BadParameter(f'"{text}" {error}') from None
