@@ -31,6 +31,7 @@ _COMMANDS = {
         ("notify", "Run the notifier: alerts in, webhooks out.", _RUN),
         ("accounts", "List accounts, worst first.", _LOOK),
         ("account", "Explain one account's score.", _LOOK),
+        ("export", "Write every account as the workers' state in Kafka has it.", _LOOK),
     )
     if find_spec(f"pulse.cli.{name}")
 }

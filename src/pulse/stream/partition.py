@@ -62,8 +62,7 @@ class Partition:
         around.metrics.count(effects.counts)
         self._outbox.add(self._outgoing(effects))
 
-    @property
-    def closed(self) -> bool:
+    def is_closed(self) -> bool:
         """Whether the partition is somebody else's."""
         return self._closed
 
@@ -80,7 +79,7 @@ class Partition:
         async with self._flushing:
             state, around = self.state, self._around
             position = state.position
-            if self.closed or position == self.flushed:
+            if self.is_closed() or position == self.flushed:
                 return None
             topic = around.config.kafka.topics.changelog
             pages = [Outgoing(topic, self.number, key, value) for key, value in write_pages(state)]
@@ -88,11 +87,11 @@ class Partition:
             manifest = Outgoing(topic, self.number, key, value)
             await self._outbox.drained()
             for records in (pages, [manifest]):
-                if self.closed:
+                if self.is_closed():
                     return None
                 await around.producer.send(records)
                 around.metrics.state_bytes.inc(sum(len(r.value or b"") for r in records))
-            if self.closed:
+            if self.is_closed():
                 return None
             self.flushed = position
             return position
@@ -102,7 +101,7 @@ class Partition:
         out = []
         for alert in effects.alerts:
             metrics.crossings.labels(alert.reason, alert.status).inc()
-            value = alert.model_dump_json(by_alias=True).encode()
+            value = alert.to_json()
             out.append(Outgoing(topics.alerts, self.number, alert.account_id.encode(), value))
         origin = f"{topics.events}/{self.number}"
         for dead in effects.dead_letters:

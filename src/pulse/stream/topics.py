@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 import structlog
-from aiokafka import AIOKafkaConsumer
+from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from pulse.errors import PulseError
@@ -26,18 +26,14 @@ async def wait_for_topics(config: Config, settings: dict[str, Any], stop: asynci
     """
     waiting = False
     while not stop.is_set():
-        consumer = AIOKafkaConsumer(enable_auto_commit=False, **settings)
+        admin = AIOKafkaAdminClient(**settings)
         try:
-            await consumer.start()
-            await consumer.topics()
+            await admin.start()
+            topics = config.kafka.topics
+            names = [topics.events, topics.changelog, topics.alerts, topics.deadletter]
             counts = {
-                name: len(consumer.partitions_for_topic(name) or ())
-                for name in (
-                    config.kafka.topics.events,
-                    config.kafka.topics.changelog,
-                    config.kafka.topics.alerts,
-                    config.kafka.topics.deadletter,
-                )
+                topic["topic"]: len(topic["partitions"])
+                for topic in await admin.describe_topics(names)
             }
         except (KafkaError, OSError) as error:
             if not waiting:
@@ -49,7 +45,7 @@ async def wait_for_topics(config: Config, settings: dict[str, Any], stop: asynci
             await asyncio.sleep(RETRY_S)
             continue
         finally:
-            await consumer.stop()
+            await admin.close()
         if waiting:
             log.info("kafka answers")
         return _check(config, counts)

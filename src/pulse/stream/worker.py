@@ -145,7 +145,7 @@ class Worker:
 
         # Acks play no part in what is committed, but one agent keeps a partition's order.
         app.agent(topic, name="usage", concurrency=1)(usage)
-        app.on_partitions_revoked.connect(self._revoked, weak=False)
+        app.on_partitions_revoked.connect(self._revoked, weak=False)  # type: ignore[arg-type]
         app.on_rebalance_complete.connect(self._assigned, weak=False)
         return app
 
@@ -312,7 +312,7 @@ class Worker:
         for partition in partitions:
             state = partition.state
             clock = state.clock_ms
-            if clock is None or partition.closed:
+            if clock is None or partition.is_closed():
                 continue
             for account_id in state.touched:
                 account = state.accounts[account_id]

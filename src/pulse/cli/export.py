@@ -1,0 +1,33 @@
+"""`pulse export`: the workers' state as a file."""
+
+import asyncio
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+
+from pulse.config import Config
+from pulse.playback.outputs import LineFile
+
+
+def command(
+    accounts_out: Annotated[
+        Path, typer.Option(metavar="FILE", help="Where to write; `-` is the terminal.")
+    ] = Path("-"),
+    config: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The configuration, like pulse.yaml.")
+    ] = None,
+) -> None:
+    """Write every account as the workers' state in Kafka has it.
+
+    One JSON object a line, by account id, in the form of `pulse replay --accounts-out`. It reads
+    the changelog topic, needs no worker, and changes nothing.
+    """
+    from pulse.stream.export import read_statuses
+
+    statuses = asyncio.run(read_statuses(Config.load(config)))
+    with LineFile(accounts_out) as out:
+        for status in statuses:
+            out.write(msgspec.json.encode(status))
+        out.commit()

@@ -1,0 +1,40 @@
+"""Every account as it stands in the changelog, without a worker."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pulse.config.kafka_clients import for_aiokafka
+from pulse.config.policy import policy
+from pulse.engine import Engine
+from pulse.stream.changelog import read_snapshots
+from pulse.stream.partition import empty_state
+
+if TYPE_CHECKING:
+    from pulse.config import Config
+
+
+async def read_statuses(config: Config) -> list[dict[str, Any]]:
+    """The lines of `pulse replay --accounts-out`, in its order, from the state of the workers.
+
+    The accounts of a partition are as of its largest tick. What a worker has applied and not yet
+    written is not in it.
+    """
+    partitions = config.kafka.partitions
+    snapshots = await read_snapshots(
+        for_aiokafka(config.kafka), config.kafka.topics.changelog, range(partitions)
+    )
+    engine = Engine(policy(config))
+    statuses: list[dict[str, Any]] = []
+    for number, snapshot in snapshots.items():
+        manifest = snapshot.manifest(partitions)
+        if manifest is None:
+            continue
+        state = empty_state(config, number)
+        snapshot.restore(engine, state, manifest)
+        if state.clock_ms is None:
+            continue
+        engine.settle(state)
+        statuses += [engine.status(a, state.clock_ms) for a in state.accounts.values()]
+    statuses.sort(key=lambda status: str(status["account_id"]))
+    return statuses
