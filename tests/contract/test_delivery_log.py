@@ -9,6 +9,7 @@ from kafka import KafkaAdminClient
 from kafka.admin import NewTopic
 
 from pulse.notifier.kafka import KafkaSettings, Outage
+from pulse.notifier.lease import Lease
 from pulse.notifier.log import DeliveryLog, KafkaDeliveryLog, PartitionClosed, Record
 from pulse.testing.deliveries import MemoryDeliveryLog
 
@@ -28,7 +29,7 @@ async def topic(request: pytest.FixtureRequest, unique: str) -> AsyncIterator[De
         alerts_topic=f"{unique}-alerts",
         deliveries_topic=unique,
     )
-    log = KafkaDeliveryLog(settings, 2, Outage())
+    log = KafkaDeliveryLog(settings, 2, Outage(), Lease(60.0))
     await log.start()
     yield log
     await log.stop()

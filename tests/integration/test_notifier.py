@@ -22,6 +22,7 @@ from pulse.model import Alert, notification_id
 from pulse.notifier import app
 from pulse.notifier.delivery import Delivery, decode
 from pulse.notifier.kafka import KafkaSettings, Outage
+from pulse.notifier.lease import Lease
 from pulse.notifier.log import KafkaDeliveryLog
 from pulse.testing.alerts import sample_alert
 from pulse.testing.kafka import KafkaServer
@@ -109,7 +110,7 @@ class Place:
     async def deliveries(self) -> dict[str, Delivery]:
         """The newest record of every notification."""
         kafka = KafkaSettings.of(self.config("http://x"))
-        topic = KafkaDeliveryLog(kafka, self.partitions, Outage())
+        topic = KafkaDeliveryLog(kafka, self.partitions, Outage(), Lease(60.0))
         found: dict[str, bytes | None] = {}
         for partition in range(self.partitions):
             async for batch in topic.read(partition):
@@ -245,6 +246,37 @@ async def test_kill_9_in_the_middle_loses_nothing(place: Place, tmp_path: Path) 
     assert server.repeated_ids.total() - len(server.repeated_ids) <= 3 * 32
     bodies = {request.id: request.raw for request in server.requests}
     assert all(bodies[request.id] == request.raw for request in server.requests)
+
+
+async def test_a_notifier_that_was_thought_dead_undoes_nothing(
+    place: Place, tmp_path: Path
+) -> None:
+    """Stopped for longer than the session, with work in hand; it wakes into somebody else's."""
+    (tmp_path / "one").mkdir()
+    (tmp_path / "two").mkdir()
+    began = firings(200)
+    ended = [sample_alert(alert.account_id, "resolved") for alert in began]
+    chance = failing(0.3, seed=3)
+    async with WebhookReceiver() as server:
+        server.behaviour = lambda request: Answer(chance(request).status, after_s=0.1)
+        async with notify_process(place, tmp_path / "one", server.url) as sleeper:
+            await place.produce(began)
+            await server.wait_for(lambda: len(server.delivered_ids) >= 30)
+            sleeper.send_signal(signal.SIGSTOP)
+            async with notify_process(place, tmp_path / "two", server.url):
+                await server.wait_for_ids(ids(began), within_s=60)
+                await place.produce(ended)
+                sleeper.send_signal(signal.SIGCONT)
+                await server.wait_for_ids(ids(ended), within_s=60)
+                await place.wait_until_recorded("succeeded", ids(began) | ids(ended))
+                sleeper.send_signal(signal.SIGTERM)
+                assert await sleeper.wait() == 0
+        settled = len(server.requests)
+        async with notifying(place.config(server.url)):
+            await place.produce(firings(1, "last"))
+            await server.wait_for_ids(ids(firings(1, "last")))
+
+    assert len(server.requests) == settled + 1, "nothing was repeated by the next holder"
 
 
 async def test_gone_disables_the_receiver_and_survives_a_restart(place: Place) -> None:

@@ -18,6 +18,7 @@ from pulse.notifier.delivery import endpoint_key
 from pulse.notifier.dispatch import Bounds, Notifier
 from pulse.notifier.kafka import KafkaSettings, Outage, partition_counts, quiet_client_logs
 from pulse.notifier.kinds import make_receiver
+from pulse.notifier.lease import Lease
 from pulse.notifier.log import KafkaDeliveryLog
 from pulse.notifier.receiver import ReceiverSettings
 from pulse.notifier.signature import decode_secret
@@ -49,20 +50,27 @@ async def run(config: Config, stop: asyncio.Event, *, serve_metrics: bool = True
         partitions = await _wait_for_topics(kafka, outage, stop)
         if partitions is None:
             return
-        topic = KafkaDeliveryLog(kafka, partitions, outage)
+        lease = Lease(kafka.lease_s)
+        topic = KafkaDeliveryLog(kafka, partitions, outage, lease)
         stack.push_async_callback(topic.stop)
         # Where it fails, the first write tries again.
         with contextlib.suppress(KafkaError, OSError):
             await topic.start()
         ready = {name: (settings, make_receiver(settings)) for name, settings in receivers.items()}
-        notifier = Notifier(ready, topic, WallClock(), Bounds())
+        notifier = Notifier(ready, topic, WallClock(), lease, Bounds())
         await notifier.start()
         stack.push_async_callback(notifier.stop)
         for duty in (_watch(topic, outage), _forget(notifier)):
             task = asyncio.create_task(duty)
             stack.push_async_callback(_cancel, task)
         log.info("notifier started", receivers=sorted(receivers), partitions=partitions)
-        await _consume(config, kafka, notifier, outage, stop)
+        await _consume(
+            lambda: AlertConsumer(
+                kafka, notifier, outage, lease, due_at_append=config.clock == "events"
+            ),
+            outage,
+            stop,
+        )
     log.info("notifier stopped")
 
 
@@ -82,7 +90,7 @@ async def enable(config: Config, name: str) -> None:
             raise PulseError(
                 f"there is no topic {kafka.deliveries_topic}", hint="`pulse topics` makes it"
             )
-        topic = KafkaDeliveryLog(kafka, partitions, Outage())
+        topic = KafkaDeliveryLog(kafka, partitions, Outage(), Lease(kafka.lease_s))
         await topic.start()
     except (KafkaError, OSError) as error:
         raise PulseError(f"Kafka is away: {error}", hint="try again when it is back") from None
@@ -163,18 +171,18 @@ def _agreed(kafka: KafkaSettings, counts: Mapping[str, int]) -> int | None:
     return alerts
 
 
-async def _consume(
-    config: Config, kafka: KafkaSettings, notifier: Notifier, outage: Outage, stop: asyncio.Event
-) -> None:
+async def _consume(join: Callable[[], AlertConsumer], outage: Outage, stop: asyncio.Event) -> None:
     """One membership in the group after the other: one that fails is followed by a new one."""
     while not stop.is_set():
-        consumer = AlertConsumer(kafka, notifier, outage, due_at_append=config.clock == "events")
         try:
-            await consumer.run(stop)
+            await join().run(stop)
         except (KafkaError, OSError) as error:
             outage.away(error)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), _WAIT_S)
+        else:
+            if not stop.is_set():
+                log.warning("this process stood still for too long; joining the group again")
 
 
 async def _watch(topic: KafkaDeliveryLog, outage: Outage) -> None:

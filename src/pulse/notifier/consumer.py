@@ -17,6 +17,7 @@ from pulse.model import Alert
 from pulse.notifier import metrics
 from pulse.notifier.dispatch import Arrival, Notifier
 from pulse.notifier.kafka import KafkaSettings, Outage
+from pulse.notifier.lease import Lease
 from pulse.notifier.log import PartitionClosed
 
 log = structlog.get_logger("pulse.notifier")
@@ -42,11 +43,18 @@ class AlertConsumer:
     """
 
     def __init__(
-        self, kafka: KafkaSettings, notifier: Notifier, outage: Outage, *, due_at_append: bool
+        self,
+        kafka: KafkaSettings,
+        notifier: Notifier,
+        outage: Outage,
+        lease: Lease,
+        *,
+        due_at_append: bool,
     ) -> None:
         self._kafka = kafka
         self._notifier = notifier
         self._outage = outage
+        self._lease = lease
         self._due_at_append = due_at_append
         self._consumer = AIOKafkaConsumer(
             **kafka.client,
@@ -55,7 +63,7 @@ class AlertConsumer:
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             session_timeout_ms=kafka.session_timeout_ms,
-            heartbeat_interval_ms=kafka.session_timeout_ms // 5,
+            heartbeat_interval_ms=kafka.heartbeat_ms,
             # Nobody may go on while another member still finishes what it has under way.
             rebalance_timeout_ms=60_000,
         )
@@ -63,24 +71,33 @@ class AlertConsumer:
         self._recoveries: dict[TopicPartition, asyncio.Task[None]] = {}
         self._recovering = asyncio.Semaphore(_RECOVER_AT_ONCE)
         self._holding = False
+        self._leaving = False
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Consume until `stop`. Raises `KafkaError` where the membership is beyond repair."""
+        """Consume until `stop`. Raises `KafkaError` where the membership is beyond repair.
+
+        Returns also when the lease is lost.
+        """
+        self._lease.begin()
+        keeping = asyncio.create_task(self._lease.keep())
         self._consumer.subscribe([self._kafka.alerts_topic], listener=_Rebalance(self))
         try:
             await _unless(stop, self._consumer.start())
-            while not stop.is_set():
+            while not stop.is_set() and self._lease.held:
                 self._hold_or_go_on()
                 polled = await self._consumer.getmany(timeout_ms=_POLL_MS, max_records=500)
                 self._raise_failed_recovery()
-                await asyncio.gather(
+                recorded = await asyncio.gather(
                     *(
                         self._take(source, records)
                         for source, records in polled.items()
                         if source in self._ready
                     )
                 )
+                await self._commit({source: offset for source, offset in recorded if offset})
         finally:
+            self._leaving = True
+            keeping.cancel()
             await self.revoked(tuple(self._ready | set(self._recoveries)))
             with contextlib.suppress(TimeoutError, KafkaError, OSError):
                 async with asyncio.timeout(5.0):
@@ -90,6 +107,8 @@ class AlertConsumer:
 
     async def assigned(self, partitions: Collection[TopicPartition]) -> None:
         """Begin to recover the partitions; nothing of them is read until that is done."""
+        if self._leaving:
+            return
         self._outage.back()
         self._consumer.pause(*partitions)
         for source in partitions:
@@ -107,7 +126,10 @@ class AlertConsumer:
 
     async def _recover(self, source: TopicPartition) -> None:
         async with self._recovering:
-            recorded = await self._notifier.assign(source.partition)
+            try:
+                recorded = await self._notifier.assign(source.partition)
+            except PartitionClosed:
+                return
             committed = await self._consumer.committed(source)
             known = [each for each in (recorded, committed) if each is not None]
             if known:
@@ -135,17 +157,28 @@ class AlertConsumer:
 
     # --- alerts -------------------------------------------------------------------------------
 
-    async def _take(self, source: TopicPartition, records: Sequence[ConsumerRecord]) -> None:
+    async def _take(
+        self, source: TopicPartition, records: Sequence[ConsumerRecord]
+    ) -> tuple[TopicPartition, int | None]:
+        """Have records dealt with; returns the offset to commit, None where they were not."""
         arrivals = [arrival for record in records if (arrival := self._read(record))]
         next_offset = records[-1].offset + 1
         try:
             await self._notifier.take(source.partition, arrivals, next_offset)
-            await self._consumer.commit({source: next_offset})
         except PartitionClosed:
             log.debug("partition was revoked", partition=source.partition)
+            return source, None
+        return source, next_offset
+
+    async def _commit(self, offsets: dict[TopicPartition, int]) -> None:
+        # What was revoked meanwhile is committed by who holds it now.
+        mine = {source: offset for source, offset in offsets.items() if source in self._ready}
+        try:
+            if mine:
+                await self._consumer.commit(mine)
         except KafkaError as error:
             # The deliveries topic knows the position too.
-            log.debug("commit failed", partition=source.partition, error=str(error))
+            log.debug("commit failed", error=str(error))
 
     def _read(self, record: ConsumerRecord) -> Arrival | None:
         if record.value is None:

@@ -14,6 +14,7 @@ from pulse.model import Alert
 from pulse.notifier import metrics, retry
 from pulse.notifier.clock import Clock
 from pulse.notifier.delivery import Delivery
+from pulse.notifier.lease import Lease
 from pulse.notifier.ledger import Ledger
 from pulse.notifier.receiver import (
     Attempt,
@@ -38,12 +39,18 @@ class Courier:
     """
 
     def __init__(
-        self, settings: ReceiverSettings, receiver: Receiver, clock: Clock, finish: Finish
+        self,
+        settings: ReceiverSettings,
+        receiver: Receiver,
+        clock: Clock,
+        lease: Lease,
+        finish: Finish,
     ) -> None:
         self.settings = settings
         self.disabled = False
         self._receiver = receiver
         self._clock = clock
+        self._lease = lease
         self._finish = finish
         # When it is due, an order of arrival, and which one: an entry that is overtaken by a newer
         # state of its delivery is found out when its turn comes.
@@ -108,7 +115,7 @@ class Courier:
         while self._later and self._later[0][0] <= now_ms:
             due_ms, _, ledger, delivery_id = heapq.heappop(self._later)
             self._due.append((due_ms, ledger, delivery_id))
-        if now_ms < self._held_until_ms:
+        if now_ms < self._held_until_ms or not self._lease.held:
             return
         while self._due and len(self._attempts) < self._at_once:
             due_ms, ledger, delivery_id = self._due.popleft()

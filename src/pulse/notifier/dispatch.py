@@ -33,6 +33,7 @@ from pulse.notifier.delivery import (
     endpoint_key,
     url_hash,
 )
+from pulse.notifier.lease import Lease
 from pulse.notifier.ledger import Ledger
 from pulse.notifier.log import DeliveryLog, LogUnavailable, PartitionClosed, Record
 from pulse.notifier.receiver import Attempt, Outcome, Receiver, ReceiverSettings, Verdict
@@ -76,6 +77,7 @@ class Notifier:
         receivers: Mapping[str, tuple[ReceiverSettings, Receiver]],
         topic: DeliveryLog,
         clock: Clock,
+        lease: Lease,
         bounds: Bounds | None = None,
     ) -> None:
         self._topic = topic
@@ -83,7 +85,7 @@ class Notifier:
         self._bounds = bounds or Bounds()
         self._ledgers: dict[int, Ledger] = {}
         self._couriers = {
-            name: Courier(settings, receiver, clock, self._finish)
+            name: Courier(settings, receiver, clock, lease, self._finish)
             for name, (settings, receiver) in receivers.items()
         }
         self._announcements: set[asyncio.Task[None]] = set()
@@ -160,7 +162,9 @@ class Notifier:
         )
         await asyncio.gather(*(self._topic.close(ledger.partition, within_s) for ledger in ledgers))
         for ledger in ledgers:
-            del self._ledgers[ledger.partition]
+            # It may be given up twice at once: by the group, and because the process ends.
+            if self._ledgers.get(ledger.partition) is ledger:
+                del self._ledgers[ledger.partition]
 
     async def _recover(self, partition: int) -> Ledger:
         while True:

@@ -27,6 +27,16 @@ class KafkaSettings:
     idempotence: bool = True
     session_timeout_ms: int = 6_000
 
+    @property
+    def heartbeat_ms(self) -> int:
+        """How often the group is told that this process lives."""
+        return self.session_timeout_ms // 5
+
+    @property
+    def lease_s(self) -> float:
+        """The gap after which the group may have given the partitions to others."""
+        return (self.session_timeout_ms - 2 * self.heartbeat_ms) / 1000
+
     @classmethod
     def of(cls, config: Config) -> "KafkaSettings":
         """The settings of a configuration. Raises `SecretError` where a password is missing."""

@@ -43,7 +43,7 @@ class Ledger:
         self._lanes: dict[str, _Known] = {}
         self._closed_s: dict[str, int] = {}
         self._presumed: set[str] = set()
-        self._overwritten: set[str] = set()
+        self._late: dict[str, Delivery] = {}
 
     def __len__(self) -> int:
         """How many notifications are still to be sent."""
@@ -72,18 +72,22 @@ class Ledger:
                 self.epoch = delivery.epoch
                 self.put(delivery)
             else:
-                self._overwritten.add(delivery.id)
+                self._late[delivery.id] = delivery
 
     def recovered(self, now_ms: int) -> list[Delivery]:
         """All was read; a new epoch begins.
 
         Returns the deliveries to be recorded again: an older holder wrote over them, and
-        compaction would keep its word instead of theirs. What was due by now may have been
-        attempted by the holder before.
+        compaction would keep its word instead of theirs. Where it has done so already, the older
+        holder's word is all there is, and taken. What was due by now may have been attempted by the
+        holder before.
         """
         self.epoch += 1
-        again = [found for key in self._overwritten if (found := self._open.get(key))]
-        self._overwritten.clear()
+        again = [found for key in self._late if (found := self._open.get(key))]
+        for late in self._late.values():
+            if not self._knows(late):
+                self.put(late)
+        self._late.clear()
         self._presumed = {
             found.id
             for found in self._open.values()
@@ -131,6 +135,10 @@ class Ledger:
         if found.status == "resolved" and self.other(found) is not None:
             return None
         return found
+
+    def _knows(self, found: Delivery) -> bool:
+        known = self._lanes.get(_lane_of(found.id), _Known(0))
+        return (_Known.FIRING if found.status == "firing" else _Known.RESOLVED) in known
 
     # --- changes ------------------------------------------------------------------------------
 

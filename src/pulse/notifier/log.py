@@ -9,6 +9,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from pulse.notifier.kafka import KafkaSettings, Outage
+from pulse.notifier.lease import Lease
 
 Record = tuple[str, bytes | None]
 """Key and value; None is a tombstone."""
@@ -58,10 +59,11 @@ class DeliveryLog(Protocol):
 class KafkaDeliveryLog:
     """The deliveries topic on Kafka. `start` first, `stop` at the end."""
 
-    def __init__(self, kafka: KafkaSettings, partitions: int, outage: Outage) -> None:
+    def __init__(self, kafka: KafkaSettings, partitions: int, outage: Outage, lease: Lease) -> None:
         self._kafka = kafka
         self._partitions = partitions
         self._outage = outage
+        self._lease = lease
         self._producer: AIOKafkaProducer | None = None
         self._renewing = asyncio.Lock()
         self._writers: dict[int, _Writer] = {}
@@ -87,7 +89,7 @@ class KafkaDeliveryLog:
             return False
 
     def open(self, partition: int) -> None:
-        self._writers[partition] = _Writer(self, partition)
+        self._writers[partition] = _Writer(self, partition, self._lease)
 
     async def close(self, partition: int, within_s: float) -> None:
         writer = self._writers.pop(partition, None)
@@ -191,8 +193,9 @@ class KafkaDeliveryLog:
 class _Writer:
     """Appends to one partition: one batch under way, what comes meanwhile makes the next one."""
 
-    def __init__(self, topic: KafkaDeliveryLog, partition: int) -> None:
+    def __init__(self, topic: KafkaDeliveryLog, partition: int, lease: Lease) -> None:
         self._topic = topic
+        self._lease = lease
         self._partition = partition
         self._waiting: list[tuple[Sequence[Record], asyncio.Future[None]]] = []
         self._work = asyncio.Event()
@@ -225,6 +228,9 @@ class _Writer:
             await self._work.wait()
             self._work.clear()
             batch, self._waiting = self._waiting, []
+            if not self._lease.held:
+                self._give_up(batch)
+                continue
             try:
                 await self._topic.write(
                     self._partition, [record for records, _ in batch for record in records]

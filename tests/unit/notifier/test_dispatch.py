@@ -10,6 +10,7 @@ import pytest
 from pulse.model import Alert
 from pulse.notifier.delivery import State, decode
 from pulse.notifier.dispatch import Arrival, Bounds, Notifier
+from pulse.notifier.lease import Lease
 from pulse.notifier.log import PartitionClosed
 from pulse.notifier.receiver import Attempt, Notification, Outcome, ReceiverSettings, Verdict
 from pulse.testing.alerts import sample_alert
@@ -63,6 +64,8 @@ class Stage:
         self.clock = ManualClock(START_MS)
         self.topic = MemoryDeliveryLog()
         self.settings = settings or (SETTINGS,)
+        self.standing_still_s = 0.0
+        self.lease = Lease(5.0, now_s=lambda: self.standing_still_s)
         self.bounds = Bounds(leave_within_s=0.2, **bounds)
         self.desks = {each.name: Desk(self.clock) for each in self.settings}
         self.offset = 0
@@ -75,7 +78,7 @@ class Stage:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[Notifier]:
         receivers = {each.name: (each, self.desks[each.name]) for each in self.settings}
-        notifier = Notifier(receivers, self.topic, self.clock, self.bounds)
+        notifier = Notifier(receivers, self.topic, self.clock, self.lease, self.bounds)
         await notifier.start()
         self.position = await notifier.assign(0)
         await settle()
@@ -359,6 +362,17 @@ async def test_after_revocation_nothing_is_sent_and_nothing_written() -> None:
         assert len(stage.topic.records[0]) == written
         assert len(stage.desk.got) == 1
         assert notifier.undelivered() == 0
+
+
+async def test_a_process_that_stood_still_sends_nothing_more() -> None:
+    stage = Stage()
+    stage.desk.answers = [ERROR]
+    async with stage.running() as notifier:
+        await stage.take(notifier, sample_alert("acme"))
+        stage.standing_still_s = 6.0
+        await stage.clock.advance(1000)
+
+    assert len(stage.desk.got) == 1
 
 
 async def test_requests_under_way_at_revocation_are_finished_and_recorded() -> None:

@@ -117,6 +117,17 @@ def test_a_holder_that_was_thought_dead_is_not_believed() -> None:
     assert [each.state for each in again] == [State.RETRYING]
 
 
+def test_a_late_word_is_taken_where_compaction_left_no_other() -> None:
+    ledger = Ledger(0)
+    ledger.read(*encode_position(2, 9))
+    ledger.read(*encode(delivery("firing", State.RETRYING, epoch=1, attempts=1)))
+
+    ledger.recovered(NOW_MS)
+
+    assert ledger.position == 9
+    assert firing_of(ledger) is Firing.TRIED
+
+
 def test_a_lane_is_forgotten_some_time_after_its_end_and_not_before() -> None:
     ledger = read(
         delivery("firing", State.SUCCEEDED, at_ms=NOW_MS - 40 * DAY_MS),
