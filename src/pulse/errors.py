@@ -1,8 +1,10 @@
 """The errors that a person meets: one sentence of what is wrong, one of what to do.
 
     PulseError
-    ├── config.ConfigError     the configuration file has mistakes
-    └── config.SecretError     a secret is not where the configuration says
+    ├── config.ConfigError         the configuration file has mistakes
+    ├── config.SecretError         a secret is not where the configuration says
+    ├── processes.ServerError      a server did not start, or ended by itself
+    └── readmodel.ReadModelError   the accounts cannot be read from Redis
 
 `pulse.cli.main` prints these without a traceback. Anything else that escapes is a bug.
 """

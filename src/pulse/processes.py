@@ -1,0 +1,213 @@
+"""A server in a process of its own: started, stopped, killed, started again on its disk.
+
+What the embedded parts, the demo and `pulse.testing` have in common. A server ends with the
+process that started it, whichever way that goes (where the kernel is Linux; elsewhere a parent
+that was killed with SIGKILL leaves it behind).
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import time
+from abc import ABC, abstractmethod
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Self
+
+from pulse.errors import PulseError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from types import TracebackType
+
+
+class ServerError(PulseError):
+    """A server did not start, or ended by itself; the message holds the end of its log."""
+
+
+class MissingProgramError(ServerError):
+    """A program that the server needs is not on this machine; the message says what to do."""
+
+
+def free_port(preferred: int | None = None) -> int:
+    """A TCP port of 127.0.0.1 that nobody listens on: the preferred one if it is free.
+
+    Below the range the system takes ports for outgoing connections from: a server that is
+    killed and started again must find its port free, and a port of that range may by then
+    belong to one of the clients that try to reach it.
+    """
+    for attempt in range(1000):
+        port = random.randint(10_000, _first_ephemeral_port() - 1)
+        if attempt == 0 and preferred is not None:
+            port = preferred
+        if is_free(port):
+            return port
+    raise ServerError("no free port on 127.0.0.1")
+
+
+def is_free(port: int) -> bool:
+    """Whether a server could listen on this port of 127.0.0.1 now."""
+    with socket.socket() as candidate:
+        candidate.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            candidate.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
+
+
+def _first_ephemeral_port() -> int:
+    try:
+        low = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    except (OSError, ValueError):
+        return 32_768
+    return low if low > 20_000 else 32_768
+
+
+# Runs between the fork and the server. The kernel kills the server when the thread that made
+# it is gone, however that process ended: SIGKILL runs no `finally` and no `atexit`, and a
+# JVM left behind holds half a gigabyte and a port. A launcher rather than `preexec_fn`: that
+# may deadlock where there are threads, and the setting outlives `exec`. The second look at
+# the parent covers its death before `prctl`.
+_LAUNCHER = """
+import os, sys
+if sys.platform == "linux":
+    import ctypes
+    PR_SET_PDEATHSIG, SIGKILL = 1, 9
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, SIGKILL)
+    if os.getppid() != int(sys.argv[1]):
+        sys.exit("the parent is gone")
+os.execv(sys.argv[2], sys.argv[2:])
+"""
+
+# The kernel means the thread, not the process. This one lives as long as the interpreter,
+# so a server started with `asyncio.to_thread` outlives the event loop's pool.
+_spawner = ThreadPoolExecutor(max_workers=1, thread_name_prefix="pulse-spawner")
+
+
+class Server(ABC):
+    """One server on 127.0.0.1 that keeps its files in a folder and its port for life.
+
+    `start` returns when the server answers. As a context manager it starts and stops.
+    """
+
+    name: ClassVar[str]
+    ready_within_s: ClassVar[float] = 60.0
+
+    def __init__(self, folder: Path, port: int | None = None) -> None:
+        self.folder = folder
+        self.port = free_port() if port is None else port
+        self.log_path = folder / f"{self.name}.log"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @abstractmethod
+    def _command(self) -> Sequence[str | Path]:
+        """The program with its full path, and its arguments; called before every start."""
+
+    def _environment(self) -> Mapping[str, str]:
+        """The server's environment; that of this process unless said otherwise."""
+        return os.environ
+
+    @abstractmethod
+    def _answers(self) -> bool:
+        """Whether a request of the server's own protocol succeeds; asked until it does."""
+
+    @property
+    def running(self) -> bool:
+        """Whether the process is there (it may be on its way up or down)."""
+        return self._process is not None and self._process.poll() is None
+
+    @property
+    def pid(self) -> int:
+        """The server's process id; raises `ServerError` when it does not run."""
+        if self._process is None or self._process.poll() is not None:
+            raise ServerError(f"{self.name} does not run")
+        return self._process.pid
+
+    def start(self) -> Self:
+        """Start the server and wait until it answers; nothing if it runs already."""
+        if self.running:
+            return self
+        if not is_free(self.port):  # else who listens there would answer in its place
+            raise ServerError(
+                f"{self.name} cannot listen on 127.0.0.1:{self.port}: the port is in use"
+            )
+        self.folder.mkdir(parents=True, exist_ok=True)
+        command = [str(part) for part in self._command()]
+        launch = [sys.executable, "-I", "-S", "-c", _LAUNCHER, str(os.getpid()), *command]
+        with self.log_path.open("ab") as log:
+            self._process = _spawner.submit(
+                subprocess.Popen,
+                launch,
+                cwd=self.folder,
+                env=dict(self._environment()),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # Ctrl-C is for who started it, and that stops the server
+            ).result()
+        atexit.register(self.kill)
+        self._wait_until_it_answers()
+        return self
+
+    def stop(self, within_s: float = 30.0) -> None:
+        """End the server as an operator would (SIGTERM); kill it when that takes too long."""
+        if self._process is not None and self.running:
+            self._process.send_signal(signal.SIGTERM)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(within_s)
+        self.kill()
+
+    def kill(self) -> None:
+        """End the server as a power cut would (SIGKILL); its disk stays."""
+        if self._process is not None:
+            if self._process.poll() is None:
+                # It leads a group of its own: what it started goes with it.
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+            self._process = None
+            atexit.unregister(self.kill)
+
+    def restart(self) -> Self:
+        """Start again on the same disk and port; a server that runs is stopped first."""
+        self.stop()
+        return self.start()
+
+    def log_tail(self, lines: int = 20) -> str:
+        """The end of what the server wrote."""
+        if not self.log_path.exists():
+            return ""
+        return "\n".join(self.log_path.read_text(errors="replace").splitlines()[-lines:])
+
+    def _wait_until_it_answers(self) -> None:
+        deadline = time.monotonic() + self.ready_within_s
+        while not self._answers():
+            if not self.running:
+                self._process = None
+                raise ServerError(f"{self.name} ended while starting:\n{self.log_tail()}")
+            if time.monotonic() > deadline:
+                self.kill()
+                raise ServerError(
+                    f"{self.name} did not answer within {self.ready_within_s:g} s:\n"
+                    f"{self.log_tail()}"
+                )
+            time.sleep(0.05)
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
