@@ -1,0 +1,240 @@
+"""A whole pulse on a real Kafka: topics, `pulse` processes, and what came out of them.
+
+system = System(kafka.bootstrap, tmp_path, prefix="my-test", partitions=4)
+system.create_topics()
+worker = system.process("work").start()
+...
+worker.kill()                       # SIGKILL; `start` again is a restart
+system.wait_until_applied()
+assert system.accounts() == ...
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from kafka import KafkaConsumer, TopicPartition
+from kafka.admin import KafkaAdminClient, NewTopic
+from ruamel.yaml import YAML
+
+from pulse.config import Config
+from pulse.processes import Server, ServerError, free_port
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+_POLL_S = 0.2
+
+
+class PulseProcess(Server):
+    """`pulse work` or `pulse notify` in a process of its own, ready when it serves metrics."""
+
+    name = "pulse"
+
+    def __init__(self, folder: Path, name: str, arguments: Sequence[str], port: int) -> None:
+        super().__init__(folder)
+        self.port = port
+        self.log_path = folder / f"{name}.log"
+        self._arguments = list(arguments)
+
+    def _command(self) -> Sequence[str | Path]:
+        return [sys.executable, "-c", "from pulse.cli import main; main()", *self._arguments]
+
+    def _answers(self) -> bool:
+        try:
+            return bool(self.metrics())
+        except (OSError, urllib.error.URLError):
+            return False
+
+    def metrics(self) -> str:
+        """What Prometheus would scrape now."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=2) as page:
+            return str(page.read().decode())
+
+    def ended(self) -> bool:
+        """Whether it was started and has ended by itself."""
+        return self._process is not None and self._process.poll() is not None
+
+    def signal(self, number: int) -> None:
+        """Send a signal, like SIGSTOP."""
+        os.kill(self.pid, number)
+
+    def wait(self, within_s: float) -> int:
+        """The exit code of a process that ends by itself."""
+        if self._process is None:
+            raise ServerError(f"{self.log_path.stem} was not started")
+        try:
+            return self._process.wait(within_s)
+        except subprocess.TimeoutExpired:
+            raise ServerError(f"it still runs after {within_s:g} s:\n{self.log_tail()}") from None
+
+
+class System:
+    """One configuration, its topics and its processes. Every name begins with `prefix`."""
+
+    def __init__(
+        self,
+        bootstrap: str,
+        folder: Path,
+        *,
+        prefix: str,
+        partitions: int = 4,
+        settings: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.bootstrap = bootstrap
+        self.folder = folder
+        self.partitions = partitions
+        self.settings: dict[str, Any] = {
+            "clock": "events",
+            "redis": {"enabled": False},
+            **(settings or {}),
+        }
+        self.settings["kafka"] = {
+            "brokers": [bootstrap],
+            "group": prefix,
+            "partitions": partitions,
+            "topics": {
+                name: f"{prefix}.{name}"
+                for name in ("events", "alerts", "deadletter", "deliveries", "changelog")
+            },
+            **self.settings.get("kafka", {}),
+        }
+        self._processes: list[PulseProcess] = []
+        self.config = self._write("pulse.yaml", {})
+
+    def create_topics(self) -> None:
+        """Create the topics as `pulse topics` does, on one broker."""
+        topics = self.config.kafka.topics
+        compacted = {"cleanup.policy": "compact"}
+        admin = KafkaAdminClient(bootstrap_servers=self.bootstrap)
+        try:
+            admin.create_topics(
+                [
+                    NewTopic(name, self.partitions, 1, topic_configs=configs)
+                    for name, configs in (
+                        (topics.events, {"message.timestamp.type": "LogAppendTime"}),
+                        (topics.alerts, {}),
+                        (topics.deadletter, {}),
+                        (topics.deliveries, compacted),
+                        (topics.changelog, compacted),
+                    )
+                ]
+            )
+        finally:
+            admin.close()
+
+    def process(self, command: str, **worker: Any) -> PulseProcess:
+        """A `pulse work` or `pulse notify` on a port of its own; not started.
+
+        `worker` overrides settings of the section that the process reads.
+        """
+        number = len(self._processes) + 1
+        name = f"{command}-{number}"
+        port = free_port()
+        section = "worker" if command == "work" else "notifier"
+        path = f"{name}.yaml"
+        self._write(path, {section: {"metrics_port": port, **worker}})
+        arguments = [command, "--config", str(self.folder / path)]
+        process = PulseProcess(self.folder, name, arguments, port)
+        self._processes.append(process)
+        return process
+
+    def stop(self) -> None:
+        """Stop every process."""
+        for process in self._processes:
+            process.stop()
+
+    def wait_until_applied(self, within_s: float = 90.0) -> None:
+        """Wait until all that is in the events topic is applied, written and committed."""
+        deadline = time.monotonic() + within_s
+        events = [
+            TopicPartition(self.config.kafka.topics.events, number)
+            for number in range(self.partitions)
+        ]
+        consumer = KafkaConsumer(
+            bootstrap_servers=self.bootstrap,
+            group_id=self.config.kafka.group,
+            enable_auto_commit=False,
+        )
+        try:
+            ends = consumer.end_offsets(events)
+            while True:
+                left = {
+                    tp.partition: ends[tp] - (consumer.committed(tp) or 0)
+                    for tp in events
+                    if (consumer.committed(tp) or 0) < ends[tp]
+                }
+                if not left:
+                    return
+                self._check_processes()
+                if time.monotonic() > deadline:
+                    raise ServerError(f"not applied within {within_s:g} s: {left} records left")
+                time.sleep(_POLL_S)
+        finally:
+            consumer.close()
+
+    def applied(self) -> int:
+        """How many records of the events topic are committed, over all partitions."""
+        consumer = KafkaConsumer(
+            bootstrap_servers=self.bootstrap,
+            group_id=self.config.kafka.group,
+            enable_auto_commit=False,
+        )
+        try:
+            topic = self.config.kafka.topics.events
+            return sum(
+                consumer.committed(TopicPartition(topic, number)) or 0
+                for number in range(self.partitions)
+            )
+        finally:
+            consumer.close()
+
+    def accounts(self) -> list[bytes]:
+        """Every account's status as it stands in the changelog, as lines of `--accounts-out`."""
+        from pulse.stream.export import read_statuses
+
+        return [msgspec.json.encode(each) for each in asyncio.run(read_statuses(self.config))]
+
+    def alerts(self) -> list[dict[str, Any]]:
+        """Everything in the alerts topic, partition by partition."""
+        return [msgspec.json.decode(record.value) for record in self.read("alerts")]
+
+    def read(self, topic: str) -> list[Any]:
+        """All records of one of the topics (`alerts`, `deadletter`, …), in order."""
+        name = getattr(self.config.kafka.topics, topic)
+        tps = [TopicPartition(name, number) for number in range(self.partitions)]
+        consumer = KafkaConsumer(bootstrap_servers=self.bootstrap, enable_auto_commit=False)
+        try:
+            consumer.assign(tps)
+            consumer.seek_to_beginning(*tps)
+            ends = consumer.end_offsets(tps)
+            records: list[Any] = []
+            while any(consumer.position(tp) < ends[tp] for tp in tps):
+                for batch in consumer.poll(timeout_ms=500).values():
+                    records.extend(batch)
+            return sorted(records, key=lambda record: (record.partition, record.offset))
+        finally:
+            consumer.close()
+
+    def _check_processes(self) -> None:
+        for process in self._processes:
+            if process.ended():
+                raise ServerError(f"{process.log_path.stem} has ended:\n{process.log_tail()}")
+
+    def _write(self, name: str, changes: Mapping[str, Mapping[str, Any]]) -> Config:
+        settings = dict(self.settings)
+        for section, change in changes.items():
+            settings[section] = {**settings.get(section, {}), **change}
+        path = self.folder / name
+        with path.open("w") as file:
+            YAML(typ="safe").dump(settings, file)
+        return Config.load(path)
