@@ -85,14 +85,14 @@ def build(
         previous_zone=what.previous_zone,
         lifecycle=what.lifecycle,
         score=None if what.score is None else round(what.score, 2),
-        line={"enter": line.enter, "exit": line.exit, "approach": line.approach},  # type: ignore[arg-type]
+        line={"enter": line.enter, "exit": line.exit, "approach": line.approach},
         contributions={name: round(points, 2) for name, points in what.contributions.items()},
-        measures={  # type: ignore[arg-type]  # pydantic makes the models
+        measures={
             "now": readable(what.now),
             "then": None if what.then is None else readable(Measures(*what.then[2:], None)),
             "then_at": None if what.then is None else what.then_at_ms,
         },
-        profile=what.profile,  # type: ignore[arg-type]
+        profile=what.profile,
         summary=_summary(reason, opened, resolution, what),
         evidence=_evidence(reason, opened, what),
         play=play or _NO_PLAY,

@@ -299,11 +299,12 @@ class Account:
         for s, (today, by_day, past, fixed) in zip(
             (self.events, self.value, self.active), sums, strict=True
         ):
-            s.today, s.by_day, s.past, s.fixed = today, by_day, tuple(past), tuple(fixed)
+            s.today, s.by_day, s.past, s.fixed = today, dict(by_day), tuple(past), tuple(fixed)
         for seen, (level, days, live, fixed) in zip(
             (self.users, self.features), seens, strict=True
         ):
-            seen.level, seen.days, seen.live, seen.fixed = level, days, tuple(live), tuple(fixed)
+            seen.level, seen.days = level, dict(days)
+            seen.live, seen.fixed = tuple(live), tuple(fixed)
             for day in days.values():
                 seen.ring[day] = seen.ring.get(day, 0) + 1
         self.active_total, self.first_ms, self.last_ms, self.last_day, self.resurrected_ms = life
@@ -332,10 +333,6 @@ def _above_minimum(measures: Measures, rule: Activity) -> Measures:
     ]
     if all(keep):
         return measures
-    return Measures(
-        *(
-            tuple(n if k else 0 for n, k in zip(triple, keep, strict=True))
-            for triple in measures[:5]
-        ),  # type: ignore[arg-type]  # three windows, three numbers
-        measures.recency_ms,
-    )
+    a, b, c = keep
+    windowed = [(x * a, y * b, z * c) for x, y, z in measures[:5]]
+    return Measures._make([*windowed, measures.recency_ms])

@@ -92,7 +92,9 @@ def _rises_with_use(rule: MeasureRule) -> bool:
     if rule.measure == "recency_days":
         return rule.floor >= rule.target.amount
     # A negative value, which would break this, is noticed where it is added.
-    return rule.target.kind != "absolute" or rule.target.amount >= rule.floor
+    if rule.target.kind == "absolute":
+        return rule.target.amount >= rule.floor
+    return rule.floor <= 0.0  # seats, or what the account had, are not known here
 
 
 def _share(rule: MeasureRule, now: Measures, fixed: Measures, facts: Facts) -> float | None:

@@ -23,15 +23,16 @@ import msgspec
 from xxhash import xxh3_64_intdigest
 
 from pulse.engagement.account import NEVER, Account
-from pulse.engagement.days import DAY_MS, MINUTE_MS, day_of, zone
+from pulse.engagement.days import DAY_MS, MINUTE_MS, day_of
+from pulse.engagement.line import zone_of
 from pulse.engagement.measures import readable
 from pulse.engagement.usage import BadUsageError, UsageReader
 from pulse.engagement.windows import KEPT_DAYS
 from pulse.engine.evaluate import Evaluator
 from pulse.engine.state import DeadLetter, Effects, Misplaced, PartitionState
 from pulse.model.fields import MAX_AMOUNT
-from pulse.model.time import format_ms
-from pulse.model.wire import MAX_TS_MS, Decoder, Line, to_ms
+from pulse.model.time import format_ms, is_time_zone
+from pulse.model.wire import MAX_TS_MS, BadLine, Decoder, Entry, Line, to_ms
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -77,14 +78,26 @@ class _Control(msgspec.Struct):
     ts: int | None = None
 
 
+class _MisplacedError(Exception):
+    """The line's account belongs to another partition."""
+
+
 class Engine:
     """Applies records to partition states by one policy.
 
-    `place` gives an account's partition; None where there are no partitions.
+    `place` gives an account's partition; None where there are no partitions. `least_slice` is how
+    many day starts a tick works off at least; it changes no result.
     """
 
-    def __init__(self, policy: Policy, place: Callable[[str], int] | None = None) -> None:
+    def __init__(
+        self,
+        policy: Policy,
+        place: Callable[[str], int] | None = None,
+        *,
+        least_slice: int = LEAST_SLICE,
+    ) -> None:
         self.policy = policy
+        self._least_slice = least_slice
         self._place = place
         self._decoder = Decoder(policy.usage.paths())
         self._usage = UsageReader(policy.usage, self._decoder)
@@ -130,48 +143,53 @@ class Engine:
         if lines is not None:
             fx.counts["events"] += len(lines)
             for record, line in zip(run, lines, strict=True):
-                self._apply_line(state, record, line, 1, fx)
+                try:
+                    self._apply_line(state, record.offset, line, fx)
+                except (BadUsageError, _MisplacedError):
+                    entry = Entry(1, record.value or b"", line)
+                    self._apply_or_refuse(state, record, entry, line, fx)
             return
         for record, value in zip(run, values, strict=True):
-            lines, bad = self._decoder.decode_record(value)
-            fx.counts["events"] += len(lines) + len(bad)
-            for number, line in enumerate(lines, 1):
-                self._apply_line(state, record, line, number, fx)
-            for line_number, raw, reason, detail in bad:
-                self._refuse(state, record, line_number, raw, reason, detail, fx)
+            entries = self._decoder.decode_record(value)
+            fx.counts["events"] += len(entries)
+            for entry in entries:
+                if isinstance(entry.line, BadLine):
+                    self._refuse(state, record, entry, entry.line, fx)
+                else:
+                    self._apply_or_refuse(state, record, entry, entry.line, fx)
 
-    def _apply_line(
-        self, state: PartitionState, record: LogRecord, line: Line, number: int, fx: Effects
+    def _apply_or_refuse(
+        self, state: PartitionState, record: LogRecord, entry: Entry, line: Line, fx: Effects
     ) -> None:
-        offset, counts = record.offset, fx.counts
+        try:
+            self._apply_line(state, record.offset, line, fx)
+        except BadUsageError as bad:
+            self._refuse(state, record, entry, BadLine(bad.reason, bad.detail), fx)
+        except _MisplacedError:
+            self._hand_on(state, record, entry, line, fx)
+
+    def _apply_line(self, state: PartitionState, offset: int, line: Line, fx: Effects) -> None:
+        """Count one line. Raises `BadUsageError` or `_MisplacedError` before anything changes."""
+        counts = fx.counts
         account = state.accounts.get(line.account_id)
         if account is not None and offset < account.page.guard:
             counts["skipped"] += 1
             return
-        try:
-            at_ms = to_ms(line.ts)
-            self._check(state, line, at_ms, is_new=account is None)
-            if (
-                account is None
-                and self._place is not None
-                and self._place(line.account_id) != state.partition
-            ):
-                self._hand_on(state, record, line, number, fx)
-                return
-            if (
-                self._usage.has_ignore_rules
-                and line.event is not None
-                and self._usage.ignores(line)
-            ):
-                counts["ignored"] += 1
-                return
-            # Read before anything changes: an event is counted whole or not at all.
-            usage = None if line.event is None else self._usage.read(line)
-            facts = None if line.event is not None else _profile_fields(line)
-        except BadUsageError as bad:
-            raw = _raw_line(record.value or b"", number)
-            self._refuse(state, record, number, raw, bad.reason, bad.detail, fx)
+        at_ms = to_ms(line.ts)
+        is_profile = line.type == "profile"
+        self._check(state, line, at_ms, is_new=account is None, is_profile=is_profile)
+        if (
+            account is None
+            and self._place is not None
+            and self._place(line.account_id) != state.partition
+        ):
+            raise _MisplacedError
+        if self._usage.has_ignore_rules and not is_profile and self._usage.ignores(line):
+            counts["ignored"] += 1
             return
+        # Read before anything changes: an event is counted whole or not at all.
+        usage = None if is_profile else self._usage.read(line)
+        facts = _profile_fields(line) if is_profile else None
 
         clock = state.clock_ms
         if account is None:
@@ -212,14 +230,20 @@ class Engine:
         state.touch(account)
         self._schedule(state, account)
 
-    def _check(self, state: PartitionState, line: Line, at_ms: int, *, is_new: bool) -> None:
-        if line.event is None and line.type != "profile":
+    def _check(
+        self, state: PartitionState, line: Line, at_ms: int, *, is_new: bool, is_profile: bool
+    ) -> None:
+        if line.event is None and not is_profile:
             raise BadUsageError("wrong_shape", "neither `event` nor `type: profile`")
         if not 0 <= at_ms <= MAX_TS_MS:
             raise BadUsageError("wrong_shape", "ts: not between 1970 and 9999")
+        if not line.id.isprintable():
+            raise BadUsageError("wrong_shape", "id: characters that cannot be printed")
+        if not line.source.isprintable():
+            raise BadUsageError("wrong_shape", "source: characters that cannot be printed")
         if is_new and not line.account_id.isprintable():
             raise BadUsageError("wrong_shape", "account_id: characters that cannot be printed")
-        if line.user_id is not None and not line.user_id.isprintable():
+        if line.user_id is not None and not line.user_id.isprintable() and not is_profile:
             raise BadUsageError("wrong_shape", "user_id: characters that cannot be printed")
         clock = state.clock_ms
         if clock is not None:
@@ -231,13 +255,13 @@ class Engine:
     def _count(
         self, account: Account, line: Line, at_ms: int, weight: int, value: int, feature: str
     ) -> None:
-        last_ms, start_ms = account.last_ms, account.calendar.start_ms
-        if last_ms is not None and last_ms < start_ms <= at_ms:
-            idle_ms = start_ms - last_ms
-            if idle_ms >= self.policy.lifecycle.dormant_after_ms:
-                account.resurrected_ms = start_ms
-            if idle_ms >= self.policy.lifecycle.churned_after_ms:
-                # It begins again: what was found before it left says nothing now.
+        last_ms, minute_ms = account.last_ms, at_ms - at_ms % MINUTE_MS
+        if last_ms is not None and minute_ms - last_ms >= self.policy.lifecycle.dormant_after_ms:
+            account.resurrected_ms = minute_ms
+            found = zone_of(account.danger, account.approach)
+            if found != "healthy" and found not in account.alerts:
+                # It had left, which ended its alerts. It begins again: what was found before says
+                # nothing now.
                 account.danger.reset()
                 account.approach.reset()
                 account.force = True
@@ -256,30 +280,24 @@ class Engine:
         return account
 
     def _hand_on(
-        self, state: PartitionState, record: LogRecord, line: Line, number: int, fx: Effects
+        self, state: PartitionState, record: LogRecord, entry: Entry, line: Line, fx: Effects
     ) -> None:
-        raw = _raw_line(record.value or b"", number)
-        if record.offset < state.settled:
-            return
         if _header(record, FORWARDED_HEADER) is not None:
             detail = "handed on once already and still in the wrong partition"
-            self._refuse(state, record, number, raw, "misplaced", detail, fx)
-            return
-        fx.counts["misplaced"] += 1
-        fx.misplaced.append(Misplaced(record.offset, raw, line.account_id))
+            self._refuse(state, record, entry, BadLine("misplaced", detail), fx)
+        elif record.offset < state.settled:
+            fx.counts["skipped"] += 1
+        else:
+            fx.counts["misplaced"] += 1
+            fx.misplaced.append(Misplaced(record.offset, entry.raw, line.account_id))
 
     def _refuse(
-        self,
-        state: PartitionState,
-        record: LogRecord,
-        number: int,
-        raw: bytes,
-        reason: str,
-        detail: str,
-        fx: Effects,
+        self, state: PartitionState, record: LogRecord, entry: Entry, why: BadLine, fx: Effects
     ) -> None:
-        if record.offset >= state.settled:
-            fx.dead_letters.append(DeadLetter(record.offset, number, raw, reason, detail))
+        if record.offset < state.settled:
+            fx.counts["skipped"] += 1
+        else:
+            fx.dead_letters.append(DeadLetter(record.offset, entry.number, entry.raw, *why))
 
     # -- time ----------------------------------------------------------------------------------
 
@@ -299,6 +317,8 @@ class Engine:
             else:
                 self.tick(state, ts, fx)
         elif kind in (b"history", b"live"):
+            # What was due before belongs to what was before, also where a tick left it for later.
+            self._work_off(state, fx, limit=None)
             state.historical = kind == b"history"
         else:
             fx.counts["unknown_control"] += 1
@@ -314,7 +334,7 @@ class Engine:
         state.clock_ms = at_ms
         step_ms = DAY_SLICE_MS if clock is None else at_ms - clock
         slice_size = -(-len(state.accounts) * step_ms // DAY_SLICE_MS)
-        self._work_off(state, fx, limit=max(slice_size, LEAST_SLICE))
+        self._work_off(state, fx, limit=max(slice_size, self._least_slice))
 
     def _work_off(self, state: PartitionState, fx: Effects, limit: int | None) -> None:
         clock = state.clock_ms
@@ -409,7 +429,9 @@ class Engine:
 
     def _can_park(self, account: Account, at_ms: int) -> bool:
         """Whether no later day start can change anything until a record comes."""
-        if account.first_ms is None or account.last_ms is None or not account.is_empty():
+        if account.first_ms is None or account.last_ms is None:
+            return account.open_ms is None  # known by its profile alone
+        if not account.is_empty():
             return False
         rules = self.policy.of_segment(account.fact("segment"))
         recency_ms = rules.scorecard.recency_floor_days * DAY_MS
@@ -453,7 +475,13 @@ class Engine:
     # -- seen from outside ---------------------------------------------------------------------
 
     def status(self, account: Account, as_of_ms: int) -> dict[str, Any]:
-        """The account as of an instant not before its last record: a line of `--accounts-out`."""
+        """The account as of an instant not before its last record: a line of `--accounts-out`.
+
+        Everything due by then is taken as done, also what waits for a tick; the account itself
+        does not change.
+        """
+        if self._due_ms(account) <= as_of_ms:
+            account = self._copy_as_of(account, as_of_ms)
         view = self._evaluator.view(account, as_of_ms)
         score = view.score.value
         status: dict[str, Any] = {
@@ -476,17 +504,25 @@ class Engine:
             status["approximate"] = approximate
         return status
 
+    def _due_ms(self, account: Account) -> int:
+        """When something is due for the account if no record comes."""
+        due_ms = account.deadline_ms
+        if not account.parked:
+            due_ms = min(due_ms, account.calendar.end_ms)
+        if account.open_ms is not None and (account.force or not account.quiet):
+            due_ms = min(due_ms, account.open_ms + MINUTE_MS)
+        return due_ms
+
+    def _copy_as_of(self, account: Account, at_ms: int) -> Account:
+        copy = Account.unpack(account.pack())
+        state = PartitionState()
+        state.adopt(copy, state.page_for_new(0))
+        self._advance(state, copy, at_ms, Effects())
+        return copy
+
 
 def _header(record: LogRecord, name: str) -> bytes | None:
     return next((value for key, value in record.headers if key == name), None)
-
-
-def _raw_line(value: bytes, number: int) -> bytes:
-    """Line `number` (from 1, blank ones not counted) of a record; all of it if it is one object."""
-    lines = [raw for raw in value.split(b"\n") if raw.strip()]
-    if len(lines) < number or (number == 1 and not lines[0].rstrip().endswith(b"}")):
-        return value
-    return lines[number - 1]
 
 
 def _forget_seen(account: Account, state: PartitionState) -> None:
@@ -503,6 +539,9 @@ def _forget_seen(account: Account, state: PartitionState) -> None:
         del seen[key]
 
 
+_INSTANTS = ("started_at", "renewal_at")
+
+
 def _profile_fields(line: Line) -> dict[str, Any]:
     """What a profile record says, checked; times in ms."""
     if line.profile is None:
@@ -513,7 +552,7 @@ def _profile_fields(line: Line) -> dict[str, Any]:
         if value is msgspec.UNSET:
             continue
         if value is not None:
-            if name in ("started_at", "renewal_at"):
+            if name in _INSTANTS:
                 value = to_ms(value)
                 if not 0 <= value <= MAX_TS_MS:
                     raise BadUsageError("wrong_shape", f"profile.{name}: not between 1970 and 9999")
@@ -522,12 +561,7 @@ def _profile_fields(line: Line) -> dict[str, Any]:
                     raise BadUsageError("wrong_shape", f"profile.{name}: not a printable name")
             elif not 0 <= value <= MAX_AMOUNT:
                 raise BadUsageError("wrong_shape", f"profile.{name}: out of range")
-            if name == "timezone":
-                try:
-                    zone(value)
-                except (KeyError, ValueError, OSError) as error:
-                    raise BadUsageError(
-                        "wrong_shape", f"profile.timezone: no time zone {value!r}"
-                    ) from error
+            if name == "timezone" and not is_time_zone(value):
+                raise BadUsageError("wrong_shape", f"profile.timezone: no time zone {value!r}")
         fields[name] = value
     return fields

@@ -6,7 +6,9 @@ decodes into a time-zone-aware `datetime`, so the hot decoder and the pydantic m
 """
 
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Annotated
+from zoneinfo import available_timezones
 
 import msgspec
 
@@ -60,3 +62,18 @@ def format_ms(ms: int) -> str:
     seconds, rest_ms = divmod(ms, 1000)
     text = (_EPOCH + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%S")
     return f"{text}.{rest_ms:03d}Z" if rest_ms else f"{text}Z"
+
+
+def is_time_zone(name: str) -> bool:
+    """Whether there is an IANA time zone of that name.
+
+    >>> is_time_zone("Europe/Berlin"), is_time_zone("Europe/Atlantis")
+    (True, False)
+    """
+    return name in _time_zones()
+
+
+@cache
+def _time_zones() -> frozenset[str]:
+    # What the machine calls its own is no name: elsewhere it is another zone.
+    return frozenset(available_timezones()) - {"localtime", "Factory"}

@@ -7,6 +7,7 @@ language through the typed decoder in `model.wire`; a test holds the two equal.
 from typing import Annotated, Any, Literal
 
 import msgspec
+from msgspec import Raw
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from pulse.model.fields import (
@@ -17,6 +18,8 @@ from pulse.model.fields import (
     Timestamp,
     is_bounded,
 )
+from pulse.model.time import is_time_zone
+from pulse.model.wire import MAX_RECORD_BYTES, is_too_deep, own_fields
 
 
 class _Inbound(BaseModel):
@@ -68,7 +71,8 @@ class UsageEvent(_Inbound):
         feature, value = properties.get("feature"), properties.get("value")
         if isinstance(feature, (dict, list)):
             raise ValueError("feature must be a name")
-        if isinstance(feature, str) and not (len(feature) <= MAX_TEXT and feature.isprintable()):
+        name = str(feature)
+        if not (len(name) <= MAX_TEXT and name.isprintable()):
             raise ValueError(f"feature must have at most {MAX_TEXT} characters, all printable")
         if value is not None:
             if not isinstance(value, (int, float)) or isinstance(value, bool):
@@ -118,19 +122,41 @@ class ProfileRecord(_Inbound):
     type: Literal["profile"]
     account_id: PlainText
     ts: Timestamp = Field(description="When this was true.")
+    source: PlainText = Field(
+        default="default", description="Where it comes from; its ids are its own."
+    )
     profile: AccountProfile
+
+    @field_validator("profile")
+    @classmethod
+    def _has_days(cls, profile: AccountProfile) -> AccountProfile:
+        if profile.timezone is not None and not is_time_zone(profile.timezone):
+            raise ValueError(f"there is no time zone {profile.timezone!r}")
+        return profile
 
 
 def read_record(data: bytes) -> UsageEvent | ProfileRecord:
     """The one JSON object in `data`: a profile where `type` is "profile", else a usage event.
 
-    The slow and plain reader, what the fast one is compared with. Raises `ValueError` (pydantic's
-    `ValidationError` is one) for anything else.
+    The slow and plain reader, what the fast one is compared with. Of an event's properties it
+    keeps the two that are read by default. Raises `ValueError` (pydantic's `ValidationError` is
+    one) for anything else.
     """
+    if len(data) > MAX_RECORD_BYTES or is_too_deep(data):
+        raise ValueError("too large or nested too deeply")
     try:
-        fields = msgspec.json.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise ValueError(f"not JSON: {error}") from None
-    if isinstance(fields, dict) and fields.get("type") == "profile":
+        data.decode()  # also what is skipped below
+        fields: dict[str, Any] = dict(own_fields(data))
+        for name, known in (("properties", _PROPERTIES), ("profile", AccountProfile.model_fields)):
+            if name in fields:
+                inner = msgspec.json.decode(fields[name], type=dict[str, Raw])
+                fields[name] = {n: inner[n] for n in known if n in inner}
+        fields = msgspec.json.decode(msgspec.json.encode(fields))
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"not JSON, or no object: {error}") from None
+    if "type" in fields:
         return ProfileRecord.model_validate(fields)
     return UsageEvent.model_validate(fields)
+
+
+_PROPERTIES = ("feature", "value")

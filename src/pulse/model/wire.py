@@ -1,17 +1,23 @@
 """The hot decoder: bytes of a Kafka record or of a file → typed lines.
 
 A `Decoder` is built once from the property paths that a configuration asks for, so that only
-these are materialised and the rest of `properties` is skipped in C. It accepts the same language
-as the pydantic models of `pulse.model.usage`; a test holds the two together.
+these are materialised and the rest of `properties` is skipped in C. Together with the engine's
+checks of what a field may say, it accepts the same language as the pydantic models of
+`pulse.model.usage`; a test holds the two together.
+
+The fast way decodes many lines in one call, with one struct for both kinds of line. A line that it
+does not take is looked at again without haste: only the fields of its own kind count then, and of
+a doubled field the last.
 """
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import msgspec
-from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -21,6 +27,10 @@ MAX_TS_MS = 253_402_300_799_999
 
 MAX_RECORD_BYTES = 1 << 20
 """A larger record is a mistake, not a usage event; it goes to the dead letter unread."""
+
+MAX_DEPTH = 256
+"""JSON nested deeper is refused. How deep a decoder can go depends on the interpreter and on where
+it is called from; what pulse counts must not."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
@@ -60,13 +70,23 @@ class Line(Struct, gc=False):
     properties: Any = None
 
 
+EVENT_FIELDS = ("id", "account_id", "user_id", "event", "ts", "source", "properties")
+PROFILE_FIELDS = ("id", "account_id", "ts", "source", "type", "profile")
+
+
 class BadLine(NamedTuple):
-    """A line that is no usage event: its number in the record (from 1), its bytes, and why."""
+    """What is wrong with a line."""
+
+    reason: str
+    detail: str
+
+
+class Entry(NamedTuple):
+    """One line of a record: its number (from 1), its bytes, and what they say."""
 
     number: int
     raw: bytes
-    reason: str
-    detail: str
+    line: Line | BadLine
 
 
 def to_ms(ts: datetime | int) -> int:
@@ -134,8 +154,7 @@ class Decoder:
             or blob[-1:] != b"}"
             or blob.count(b"\n") != joints
             or blob.count(b"}\n{") != joints
-            or len(blob) > joints * MAX_RECORD_BYTES + MAX_RECORD_BYTES
-            or (len(blob) > MAX_RECORD_BYTES and max(map(len, values)) > MAX_RECORD_BYTES)
+            or (max(map(len, values)) > 2 * MAX_DEPTH and not all(map(_is_plain, values)))
         ):
             return None
         try:
@@ -143,49 +162,99 @@ class Decoder:
                 # msgspec does not look into strings that it skips.
                 blob.decode()
             lines = self._decoder.decode_lines(blob)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        except (msgspec.DecodeError, UnicodeDecodeError):
             return None
         return lines if len(lines) == len(values) else None
 
-    def decode_record(self, value: bytes) -> tuple[list[Line], list[BadLine]]:
+    def decode_record(self, value: bytes) -> list[Entry]:
         """All lines of one record: one JSON object a line, or one object over several lines."""
         if len(value) > MAX_RECORD_BYTES:
             detail = f"{len(value)} bytes, at most {MAX_RECORD_BYTES} are read"
-            return [], [BadLine(1, value, "too_large", detail)]
-        try:
-            if not value.isascii():
-                value.decode()
-            lines = self._decoder.decode_lines(value)
-            # Two objects on one line are two lines to msgspec and a mistake to everybody else.
-            if lines and len(lines) <= value.count(b"\n") + 1:
-                return lines, []
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            pass
-        return self._one_by_one(value)
+            return [Entry(1, value, BadLine("too_large", detail))]
+        raws = value.rstrip(b"\n").split(b"\n")
+        lines = self.decode_singles(raws)
+        if lines is not None:
+            return list(map(Entry, range(1, len(raws) + 1), raws, lines))
+        entries = [
+            Entry(number, raw, self.decode_line(raw))
+            for number, raw in enumerate(raws, 1)
+            if raw.strip(b" \t\r")
+        ]
+        if not entries:
+            return [Entry(1, value, BadLine("empty", "the record has no line"))]
+        if len(entries) > 1 and isinstance(entries[0].line, BadLine):
+            whole = self.decode_line(value)
+            # It is JSON as a whole, so it is one object over several lines, good or bad.
+            if not isinstance(whole, BadLine) or whole.reason == "wrong_shape":
+                return [Entry(1, value, whole)]
+        return entries
 
-    def _one_by_one(self, value: bytes) -> tuple[list[Line], list[BadLine]]:
-        lines: list[Line] = []
-        bad: list[BadLine] = []
-        for number, raw in enumerate(value.split(b"\n"), 1):
-            if not raw.strip():
-                continue
-            line = self.decode_line(raw, number)
-            (bad if isinstance(line, BadLine) else lines).append(line)  # type: ignore[arg-type]
-        if not lines and not bad:
-            bad.append(BadLine(1, value, "empty", "the record has no line"))
-        return lines, bad
-
-    def decode_line(self, raw: bytes, number: int = 1) -> Line | BadLine:
+    def decode_line(self, raw: bytes) -> Line | BadLine:
         """One line, or what is wrong with it."""
         try:
             if not raw.isascii():
                 raw.decode()
+            if is_too_deep(raw):
+                return BadLine("too_deep", f"nested more than {MAX_DEPTH} times")
             return self._decoder.decode(raw)
         except UnicodeDecodeError as error:
-            return BadLine(number, raw, "not_utf8", f"byte {error.start}: {error.reason}")
-        except RecursionError:
-            return BadLine(number, raw, "too_deep", "nested too deeply")
-        except msgspec.ValidationError as error:
-            return BadLine(number, raw, "wrong_shape", str(error))
+            return BadLine("not_utf8", f"byte {error.start}: {error.reason}")
+        except msgspec.ValidationError:
+            return self._look_again(raw)
         except msgspec.DecodeError as error:
-            return BadLine(number, raw, "not_json", str(error))
+            return BadLine("not_json", str(error))
+
+    def _look_again(self, raw: bytes) -> Line | BadLine:
+        try:
+            fields = own_fields(raw)
+            if "profile" in fields:
+                said = msgspec.json.decode(fields["profile"], type=dict[str, Raw])
+                known = {n: said[n] for n in ProfileFields.__struct_fields__ if n in said}
+                fields["profile"] = Raw(msgspec.json.encode(known))
+            return self._decoder.decode(msgspec.json.encode(fields))
+        except msgspec.DecodeError as error:
+            return BadLine("wrong_shape", str(error))
+
+
+def own_fields(raw: bytes) -> dict[str, Raw]:
+    """The fields that count in a line: a profile's where `type` is "profile", else an event's.
+
+    They are not decoded yet; of a doubled field it is the last. Raises `msgspec.DecodeError` for
+    what is no JSON object.
+    """
+    fields = msgspec.json.decode(raw, type=dict[str, Raw])
+    names = PROFILE_FIELDS if _is_profile(fields.get("type")) else EVENT_FIELDS
+    return {name: fields[name] for name in names if name in fields}
+
+
+def _is_profile(kind: Raw | None) -> bool:
+    try:
+        return kind is not None and bool(msgspec.json.decode(kind) == "profile")
+    except msgspec.DecodeError:  # a number that no double can hold
+        return False
+
+
+_TOKENS = re.compile(rb'"(?:[^"\\]|\\.)*"|[][{}]', re.DOTALL)
+
+
+def is_too_deep(raw: bytes) -> bool:
+    """Whether JSON is nested more than `MAX_DEPTH` times; no matter for what is no JSON."""
+    if _is_plain(raw):
+        return False
+    depth = 0
+    for token in _TOKENS.finditer(raw):
+        if token[0] in (b"{", b"["):
+            depth += 1
+            if depth > MAX_DEPTH:
+                return True
+        elif token[0] in (b"}", b"]"):
+            depth -= 1
+    return False
+
+
+def _is_plain(raw: bytes) -> bool:
+    """Whether it is seen at once that a line is neither too large nor too deep."""
+    size = len(raw)
+    if size <= 2 * MAX_DEPTH:
+        return True
+    return size <= MAX_RECORD_BYTES and raw.count(b"[") + raw.count(b"{") <= MAX_DEPTH
