@@ -111,7 +111,7 @@ class WorkerMetrics:
 
 
 class Standing(NamedTuple):
-    """Where one account stands."""
+    """Where one account stands. One that has left (`churned`) is in no zone any more."""
 
     zone: str
     lifecycle: str
@@ -136,8 +136,13 @@ class Fleet(Collector):
 
     def note(self, partition: int, account_id: str, standing: Standing) -> None:
         """Where an account stands now; called with every status that is written."""
-        segment = self._segment(standing.segment)
-        now = (standing.zone, standing.lifecycle, segment, standing.score)
+        segment, has_left = self._segment(standing.segment), standing.lifecycle == "churned"
+        now = (
+            "churned" if has_left else standing.zone,
+            standing.lifecycle,
+            segment,
+            None if has_left else standing.score,
+        )
         accounts = self._standings.setdefault(partition, {})
         before = accounts.get(account_id)
         if before == now:
@@ -178,7 +183,11 @@ class Fleet(Collector):
 
     def collect(self) -> Iterator[GaugeMetricFamily | GaugeHistogramMetricFamily]:
         """What a scrape reads; called by the server's thread, hence the copies."""
-        zones = GaugeMetricFamily("pulse_accounts", "Accounts by zone.", labels=["zone", "segment"])
+        zones = GaugeMetricFamily(
+            "pulse_accounts",
+            "Accounts by zone; those that have left are `churned`.",
+            labels=["zone", "segment"],
+        )
         for labels, number in dict(self._zones).items():
             zones.add_metric(labels, number)
         yield zones
@@ -198,7 +207,7 @@ class Fleet(Collector):
         buckets.append(("+Inf", total))
         yield GaugeHistogramMetricFamily(
             "pulse_score",
-            "Scores of the accounts as they are now.",
+            "Scores as they are now, of the accounts that have not left.",
             buckets=buckets,
             gsum_value=self._sum if total else 0.0,
         )

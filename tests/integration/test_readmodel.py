@@ -32,6 +32,7 @@ def doc(account_id: str, zone: str = "danger", score: float | None = 30.0) -> di
         "account_id": account_id,
         "as_of": "2024-10-24T00:00:00Z",
         "zone": zone,
+        "lifecycle": "current",
         "score": score,
         "profile": {"segment": "pro"},
     }
@@ -74,7 +75,13 @@ async def test_what_is_written_is_read_back_and_a_zone_lists_the_lowest_score_fi
     assert await ids(model) == ["worst", "bad", "close", "fine", "young", "new"]
     assert await ids(model, "danger") == ["worst", "bad"]
     summary = await model.summary()
-    assert summary.zones == {"danger": 2, "approaching": 1, "healthy": 1, "unknown": 2}
+    assert summary.zones == {
+        "danger": 2,
+        "approaching": 1,
+        "healthy": 1,
+        "unknown": 2,
+        "churned": 0,
+    }
     assert summary.accounts == 6
     assert summary.as_of == "2024-10-24T00:00:00Z"
     assert summary.config_version == "0123456789ab"
@@ -85,6 +92,16 @@ async def test_an_account_that_moves_is_in_one_zone_only(model: ReadModel) -> No
         await model.write([doc("a", zone), doc("b", "healthy")])
         assert await ids(model, zone) == (["a", "b"] if zone == "healthy" else ["a"])
         assert (await model.summary()).accounts == 2
+
+
+async def test_an_account_that_has_left_is_in_no_zone_and_comes_last(model: ReadModel) -> None:
+    left = doc("left", "danger", 0.0) | {"lifecycle": "churned"}
+    await model.write([left, doc("bad", "danger", 20.0), doc("new", "unknown", None)])
+    assert await ids(model) == ["bad", "new", "left"]
+    assert await ids(model, "danger") == ["bad"]
+    assert await ids(model, "churned") == ["left"]
+    await model.write([left | {"lifecycle": "resurrected"}])
+    assert await ids(model, "danger") == ["left", "bad"]
 
 
 async def test_the_last_of_two_writes_of_one_account_holds(model: ReadModel) -> None:

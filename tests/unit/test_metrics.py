@@ -73,6 +73,15 @@ def test_accounts_move_between_zones_and_score_buckets() -> None:
     assert value(metrics, "pulse_score_gsum") == 12.0
 
 
+def test_an_account_that_has_left_is_in_no_zone_and_has_no_score() -> None:
+    metrics = WorkerMetrics()
+    metrics.fleet.note(0, "a", Standing("danger", "dormant", None, 4.0))
+    metrics.fleet.note(0, "a", Standing("danger", "churned", None, 0.0))
+    assert value(metrics, "pulse_accounts", zone="danger", segment="none") == 0
+    assert value(metrics, "pulse_accounts", zone="churned", segment="none") == 1
+    assert value(metrics, "pulse_score_gcount") == 0
+
+
 def test_a_partition_that_goes_takes_its_accounts_and_labels_along() -> None:
     metrics = WorkerMetrics()
     for partition in (0, 1):

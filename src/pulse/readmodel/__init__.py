@@ -8,6 +8,7 @@ Nothing here decides anything; only `stream`, `cli` and `web` call it.
 
 from pulse.readmodel.document import document
 from pulse.readmodel.redis_store import (
+    WORST_FIRST,
     Page,
     ReadModel,
     ReadModelError,
@@ -15,4 +16,4 @@ from pulse.readmodel.redis_store import (
     Written,
 )
 
-__all__ = ["Page", "ReadModel", "ReadModelError", "Summary", "Written", "document"]
+__all__ = ["WORST_FIRST", "Page", "ReadModel", "ReadModelError", "Summary", "Written", "document"]

@@ -3,7 +3,8 @@
 Keys, all under one prefix:
 
     account:{account_id}   string   the account's document, JSON
-    zone:{zone}            zset     account ids by score; without a score at the end
+    zone:{zone}            zset     account ids by score; without a score at the end. Accounts that
+                                    have left are in zone:churned, whatever zone they were in
     meta                   hash     as_of, written_at, config_version
     filled                 string   a random word; gone when Redis has lost everything
 """
@@ -36,7 +37,8 @@ T = TypeVar("T")
 
 log = structlog.get_logger("pulse.readmodel")
 
-WORST_FIRST: Final = ("danger", "approaching", "healthy", "unknown")
+WORST_FIRST: Final = ("danger", "approaching", "healthy", "unknown", "churned")
+"""The lists there are: the zones, and the accounts that have left and are in none of them."""
 
 _SLICE: Final = 500
 """Accounts in one round trip: bounds how long Redis, and the event loop, are kept busy."""
@@ -72,6 +74,7 @@ class Summary(NamedTuple):
     """The read model as a whole. Times are RFC 3339; None before the first write."""
 
     zones: dict[str, int]
+    """Accounts by zone; those that have left are `churned`."""
     as_of: str | None
     """The latest instant that an account was written as of."""
     written_at: str | None
@@ -151,7 +154,8 @@ class ReadModel:
         texts: dict[str, bytes] = {}
         for each in {each["account_id"]: each for each in documents}.values():
             account_id, score = each["account_id"], each["score"]
-            by_zone[each["zone"]][account_id] = float("inf") if score is None else score
+            zone = "churned" if each["lifecycle"] == "churned" else each["zone"]
+            by_zone[zone][account_id] = float("inf") if score is None else score
             texts[self._account_key(account_id)] = msgspec.json.encode(each)
         async with self._redis.pipeline(transaction=False) as pipe:
             pipe.set(self._prefix + "filled", secrets.token_hex(8), nx=True)
@@ -207,7 +211,7 @@ class ReadModel:
     async def accounts(
         self, zone: str | None = None, limit: int = 50, cursor: str | None = None
     ) -> Page:
-        """Up to `limit` accounts of a zone, or of all; within a zone the lowest score first.
+        """Up to `limit` accounts of a zone (see `WORST_FIRST`), or of all; the lowest score first.
 
         A cursor is good for the next call with the same zone. Accounts that move meanwhile may be
         seen twice or not at all. Raises `ReadModelError`, also for a cursor that is none.
