@@ -14,6 +14,7 @@ import pytest
 from aiokafka import AIOKafkaProducer
 from kafka import KafkaAdminClient
 from kafka.admin import NewTopic
+from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 
 from pulse.config import Config
@@ -137,7 +138,7 @@ def place(kafka: KafkaServer, unique: str) -> Place:
 async def notifying(config: Config) -> AsyncIterator[asyncio.Event]:
     """The notifier in this process."""
     stop = asyncio.Event()
-    task = asyncio.create_task(app.run(config, stop, serve_metrics=False))
+    task = asyncio.create_task(app.run(config, stop, registry=CollectorRegistry()))
     try:
         yield stop
     finally:
@@ -392,7 +393,9 @@ async def test_topics_that_do_not_fit_are_refused(kafka: KafkaServer, unique: st
     place.make_topics(deliveries=3)
 
     with pytest.raises(PulseError, match=r"4 partitions and .* has 3"):
-        await app.run(place.config("http://127.0.0.1:1/"), asyncio.Event(), serve_metrics=False)
+        await app.run(
+            place.config("http://127.0.0.1:1/"), asyncio.Event(), registry=CollectorRegistry()
+        )
 
 
 async def test_a_kafka_that_is_away_is_waited_for_with_one_line(tmp_path: Path) -> None:

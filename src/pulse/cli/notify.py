@@ -39,7 +39,14 @@ def command(
         asyncio.run(app.enable(loaded, enable))
         print(f'receiver "{enable}" is enabled; start running notifiers again')
         return
-    asyncio.run(_until_told(loaded))
+    try:
+        import uvloop
+
+        runner = asyncio.Runner(loop_factory=uvloop.new_event_loop)
+    except ImportError:  # there is none for Windows
+        runner = asyncio.Runner()
+    with runner:
+        runner.run(_until_told(loaded))
 
 
 async def _until_told(config: Config) -> None:

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, StringConstraints, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
+from pulse.config.addresses import address_mistake
 from pulse.config.fields import EnvName, NotNegative, Pattern, Section, Text, url_mistake
 from pulse.config.mistakes import check_also, refuse
 from pulse.config.secret import Secret, find_secret
@@ -47,7 +48,7 @@ class WebhookReceiver(Section):
     """Which alerts: shell patterns of reasons."""
     send_resolved: bool = True
     """Also say when an alert has ended."""
-    allow_private: bool = False
+    allow_private: bool = Field(default=False, validate_default=True)
     """Permit this endpoint to stand at a private address."""
     timeout_s: Annotated[float, Field(gt=0, le=300)] = 15.0
     """How long an answer may take."""
@@ -65,6 +66,15 @@ class WebhookReceiver(Section):
     @classmethod
     def _one_of_each_pair(cls, reasons: Any, info: ValidationInfo) -> Any:
         return check_also(reasons, lambda each: each, _pair_mistakes(info.data))
+
+    @field_validator("allow_private")
+    @classmethod
+    def _url_is_of_the_internet(cls, allow_private: bool, info: ValidationInfo) -> bool:
+        url = info.data.get("url")
+        if url is not None and (mistake := address_mistake(url, allow_private=allow_private)):
+            message, suggestion = mistake
+            raise refuse(message, suggestion=suggestion, at=("url",))
+        return allow_private
 
     def address(self) -> Secret:
         """Where to post. Raises `SecretError` where `url_env` names a variable that is not set."""

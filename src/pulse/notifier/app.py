@@ -7,11 +7,12 @@ from typing import Final
 
 import structlog
 from aiokafka.errors import KafkaError
-from prometheus_client import start_http_server
+from prometheus_client import CollectorRegistry
 
 from pulse.config import Config, WebhookReceiver
+from pulse.config.addresses import address_mistake
 from pulse.errors import PulseError
-from pulse.notifier.address import check_url
+from pulse.metrics import serve
 from pulse.notifier.clock import WallClock
 from pulse.notifier.consumer import AlertConsumer
 from pulse.notifier.delivery import endpoint_key
@@ -20,6 +21,7 @@ from pulse.notifier.kafka import KafkaSettings, Outage, partition_counts, quiet_
 from pulse.notifier.kinds import make_receiver
 from pulse.notifier.lease import Lease
 from pulse.notifier.log import KafkaDeliveryLog
+from pulse.notifier.metrics import NotifierMetrics
 from pulse.notifier.receiver import ReceiverSettings
 from pulse.notifier.signature import decode_secret
 
@@ -30,12 +32,14 @@ _PROBE_S: Final = 2.0
 _FORGET_EVERY_S: Final = 3600.0
 
 
-async def run(config: Config, stop: asyncio.Event, *, serve_metrics: bool = True) -> None:
+async def run(
+    config: Config, stop: asyncio.Event, *, registry: CollectorRegistry | None = None
+) -> None:
     """Deliver alerts until `stop` is set; then finish what is under way and return.
 
-    A Kafka that is away is waited for. `serve_metrics` false: whoever runs several parts in one
-    process serves `/metrics` itself. Raises `PulseError` for what a person has to mend: a secret,
-    a URL, topics that do not fit, a port in use.
+    A Kafka that is away is waited for. Metrics are served where the configuration says; a caller
+    that serves them itself, like the demo, passes the `registry` they go to. Raises `PulseError`
+    for what a person has to mend: a secret, a URL, topics that do not fit, a port in use.
     """
     kafka = KafkaSettings.of(config)
     receivers = receiver_settings(config)
@@ -43,9 +47,16 @@ async def run(config: Config, stop: asyncio.Event, *, serve_metrics: bool = True
     if not receivers:
         log.warning("the configuration has no receivers: alerts are read and sent nowhere")
     async with contextlib.AsyncExitStack() as stack:
-        if serve_metrics:
-            where = config.notifier
-            stack.callback(_serve_metrics(where.metrics_host, where.metrics_port))
+        metrics = NotifierMetrics(registry)
+        if registry is None:
+            server = serve(
+                config.notifier.metrics_host,
+                config.notifier.metrics_port,
+                metrics.registry,
+                setting="notifier.metrics_port",
+            )
+            stack.callback(server.close)
+            log.info("metrics are served", url=server.url)
         outage = Outage()
         partitions = await _wait_for_topics(kafka, outage, stop)
         if partitions is None:
@@ -57,7 +68,7 @@ async def run(config: Config, stop: asyncio.Event, *, serve_metrics: bool = True
         with contextlib.suppress(KafkaError, OSError):
             await topic.start()
         ready = {name: (settings, make_receiver(settings)) for name, settings in receivers.items()}
-        notifier = Notifier(ready, topic, WallClock(), lease, Bounds())
+        notifier = Notifier(ready, topic, WallClock(), lease, metrics, Bounds())
         await notifier.start()
         stack.push_async_callback(notifier.stop)
         for duty in (_watch(topic, outage), _forget(notifier)):
@@ -66,7 +77,12 @@ async def run(config: Config, stop: asyncio.Event, *, serve_metrics: bool = True
         log.info("notifier started", receivers=sorted(receivers), partitions=partitions)
         await _consume(
             lambda: AlertConsumer(
-                kafka, notifier, outage, lease, due_at_append=config.clock == "events"
+                kafka,
+                notifier,
+                outage,
+                lease,
+                unreadable=metrics.alerts_unreadable,
+                due_at_append=config.clock == "events",
             ),
             outage,
             stop,
@@ -112,8 +128,10 @@ def receiver_settings(config: Config) -> dict[str, ReceiverSettings]:
 
 def _settings_of(receiver: WebhookReceiver, concurrency: int) -> ReceiverSettings:
     url = receiver.address().reveal()
+    if mistake := address_mistake(url, allow_private=receiver.allow_private):
+        message, hint = mistake
+        raise PulseError(f'receiver "{receiver.name}": {message}', hint=hint)
     try:
-        check_url(url, allow_private=receiver.allow_private)
         keys = tuple(decode_secret(secret.reveal()) for secret in receiver.secrets())
     except ValueError as error:
         raise PulseError(f'receiver "{receiver.name}": {error}') from None
@@ -199,24 +217,6 @@ async def _forget(notifier: Notifier) -> None:
     while True:
         await asyncio.sleep(_FORGET_EVERY_S)
         await notifier.forget_old()
-
-
-def _serve_metrics(host: str, port: int) -> Callable[[], None]:
-    """Serve `/metrics`; returns what ends that. Raises `PulseError` where the port is in use."""
-    try:
-        server, thread = start_http_server(port, addr=host)
-    except OSError as error:
-        raise PulseError(
-            f"cannot serve metrics on {host}:{port}: {(error.strerror or str(error)).lower()}",
-            hint="set notifier.metrics_port to a free port",
-        ) from None
-
-    def close() -> None:
-        server.shutdown()
-        server.server_close()
-        thread.join()
-
-    return close
 
 
 async def _cancel(task: asyncio.Task[None]) -> None:

@@ -12,9 +12,9 @@ from typing import Any, Final
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
+from prometheus_client import Counter
 
 from pulse.model import Alert
-from pulse.notifier import metrics
 from pulse.notifier.dispatch import Arrival, Notifier
 from pulse.notifier.kafka import KafkaSettings, Outage
 from pulse.notifier.lease import Lease
@@ -38,8 +38,8 @@ _FETCH: Final[dict[str, Any]] = {
 class AlertConsumer:
     """One membership in the consumer group, from joining it to leaving it.
 
-    `due_at_append`: an alert's latency counts from its append to the topic, not from its `at`
-    (with `clock: events` that is in the past).
+    `unreadable` counts the records that are no alert. `due_at_append`: an alert's latency counts
+    from its append to the topic, not from its `at` (with `clock: events` that is in the past).
     """
 
     def __init__(
@@ -49,12 +49,14 @@ class AlertConsumer:
         outage: Outage,
         lease: Lease,
         *,
+        unreadable: Counter,
         due_at_append: bool,
     ) -> None:
         self._kafka = kafka
         self._notifier = notifier
         self._outage = outage
         self._lease = lease
+        self._unreadable = unreadable
         self._due_at_append = due_at_append
         self._consumer = AIOKafkaConsumer(
             **kafka.client,
@@ -196,7 +198,7 @@ class AlertConsumer:
         return Arrival(alert, record.value, due_ms, origin)
 
     def _pass_over(self, origin: str, error: str) -> None:
-        metrics.ALERTS_UNREADABLE.inc()
+        self._unreadable.inc()
         log.error("a record of the alerts topic is no alert", origin=origin, error=error)
 
 

@@ -11,11 +11,12 @@ from typing import Any
 import structlog
 
 from pulse.model import Alert
-from pulse.notifier import metrics, retry
+from pulse.notifier import retry
 from pulse.notifier.clock import Clock
 from pulse.notifier.delivery import Delivery
 from pulse.notifier.lease import Lease
 from pulse.notifier.ledger import Ledger
+from pulse.notifier.metrics import NotifierMetrics
 from pulse.notifier.receiver import (
     Attempt,
     Notification,
@@ -44,6 +45,7 @@ class Courier:
         receiver: Receiver,
         clock: Clock,
         lease: Lease,
+        metrics: NotifierMetrics,
         finish: Finish,
     ) -> None:
         self.settings = settings
@@ -51,6 +53,7 @@ class Courier:
         self._receiver = receiver
         self._clock = clock
         self._lease = lease
+        self._seconds = metrics.attempt_seconds.labels(settings.name)
         self._finish = finish
         # When it is due, an order of arrival, and which one: an entry that is overtaken by a newer
         # state of its delivery is found out when its turn comes.
@@ -150,7 +153,7 @@ class Courier:
     async def _attempt(self, ledger: Ledger, delivery: Delivery) -> None:
         attempt = Attempt(number=delivery.attempts + 1, at_ms=self._clock.now_ms())
         try:
-            with metrics.ATTEMPT_SECONDS.labels(self.settings.name).time():
+            with self._seconds.time():
                 outcome = await self._send(delivery, attempt)
         finally:
             ledger.in_flight.discard(delivery.id)

@@ -20,7 +20,7 @@ import msgspec
 import structlog
 
 from pulse.model import Alert, notification_id
-from pulse.notifier import decide, metrics, retry
+from pulse.notifier import decide, retry
 from pulse.notifier.clock import Clock
 from pulse.notifier.courier import Courier
 from pulse.notifier.delivery import (
@@ -36,6 +36,7 @@ from pulse.notifier.delivery import (
 from pulse.notifier.lease import Lease
 from pulse.notifier.ledger import Ledger
 from pulse.notifier.log import DeliveryLog, LogUnavailable, PartitionClosed, Record
+from pulse.notifier.metrics import NotifierMetrics
 from pulse.notifier.receiver import Attempt, Outcome, Receiver, ReceiverSettings, Verdict
 
 log = structlog.get_logger("pulse.notifier")
@@ -78,23 +79,25 @@ class Notifier:
         topic: DeliveryLog,
         clock: Clock,
         lease: Lease,
+        metrics: NotifierMetrics,
         bounds: Bounds | None = None,
     ) -> None:
         self._topic = topic
         self._clock = clock
+        self._metrics = metrics
         self._bounds = bounds or Bounds()
         self._ledgers: dict[int, Ledger] = {}
         self._couriers = {
-            name: Courier(settings, receiver, clock, lease, self._finish)
+            name: Courier(settings, receiver, clock, lease, metrics, self._finish)
             for name, (settings, receiver) in receivers.items()
         }
         self._announcements: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
         """Begin to send. `assign`, `take` and `revoke` may be called from now on."""
-        metrics.UNDELIVERED.set_function(self.undelivered)
+        self._metrics.undelivered.set_function(self.undelivered)
         for name, courier in self._couriers.items():
-            metrics.DISABLED.labels(name).set(0)
+            self._metrics.disabled.labels(name).set(0)
             courier.start()
 
     async def stop(self) -> None:
@@ -230,7 +233,7 @@ class Notifier:
             raise PartitionClosed(str(partition))
         noted: list[Delivery] = []
         for arrival in arrivals:
-            metrics.ALERTS_READ.inc()
+            self._metrics.alerts_read.inc()
             for courier in self._couriers.values():
                 noted += self._decide(ledger, courier, arrival)
         ledger.position = next_offset
@@ -244,7 +247,7 @@ class Notifier:
         alert, receiver = arrival.alert, courier.settings
         lane = ledger.lane(alert.id, receiver.name)
         decision = decide.on_arrival(alert, lane, receiver, disabled=courier.disabled)
-        metrics.DECISIONS.labels(receiver.name, decision.reason).inc()
+        self._metrics.decisions.labels(receiver.name, decision.reason).inc()
         if decision.state is None:
             return []
         now_ms = self._clock.now_ms()
@@ -294,7 +297,7 @@ class Notifier:
             decide.after_attempt(delivery, attempt, outcome, standing, courier.settings, now_ms),
         )
         self._report(after, outcome)
-        metrics.DELIVERIES.labels(after.receiver, after.state.value).inc()
+        self._metrics.deliveries.labels(after.receiver, after.state.value).inc()
         try:
             await self._append(ledger, [encode(after)])
         except PartitionClosed:
@@ -325,7 +328,7 @@ class Notifier:
     def _disable(self, courier: Courier) -> None:
         """Send nothing more there; what was to be sent is recorded as disabled."""
         courier.disabled = True
-        metrics.DISABLED.labels(courier.settings.name).set(1)
+        self._metrics.disabled.labels(courier.settings.name).set(1)
         now_ms = self._clock.now_ms()
         for ledger in self._ledgers.values():
             settled = [
@@ -347,9 +350,9 @@ class Notifier:
         facts = {"receiver": after.receiver, "id": after.id, "attempt": after.attempts}
         if outcome.verdict is Verdict.DELIVERED:
             log.info("notification delivered", status=outcome.http_status, **facts)
-            metrics.DUE_TO_WEBHOOK_SECONDS.observe(max(0, after.at_ms - after.due_ms) / 1000)
+            self._metrics.due_to_webhook_seconds.observe(max(0, after.at_ms - after.due_ms) / 1000)
             return
-        metrics.ATTEMPT_FAILURES.labels(after.receiver, outcome.reason).inc()
+        self._metrics.attempt_failures.labels(after.receiver, outcome.reason).inc()
         facts |= {"reason": outcome.reason}
         if outcome.detail:
             facts |= {"detail": outcome.detail}
@@ -380,7 +383,7 @@ class Notifier:
 
     def _settle(self, ledger: Ledger, delivery: Delivery) -> Delivery:
         """Note a delivery that will not be sent, and count it."""
-        metrics.DELIVERIES.labels(delivery.receiver, delivery.state.value).inc()
+        self._metrics.deliveries.labels(delivery.receiver, delivery.state.value).inc()
         return self._note(ledger, delivery)
 
     def _schedule(self, ledger: Ledger, delivery: Delivery) -> None:

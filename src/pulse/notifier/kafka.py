@@ -1,17 +1,15 @@
 """How the notifier reaches Kafka: client settings, what topics there are, one line an outage."""
 
 import logging
-import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import structlog
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaError
 
-from pulse.config import Config, KafkaSecurity
-from pulse.errors import PulseError
+from pulse.config import Config
+from pulse.config.kafka_clients import for_aiokafka
 
 log = structlog.get_logger("pulse.notifier")
 
@@ -39,58 +37,15 @@ class KafkaSettings:
 
     @classmethod
     def of(cls, config: Config) -> "KafkaSettings":
-        """The settings of a configuration. Raises `SecretError` where a password is missing."""
+        """The settings of a configuration. Raises `PulseError` where a secret is missing."""
         kafka = config.kafka
         return cls(
-            client={
-                "bootstrap_servers": list(kafka.brokers),
-                "client_id": f"{kafka.client_id}-notifier",
-                **security_options(kafka.security),
-            },
+            client=for_aiokafka(kafka) | {"client_id": f"{kafka.client_id}-notifier"},
             group=f"{kafka.group}-notifier",
             alerts_topic=kafka.topics.alerts,
             deliveries_topic=kafka.topics.deliveries,
             idempotence=kafka.idempotence,
         )
-
-
-def security_options(security: KafkaSecurity) -> dict[str, Any]:
-    """aiokafka's arguments for TLS and passwords. Raises `SecretError`, or `PulseError` for files.
-
-    >>> from pulse.config import Config
-    >>> security_options(Config().kafka.security)
-    {'security_protocol': 'PLAINTEXT'}
-    """
-    options: dict[str, Any] = {"security_protocol": security.protocol}
-    if security.protocol.startswith("SASL"):
-        password = security.password()
-        options |= {
-            "sasl_mechanism": security.mechanism,
-            "sasl_plain_username": security.username,
-            "sasl_plain_password": password.reveal() if password else None,
-        }
-    if security.protocol.endswith("SSL"):
-        options["ssl_context"] = _tls(security)
-    return options
-
-
-def _tls(security: KafkaSecurity) -> ssl.SSLContext:
-    key_password = security.key_password()
-    try:
-        context = ssl.create_default_context(cafile=security.ca_file)
-        if security.cert_file:
-            context.load_cert_chain(
-                security.cert_file,
-                security.key_file,
-                # Without one OpenSSL would ask the terminal.
-                key_password.reveal() if key_password else "",
-            )
-    except OSError as error:  # ssl.SSLError is one
-        raise PulseError(
-            f"the certificates for Kafka cannot be read: {error.strerror or error}",
-            hint="see ca_file, cert_file and key_file in kafka.security",
-        ) from None
-    return context
 
 
 async def partition_counts(kafka: KafkaSettings) -> dict[str, int]:
@@ -134,13 +89,3 @@ class Outage:
 def quiet_client_logs() -> None:
     """Keep aiokafka from logging every failed connection: `Outage` says it in one line."""
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
-
-
-__all__ = [
-    "KafkaError",
-    "KafkaSettings",
-    "Outage",
-    "partition_counts",
-    "quiet_client_logs",
-    "security_options",
-]

@@ -12,6 +12,7 @@ from pulse.notifier.delivery import State, decode
 from pulse.notifier.dispatch import Arrival, Bounds, Notifier
 from pulse.notifier.lease import Lease
 from pulse.notifier.log import PartitionClosed
+from pulse.notifier.metrics import NotifierMetrics
 from pulse.notifier.receiver import Attempt, Notification, Outcome, ReceiverSettings, Verdict
 from pulse.testing.alerts import sample_alert
 from pulse.testing.clock import ManualClock, settle
@@ -64,6 +65,7 @@ class Stage:
         self.clock = ManualClock(START_MS)
         self.topic = MemoryDeliveryLog()
         self.settings = settings or (SETTINGS,)
+        self.metrics = NotifierMetrics()
         self.standing_still_s = 0.0
         self.lease = Lease(5.0, now_s=lambda: self.standing_still_s)
         self.bounds = Bounds(leave_within_s=0.2, **bounds)
@@ -78,7 +80,8 @@ class Stage:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[Notifier]:
         receivers = {each.name: (each, self.desks[each.name]) for each in self.settings}
-        notifier = Notifier(receivers, self.topic, self.clock, self.lease, self.bounds)
+        metrics = self.metrics = NotifierMetrics()
+        notifier = Notifier(receivers, self.topic, self.clock, self.lease, metrics, self.bounds)
         await notifier.start()
         self.position = await notifier.assign(0)
         await settle()

@@ -1,0 +1,78 @@
+import asyncio
+import socket
+from typing import Any
+
+import pytest
+
+from pulse.config import Config, SecretError
+from pulse.errors import PulseError
+from pulse.notifier import app
+from pulse.notifier.signature import decode_secret
+from pulse.testing.webhooks import EXAMPLE_SECRET
+
+
+def config(*receivers: dict[str, Any], **sections: Any) -> Config:
+    default = {"kind": "webhook", "url": "https://hooks.example.com/x", "secret_env": "SECRET"}
+    each = [default | {"name": f"r{number}"} | given for number, given in enumerate(receivers)]
+    return Config.model_validate({"receivers": each} | sections)
+
+
+@pytest.fixture(autouse=True)
+def _secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SECRET", EXAMPLE_SECRET)
+
+
+def test_receivers_are_read_with_their_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OLD", "whsec_" + "b2xk" * 8)
+    monkeypatch.setenv("WHERE", "https://hooks.example.com/secret-path")
+    given = config({"url": None, "url_env": "WHERE", "previous_secret_env": "OLD"}, {})
+
+    settings = app.receiver_settings(given)
+
+    assert list(settings) == ["r0", "r1"]
+    assert settings["r0"].url == "https://hooks.example.com/secret-path"
+    assert settings["r0"].keys == (decode_secret(EXAMPLE_SECRET), b"old" * 8)
+    assert settings["r0"].schedule_s[:3] == (0, 5, 300)
+    assert "secret-path" not in repr(settings)
+    assert "old" not in repr(settings)
+
+
+def test_the_requests_at_once_are_shared_out() -> None:
+    given = config({}, {}, {}, notifier={"concurrency": 32})
+
+    assert {each.concurrency for each in app.receiver_settings(given).values()} == {10}
+
+
+@pytest.mark.parametrize("url", ["http://10.0.0.1/secret-path", "ftp://example.com/secret-path"])
+def test_an_address_from_the_environment_is_checked_too(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WHERE", url)
+
+    with pytest.raises(PulseError, match='receiver "r0"') as caught:
+        app.receiver_settings(config({"url": None, "url_env": "WHERE"}))
+    assert "secret-path" not in str(caught.value)
+
+
+def test_a_secret_that_is_none_is_refused_without_repeating_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("SECRET", "hunter2")
+
+    with pytest.raises(PulseError, match='receiver "r0": a webhook secret begins') as caught:
+        app.receiver_settings(config({}))
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_secret_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SECRET")
+
+    with pytest.raises(SecretError, match="SECRET"):
+        app.receiver_settings(config({}))
+
+
+async def test_a_port_in_use_is_said_clearly() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(PulseError, match=rf"127\.0\.0\.1:{port}.*notifier\.metrics_port"):
+            await app.run(config({}, notifier={"metrics_port": port}), asyncio.Event())
