@@ -16,11 +16,12 @@ from pulse.config.kafka_clients import for_aiokafka
 from pulse.config.policy import policy
 from pulse.engine import Engine
 from pulse.errors import PulseError
-from pulse.metrics import Standing, WorkerMetrics
+from pulse.metrics import WorkerMetrics
 from pulse.placement import partition_of
 from pulse.stream.changelog import InputRange, read_ranges, read_snapshots
 from pulse.stream.outbox import Producer
 from pulse.stream.partition import Partition, Surroundings, empty_state
+from pulse.stream.readers import Readers
 from pulse.stream.ticker import Ticker
 from pulse.stream.topics import wait_for_topics
 from pulse.stream.transport import Batch, BatchSchema, Consumer, install
@@ -71,7 +72,11 @@ class Worker:
         self._ticker = Ticker(self._settings, self._topic, count, config.worker.tick_interval_s)
         with tempfile.TemporaryDirectory(prefix="pulse-") as folder:
             self._app = self._make_app(folder)
-            tasks = [asyncio.create_task(self._flush_loop(), name="flush")]
+            readers = Readers(config, engine, self.metrics, self.partitions)
+            tasks = [
+                asyncio.create_task(self._flush_loop(), name="flush"),
+                asyncio.create_task(readers.run(), name="readers"),
+            ]
             if config.clock == "wall":
                 tasks.append(asyncio.create_task(self._ticker.run(), name="ticker"))
             try:
@@ -177,6 +182,10 @@ class Worker:
                 metrics.batches.inc()
                 metrics.records.inc(len(records))
                 metrics.apply_seconds.observe(time.perf_counter() - started)
+                clock_ms = partition.state.clock_ms
+                if clock_ms is not None:
+                    at_s = clock_ms / 1000 if self.config.clock == "wall" else time.time()
+                    metrics.clocks.tick(partition.number, at_s)
         except Exception as error:
             # Faust would acknowledge the batch and go on without it.
             log.exception("the engine failed", partition=batch.partition, offset=batch.offset)
@@ -272,6 +281,7 @@ class Worker:
                 hint="was the events topic deleted and made again? Use a new group and changelog",
             )
         state.position = max(state.position, held.earliest)
+        state.touched.update(state.accounts)
         return Partition(number, state, around)
 
     # -- writing ---------------------------------------------------------------------------------
@@ -304,28 +314,3 @@ class Worker:
         for tp, position in offsets.items():
             end = self._consumer.highwater(tp)
             self.metrics.lag_records.labels(str(tp.partition)).set(max((end or 0) - position, 0))
-        self._note(partitions)
-
-    def _note(self, partitions: list[Partition]) -> None:
-        """Tell readers of the accounts that changed."""
-        engine = self._around.engine
-        for partition in partitions:
-            state = partition.state
-            clock = state.clock_ms
-            if clock is None or partition.is_closed():
-                continue
-            for account_id in state.touched:
-                account = state.accounts[account_id]
-                status = engine.status(account, clock)
-                segment = account.fact("segment")
-                self.metrics.fleet.note(
-                    partition.number,
-                    account_id,
-                    Standing(
-                        status["zone"],
-                        status["lifecycle"],
-                        segment if isinstance(segment, str) else None,
-                        status["score"],
-                    ),
-                )
-            state.touched.clear()

@@ -1,0 +1,96 @@
+"""Telling those who read where accounts stand: the read model and the fleet's metrics.
+
+A task of its own beside the flush: nothing here holds up what must not be lost. While Redis is
+away the accounts that changed are kept, and written when it is back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from pulse.metrics import Standing, WorkerMetrics
+from pulse.readmodel import ReadModel, Written, document
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pulse.config import Config
+    from pulse.engagement.account import Account
+    from pulse.engine import Engine
+    from pulse.stream.partition import Partition
+
+CHUNK = 200
+"""Accounts described before the event loop turns again."""
+
+
+class Readers:
+    """Writes what changed in `partitions` to the read model and the metrics."""
+
+    def __init__(
+        self,
+        config: Config,
+        engine: Engine,
+        metrics: WorkerMetrics,
+        partitions: Mapping[int, Partition],
+    ) -> None:
+        self._engine = engine
+        self._metrics = metrics
+        self._partitions = partitions
+        self._interval_s = config.worker.flush_interval_s
+        self._model: ReadModel | None = None
+        if config.redis.enabled:
+            self._model = ReadModel(
+                config.redis.address().reveal(), config.redis.prefix, config_version=config.version
+            )
+
+    async def run(self) -> None:
+        """Tell of what changed, every flush interval, until cancelled."""
+        try:
+            while True:
+                await asyncio.sleep(self._interval_s)
+                for partition in list(self._partitions.values()):
+                    await self.tell(partition)
+        finally:
+            if self._model is not None:
+                await self._model.close()
+
+    async def tell(self, partition: Partition) -> None:
+        """Tell of the accounts of one partition that changed since the last time."""
+        state = partition.state
+        if state.clock_ms is None or not state.touched:
+            return
+        touched, state.touched = sorted(state.touched), set()
+        for start in range(0, len(touched), CHUNK):
+            if partition.is_closed():
+                return
+            chunk = touched[start : start + CHUNK]
+            documents = [self._describe(partition, name, state.clock_ms) for name in chunk]
+            if self._model is not None:
+                written = await self._model.write(documents)
+                self._metrics.read_model_up.set(written is not Written.AWAY)
+                if written is Written.AWAY:
+                    state.touched.update(chunk)
+                elif written is Written.EMPTIED:
+                    self._all_again()
+            await asyncio.sleep(0)
+
+    def _all_again(self) -> None:
+        for partition in self._partitions.values():
+            partition.state.touched.update(partition.state.accounts)
+
+    def _describe(self, partition: Partition, account_id: str, at_ms: int) -> dict[str, Any]:
+        account: Account = partition.state.accounts[account_id]
+        status = self._engine.status(account, at_ms)
+        segment = account.fact("segment")
+        self._metrics.fleet.note(
+            partition.number,
+            account_id,
+            Standing(
+                status["zone"],
+                status["lifecycle"],
+                segment if isinstance(segment, str) else None,
+                status["score"],
+            ),
+        )
+        return document(account, status, self._engine.policy.of_segment(segment).scorecard)
