@@ -113,7 +113,7 @@ def in_words(replay: Replay, script: Script, zones: Counter[str], took_s: float)
     """What a replay did, a line for each thing that happened at all."""
     tally, counts = replay.tally, replay.tally.counts
     events = tally.events
-    if not events and not tally.refused:
+    if not events and not tally.refused and not script.left_out:
         return ["no events"]
     span = ""
     if script.first_ms is not None and replay.as_of_ms is not None:

@@ -54,6 +54,6 @@ def seconds_text(seconds: float) -> str:
 def instant(text: str) -> int:
     """What an option that names an instant says, in milliseconds; for typer's `parser`."""
     try:
-        return parse_ts(int(text) if text.isdecimal() else text)
+        return parse_ts(text)
     except ValueError as error:
         raise typer.BadParameter(f'"{text}" {error}') from None

@@ -21,6 +21,7 @@ LONGEST_LINE = 16 << 20
 """Bytes of a line that are kept; no line a sixteenth as long is read as an event."""
 
 _GZIP = b"\x1f\x8b"
+_BLANKS = b" \t\r\n"
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
@@ -119,7 +120,7 @@ def _lines_of(source: io.BufferedReader) -> Iterator[tuple[int, bytes]]:
         if number == 1:
             raw = raw.removeprefix(_BYTE_ORDER_MARK)
         raw = raw.rstrip(b"\r\n")
-        if raw and not raw.isspace():
+        if raw.strip(_BLANKS):
             yield number, raw
 
 

@@ -11,7 +11,7 @@ import time
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from pulse.engine.ticks import HistoryClock
-from pulse.model.wire import MAX_TS_MS, Decoder, Line, to_ms
+from pulse.model.wire import MAX_RECORD_BYTES, MAX_TS_MS, BadLine, Decoder, Line, to_ms
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -91,5 +91,10 @@ class Script:
                 yield from zip(chunk, decoded, strict=True)
                 continue
             for file_line in chunk:
-                lines_of_one, _ = self._decoder.decode_record(file_line.raw)
-                yield file_line, lines_of_one[0] if lines_of_one else None
+                yield file_line, self._line_of(file_line.raw)
+
+    def _line_of(self, raw: bytes) -> Line | None:
+        if len(raw) > MAX_RECORD_BYTES:
+            return None
+        line = self._decoder.decode_line(raw)
+        return None if isinstance(line, BadLine) else line
