@@ -17,6 +17,8 @@ DAY_MS = 86_400_000
 FIRST_DAY = date(1970, 1, 1).toordinal()
 LAST_DAY = date(9999, 12, 30).toordinal()
 
+_ENDLESS_MS = 1 << 62
+_LAST_MS = (LAST_DAY - FIRST_DAY) * DAY_MS
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 
@@ -32,8 +34,10 @@ def day_start(day: int, timezone: str) -> int:
     """Instant (ms) at which `day` starts in `timezone`.
 
     Rounded up to a whole minute: zones of old had offsets with seconds, and a day must not start
-    inside a minute, which closes as one.
+    inside a minute, which closes as one. The last day before the year 10,000 does not end.
     """
+    if day > LAST_DAY:
+        return _ENDLESS_MS
     midnight = datetime.combine(date.fromordinal(day), datetime.min.time(), zone(timezone))
     ms = (midnight - _EPOCH) // _MILLISECOND
     return -(-ms // MINUTE_MS) * MINUTE_MS
@@ -41,8 +45,8 @@ def day_start(day: int, timezone: str) -> int:
 
 def day_of(at_ms: int, timezone: str) -> int:
     """Number of the day of `timezone` that holds the instant."""
-    local = (_EPOCH + timedelta(milliseconds=at_ms)).astimezone(zone(timezone))
-    day = min(max(local.toordinal(), 2), LAST_DAY)
+    local = (_EPOCH + timedelta(milliseconds=min(at_ms, _LAST_MS))).astimezone(zone(timezone))
+    day = min(local.toordinal(), LAST_DAY)
     while at_ms >= day_start(day + 1, timezone):
         day += 1
     while at_ms < day_start(day, timezone):

@@ -144,7 +144,7 @@ class Engine:
             fx.counts["events"] += len(lines)
             for record, line in zip(run, lines, strict=True):
                 try:
-                    self._apply_line(state, record.offset, line, fx)
+                    self._apply_line(state, record, line, fx)
                 except (BadUsageError, _MisplacedError):
                     entry = Entry(1, record.value or b"", line)
                     self._apply_or_refuse(state, record, entry, line, fx)
@@ -162,22 +162,25 @@ class Engine:
         self, state: PartitionState, record: LogRecord, entry: Entry, line: Line, fx: Effects
     ) -> None:
         try:
-            self._apply_line(state, record.offset, line, fx)
+            self._apply_line(state, record, line, fx)
         except BadUsageError as bad:
             self._refuse(state, record, entry, BadLine(bad.reason, bad.detail), fx)
         except _MisplacedError:
             self._hand_on(state, record, entry, line, fx)
 
-    def _apply_line(self, state: PartitionState, offset: int, line: Line, fx: Effects) -> None:
+    def _apply_line(
+        self, state: PartitionState, record: LogRecord, line: Line, fx: Effects
+    ) -> None:
         """Count one line. Raises `BadUsageError` or `_MisplacedError` before anything changes."""
-        counts = fx.counts
+        offset, counts = record.offset, fx.counts
         account = state.accounts.get(line.account_id)
         if account is not None and offset < account.page.guard:
             counts["skipped"] += 1
             return
         at_ms = to_ms(line.ts)
         is_profile = line.type == "profile"
-        self._check(state, line, at_ms, is_new=account is None, is_profile=is_profile)
+        _check_texts(line, is_new=account is None, is_profile=is_profile)
+        _check_time(at_ms, state.clock_ms, record.timestamp)
         if (
             account is None
             and self._place is not None
@@ -229,28 +232,6 @@ class Engine:
                     account.force = True
         state.touch(account)
         self._schedule(state, account)
-
-    def _check(
-        self, state: PartitionState, line: Line, at_ms: int, *, is_new: bool, is_profile: bool
-    ) -> None:
-        if line.event is None and not is_profile:
-            raise BadUsageError("wrong_shape", "neither `event` nor `type: profile`")
-        if not 0 <= at_ms <= MAX_TS_MS:
-            raise BadUsageError("wrong_shape", "ts: not between 1970 and 9999")
-        if not line.id.isprintable():
-            raise BadUsageError("wrong_shape", "id: characters that cannot be printed")
-        if not line.source.isprintable():
-            raise BadUsageError("wrong_shape", "source: characters that cannot be printed")
-        if is_new and not line.account_id.isprintable():
-            raise BadUsageError("wrong_shape", "account_id: characters that cannot be printed")
-        if line.user_id is not None and not line.user_id.isprintable() and not is_profile:
-            raise BadUsageError("wrong_shape", "user_id: characters that cannot be printed")
-        clock = state.clock_ms
-        if clock is not None:
-            if at_ms > clock + FUTURE_MS:
-                raise BadUsageError("future", f"ts {format_ms(at_ms)}, clock {format_ms(clock)}")
-            if at_ms < clock - LATE_MS:
-                raise BadUsageError("too_late", f"ts {format_ms(at_ms)}, clock {format_ms(clock)}")
 
     def _count(
         self, account: Account, line: Line, at_ms: int, weight: int, value: int, feature: str
@@ -309,10 +290,7 @@ class Engine:
                 ts = self._control.decode(record.value or b"").ts
             except (msgspec.DecodeError, UnicodeDecodeError):
                 ts = None
-            appended = record.timestamp
-            if ts is None or (
-                appended is not None and appended >= 0 and ts > appended + TICK_AHEAD_MS
-            ):
+            if ts is None or not 0 <= ts <= _latest_tick_ms(record):
                 fx.counts["ticks_refused"] += 1
             else:
                 self.tick(state, ts, fx)
@@ -521,8 +499,42 @@ class Engine:
         return copy
 
 
+def _latest_tick_ms(record: LogRecord) -> int:
+    appended_ms = record.timestamp
+    if appended_ms is None or appended_ms < 0:
+        return MAX_TS_MS
+    return min(appended_ms + TICK_AHEAD_MS, MAX_TS_MS)
+
+
 def _header(record: LogRecord, name: str) -> bytes | None:
     return next((value for key, value in record.headers if key == name), None)
+
+
+def _check_texts(line: Line, *, is_new: bool, is_profile: bool) -> None:
+    if line.event is None and not is_profile:
+        raise BadUsageError("wrong_shape", "neither `event` nor `type: profile`")
+    if not line.id.isprintable():
+        raise BadUsageError("wrong_shape", "id: characters that cannot be printed")
+    if not line.source.isprintable():
+        raise BadUsageError("wrong_shape", "source: characters that cannot be printed")
+    if is_new and not line.account_id.isprintable():
+        raise BadUsageError("wrong_shape", "account_id: characters that cannot be printed")
+    if line.user_id is not None and not line.user_id.isprintable() and not is_profile:
+        raise BadUsageError("wrong_shape", "user_id: characters that cannot be printed")
+
+
+def _check_time(at_ms: int, clock_ms: int | None, appended_ms: int | None) -> None:
+    if not 0 <= at_ms <= MAX_TS_MS:
+        raise BadUsageError("wrong_shape", "ts: not between 1970 and 9999")
+    if clock_ms is None:
+        # Before the first tick only the broker knows what time it is, if anybody does.
+        if appended_ms is not None and 0 <= appended_ms < at_ms - FUTURE_MS:
+            detail = f"ts {format_ms(at_ms)}, appended {format_ms(appended_ms)}"
+            raise BadUsageError("future", detail)
+    elif at_ms > clock_ms + FUTURE_MS:
+        raise BadUsageError("future", f"ts {format_ms(at_ms)}, clock {format_ms(clock_ms)}")
+    elif at_ms < clock_ms - LATE_MS:
+        raise BadUsageError("too_late", f"ts {format_ms(at_ms)}, clock {format_ms(clock_ms)}")
 
 
 def _forget_seen(account: Account, state: PartitionState) -> None:

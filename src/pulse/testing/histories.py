@@ -1,0 +1,120 @@
+"""Made-up histories: lines of usage, and the log of one partition as the engine reads it.
+
+Nothing here is random but by a seed, so that a measurement or a failing test can be repeated.
+"""
+
+from __future__ import annotations
+
+import itertools
+import random
+from bisect import bisect
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from pulse.engine.engine import CONTROL_HEADER
+from pulse.model.time import format_ms, parse_ts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+_DAY_MS = 86_400_000
+
+
+@dataclass(frozen=True, slots=True)
+class LogEntry:
+    """A record of the events topic."""
+
+    offset: int
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes]] = ()
+    timestamp: int | None = None
+
+
+def usage(event_id: str, account_id: str, at: int | str, **fields: Any) -> bytes:
+    """One usage event as JSON; the event is called `used` unless `fields` says otherwise.
+
+    >>> usage("e1", "acme", 1_729_798_381_000, user_id="ada")
+    b'{"id":"e1","account_id":"acme","event":"used","ts":"2024-10-24T19:33:01Z","user_id":"ada"}'
+    """
+    line = {"id": event_id, "account_id": account_id, "event": "used", "ts": _text(at)}
+    return msgspec.json.encode(line | fields)
+
+
+def profile(record_id: str, account_id: str, at: int | str, **facts: Any) -> bytes:
+    """One profile record as JSON: `facts` are the fields of the profile."""
+    line = {"id": record_id, "type": "profile", "account_id": account_id, "ts": _text(at)}
+    return msgspec.json.encode({**line, "profile": facts})
+
+
+def _text(at: int | str) -> str:
+    return at if isinstance(at, str) else format_ms(at)
+
+
+class Log:
+    """A partition's log that is written one record after the other.
+
+    >>> log = Log()
+    >>> log.add(usage("e1", "acme", 0))
+    0
+    >>> log.tick("1970-01-01T00:01:02Z")
+    1
+    >>> [record.value for record in log.records]
+    [b'{"id":"e1","account_id":"acme","event":"used","ts":"1970-01-01T00:00:00Z"}', b'{"ts":62000}']
+    """
+
+    def __init__(self) -> None:
+        self.records: list[LogEntry] = []
+
+    def add(self, value: bytes | None, *headers: tuple[str, bytes]) -> int:
+        """Append a record; its offset."""
+        offset = len(self.records)
+        self.records.append(LogEntry(offset, value, headers))
+        return offset
+
+    def control(self, kind: str, value: bytes = b"{}") -> int:
+        """Append a control record; its offset."""
+        return self.add(value, (CONTROL_HEADER, kind.encode()))
+
+    def tick(self, at: int | str) -> int:
+        """Append a tick; its offset."""
+        at_ms = at if isinstance(at, int) else parse_ts(at)
+        return self.control("tick", b'{"ts":%d}' % at_ms)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A job of a usual shape: few accounts make most of the events.
+
+    The n-th account has a share of the events in proportion to 1/n. Events come in time order,
+    spread evenly over the days, about 180 bytes each, all with a user, a feature and a value.
+    """
+
+    events: int = 1_000_000
+    days: int = 90
+    accounts: int = 5_000
+    users: int = 5
+    """For each account."""
+    features: int = 20
+    start_ms: int = 1_704_067_200_000
+    seed: int = 0
+
+    def lines(self) -> Iterator[tuple[int, bytes]]:
+        """Each event's time in ms and its JSON."""
+        rng = random.Random(self.seed)
+        shares = list(itertools.accumulate(1 / n for n in range(1, self.accounts + 1)))
+        step_ms = self.days * _DAY_MS / self.events
+        for number in range(self.events):
+            at_ms = self.start_ms + int(number * step_ms)
+            account = bisect(shares, rng.random() * shares[-1])
+            yield (
+                at_ms,
+                b'{"id":"ev-%012d","account_id":"acc-%06d","user_id":"user-%06d-%d",'
+                b'"event":"report.run","ts":"%s",'
+                b'"properties":{"feature":"feature-%02d","value":%d}}'
+                % (
+                    number, account, account, rng.randrange(self.users),
+                    format_ms(at_ms).encode(), rng.randrange(self.features), rng.randrange(60),
+                ),
+            )  # fmt: skip
