@@ -53,7 +53,7 @@ class Producer:
             try:
                 producer = await self._started()
                 sends = [
-                    await producer.send(r.topic, r.value, r.key, r.partition, headers=r.headers)
+                    await producer.send(r.topic, r.value, r.key, r.partition, headers=[*r.headers])
                     for r in records
                 ]
                 await asyncio.gather(*sends)

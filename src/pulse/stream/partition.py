@@ -29,6 +29,11 @@ if TYPE_CHECKING:
     from pulse.metrics import WorkerMetrics
 
 
+MAX_DEAD_LETTER_BYTES = 900_000
+"""A dead letter must fit the topic, whatever the events topic permits. The rest of a larger record
+stands where it came from, which the letter names."""
+
+
 @dataclass(frozen=True, slots=True)
 class Surroundings:
     """What all partitions of a worker share. `partitions` is the number of the events topic."""
@@ -106,14 +111,15 @@ class Partition:
         origin = f"{topics.events}/{self.number}"
         for dead in effects.dead_letters:
             metrics.dead_letters.labels(dead.reason).inc()
-            headers = _headers(
-                {
-                    "pulse-reason": dead.reason,
-                    "pulse-detail": dead.detail,
-                    "pulse-origin": f"{origin}/{dead.offset}/{dead.line}",
-                }
-            )
-            out.append(Outgoing(topics.deadletter, None, None, dead.raw, headers))
+            texts = {
+                "pulse-reason": dead.reason,
+                "pulse-detail": dead.detail,
+                "pulse-origin": f"{origin}/{dead.offset}/{dead.line}",
+            }
+            if len(dead.raw) > MAX_DEAD_LETTER_BYTES:
+                texts["pulse-cut-from-bytes"] = str(len(dead.raw))
+            raw = dead.raw[:MAX_DEAD_LETTER_BYTES]
+            out.append(Outgoing(topics.deadletter, None, None, raw, _headers(texts)))
         for misplaced in effects.misplaced:
             headers = _headers({FORWARDED_HEADER: f"{origin}/{misplaced.offset}"})
             key = misplaced.account_id.encode()

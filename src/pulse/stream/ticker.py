@@ -72,7 +72,7 @@ class Ticker:
     async def _tick(self, producer: AIOKafkaProducer) -> None:
         value = tick_value(time.time_ns() // 1_000_000)
         sends = [
-            await producer.send(self._topic, value, partition=partition, headers=TICK_HEADERS)
+            await producer.send(self._topic, value, partition=partition, headers=[*TICK_HEADERS])
             for partition in range(self._partitions)
         ]
         await asyncio.gather(*sends)

@@ -115,13 +115,15 @@ class System:
         """Create the topics as `pulse topics` does, on one broker."""
         topics = self.config.kafka.topics
         compacted = {"cleanup.policy": "compact"}
+        # Room for records that are mistakes.
+        events = {"message.timestamp.type": "LogAppendTime", "max.message.bytes": str(8 << 20)}
         admin = KafkaAdminClient(bootstrap_servers=self.bootstrap)
         try:
             admin.create_topics(
                 [
                     NewTopic(name, self.partitions, 1, topic_configs=configs)
                     for name, configs in (
-                        (topics.events, {"message.timestamp.type": "LogAppendTime"}),
+                        (topics.events, events),
                         (topics.alerts, {}),
                         (topics.deadletter, {}),
                         (topics.deliveries, compacted),

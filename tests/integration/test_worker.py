@@ -1,0 +1,222 @@
+"""`pulse work` on Apache Kafka: bad input, misplaced events, a broker that goes away, the clock."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from kafka import KafkaProducer
+
+from pulse.placement import partition_of
+from pulse.processes import ServerError
+from pulse.stream.ticker import TICK_HEADERS, tick_value
+from pulse.testing.kafka import KafkaServer
+from pulse.testing.system import System
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+START_MS = 1_700_000_000_000
+PARTITIONS = 2
+WORKER = {"session_timeout_s": 6, "flush_interval_s": 0.3}
+
+pytestmark = pytest.mark.timeout(180)
+
+
+@pytest.fixture
+def system(kafka: KafkaServer, tmp_path: Path, unique: str) -> Iterator[System]:
+    system = System(kafka.bootstrap, tmp_path, prefix=unique, partitions=PARTITIONS)
+    system.create_topics()
+    yield system
+    system.stop()
+
+
+class Writer:
+    """Writes records to the events topic."""
+
+    def __init__(self, system: System) -> None:
+        self._topic = system.config.kafka.topics.events
+        self._producer = KafkaProducer(
+            bootstrap_servers=system.bootstrap, acks="all", max_request_size=8 << 20
+        )
+
+    def tick(self, at_ms: int) -> None:
+        for number in range(PARTITIONS):
+            self.raw(tick_value(at_ms), number, headers=list(TICK_HEADERS))
+
+    def event(self, account_id: str, number: int, **fields: Any) -> None:
+        partition = fields.pop("partition", partition_of(account_id, PARTITIONS))
+        self.raw(usage(account_id, number, **fields), partition)
+
+    def raw(self, value: bytes | None, partition: int = 0, **record: Any) -> None:
+        self._producer.send(self._topic, value, partition=partition, **record).get(30)
+
+    def close(self) -> None:
+        self._producer.close()
+
+
+@pytest.fixture
+def writer(system: System) -> Iterator[Writer]:
+    writer = Writer(system)
+    yield writer
+    writer.close()
+
+
+def usage(account_id: str, number: int, **fields: Any) -> bytes:
+    event = {"id": f"e{number}", "account_id": account_id, "event": "x", "ts": START_MS + number}
+    return json.dumps(event | fields).encode()
+
+
+def counted(system: System) -> dict[str, int]:
+    """Events of each account over 84 days."""
+    accounts = [json.loads(line) for line in system.accounts()]
+    return {each["account_id"]: each["measures"]["events"]["84d"] for each in accounts}
+
+
+def in_partition(number: int, name: str = "account") -> str:
+    """An account of that partition."""
+    return next(
+        f"{name}-{i}" for i in range(100) if partition_of(f"{name}-{i}", PARTITIONS) == number
+    )
+
+
+def test_bad_input_is_in_the_dead_letter_and_all_around_it_is_counted(
+    system: System, writer: Writer
+) -> None:
+    account = in_partition(0)
+    good = iter(range(1_000))
+    bad = {
+        "not_json": b'{"id":"b","account_id":"' + account.encode() + b'","event":"x","ts',
+        "wrong_shape": usage(account, 900, event=7),
+        "too_large": usage(account, 901, properties={"text": "x" * 5_000_000}),
+        "not_utf8": usage(account, 902).replace(b'"x"', b'"\xff"'),
+        "future": usage(account, 903, ts="3000-01-01T00:00:00Z"),
+        "too_late": usage(account, 904, ts=START_MS - 91 * 86_400_000),
+        "too_deep": b'{"id":"d","account_id":"a","event":"x","ts":1,"properties":{"v":'
+        + b"[" * 5_000
+        + b"]" * 5_000
+        + b"}}",
+    }
+    nul = usage(account, 905).replace(b'"x"', b'"\x00"')
+    writer.tick(START_MS)
+    for raw in (*bad.values(), nul):
+        writer.event(account, next(good))
+        writer.raw(raw)
+        lines = [usage(account, next(good)), raw, usage(account, next(good))]
+        if len(raw) < 1_000_000:
+            writer.raw(b"\n".join(lines))
+    writer.raw(None, key=account.encode())  # a tombstone
+    writer.event(account, next(good))
+    total = next(good)
+    # The one that was too large stood alone.
+    total -= 2
+    worker = system.process("work", **WORKER).start()
+    system.wait_until_applied()
+    assert counted(system) == {account: total}
+    letters = system.read("deadletter")
+    by_reason: dict[str, list[bytes]] = {}
+    for letter in letters:
+        headers = dict(letter.headers)
+        assert headers["pulse-detail"]
+        topic, partition, _, line = headers["pulse-origin"].decode().rsplit("/", 3)
+        assert (topic, partition) == (system.config.kafka.topics.events, "0")
+        assert line in ("1", "2")
+        by_reason.setdefault(headers["pulse-reason"].decode(), []).append(letter.value)
+    cut = dict(bad, too_large=bad["too_large"][:900_000])
+    for reason, raw in cut.items():
+        assert by_reason[reason].count(raw) == (1 if reason == "too_large" else 2), reason
+    assert by_reason["not_json"].count(nul) == 2
+    metrics = worker.metrics()
+    assert 'pulse_dead_letters_total{reason="future"} 2.0' in metrics
+
+
+def test_a_misplaced_event_is_handed_on_and_counted_once(system: System, writer: Writer) -> None:
+    here, there = in_partition(0), in_partition(1)
+    writer.tick(START_MS)
+    writer.event(here, 1, partition=1)
+    writer.event(there, 2, partition=0)
+    writer.event(there, 3)
+    writer.raw(usage(here, 4) + b"\n" + usage(there, 5) + b"\n" + usage(here, 6), 1)
+    lost = usage(here, 7)
+    writer.raw(lost, 1, headers=[("pulse-forwarded-from", b"elsewhere")])
+    system.process("work", **WORKER).start()
+    system.wait_until_applied()
+    system.wait_until_applied()  # those that were handed on
+    assert counted(system) == {here: 3, there: 3}
+    letters = system.read("deadletter")
+    assert [letter.value for letter in letters] == [lost]
+    assert dict(letters[0].headers)["pulse-reason"] == b"misplaced"
+
+
+def test_a_kafka_that_is_away_is_waited_for(tmp_path: Path, unique: str) -> None:
+    with KafkaServer(tmp_path / "kafka") as kafka:
+        system = System(kafka.bootstrap, tmp_path, prefix=unique, partitions=PARTITIONS)
+        system.create_topics()
+        kafka.stop()
+        worker = system.process("work", **WORKER).start()
+        wait_for(lambda: "kafka does not answer" in worker.log_tail())
+        time.sleep(3)
+        assert worker.log_path.read_text().count("kafka does not answer") == 1
+        kafka.start()
+        writer = Writer(system)
+        writer.tick(START_MS)
+        writer.event("acme", 1)
+        system.wait_until_applied()
+        kafka.kill()
+        time.sleep(3)
+        kafka.start()
+        writer.close()
+        writer = Writer(system)
+        writer.event("acme", 2)
+        system.wait_until_applied()
+        writer.close()
+        assert counted(system) == {"acme": 2}
+        log = worker.log_path.read_text()
+        system.stop()
+    assert "Traceback" not in log
+    assert "ERROR" not in log
+
+
+def test_the_clock_runs_by_itself(kafka: KafkaServer, tmp_path: Path, unique: str) -> None:
+    settings = {"clock": "wall"}
+    system = System(
+        kafka.bootstrap, tmp_path, prefix=unique, partitions=PARTITIONS, settings=settings
+    )
+    system.create_topics()
+    first = system.process("work", **WORKER, tick_interval_s=0.2).start()
+    system.process("work", **WORKER, tick_interval_s=0.2).start()
+    wait_for(lambda: number(first.metrics(), "pulse_ticks_total") > 10)
+    system.stop()
+    ticks: dict[int, list[int]] = {}
+    for record in system.read("events"):
+        ticks.setdefault(record.partition, []).append(json.loads(record.value)["ts"])
+        assert abs(json.loads(record.value)["ts"] - record.timestamp) < 5_000
+    assert set(ticks) == set(range(PARTITIONS))
+
+
+def test_a_worker_without_its_topics_says_what_to_do(
+    kafka: KafkaServer, tmp_path: Path, unique: str
+) -> None:
+    system = System(kafka.bootstrap, tmp_path, prefix=unique, partitions=PARTITIONS)
+    worker = system.process("work", **WORKER)
+    with contextlib.suppress(ServerError):  # it may end before it has answered
+        worker.start()
+    wait_for(lambda: not worker.running)
+    assert "run `pulse topics` to create them" in worker.log_tail()
+    assert "Traceback" not in worker.log_tail()
+
+
+def number(metrics: str, name: str) -> float:
+    line = next((line for line in metrics.splitlines() if line.startswith(f"{name} ")), f"{name} 0")
+    return float(line.split()[-1])
+
+
+def wait_for(condition: Callable[[], bool], within_s: float = 30.0) -> None:
+    deadline = time.monotonic() + within_s
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.1)
