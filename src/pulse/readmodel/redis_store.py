@@ -11,6 +11,7 @@ Keys, all under one prefix:
 
 from __future__ import annotations
 
+import os
 import secrets
 import time
 from enum import Enum
@@ -309,6 +310,11 @@ def _without_password(url: str) -> str:
     return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="").geturl()
 
 
-def _words(error: Exception) -> str:
-    text = str(error).strip().rstrip(".")
-    return text or type(error).__name__
+def _words(error: BaseException) -> str:
+    """What went wrong, in few words: the system's, where the system said no."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OSError) and cause.errno is not None and cause.errno > 0:
+            return os.strerror(cause.errno).lower()
+        cause = cause.__cause__ or cause.__context__
+    return str(error).strip().rstrip(".") or type(error).__name__
