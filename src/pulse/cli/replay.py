@@ -1,7 +1,5 @@
 """`pulse replay`: files of usage events through the engine, without Kafka."""
 
-from __future__ import annotations
-
 import sys
 import time
 from collections import Counter

@@ -1,0 +1,200 @@
+"""Looking at the brokers' topics, and making and changing them."""
+
+from __future__ import annotations
+
+import logging
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final, Self, TypeVar
+
+from kafka import KafkaAdminClient
+from kafka.admin import ConfigResource, ConfigResourceType
+from kafka.errors import (
+    AuthorizationError,
+    InvalidReplicationFactorError,
+    KafkaError,
+    SaslAuthenticationFailedError,
+    TopicAlreadyExistsError,
+    UnsupportedSaslMechanismError,
+)
+
+from pulse.config.kafka_clients import for_kafka_python
+from pulse.errors import PulseError
+from pulse.topics.plan import FoundTopic
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from types import TracebackType
+
+    from pulse.config import Kafka
+    from pulse.topics.plan import Change
+    from pulse.topics.wanted import WantedTopic
+
+_FIRST_TRY_S: Final = 2.0
+"""A broker that is there has answered by then; after it a person hears that we wait."""
+
+
+class KafkaAwayError(PulseError):
+    """No broker answers, or none that we may speak to."""
+
+
+class Brokers:
+    """The brokers of a configuration, for administration. A context manager.
+
+    Waits up to `timeout_s` until one answers; `say` gets one line if that takes a while. Raises
+    `KafkaAwayError` after that, and at once where the password is wrong.
+    """
+
+    def __init__(
+        self, kafka: Kafka, *, timeout_s: float = 30.0, say: Callable[[str], None] | None = None
+    ) -> None:
+        self._kafka = kafka
+        self._admin = connected(
+            lambda within_ms: KafkaAdminClient(
+                bootstrap_timeout_ms=within_ms, **for_kafka_python(kafka)
+            ),
+            kafka,
+            timeout_s=timeout_s,
+            say=say,
+        )
+
+    def find(self, names: Sequence[str]) -> dict[str, FoundTopic]:
+        """Those of the topics that are there, with their settings. Creates nothing."""
+        with _told("look at the topics"):
+            present = set(self._admin.list_topics()).intersection(names)
+            if not present:
+                return {}
+            described = self._admin.describe_topics(sorted(present))
+            settings = self._settings(sorted(present))
+        return {
+            topic["name"]: FoundTopic(
+                topic["name"],
+                len(topic["partitions"]),
+                min((len(each["replica_nodes"]) for each in topic["partitions"]), default=0),
+                settings.get(topic["name"], {}),
+            )
+            for topic in described
+        }
+
+    def create(self, topics: Iterable[WantedTopic]) -> None:
+        """Make topics and wait until they can be used. One that somebody else made is fine."""
+        specs = {
+            topic.name: {
+                "num_partitions": topic.partitions,
+                "replication_factor": topic.replication,
+                "configs": dict(topic.settings),
+            }
+            for topic in topics
+        }
+        for name, spec in specs.items():  # one by one: which one fails is then known
+            try:
+                with _told(f"create {name}"):
+                    self._admin.create_topics({name: spec})
+            except TopicAlreadyExistsError:
+                continue
+            except InvalidReplicationFactorError:
+                raise PulseError(
+                    f"cannot create {name}: there are fewer than {spec['replication_factor']} "
+                    "brokers for its copies",
+                    hint="set kafka.replication to the number of brokers, or start more",
+                ) from None
+        if specs:
+            with _told("wait for the new topics"):
+                self._admin.wait_for_topics(list(specs))
+
+    def change(self, changes: Iterable[Change]) -> None:
+        """Set settings. Those not named stay as they are."""
+        by_topic: dict[str, dict[str, str]] = {}
+        for change in changes:
+            by_topic.setdefault(change.topic, {})[change.setting] = change.should_be
+        for name, settings in by_topic.items():
+            with _told(f"change {name}"):
+                answer = self._admin.alter_configs(
+                    [ConfigResource(ConfigResourceType.TOPIC, name, settings)],
+                    raise_on_unknown=False,
+                )
+            for result in answer.get("topic", {}).values():
+                if result != "OK":
+                    raise PulseError(f"the brokers refuse to change {name}: {result}")
+
+    def close(self) -> None:
+        """End the connections."""
+        self._admin.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _settings(self, names: Sequence[str]) -> Mapping[str, Mapping[str, str | None]]:
+        answer = self._admin.describe_configs(
+            [ConfigResource(ConfigResourceType.TOPIC, name) for name in names],
+            config_filter="all",
+        )
+        return {
+            name: {setting: told["value"] for setting, told in settings.items()}
+            for name, settings in answer.get("topic", {}).items()
+        }
+
+
+C = TypeVar("C")
+
+
+def connected(
+    connect: Callable[[float], C],
+    kafka: Kafka,
+    *,
+    timeout_s: float,
+    say: Callable[[str], None] | None = None,
+) -> C:
+    """What `connect(milliseconds)` makes once a broker answers: a client of kafka-python."""
+    where = ", ".join(kafka.brokers)
+    deadline_s = time.monotonic() + timeout_s
+    within_s = min(_FIRST_TRY_S, timeout_s)
+    said = False
+    while True:
+        try:
+            return connect(1000 * within_s)
+        except (SaslAuthenticationFailedError, UnsupportedSaslMechanismError) as error:
+            raise KafkaAwayError(
+                f"the brokers at {where} refuse the login of kafka.security: {error}",
+                hint="check mechanism, username and password",
+            ) from None
+        except (KafkaError, OSError):
+            left_s = deadline_s - time.monotonic()
+        if left_s <= 0:
+            raise KafkaAwayError(
+                f"no Kafka answers at {where} (tried for {timeout_s:g} s)",
+                hint="start it, or set kafka.brokers (and kafka.security for TLS or a login)",
+            )
+        if say is not None and not said:
+            said = True
+            say(f"no Kafka answers at {where} yet; trying for {left_s:.0f} s more")
+        within_s = left_s
+
+
+@contextmanager
+def _told(doing: str) -> Iterator[None]:
+    """Turn what goes wrong on the way into a line for a person."""
+    try:
+        yield
+    except (TopicAlreadyExistsError, InvalidReplicationFactorError):
+        raise
+    except AuthorizationError as error:
+        raise PulseError(
+            f"Kafka does not permit us to {doing}: {type(error).__name__}",
+            hint="the user of kafka.security needs the right to create, describe and alter topics",
+        ) from None
+    except (KafkaError, OSError) as error:
+        raise KafkaAwayError(f"Kafka did not let us {doing}: {error}") from None
+
+
+def quiet_client_logs() -> None:
+    """Keep kafka-python from logging every failed connection: the errors here say it in a line."""
+    logging.getLogger("kafka").setLevel(logging.CRITICAL)

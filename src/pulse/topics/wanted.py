@@ -1,0 +1,94 @@
+"""Which topics pulse needs, with which settings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pulse.config import Kafka
+
+_DAY_MS: Final = 86_400_000
+
+EVENT_BYTES: Final = (1 << 20) + (64 << 10)
+"""A line of 1 MiB, which is the longest that is read, with its key, headers and batch."""
+
+LETTER_BYTES: Final = 2 << 20
+"""A record that filled the events topic's limit, with the headers that say what is wrong."""
+
+SEGMENT_BYTES: Final = 64 << 20
+"""The segment that is written to is never compacted, and a worker that starts reads all of it."""
+
+AT_LEAST: Final = frozenset({"max.message.bytes", "min.insync.replicas"})
+"""Settings of which more is fine too."""
+
+AT_MOST: Final = frozenset({"max.compaction.lag.ms", "segment.bytes"})
+"""Settings of which less is fine too."""
+
+
+@dataclass(frozen=True, slots=True)
+class WantedTopic:
+    """A topic as it should be.
+
+    `partitions` that are `fixed` are right as they were made or not at all.
+    """
+
+    name: str
+    what: str
+    partitions: int
+    replication: int
+    settings: Mapping[str, str] = field(default_factory=dict)
+    fixed: bool = True
+
+
+def wanted_topics(kafka: Kafka) -> list[WantedTopic]:
+    """The topics of a configuration: events, alerts, dead letters, deliveries, state.
+
+    All have the number of partitions of the events: an account's state, alerts and deliveries lie
+    where its events do.
+    """
+    names, days = kafka.topics, kafka.retention_days
+    # Without it `acks=all` is satisfied by the leader alone.
+    durable = {"min.insync.replicas": "2"} if kafka.replication >= 3 else {}
+    compacted = {
+        "cleanup.policy": "compact",
+        # What was erased is gone from the disk after a day.
+        "max.compaction.lag.ms": str(_DAY_MS),
+        "segment.bytes": str(SEGMENT_BYTES),
+    }
+
+    def topic(
+        name: str, what: str, settings: Mapping[str, str], *, fixed: bool = True
+    ) -> WantedTopic:
+        return WantedTopic(
+            name, what, kafka.partitions, kafka.replication, {**settings, **durable}, fixed
+        )
+
+    return [
+        topic(
+            names.events,
+            "usage events, profiles and ticks, by account",
+            {
+                **_kept_for(days.events),
+                "max.message.bytes": str(EVENT_BYTES),
+                # A tick is held against the broker's clock; and what is old by its own clock, like
+                # played history, is kept as long as everything else.
+                "message.timestamp.type": "LogAppendTime",
+            },
+        ),
+        topic(names.alerts, "alerts, by account", _kept_for(days.alerts)),
+        topic(
+            names.deadletter,
+            "what could not be counted, and why",
+            {**_kept_for(days.deadletter), "max.message.bytes": str(LETTER_BYTES)},
+            fixed=False,
+        ),
+        topic(names.deliveries, "what the notifier has still to send", compacted),
+        topic(names.changelog, "the accounts' state", compacted),
+    ]
+
+
+def _kept_for(days: int) -> dict[str, str]:
+    return {"cleanup.policy": "delete", "retention.ms": str(days * _DAY_MS)}
