@@ -178,7 +178,7 @@ async def raw_server(handler: Handler) -> AsyncIterator[str]:
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     try:
-        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/secret-path"
     finally:
         server.close()
         for task in tasks:
@@ -241,6 +241,7 @@ async def test_what_is_no_answer_is_tried_again(said: bytes, reason: str) -> Non
 
     assert (outcome.verdict, outcome.reason) == (Verdict.RETRY, reason)
     assert len(outcome.detail) < 300
+    assert "secret-path" not in outcome.detail
 
 
 async def test_a_closed_port_is_tried_again() -> None:
@@ -249,6 +250,7 @@ async def test_a_closed_port_is_tried_again() -> None:
     outcome = await post(settings(url))
 
     assert (outcome.verdict, outcome.reason) == (Verdict.RETRY, "connect")
+    assert "hooks" not in outcome.detail
 
 
 async def test_a_name_that_does_not_exist_is_tried_again() -> None:

@@ -11,11 +11,11 @@ from typing import Any, Final
 
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
-from aiokafka.errors import KafkaError
+from aiokafka.errors import IllegalStateError, KafkaError
 from prometheus_client import Counter
 
 from pulse.model import Alert
-from pulse.notifier.dispatch import Arrival, Notifier
+from pulse.notifier.dispatch import Arrival, Fullness, Notifier
 from pulse.notifier.kafka import KafkaSettings, Outage
 from pulse.notifier.lease import Lease
 from pulse.notifier.log import PartitionClosed
@@ -73,6 +73,7 @@ class AlertConsumer:
         self._recoveries: dict[TopicPartition, asyncio.Task[None]] = {}
         self._recovering = asyncio.Semaphore(_RECOVER_AT_ONCE)
         self._holding = False
+        self._fullness = Fullness.ROOM
         self._leaving = False
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -130,17 +131,17 @@ class AlertConsumer:
         async with self._recovering:
             try:
                 recorded = await self._notifier.assign(source.partition)
-            except PartitionClosed:
-                return
-            committed = await self._consumer.committed(source)
-            known = [each for each in (recorded, committed) if each is not None]
-            if known:
-                self._consumer.seek(source, max(known))
-            else:
-                await self._consumer.seek_to_beginning(source)
-            self._ready.add(source)
-            if not self._holding:
-                self._consumer.resume(source)
+                committed = await self._consumer.committed(source)
+                known = [each for each in (recorded, committed) if each is not None]
+                if known:
+                    self._consumer.seek(source, max(known))
+                else:
+                    await self._consumer.seek_to_beginning(source)
+                self._ready.add(source)
+                if not self._holding:
+                    self._consumer.resume(source)
+            except (PartitionClosed, IllegalStateError):
+                log.debug("partition was revoked", partition=source.partition)
 
     def _raise_failed_recovery(self) -> None:
         for source, task in tuple(self._recoveries.items()):
@@ -150,12 +151,25 @@ class AlertConsumer:
 
     def _hold_or_go_on(self) -> None:
         """Read nothing more while the notifier has enough to do."""
-        hold = not self._notifier.has_room()
+        fullness = self._notifier.fullness()
+        if fullness is not self._fullness:
+            self._say(fullness)
+            self._fullness = fullness
+        hold = fullness is not Fullness.ROOM
         if hold != self._holding:
             self._holding = hold
-            log.debug("reading alerts is held" if hold else "reading alerts goes on")
             change = self._consumer.pause if hold else self._consumer.resume
             change(*(self._ready & self._consumer.assignment()))
+
+    def _say(self, fullness: Fullness) -> None:
+        if fullness is Fullness.TOO_MUCH_WAITS:
+            log.warning(
+                "too many notifications wait for another attempt; alerts stay in Kafka until some "
+                "are delivered or have failed",
+                undelivered=self._notifier.undelivered(),
+            )
+        elif self._fullness is Fullness.TOO_MUCH_WAITS:
+            log.info("alerts are read again", undelivered=self._notifier.undelivered())
 
     # --- alerts -------------------------------------------------------------------------------
 

@@ -118,12 +118,14 @@ class _Record(msgspec.Struct, kw_only=True, omit_defaults=True):
 class Position(msgspec.Struct, kw_only=True):
     """The value of `position`: who holds the partition, and the next offset it has not recorded.
 
-    `offset` is None where nothing was recorded yet.
+    `offset` is None where nothing was recorded yet. `at_once`: the most requests that the holder
+    may have under way for one receiver.
     """
 
     v: int = VERSION
     epoch: int
     offset: int | None
+    at_once: int
 
 
 class Endpoint(msgspec.Struct, kw_only=True):
@@ -193,9 +195,9 @@ def decode(value: bytes) -> Delivery:
     )
 
 
-def encode_position(epoch: int, offset: int | None) -> tuple[str, bytes]:
+def encode_position(epoch: int, offset: int | None, at_once: int) -> tuple[str, bytes]:
     """Key and value of the record that says how far the alerts are recorded."""
-    return POSITION_KEY, _encoder.encode(Position(epoch=epoch, offset=offset))
+    return POSITION_KEY, _encoder.encode(Position(epoch=epoch, offset=offset, at_once=at_once))
 
 
 def decode_position(value: bytes) -> Position:

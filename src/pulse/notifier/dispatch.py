@@ -14,6 +14,7 @@ the same notification id.
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from typing import Final
 
 import msgspec
@@ -38,6 +39,7 @@ from pulse.notifier.ledger import Ledger
 from pulse.notifier.log import DeliveryLog, LogUnavailable, PartitionClosed, Record
 from pulse.notifier.metrics import NotifierMetrics
 from pulse.notifier.receiver import Attempt, Outcome, Receiver, ReceiverSettings, Verdict
+from pulse.notifier.report import Reporter
 
 log = structlog.get_logger("pulse.notifier")
 
@@ -70,6 +72,17 @@ class Bounds:
     leave_within_s: float = 3.0
 
 
+class Fullness(Enum):
+    """Why no more alerts should be read just now, if so."""
+
+    ROOM = "room"
+    BUSY = "busy"
+    """Much could be sent at once: it will be in a moment."""
+    TOO_MUCH_WAITS = "too much waits"
+    """Too many notifications wait for another attempt: it may take as long as a receiver is away.
+    """
+
+
 class Notifier:
     """Holds the ledgers of the assigned partitions and one courier a receiver."""
 
@@ -85,6 +98,7 @@ class Notifier:
         self._topic = topic
         self._clock = clock
         self._metrics = metrics
+        self._report = Reporter(metrics)
         self._bounds = bounds or Bounds()
         self._ledgers: dict[int, Ledger] = {}
         self._couriers = {
@@ -97,7 +111,7 @@ class Notifier:
         """Begin to send. `assign`, `take` and `revoke` may be called from now on."""
         self._metrics.undelivered.set_function(self.undelivered)
         for name, courier in self._couriers.items():
-            self._metrics.disabled.labels(name).set(0)
+            self._report.disabled(name, disabled=False)
             courier.start()
 
     async def stop(self) -> None:
@@ -113,10 +127,12 @@ class Notifier:
         """Notifications still to be sent, of all assigned partitions."""
         return sum(len(ledger) for ledger in self._ledgers.values())
 
-    def has_room(self) -> bool:
+    def fullness(self) -> Fullness:
         """Whether more alerts may be read."""
+        if self.undelivered() >= self._bounds.undelivered:
+            return Fullness.TOO_MUCH_WAITS
         backlog = sum(courier.backlog for courier in self._couriers.values())
-        return backlog < self._bounds.backlog and self.undelivered() < self._bounds.undelivered
+        return Fullness.BUSY if backlog >= self._bounds.backlog else Fullness.ROOM
 
     # --- partitions ---------------------------------------------------------------------------
 
@@ -133,7 +149,7 @@ class Notifier:
         self._topic.open(partition)
         settled = self._settle_recovered(ledger)
         records = [encode(delivery) for delivery in (*again, *settled)]
-        await self._append(ledger, [*records, encode_position(ledger.epoch, ledger.position)])
+        await self._append(ledger, [*records, self._position(ledger)])
         orphans = 0
         for delivery in ledger:
             orphans += delivery.receiver not in self._couriers
@@ -238,7 +254,7 @@ class Notifier:
                 noted += self._decide(ledger, courier, arrival)
         ledger.position = next_offset
         records = [encode(delivery) for delivery in noted]
-        await self._append(ledger, [*records, encode_position(ledger.epoch, next_offset)])
+        await self._append(ledger, [*records, self._position(ledger)])
         for delivery in noted:
             self._schedule(ledger, delivery)
 
@@ -247,7 +263,7 @@ class Notifier:
         alert, receiver = arrival.alert, courier.settings
         lane = ledger.lane(alert.id, receiver.name)
         decision = decide.on_arrival(alert, lane, receiver, disabled=courier.disabled)
-        self._metrics.decisions.labels(receiver.name, decision.reason).inc()
+        self._report.decided(receiver.name, decision.reason)
         if decision.state is None:
             return []
         now_ms = self._clock.now_ms()
@@ -296,8 +312,7 @@ class Notifier:
             ledger,
             decide.after_attempt(delivery, attempt, outcome, standing, courier.settings, now_ms),
         )
-        self._report(after, outcome)
-        self._metrics.deliveries.labels(after.receiver, after.state.value).inc()
+        self._report.attempted(after, outcome)
         try:
             await self._append(ledger, [encode(after)])
         except PartitionClosed:
@@ -328,7 +343,7 @@ class Notifier:
     def _disable(self, courier: Courier) -> None:
         """Send nothing more there; what was to be sent is recorded as disabled."""
         courier.disabled = True
-        self._metrics.disabled.labels(courier.settings.name).set(1)
+        self._report.disabled(courier.settings.name, disabled=True)
         now_ms = self._clock.now_ms()
         for ledger in self._ledgers.values():
             settled = [
@@ -345,24 +360,6 @@ class Notifier:
                 )
                 self._announcements.add(task)
                 task.add_done_callback(self._announcements.discard)
-
-    def _report(self, after: Delivery, outcome: Outcome) -> None:
-        facts = {"receiver": after.receiver, "id": after.id, "attempt": after.attempts}
-        if outcome.verdict is Verdict.DELIVERED:
-            log.info("notification delivered", status=outcome.http_status, **facts)
-            self._metrics.due_to_webhook_seconds.observe(max(0, after.at_ms - after.due_ms) / 1000)
-            return
-        self._metrics.attempt_failures.labels(after.receiver, outcome.reason).inc()
-        facts |= {"reason": outcome.reason}
-        if outcome.detail:
-            facts |= {"detail": outcome.detail}
-        if after.state is State.FAILED:
-            log.error("notification failed; no attempt is left", **facts)
-        elif after.next_ms is not None:
-            wait_s = round((after.next_ms - after.at_ms) / 1000, 1)
-            log.warning("attempt failed; it will be tried again", in_s=wait_s, **facts)
-        else:
-            log.warning("attempt failed; it is not tried again", state=str(after.state), **facts)
 
     # --- housekeeping -------------------------------------------------------------------------
 
@@ -383,13 +380,17 @@ class Notifier:
 
     def _settle(self, ledger: Ledger, delivery: Delivery) -> Delivery:
         """Note a delivery that will not be sent, and count it."""
-        self._metrics.deliveries.labels(delivery.receiver, delivery.state.value).inc()
+        self._report.settled(delivery)
         return self._note(ledger, delivery)
 
     def _schedule(self, ledger: Ledger, delivery: Delivery) -> None:
         courier = self._couriers.get(delivery.receiver)
         if courier is not None and delivery.is_open and not ledger.revoked:
             courier.schedule(ledger, delivery)
+
+    def _position(self, ledger: Ledger) -> Record:
+        at_once = max((each.settings.concurrency for each in self._couriers.values()), default=0)
+        return encode_position(ledger.epoch, ledger.position, at_once)
 
     async def _append(self, ledger: Ledger, records: Sequence[Record]) -> None:
         await self._topic.append(ledger.partition, records)

@@ -54,8 +54,8 @@ async def partition_counts(kafka: KafkaSettings) -> dict[str, int]:
     Asks in a way that creates nothing. Raises `KafkaError` where no broker answers.
     """
     admin = AIOKafkaAdminClient(**kafka.client)
-    await admin.start()
     try:
+        await admin.start()
         present = set(await admin.list_topics())
         wanted = [name for name in (kafka.alerts_topic, kafka.deliveries_topic) if name in present]
         if not wanted:

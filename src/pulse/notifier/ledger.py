@@ -5,6 +5,7 @@ was a firing, and whether the receiver was told. A lane whose resolving is done 
 later (`expired`); one that still fires is kept, however long, so that its resolving is sent.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from enum import IntFlag
 from itertools import islice
@@ -36,6 +37,7 @@ class Ledger:
         self.partition = partition
         self.position: int | None = None
         self.epoch = 0
+        self._at_once: int | None = None
         self.endpoints: dict[str, Endpoint] = {}
         self.in_flight: set[str] = set()
         self.revoked = False
@@ -58,6 +60,7 @@ class Ledger:
                 found = records.decode_position(value)
                 if found.epoch >= self.epoch:
                     self.epoch, self.position = found.epoch, found.offset
+                    self._at_once = found.at_once
         elif key.startswith(records.ENDPOINT_PREFIX):
             if value is None:
                 self.endpoints.pop(key, None)
@@ -79,8 +82,7 @@ class Ledger:
 
         Returns the deliveries to be recorded again: an older holder wrote over them, and
         compaction would keep its word instead of theirs. Where it has done so already, the older
-        holder's word is all there is, and taken. What was due by now may have been attempted by the
-        holder before.
+        holder's word is all there is, and taken.
         """
         self.epoch += 1
         again = [found for key in self._late if (found := self._open.get(key))]
@@ -88,13 +90,27 @@ class Ledger:
             if not self._knows(late):
                 self.put(late)
         self._late.clear()
-        self._presumed = {
-            found.id
-            for found in self._open.values()
-            if found.next_ms is not None and found.next_ms <= now_ms
-        }
+        self._presumed = self._perhaps_under_way(now_ms)
         self._closed_s = dict(sorted(self._closed_s.items(), key=lambda item: item[1]))
         return again
+
+    def _perhaps_under_way(self, now_ms: int) -> set[str]:
+        """The first attempts that the holder before may have begun without recording their end.
+
+        Attempts begin in the order in which they fall due, so these are the first ones for each
+        receiver, as many as the holder could have under way.
+        """
+        found: set[str] = set()
+        under_way: Counter[str] = Counter()
+        first = [each for each in self._open.values() if each.state is State.PENDING]
+        for each in sorted(first, key=lambda each: each.next_ms or 0):
+            at_once = self._at_once
+            if (each.next_ms or 0) <= now_ms and (
+                at_once is None or under_way[each.receiver] < at_once
+            ):
+                under_way[each.receiver] += 1
+                found.add(each.id)
+        return found
 
     # --- questions ----------------------------------------------------------------------------
 

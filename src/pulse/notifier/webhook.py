@@ -120,10 +120,12 @@ def _failure(error: Exception) -> Outcome:
             reason = "connect"
         case aiohttp.ServerDisconnectedError() | ConnectionResetError():
             reason = "disconnected"
-        case aiohttp.ClientResponseError() | aiohttp.ClientPayloadError():
+        case aiohttp.ClientResponseError():
+            # Its text has the URL, which may be a secret.
+            return Outcome(Verdict.RETRY, "bad_answer", detail=_first_line(error.message))
+        case aiohttp.ClientPayloadError():
             reason = "bad_answer"
-        case ValueError():  # aiohttp.InvalidURL is one
-            # Their text is the URL, which may be a secret.
+        case ValueError():  # aiohttp.InvalidURL is one: its text is the URL
             return Outcome(Verdict.RETRY, "bad_url")
         case _:
             reason = "network"
@@ -132,5 +134,8 @@ def _failure(error: Exception) -> Outcome:
 
 def _brief(error: Exception) -> str:
     cause = getattr(error, "os_error", None) or error
-    text = str(cause).splitlines()[0] if str(cause) else ""
-    return f"{type(cause).__name__}: {text[:200]}" if text else type(cause).__name__
+    return f"{type(cause).__name__}: {_first_line(str(cause))}"
+
+
+def _first_line(text: str) -> str:
+    return text.partition("\n")[0][:200]

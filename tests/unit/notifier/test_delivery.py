@@ -52,8 +52,8 @@ def test_a_record_is_json_that_a_person_can_read() -> None:
 
 
 def test_position_and_endpoint_are_read_back() -> None:
-    assert decode_position(encode_position(3, 17)[1]).offset == 17
-    assert decode_position(encode_position(3, None)[1]).offset is None
+    assert decode_position(encode_position(3, 17, 8)[1]).offset == 17
+    assert decode_position(encode_position(3, None, 8)[1]).offset is None
     key, value = encode_endpoint("cs", "https://x/secret", 1_700_000_000_000, 410)
     assert key == "endpoint/cs"
     assert decode_endpoint(value).url_sha256 == url_hash("https://x/secret")

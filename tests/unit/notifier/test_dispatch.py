@@ -9,7 +9,7 @@ import pytest
 
 from pulse.model import Alert
 from pulse.notifier.delivery import State, decode
-from pulse.notifier.dispatch import Arrival, Bounds, Notifier
+from pulse.notifier.dispatch import Arrival, Bounds, Fullness, Notifier
 from pulse.notifier.lease import Lease
 from pulse.notifier.log import PartitionClosed
 from pulse.notifier.metrics import NotifierMetrics
@@ -119,6 +119,35 @@ async def test_an_alert_is_recorded_sent_and_recorded_as_delivered() -> None:
     assert stage.states() == {"cs firing": "succeeded"}
     history = [decode(v).state for k, v in stage.topic.records[0] if k.startswith("al_") and v]
     assert history == [State.PENDING, State.SUCCEEDED]
+
+
+async def test_every_outcome_is_counted_and_no_account_is_a_label() -> None:
+    stage = Stage()
+    stage.desk.answers = [ERROR]
+    async with stage.running() as notifier:
+        await stage.take(notifier, sample_alert("acme"), sample_alert("acme"))
+        await stage.take(notifier, sample_alert("old", historical=True))
+        read = stage.metrics.registry.get_sample_value
+        assert read("pulse_notifications_undelivered") == 1
+        await stage.clock.advance(5)
+
+    def count(name: str, **labels: str) -> float | None:
+        return read(name, {"receiver": "cs"} | labels)
+
+    assert count("pulse_deliveries_total", outcome="retrying") == 1
+    assert count("pulse_deliveries_total", outcome="succeeded") == 1
+    assert count("pulse_deliveries_total", outcome="skipped") == 1
+    assert count("pulse_notification_decisions_total", reason="repeat") == 1
+    assert count("pulse_notification_decisions_total", reason="historical") == 1
+    assert count("pulse_delivery_attempt_failures_total", reason="http_500") == 1
+    assert count("pulse_delivery_seconds_count") == 2
+    assert count("pulse_receiver_disabled") == 0
+    assert read("pulse_due_to_webhook_seconds_sum") == 5
+    assert read("pulse_alerts_read_total") == 3
+    labels = {
+        value for m in stage.metrics.registry.collect() for s in m.samples for value in s.labels
+    }
+    assert labels <= {"receiver", "reason", "outcome", "le"}
 
 
 async def test_a_repeat_on_the_topic_sends_nothing_also_after_a_restart() -> None:
@@ -290,7 +319,7 @@ async def test_a_throttled_endpoint_is_left_alone_and_then_met_gently() -> None:
         await stage.take(notifier, *(sample_alert(f"a{number}") for number in range(10)))
         await stage.clock.advance(29)
         assert len(stage.desk.got) == 4, "what was in flight when it said so"
-        assert notifier.has_room()
+        assert notifier.fullness() is Fullness.ROOM
         await stage.clock.advance(1.6)
         assert stage.desk.at_once == 1
         await stage.clock.advance(0.5)
@@ -307,11 +336,11 @@ async def test_no_more_requests_at_once_than_allowed_and_the_rest_is_a_backlog()
     async with stage.running() as notifier:
         await stage.take(notifier, *(sample_alert(f"a{number}") for number in range(6)))
         assert stage.desk.at_once == 2
-        assert notifier.has_room()
+        assert notifier.fullness() is Fullness.ROOM
         await stage.take(notifier, *(sample_alert(f"b{number}") for number in range(2)))
-        assert not notifier.has_room()
+        assert notifier.fullness() is Fullness.BUSY
         await stage.clock.advance(4)
-        assert notifier.has_room()
+        assert notifier.fullness() is Fullness.ROOM
 
     assert stage.desk.most_at_once == 2
     assert len(stage.desk.got) == 8
@@ -323,9 +352,9 @@ async def test_too_much_that_is_still_to_be_sent_stops_reading() -> None:
     async with stage.running() as notifier:
         await stage.take(notifier, *(sample_alert(f"a{number}") for number in range(3)))
         assert notifier.undelivered() == 3
-        assert not notifier.has_room()
+        assert notifier.fullness() is Fullness.TOO_MUCH_WAITS
         await stage.clock.advance(5)
-        assert notifier.has_room()
+        assert notifier.fullness() is Fullness.ROOM
 
 
 async def test_a_receiver_that_hangs_takes_nothing_from_another() -> None:

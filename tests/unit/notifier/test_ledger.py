@@ -63,6 +63,23 @@ def test_a_firing_that_was_due_before_a_restart_may_have_been_attempted() -> Non
     assert firing_of(later) is Firing.UNTRIED
 
 
+def test_no_more_may_have_been_attempted_than_the_holder_could_have_under_way() -> None:
+    names = ["al_a", "al_b", "al_c", "al_d"]
+    waiting = [
+        delivery("firing", State.PENDING, id=f"{name}_cs_firing", alert_id=name, next_ms=due_ms)
+        for name, due_ms in zip(
+            names, [NOW_MS - 1, NOW_MS - 3, NOW_MS - 2, NOW_MS - 1], strict=True
+        )
+    ]
+    ledger = read(*waiting)
+    ledger.read(*encode_position(1, 4, 3))
+
+    ledger.recovered(NOW_MS)
+
+    tried = [name for name in names if ledger.lane(name, "cs").firing is Firing.TRIED]
+    assert tried == ["al_a", "al_b", "al_c"]
+
+
 def test_done_without_an_attempt_is_not_told() -> None:
     for state in (State.SKIPPED, State.DISABLED, State.SUPERSEDED):
         assert firing_of(read(delivery("firing", state))) is Firing.NOT_TOLD
@@ -93,7 +110,7 @@ def test_what_was_overtaken_or_revoked_is_not_ready() -> None:
 
 def test_every_holder_has_an_epoch_of_its_own() -> None:
     ledger = read(delivery("firing", State.PENDING, epoch=3))
-    ledger.read(*encode_position(4, 17))
+    ledger.read(*encode_position(4, 17, 8))
 
     ledger.recovered(NOW_MS)
 
@@ -107,7 +124,7 @@ def test_a_holder_that_was_thought_dead_is_not_believed() -> None:
         delivery("firing", State.RETRYING, epoch=2),
         late,
     )
-    ledger.read(*encode_position(1, 3))
+    ledger.read(*encode_position(1, 3, 8))
 
     again = ledger.recovered(NOW_MS)
 
@@ -119,7 +136,7 @@ def test_a_holder_that_was_thought_dead_is_not_believed() -> None:
 
 def test_a_late_word_is_taken_where_compaction_left_no_other() -> None:
     ledger = Ledger(0)
-    ledger.read(*encode_position(2, 9))
+    ledger.read(*encode_position(2, 9, 8))
     ledger.read(*encode(delivery("firing", State.RETRYING, epoch=1, attempts=1)))
 
     ledger.recovered(NOW_MS)
