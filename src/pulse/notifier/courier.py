@@ -29,7 +29,7 @@ from pulse.notifier.receiver import (
 log = structlog.get_logger("pulse.notifier")
 
 Finish = Callable[[Ledger, Delivery, Attempt, Outcome], Awaitable[None]]
-"""What is to be called when an attempt has ended; it records the outcome and schedules."""
+"""Called when an attempt has ended: takes the delivery out of flight, records, schedules."""
 
 
 class Courier:
@@ -118,7 +118,7 @@ class Courier:
         while self._later and self._later[0][0] <= now_ms:
             due_ms, _, ledger, delivery_id = heapq.heappop(self._later)
             self._due.append((due_ms, ledger, delivery_id))
-        if now_ms < self._held_until_ms or not self._lease.held:
+        if self.disabled or now_ms < self._held_until_ms or not self._lease.held:
             return
         while self._due and len(self._attempts) < self._at_once:
             due_ms, ledger, delivery_id = self._due.popleft()
@@ -155,10 +155,10 @@ class Courier:
         try:
             with self._seconds.time():
                 outcome = await self._send(delivery, attempt)
+            self._adapt(outcome)
+            await self._finish(ledger, delivery, attempt, outcome)
         finally:
             ledger.in_flight.discard(delivery.id)
-        self._adapt(outcome)
-        await self._finish(ledger, delivery, attempt, outcome)
 
     async def _send(self, delivery: Delivery, attempt: Attempt) -> Outcome:
         try:

@@ -304,6 +304,7 @@ class Notifier:
         if outcome.verdict is Verdict.GONE and not courier.disabled:
             await self._announce_gone(courier, now_ms, outcome)
         lane = ledger.lane(delivery.alert_id, delivery.receiver)
+        ledger.in_flight.discard(delivery.id)
         standing = decide.Standing(
             superseded=delivery.status == "firing" and lane.resolved_known,
             disabled=courier.disabled,

@@ -11,7 +11,7 @@ from pulse.model import Alert
 from pulse.notifier.delivery import State, decode
 from pulse.notifier.dispatch import Arrival, Bounds, Fullness, Notifier
 from pulse.notifier.lease import Lease
-from pulse.notifier.log import PartitionClosed
+from pulse.notifier.log import PartitionClosed, Record
 from pulse.notifier.metrics import NotifierMetrics
 from pulse.notifier.receiver import Attempt, Notification, Outcome, ReceiverSettings, Verdict
 from pulse.testing.alerts import sample_alert
@@ -283,6 +283,29 @@ async def test_gone_disables_the_endpoint_for_good() -> None:
     assert all(each.alert for each in ours), "kept, to be sent again one day"
     for partition in range(4):
         assert any(key == "endpoint/cs" for key, _ in stage.topic.records[partition])
+
+
+async def test_nothing_more_is_sent_while_it_is_recorded_that_an_endpoint_is_gone() -> None:
+    stage = Stage(replace(SETTINGS, concurrency=1))
+    stage.desk.answers = [GONE]
+    recorded = asyncio.Event()
+    broadcast = stage.topic.broadcast
+
+    async def slow(record: Record) -> None:
+        await recorded.wait()
+        await broadcast(record)
+
+    stage.topic.broadcast = slow  # type: ignore[method-assign]
+    async with stage.running() as notifier:
+        await stage.take(notifier, sample_alert("acme"), sample_alert("bolt"))
+        await stage.clock.advance(1000)
+        assert len(stage.desk.got) == 1
+        recorded.set()
+        await stage.clock.advance(1000)
+
+    assert len(stage.desk.got) == 1
+    states = [decode(v).state for k, v in stage.topic.latest().items() if k.startswith("al_")]
+    assert states == [State.DISABLED] * 2
 
 
 async def test_a_new_url_is_a_new_endpoint() -> None:
