@@ -85,8 +85,14 @@ async def read_ranges(
             consumer.end_offsets(tps),
             *(consumer.committed(tp) for tp in tps),
         )
+        # Some brokers answer the end offset too low; what a fetch says is right.
+        held = [tp for tp in tps if last[tp] > first[tp]]
+        for tp in held:
+            consumer.seek(tp, last[tp] - 1)
+        if held:
+            await consumer.getmany(*held, timeout_ms=_POLL_MS)
         return {
-            tp.partition: InputRange(first[tp], last[tp], offset)
+            tp.partition: InputRange(first[tp], max(last[tp], consumer.highwater(tp) or 0), offset)
             for tp, offset in zip(tps, committed, strict=True)
         }
     finally:

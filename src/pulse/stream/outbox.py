@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -102,13 +103,14 @@ class Producer:
         producer, self._producer = self._producer, None
         if producer is not None:
             # Its flush would wait for what is given up here.
-            await asyncio.wait_for(asyncio.shield(_close(producer)), timeout=5)
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(_close(producer), timeout=5)
 
 
 async def _close(producer: AIOKafkaProducer) -> None:
     try:
         await producer.stop()
-    except (KafkaError, OSError, asyncio.CancelledError) as error:
+    except (KafkaError, OSError) as error:
         log.debug("producer closed with an error", reason=_name(error))
 
 

@@ -17,7 +17,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pulse.engine import Effects, Engine, LogRecord, PartitionState
+from pulse.engine import DeadLetter, Effects, Engine, LogRecord, PartitionState
 from pulse.engine.engine import FORWARDED_HEADER
 from pulse.stream.outbox import Outbox, Outgoing, Producer
 from pulse.stream.pages import write_manifest, write_pages
@@ -109,7 +109,18 @@ class Partition:
             value = alert.to_json()
             out.append(Outgoing(topics.alerts, self.number, alert.account_id.encode(), value))
         origin = f"{topics.events}/{self.number}"
-        for dead in effects.dead_letters:
+        dead_letters = list(effects.dead_letters)
+        for misplaced in effects.misplaced:
+            raw = misplaced.raw
+            if len(raw) > MAX_DEAD_LETTER_BYTES:
+                detail = "too large to be handed on with its origin"
+                dead_letters.append(DeadLetter(misplaced.offset, 1, raw, "misplaced", detail))
+                continue
+            key = misplaced.account_id.encode()
+            target = self._around.engine.partition_of(misplaced.account_id)
+            headers = _headers({FORWARDED_HEADER: f"{origin}/{misplaced.offset}"})
+            out.append(Outgoing(topics.events, target, key, raw, headers))
+        for dead in dead_letters:
             metrics.dead_letters.labels(dead.reason).inc()
             texts = {
                 "pulse-reason": dead.reason,
@@ -120,11 +131,6 @@ class Partition:
                 texts["pulse-cut-from-bytes"] = str(len(dead.raw))
             raw = dead.raw[:MAX_DEAD_LETTER_BYTES]
             out.append(Outgoing(topics.deadletter, None, None, raw, _headers(texts)))
-        for misplaced in effects.misplaced:
-            headers = _headers({FORWARDED_HEADER: f"{origin}/{misplaced.offset}"})
-            key = misplaced.account_id.encode()
-            target = self._around.engine.partition_of(misplaced.account_id)
-            out.append(Outgoing(topics.events, target, key, misplaced.raw, headers))
         return out
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import faust
 import structlog
+from aiokafka.errors import KafkaError
 from faust.types import TP
 
 from pulse.config.kafka_clients import for_aiokafka
@@ -18,10 +19,10 @@ from pulse.engine import Engine
 from pulse.errors import PulseError
 from pulse.metrics import WorkerMetrics
 from pulse.placement import partition_of
-from pulse.stream.changelog import InputRange, read_ranges, read_snapshots
 from pulse.stream.outbox import Producer
-from pulse.stream.partition import Partition, Surroundings, empty_state
+from pulse.stream.partition import Partition, Surroundings
 from pulse.stream.readers import Readers
+from pulse.stream.recovery import read_states
 from pulse.stream.ticker import Ticker
 from pulse.stream.topics import wait_for_topics
 from pulse.stream.transport import Batch, BatchSchema, Consumer, install
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from pulse.config import Config
-    from pulse.stream.pages import Snapshot
 
 log = structlog.get_logger("pulse.worker")
 
@@ -51,7 +51,7 @@ class Worker:
         self._topic = config.kafka.topics.events
         self._stop = asyncio.Event()
         self._failure: BaseException | None = None
-        self._flush_now = asyncio.Event()
+        self._flushed_at_s = time.monotonic()
         self._around: Surroundings
         self._app: faust.App
         self._ticker: Ticker
@@ -92,6 +92,11 @@ class Worker:
                 await asyncio.gather(*tasks, return_exceptions=True)
                 await self._app.stop()
                 await producer.stop()
+        if isinstance(self._failure, KafkaError):
+            raise PulseError(
+                f"the connection to Kafka broke down: {self._failure!r}",
+                hint="start the worker again; nothing is lost",
+            ) from self._failure
         if self._failure is not None:
             raise self._failure
 
@@ -199,14 +204,18 @@ class Worker:
         """Partitions are about to go: write what is there if this worker still has them."""
         revoked: set[TP] = args[0]
         mine = [self.partitions[tp.partition] for tp in revoked if tp.partition in self.partitions]
-        if mine and await self._still_member(mine):
+        if mine:
             with contextlib.suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(self._flush(mine), timeout=REVOKE_S)
+                await asyncio.wait_for(self._last_flush(mine), timeout=REVOKE_S)
         for partition in mine:
             partition.close()
             del self.partitions[partition.number]
             self.metrics.revoke(partition.number)
         self._ticker.ticking = False
+
+    async def _last_flush(self, partitions: list[Partition]) -> None:
+        if await self._still_member(partitions):
+            await self._flush(partitions)
 
     async def _still_member(self, partitions: list[Partition]) -> bool:
         """Whether the group still takes this worker's commits, so that nobody else has these."""
@@ -223,15 +232,12 @@ class Worker:
             self._fail(error)
 
     async def _read_back(self) -> None:
-        config, consumer = self.config, self._consumer
+        consumer = self._consumer
         assigned = {tp.partition for tp in consumer.assignment() if tp.topic == self._topic}
         new = sorted(assigned - set(self.partitions))
         started = time.perf_counter()
-        snapshots = await read_snapshots(self._settings, config.kafka.topics.changelog, new)
-        ranges = await read_ranges(self._settings, config.kafka.group, self._topic, new)
-        for number in new:
-            partition = self._restore(number, snapshots[number], ranges[number])
-            self.partitions[number] = partition
+        for number, state in (await read_states(self._around, self._settings, new)).items():
+            self.partitions[number] = Partition(number, state, self._around)
         consumer.position_of = self._position_of
         self.metrics.recovery_seconds.set(time.perf_counter() - started)
         self.metrics.partitions_assigned.set(len(self.partitions))
@@ -247,43 +253,6 @@ class Worker:
         partition = self.partitions.get(tp.partition)
         return None if partition is None or tp.topic != self._topic else partition.state.position
 
-    def _restore(self, number: int, snapshot: Snapshot, held: InputRange) -> Partition:
-        around = self._around
-        state = empty_state(self.config, number)
-        manifest = snapshot.manifest(around.partitions)
-        if manifest is not None:
-            snapshot.restore(around.engine, state, manifest)
-            if state.position < manifest.position:
-                log.warning(
-                    "a page was overwritten by an older one, reading its input again",
-                    partition=number,
-                    from_offset=state.position,
-                    to_offset=manifest.position,
-                )
-        elif held.committed:
-            raise PulseError(
-                f"partition {number} was read up to offset {held.committed}, "
-                "but its state is missing from the changelog",
-                hint=f"bring the topic {self.config.kafka.topics.changelog} back, or delete the "
-                f"offsets of group {self.config.kafka.group} to count from the beginning",
-            )
-        if held.earliest > state.position and (manifest is not None or held.committed):
-            raise PulseError(
-                f"partition {number} must be read on from offset {state.position}, "
-                f"but the topic begins at {held.earliest}: its retention is too short",
-                hint="raise kafka.retention_days.events; this time, count anew from what is there "
-                "by deleting the changelog topic and the group's offsets",
-            )
-        if manifest is not None and state.position > held.end:
-            raise PulseError(
-                f"the state of partition {number} is ahead of its topic: "
-                f"offset {state.position}, the topic ends at {held.end}",
-                hint="was the events topic deleted and made again? Use a new group and changelog",
-            )
-        state.position = max(state.position, held.earliest)
-        state.touched.update(state.accounts)
-        return Partition(number, state, around)
-
     # -- writing ---------------------------------------------------------------------------------
 
     async def _flush_loop(self) -> None:
@@ -293,7 +262,14 @@ class Worker:
             await self._flush_all()
 
     async def _flush_all(self) -> None:
-        await self._flush(list(self.partitions.values()))
+        partitions = list(self.partitions.values())
+        stood_still_s = time.monotonic() - self._flushed_at_s
+        # A process that was stopped, or starved: somebody else may have the partitions.
+        doubtful = stood_still_s > self.config.worker.session_timeout_s / 2
+        if partitions and doubtful and not await self._still_member(partitions):
+            return
+        self._flushed_at_s = time.monotonic()
+        await self._flush(partitions)
 
     async def _flush(self, partitions: list[Partition]) -> None:
         started = time.perf_counter()
