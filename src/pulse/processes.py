@@ -133,8 +133,13 @@ class Server(ABC):
 
     def start(self) -> Self:
         """Start the server and wait until it answers; nothing if it runs already."""
-        if self.running:
-            return self
+        if not self.running:
+            self.launch()
+            self.wait_until_it_answers()
+        return self
+
+    def launch(self) -> None:
+        """Start the server, without waiting."""
         if not is_free(self.port):  # else who listens there would answer in its place
             raise ServerError(
                 f"{self.name} cannot listen on 127.0.0.1:{self.port}: the port is in use"
@@ -154,8 +159,23 @@ class Server(ABC):
                 start_new_session=True,  # Ctrl-C is for who started it, and that stops the server
             ).result()
         atexit.register(self.kill)
-        self._wait_until_it_answers()
-        return self
+
+    def wait_until_it_answers(self) -> None:
+        """Return when a server that was launched answers. Raises `ServerError` if it does not."""
+        deadline = time.monotonic() + self.ready_within_s
+        try:
+            while not self._answers():
+                if not self.running:
+                    raise ServerError(f"{self.name} ended while starting:\n{self.log_tail()}")
+                if time.monotonic() > deadline:
+                    raise ServerError(
+                        f"{self.name} did not answer within {self.ready_within_s:g} s:\n"
+                        f"{self.log_tail()}"
+                    )
+                time.sleep(0.05)
+        except BaseException:  # Ctrl-C too: what does not answer is not left running
+            self.kill()
+            raise
 
     def stop(self, within_s: float = 30.0) -> None:
         """End the server as an operator would (SIGTERM); kill it when that takes too long."""
@@ -186,20 +206,6 @@ class Server(ABC):
         if not self.log_path.exists():
             return ""
         return "\n".join(self.log_path.read_text(errors="replace").splitlines()[-lines:])
-
-    def _wait_until_it_answers(self) -> None:
-        deadline = time.monotonic() + self.ready_within_s
-        while not self._answers():
-            if not self.running:
-                self._process = None
-                raise ServerError(f"{self.name} ended while starting:\n{self.log_tail()}")
-            if time.monotonic() > deadline:
-                self.kill()
-                raise ServerError(
-                    f"{self.name} did not answer within {self.ready_within_s:g} s:\n"
-                    f"{self.log_tail()}"
-                )
-            time.sleep(0.05)
 
     def __enter__(self) -> Self:
         return self.start()
