@@ -19,7 +19,7 @@ from pulse.model.fields import (
     is_bounded,
 )
 from pulse.model.time import is_time_zone
-from pulse.model.wire import MAX_RECORD_BYTES, is_too_deep, own_fields
+from pulse.model.wire import MAX_LINE_BYTES, is_too_deep, own_fields
 
 
 class _Inbound(BaseModel):
@@ -142,7 +142,7 @@ def read_record(data: bytes) -> UsageEvent | ProfileRecord:
     keeps the two that are read by default. Raises `ValueError` (pydantic's `ValidationError` is
     one) for anything else.
     """
-    if len(data) > MAX_RECORD_BYTES or is_too_deep(data):
+    if len(data) > MAX_LINE_BYTES or is_too_deep(data):
         raise ValueError("too large or nested too deeply")
     try:
         data.decode()  # also what is skipped below

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 MAX_TS_MS = 253_402_300_799_999
 """The last millisecond of the year 9999: the largest time that RFC 3339 can write."""
 
-MAX_RECORD_BYTES = 1 << 20
-"""A larger record is a mistake, not a usage event; it goes to the dead letter unread."""
+MAX_LINE_BYTES = 1 << 20
+"""A larger line is a mistake, not a usage event; it goes to the dead letter unread."""
 
 MAX_DEPTH = 256
 """JSON nested deeper is refused. How deep a decoder can go depends on the interpreter and on where
@@ -168,9 +168,6 @@ class Decoder:
 
     def decode_record(self, value: bytes) -> list[Entry]:
         """All lines of one record: one JSON object a line, or one object over several lines."""
-        if len(value) > MAX_RECORD_BYTES:
-            detail = f"{len(value)} bytes, at most {MAX_RECORD_BYTES} are read"
-            return [Entry(1, value, BadLine("too_large", detail))]
         raws = value.rstrip(b"\n").split(b"\n")
         lines = self.decode_singles(raws)
         if lines is not None:
@@ -191,6 +188,9 @@ class Decoder:
 
     def decode_line(self, raw: bytes) -> Line | BadLine:
         """One line, or what is wrong with it."""
+        if len(raw) > MAX_LINE_BYTES:
+            detail = f"{len(raw)} bytes, at most {MAX_LINE_BYTES} are read"
+            return BadLine("too_large", detail)
         try:
             if not raw.isascii():
                 raw.decode()
@@ -257,4 +257,4 @@ def _is_plain(raw: bytes) -> bool:
     size = len(raw)
     if size <= 2 * MAX_DEPTH:
         return True
-    return size <= MAX_RECORD_BYTES and raw.count(b"[") + raw.count(b"{") <= MAX_DEPTH
+    return size <= MAX_LINE_BYTES and raw.count(b"[") + raw.count(b"{") <= MAX_DEPTH

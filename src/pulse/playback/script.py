@@ -11,7 +11,7 @@ import time
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from pulse.engine.ticks import HistoryClock
-from pulse.model.wire import MAX_RECORD_BYTES, MAX_TS_MS, BadLine, Decoder, Line, to_ms
+from pulse.model.wire import MAX_TS_MS, BadLine, Decoder, Line, to_ms
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -94,7 +94,5 @@ class Script:
                 yield file_line, self._line_of(file_line.raw)
 
     def _line_of(self, raw: bytes) -> Line | None:
-        if len(raw) > MAX_RECORD_BYTES:
-            return None
         line = self._decoder.decode_line(raw)
         return None if isinstance(line, BadLine) else line

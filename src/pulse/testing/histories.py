@@ -32,8 +32,8 @@ class LogEntry:
     timestamp: int | None = None
 
 
-def usage(event_id: str, account_id: str, at: int | str, **fields: Any) -> bytes:
-    """One usage event as JSON; the event is called `used` unless `fields` says otherwise.
+def usage(event_id: str, account_id: str, at: int | str, /, **fields: Any) -> bytes:
+    """One usage event as JSON, called `used`; `fields` adds to it or says otherwise.
 
     >>> usage("e1", "acme", 1_729_798_381_000, user_id="ada")
     b'{"id":"e1","account_id":"acme","event":"used","ts":"2024-10-24T19:33:01Z","user_id":"ada"}'
@@ -42,7 +42,7 @@ def usage(event_id: str, account_id: str, at: int | str, **fields: Any) -> bytes
     return msgspec.json.encode(line | fields)
 
 
-def profile(record_id: str, account_id: str, at: int | str, **facts: Any) -> bytes:
+def profile(record_id: str, account_id: str, at: int | str, /, **facts: Any) -> bytes:
     """One profile record as JSON: `facts` are the fields of the profile."""
     line = {"id": record_id, "type": "profile", "account_id": account_id, "ts": _text(at)}
     return msgspec.json.encode({**line, "profile": facts})

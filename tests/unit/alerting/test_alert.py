@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -12,8 +13,10 @@ from pulse.engagement.days import DAY_MS
 from pulse.engagement.line import Line
 from pulse.engagement.measures import MICRO, Measures
 from pulse.model import Alert
-from pulse.model.alert import Resolution
 from pulse.model.time import parse_ts
+
+if TYPE_CHECKING:
+    from pulse.model.alert import Resolution
 
 AT_MS = parse_ts("2024-10-24T00:00:00Z")
 OPENED = OpenAlert(AT_MS, AT_MS - DAY_MS)
