@@ -1,0 +1,121 @@
+"""By the wall clock: a history is loaded, pulse goes live, an account falls silent."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from kafka import KafkaProducer
+
+from pulse.engine.ticks import HistoryClock
+from pulse.model.time import format_ms, parse_ts
+from pulse.placement import partition_of
+from pulse.stream.ticker import TICK_HEADERS, tick_value
+from pulse.testing.system import System
+from pulse.testing.webhooks import EXAMPLE_SECRET, WebhookReceiver
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pulse.testing.kafka import KafkaServer
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
+
+DAY_MS = 86_400_000
+PARTITIONS = 2
+
+
+def history(now_ms: int) -> list[dict[str, Any]]:
+    """`acme` was busy and falls silent in 15 s; `gone` fell silent a week ago; `busy` goes on."""
+    last = {"acme": now_ms - 21 * DAY_MS + 15_000, "gone": now_ms - 28 * DAY_MS, "busy": now_ms}
+    events = [
+        {
+            "id": f"{account}-{day}",
+            "account_id": account,
+            "event": "report.run",
+            "ts": format_ms(last_ms - day * DAY_MS),
+        }
+        for account, last_ms in last.items()
+        for day in range(40)
+    ]
+    profile = {
+        "id": "p",
+        "type": "profile",
+        "account_id": "acme",
+        "ts": format_ms(now_ms - 50 * DAY_MS),
+        "profile": {"name": "Acme", "mrr": 1200, "owner": "ada"},
+    }
+    return sorted([*events, profile], key=lambda event: str(event["ts"]))
+
+
+def load(system: System, now_ms: int) -> None:
+    """What `pulse emit --history` does."""
+    topic = system.config.kafka.topics.events
+    producer = KafkaProducer(bootstrap_servers=system.bootstrap, acks="all")
+
+    def control(kind: bytes, value: bytes) -> None:
+        for number in range(PARTITIONS):
+            producer.send(topic, value, partition=number, headers=[("pulse-control", kind)])
+
+    clock = HistoryClock(not_after_ms=now_ms)
+    control(b"history", b'{"type":"history"}')
+    for event in history(now_ms):
+        tick = clock.before(parse_ts(event["ts"]))
+        if tick is not None:
+            control(TICK_HEADERS[0][1], tick_value(tick))
+        account = event["account_id"]
+        partition = partition_of(account, PARTITIONS)
+        producer.send(topic, json.dumps(event).encode(), account.encode(), partition=partition)
+    control(b"live", b'{"type":"live"}')
+    producer.flush()
+    producer.close()
+
+
+async def test_an_alert_arrives_within_two_seconds_of_the_instant_it_was_due(
+    kafka: KafkaServer, tmp_path: Path, unique: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PULSE_TEST_SECRET", EXAMPLE_SECRET)
+    async with WebhookReceiver([EXAMPLE_SECRET]) as receiver:
+        settings = {
+            "clock": "wall",
+            "receivers": [
+                {
+                    "name": "cs",
+                    "kind": "webhook",
+                    "url": receiver.url,
+                    "secret_env": "PULSE_TEST_SECRET",
+                    "allow_private": True,
+                }
+            ],
+        }
+        system = System(
+            kafka.bootstrap, tmp_path, prefix=unique, partitions=PARTITIONS, settings=settings
+        )
+        await asyncio.to_thread(system.create_topics)
+        now_ms = int(time.time() * 1000)
+        await asyncio.to_thread(load, system, now_ms)
+        worker = system.process("work", session_timeout_s=6)
+        notifier = system.process("notify")
+        await asyncio.to_thread(worker.start)
+        await asyncio.to_thread(notifier.start)
+        await receiver.wait_for(lambda: bool(receiver.delivered), within_s=60)
+        await asyncio.sleep(1)
+        await asyncio.to_thread(system.stop)
+
+    # What fell silent in the past is recorded and not sent.
+    assert [request.body["data"]["account_id"] for request in receiver.delivered] == ["acme"]
+    request = receiver.delivered[0]
+    alert = request.body["data"]
+    assert request.problem is None
+    assert (alert["reason"], alert["status"]) == ("silence", "firing")
+    assert alert["at"] == format_ms(now_ms + 15_000)
+    assert 0 <= request.at_s - (now_ms + 15_000) / 1000 < 2.0
+    assert alert["summary"] == (
+        "Acme fell silent: nothing meaningful for 21 days, after 40 active days."
+    )
+    past = [a for a in system.alerts() if a["account_id"] == "gone" and a["status"] == "firing"]
+    assert past
+    assert all(alert["historical"] for alert in past)
