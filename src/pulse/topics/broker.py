@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import socket
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final, Self, TypeVar
@@ -30,8 +31,12 @@ if TYPE_CHECKING:
     from pulse.topics.plan import Change
     from pulse.topics.wanted import WantedTopic
 
-_FIRST_TRY_S: Final = 2.0
-"""A broker that is there has answered by then; after it a person hears that we wait."""
+_QUIET_S: Final = 2.0
+"""After so long a person hears that we wait."""
+
+_PAUSE_S: Final = 0.5
+_LEAST_S: Final = 2.0
+"""What a broker that is there gets to answer, also at the end of our patience."""
 
 
 class KafkaAwayError(PulseError):
@@ -156,27 +161,40 @@ def connected(
     """What `connect(milliseconds)` makes once a broker answers: a client of kafka-python."""
     where = ", ".join(kafka.brokers)
     deadline_s = time.monotonic() + timeout_s
-    within_s = min(_FIRST_TRY_S, timeout_s)
-    said = False
+    quiet_until_s = time.monotonic() + min(_QUIET_S, timeout_s)
     while True:
-        try:
-            return connect(1000 * within_s)
-        except (SaslAuthenticationFailedError, UnsupportedSaslMechanismError) as error:
-            raise KafkaAwayError(
-                f"the brokers at {where} refuse the login of kafka.security: {error}",
-                hint="check mechanism, username and password",
-            ) from None
-        except (KafkaError, OSError):
-            left_s = deadline_s - time.monotonic()
+        left_s = deadline_s - time.monotonic()
+        # kafka-python's own attempts leave a socket open each, so it is not called in vain.
+        if _somebody_listens(kafka.brokers):
+            try:
+                return connect(1000 * max(left_s, _LEAST_S))
+            except (SaslAuthenticationFailedError, UnsupportedSaslMechanismError) as error:
+                raise KafkaAwayError(
+                    f"the brokers at {where} refuse the login of kafka.security: {error}",
+                    hint="check mechanism, username and password",
+                ) from None
+            except (KafkaError, OSError):
+                left_s = deadline_s - time.monotonic()
         if left_s <= 0:
             raise KafkaAwayError(
                 f"no Kafka answers at {where} (tried for {timeout_s:g} s)",
                 hint="start it, or set kafka.brokers (and kafka.security for TLS or a login)",
             )
-        if say is not None and not said:
-            said = True
+        if say is not None and time.monotonic() >= quiet_until_s:
             say(f"no Kafka answers at {where} yet; trying for {left_s:.0f} s more")
-        within_s = left_s
+            say = None
+        time.sleep(min(_PAUSE_S, left_s))
+
+
+def _somebody_listens(brokers: Iterable[str]) -> bool:
+    for broker in brokers:
+        host, _, port = broker.rpartition(":")
+        try:
+            socket.create_connection((host.strip("[]"), int(port)), timeout=_LEAST_S).close()
+        except OSError:
+            continue
+        return True
+    return False
 
 
 @contextmanager
