@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import socket
 import time
 from contextlib import contextmanager
@@ -14,9 +15,7 @@ from kafka.errors import (
     AuthorizationError,
     InvalidReplicationFactorError,
     KafkaError,
-    SaslAuthenticationFailedError,
     TopicAlreadyExistsError,
-    UnsupportedSaslMechanismError,
 )
 
 from pulse.config.kafka_clients import for_kafka_python
@@ -35,8 +34,8 @@ _QUIET_S: Final = 2.0
 """After so long a person hears that we wait."""
 
 _PAUSE_S: Final = 0.5
-_LEAST_S: Final = 2.0
-"""What a broker that is there gets to answer, also at the end of our patience."""
+_LEAST_S: Final = 3.0
+"""What a broker that is there gets to answer; the next time twice as much."""
 
 
 class KafkaAwayError(PulseError):
@@ -47,7 +46,7 @@ class Brokers:
     """The brokers of a configuration, for administration. A context manager.
 
     Waits up to `timeout_s` until one answers; `say` gets one line if that takes a while. Raises
-    `KafkaAwayError` after that, and at once where the password is wrong.
+    `KafkaAwayError` after that, and soon where the login is refused or TLS fails.
     """
 
     def __init__(
@@ -158,32 +157,68 @@ def connected(
     timeout_s: float,
     say: Callable[[str], None] | None = None,
 ) -> C:
-    """What `connect(milliseconds)` makes once a broker answers: a client of kafka-python."""
+    """What `connect(milliseconds)` makes once a broker answers: a client of kafka-python.
+
+    Waits, speaks and raises as `Brokers` does.
+    """
     where = ", ".join(kafka.brokers)
-    deadline_s = time.monotonic() + timeout_s
-    quiet_until_s = time.monotonic() + min(_QUIET_S, timeout_s)
-    while True:
-        left_s = deadline_s - time.monotonic()
-        # kafka-python's own attempts leave a socket open each, so it is not called in vain.
-        if _somebody_listens(kafka.brokers):
-            try:
-                return connect(1000 * max(left_s, _LEAST_S))
-            except (SaslAuthenticationFailedError, UnsupportedSaslMechanismError) as error:
+    started_s = time.monotonic()
+    patience_s = _LEAST_S
+    with _Reasons() as reasons:
+        while True:
+            # kafka-python's own attempts leave a socket open each, so it is not called in vain.
+            if _somebody_listens(kafka.brokers):
+                try:
+                    return connect(1000 * patience_s)
+                except (KafkaError, OSError):
+                    patience_s *= 2
+            if refusal := reasons.refusal():
                 raise KafkaAwayError(
-                    f"the brokers at {where} refuse the login of kafka.security: {error}",
-                    hint="check mechanism, username and password",
-                ) from None
-            except (KafkaError, OSError):
-                left_s = deadline_s - time.monotonic()
-        if left_s <= 0:
-            raise KafkaAwayError(
-                f"no Kafka answers at {where} (tried for {timeout_s:g} s)",
-                hint="start it, or set kafka.brokers (and kafka.security for TLS or a login)",
-            )
-        if say is not None and time.monotonic() >= quiet_until_s:
-            say(f"no Kafka answers at {where} yet; trying for {left_s:.0f} s more")
-            say = None
-        time.sleep(min(_PAUSE_S, left_s))
+                    f"Kafka at {where} cannot be spoken to with kafka.security as it is: {refusal}",
+                    hint="check protocol, mechanism, username, password and ca_file",
+                )
+            left_s = started_s + timeout_s - time.monotonic()
+            if left_s <= 0:
+                raise KafkaAwayError(
+                    f"no Kafka answers at {where} (tried for {timeout_s:g} s)",
+                    hint="start it, or set kafka.brokers (and kafka.security for TLS or a login)",
+                )
+            if say is not None and time.monotonic() >= started_s + _QUIET_S:
+                say(f"no Kafka answers at {where} yet; trying for {left_s:.0f} s more")
+                say = None
+            time.sleep(min(_PAUSE_S, left_s))
+
+
+class _Reasons(logging.Handler):
+    """Why connections failed. kafka-python says that in its log, and raises a time-out."""
+
+    _FINAL = ("SaslAuthenticationFailedError", "UnsupportedSaslMechanismError", "SSL: ")
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self._said: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Take down what waiting does not mend; called by kafka-python's threads."""
+        said = record.getMessage()
+        if any(each in said for each in self._FINAL):
+            self._said.append(said)
+
+    def refusal(self) -> str | None:
+        """What the first broker that did not want us said, without what surrounds it."""
+        if not self._said:
+            return None
+        return re.sub(
+            r"\(_ssl\.c.*|\(backoff.*", "", self._said[0].rpartition("Error: ")[2]
+        ).strip()
+
+    def __enter__(self) -> Self:
+        self._log = logging.getLogger("kafka.net")
+        self._log.addHandler(self)
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self._log.removeHandler(self)
 
 
 def _somebody_listens(brokers: Iterable[str]) -> bool:
@@ -215,4 +250,6 @@ def _told(doing: str) -> Iterator[None]:
 
 def quiet_client_logs() -> None:
     """Keep kafka-python from logging every failed connection: the errors here say it in a line."""
-    logging.getLogger("kafka").setLevel(logging.CRITICAL)
+    log = logging.getLogger("kafka")
+    log.addHandler(logging.NullHandler())
+    log.propagate = False
