@@ -6,8 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from pulse.engine import Effects, Engine, PartitionState
-from pulse.engine.engine import CONTROL_HEADER
+from pulse.engine import Effects, Engine, PartitionState, control
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -19,8 +18,6 @@ if TYPE_CHECKING:
 
 BATCH: Final = 500
 """Records applied at once."""
-
-_TICK_HEADERS: Final = ((CONTROL_HEADER, b"tick"),)
 
 
 class Refused(NamedTuple):
@@ -89,8 +86,8 @@ class Replay:
         offset = 0
         for cue in script:
             if cue.tick_ms is not None:
-                value = b'{"type":"tick","ts":%d}' % cue.tick_ms
-                batch.append(_Record(offset, value, None, _TICK_HEADERS))
+                tick = control.tick(cue.tick_ms)
+                batch.append(_Record(offset, tick.value, None, tick.headers))
                 offset += 1
             if cue.line is not None:
                 batch.append(_Record(offset, cue.line.raw, cue.line))

@@ -1,0 +1,32 @@
+"""Control records: what pulse itself writes into the events topic, always into every partition."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+from pulse.engine.engine import CONTROL_HEADER
+
+
+class ControlRecord(NamedTuple):
+    """The headers and the value of a control record; it has no key."""
+
+    headers: tuple[tuple[str, bytes], ...]
+    value: bytes
+
+
+def tick(at_ms: int) -> ControlRecord:
+    """It is `at_ms` now.
+
+    >>> tick(1729798381000).value
+    b'{"type":"tick","ts":1729798381000}'
+    """
+    return ControlRecord(((CONTROL_HEADER, b"tick"),), b'{"type":"tick","ts":%d}' % at_ms)
+
+
+def boundary(kind: Literal["history", "live"]) -> ControlRecord:
+    """From here on the past is played (`history`), or the present goes on (`live`).
+
+    >>> boundary("live").value
+    b'{"type":"live"}'
+    """
+    return ControlRecord(((CONTROL_HEADER, kind.encode()),), b'{"type":"%b"}' % kind.encode())

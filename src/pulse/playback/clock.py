@@ -1,0 +1,51 @@
+"""Where the clock of the events topic stands."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+from kafka import KafkaConsumer, TopicPartition
+
+from pulse.config.kafka_clients import for_kafka_python
+from pulse.engine.engine import CONTROL_HEADER
+
+if TYPE_CHECKING:
+    from pulse.config import Kafka
+
+_LAST: Final = 200
+"""Records looked at: where somebody ticks, a tick is among the last."""
+
+_PATIENCE_S: Final = 10.0
+
+
+class _Tick(msgspec.Struct):
+    ts: int
+
+
+def latest_tick_ms(kafka: Kafka) -> int | None:
+    """The largest tick among the last records of a partition; None where there is none.
+
+    Every partition has every tick, so one is enough. What is not told in time counts as none.
+    """
+    place = TopicPartition(kafka.topics.events, 0)
+    consumer = KafkaConsumer(enable_auto_commit=False, **for_kafka_python(kafka))
+    try:
+        consumer.assign([place])
+        first, end = (
+            offsets[place]
+            for offsets in (consumer.beginning_offsets([place]), consumer.end_offsets([place]))
+        )
+        consumer.seek(place, max(first, end - _LAST))
+        latest: int | None = None
+        deadline_s = time.monotonic() + _PATIENCE_S
+        while consumer.position(place) < end and time.monotonic() < deadline_s:
+            for records in consumer.poll(timeout_ms=500).values():
+                for record in records:
+                    if (CONTROL_HEADER, b"tick") in record.headers:
+                        at_ms = msgspec.json.decode(record.value, type=_Tick).ts
+                        latest = at_ms if latest is None else max(latest, at_ms)
+        return latest
+    finally:
+        consumer.close()
