@@ -54,7 +54,7 @@ class DemoState:
     alerts: deque[ShownAlert] = field(default_factory=lambda: deque(maxlen=50))
     """The newest come first."""
     fired: Counter[str] = field(default_factory=Counter)
-    """Alerts that began, by reason, as they were delivered."""
+    """Alerts that began, by reason, as counted by the worker."""
     events: int = 0
     """As counted by the worker."""
     events_per_s: float = 0.0
@@ -63,6 +63,8 @@ class DemoState:
     unverified: int = 0
     failed_on_purpose: int = 0
     """Webhooks that the receiver answered with an error, to see them come again."""
+    unsent: int = 0
+    """Webhooks that were never sent: at the demo's pace the alert had ended before."""
     addresses: dict[str, str] = field(default_factory=dict)
     """What there is to look at from outside: name → address."""
 
@@ -87,7 +89,7 @@ def screen(state: DemoState, width: int, height: int, *, colour: bool = True) ->
         _heading("accounts by zone, over the years", width),
         *chart(state, width, chart_rows, colour=colour),
         _legend(state, colour=colour),
-        _heading("newest alerts", width),
+        _heading("newest alerts: + began, - ended", width),
         *_alerts(state, alert_rows),
         *foot,
     ]
@@ -203,8 +205,8 @@ def _alerts(state: DemoState, rows: int) -> list[Text]:
     for alert in list(state.alerts)[:rows]:
         resolved = alert.status == "resolved"
         style = "green" if resolved else _REASON_STYLES.get(alert.reason, "bold")
-        word = "resolved" if resolved else alert.reason
-        line = Text().append(f"{alert.at[:10]} ", "dim").append(f"{word:<11} ", style)
+        word = f"{'-' if resolved else '+'} {alert.reason:<11} "
+        line = Text().append(f"{alert.at[:10]} ", "dim").append(word, style)
         lines.append(line.append(alert.summary))
     return lines + [Text("") for _ in range(rows - len(lines))]
 
@@ -220,6 +222,9 @@ def _foot(state: DemoState) -> list[Text]:
         hooks.append("verified", "green")
     if state.failed_on_purpose:
         hooks.append(f" · {state.failed_on_purpose:,} failed on purpose, sent again")
+    # Where it does not fit it is cut off; the summary says it too.
+    if state.unsent:
+        hooks.append(f" · {state.unsent:,} superseded")
     places = " · ".join(f"{name} {address}" for name, address in state.addresses.items())
     return [numbers, hooks, Text(places, "dim")]
 
@@ -233,16 +238,16 @@ def summary(state: DemoState, next_steps: Sequence[str]) -> str:
     signatures = "every signature verified"
     if state.unverified:
         signatures = f"{state.unverified:,} with a wrong signature"
+    hooks = f"Webhooks: {state.verified:,} delivered, {signatures}"
+    if state.failed_on_purpose:
+        hooks += f"; {state.failed_on_purpose:,} that the receiver failed on purpose came again"
     lines = [
         f"{count(state.events, 'event')} of {years:.0f} years in {state.elapsed_s:.0f} seconds, "
         f"{date_of(state.first_ms)} to {date_of(state.last_ms)}.",
         f"Accounts at the end: {where}; {zones.get('churned', 0):,} have left.",
         f"Alerts: {reasons}.",
-        f"Webhooks: {state.verified:,} delivered, {signatures}"
-        + (
-            f"; {state.failed_on_purpose:,} that the receiver failed on purpose came again."
-            if state.failed_on_purpose
-            else "."
-        ),
+        f"{hooks}.",
     ]
+    if state.unsent:
+        lines.append(f"{state.unsent:,} were not sent: the alert had ended before its turn came.")
     return "\n".join([*lines, "", "Try next:", *(f"  {step}" for step in next_steps)])
