@@ -6,6 +6,7 @@ empty never holds up the worker: `ReadModel.write` says so and the caller writes
 Nothing here decides anything; only `stream`, `cli` and `web` call it.
 """
 
+from pulse.readmodel.aging import Aging
 from pulse.readmodel.document import document
 from pulse.readmodel.redis_store import (
     WORST_FIRST,
@@ -16,4 +17,13 @@ from pulse.readmodel.redis_store import (
     Written,
 )
 
-__all__ = ["WORST_FIRST", "Page", "ReadModel", "ReadModelError", "Summary", "Written", "document"]
+__all__ = [
+    "WORST_FIRST",
+    "Aging",
+    "Page",
+    "ReadModel",
+    "ReadModelError",
+    "Summary",
+    "Written",
+    "document",
+]
