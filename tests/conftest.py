@@ -21,9 +21,13 @@ if TYPE_CHECKING:
 
 S = TypeVar("S", bound="Server")
 
-# A deadline per example measures the machine, not the code.
-hypothesis.settings.register_profile("pulse", deadline=None, print_blob=True)
-hypothesis.settings.load_profile("pulse")
+# A deadline per example measures the machine, not the code. The examples are the same each time, so
+# that nobody's change fails on what was there before; `HYPOTHESIS=hunt` looks for new ones.
+hypothesis.settings.register_profile("pulse", deadline=None, print_blob=True, derandomize=True)
+hypothesis.settings.register_profile(
+    "hunt", deadline=None, print_blob=True, max_examples=5_000, database=None
+)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS", "pulse"))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -111,11 +111,19 @@ class Engine:
     # -- records -------------------------------------------------------------------------------
 
     def apply(self, state: PartitionState, records: Iterable[LogRecord]) -> Effects:
-        """Apply records in log order; the state is changed in place."""
+        """Apply records in log order; the state is changed in place.
+
+        Records before `state.position` are skipped: an account may not be known because its lines
+        were refused, and by a later clock they would not be.
+        """
         fx = Effects()
         run: list[LogRecord] = []
-        record: LogRecord | None = None
+        position = state.position
         for record in records:
+            if record.offset < position:
+                fx.counts["skipped"] += 1
+                continue
+            position = record.offset + 1
             if record.headers:
                 kind = _header(record, CONTROL_HEADER)
                 if kind is not None:
@@ -125,8 +133,7 @@ class Engine:
                     continue
             run.append(record)
         self._apply_run(state, run, fx)
-        if record is not None:
-            state.position = record.offset + 1
+        state.position = position
         return fx
 
     def settle(self, state: PartitionState) -> list[Alert]:

@@ -1,0 +1,230 @@
+"""Strategies: what may happen to a few accounts, as the lines and ticks of a log.
+
+A history is a list of small steps, so that a failing one shrinks to the few that matter. Times are
+near a change of clocks and of the day, and the rules are short, so that much happens in little.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from hypothesis import strategies as st
+
+from pulse.config import Config
+from pulse.config.policy import policy
+from pulse.model.time import parse_ts
+from pulse.testing.histories import Log, profile, usage
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from pulse.engine import Policy
+
+START_MS = parse_ts("2024-03-28T22:58:30Z")
+SECOND_MS, MINUTE_MS, HOUR_MS, DAY_MS = 1_000, 60_000, 3_600_000, 86_400_000
+ACCOUNTS = ("a", "b", "c", "d", "e")
+ZONES = ("UTC", "Pacific/Kiritimati", "Pacific/Pago_Pago", "America/St_Johns", "Europe/Berlin")
+
+
+def rules(dwell: str = "1h") -> Policy:
+    """Rules by which a few days are a long time."""
+    return policy(
+        Config.model_validate(
+            {
+                "usage": {
+                    "weights": [{"event": "ping", "weight": 0}, {"event": "big", "weight": 2.5}],
+                    "ignore": [{"user": "bot"}, {"property": "properties.test", "equals": True}],
+                    "active": {"window": {"28d": {"events": 2}}},
+                },
+                "scorecard": [
+                    {"measure": "active_days", "window": "7d", "weight": 30, "target": 3},
+                    {
+                        "measure": "active_users",
+                        "window": "7d",
+                        "weight": 20,
+                        "target": {"per_seat": 1.0},
+                    },
+                    {
+                        "measure": "events",
+                        "window": "7d",
+                        "weight": 20,
+                        "target": {"of_baseline": 1.0},
+                    },
+                    {"measure": "value_per_mrr", "window": "28d", "weight": 10, "target": 1},
+                    {"measure": "features", "window": "84d", "weight": 10, "target": 3},
+                    {"measure": "recency_days", "weight": 30, "floor": 3, "target": 0},
+                ],
+                "line": {
+                    "enter": 50,
+                    "exit": 60,
+                    "approach": 70,
+                    "dwell": dwell,
+                    "min_history_days": 1,
+                    "min_active_days": 2,
+                },
+                "segments": {"large": {"line": {"enter": 65, "exit": 75, "approach": 85}}},
+                "lifecycle": {"new_days": 2, "dormant_after_days": 3, "churned_after_days": 9},
+                "signals": {"silence": {"days": 2, "min_active_days": 2}},
+            }
+        )
+    )
+
+
+POLICIES = [rules("0s"), rules("90s"), rules("1h"), rules("1d")]
+
+
+class Item(NamedTuple):
+    """One thing in the log: a line of an account, or a control record for everybody."""
+
+    at_ms: int
+    account: str | None
+    value: bytes
+    kind: str | None = None
+
+
+@dataclass(frozen=True)
+class Use:
+    """Somebody did something, `back_ms` ago."""
+
+    account: str
+    user: str | None
+    event: str
+    feature: str | None
+    value: float | None
+    source: str | None
+    back_ms: int
+    test: bool
+
+
+@dataclass(frozen=True)
+class Know:
+    """A profile record, `back_ms` old."""
+
+    account: str
+    facts: dict[str, Any]
+    back_ms: int
+
+
+@dataclass(frozen=True)
+class Again:
+    """An earlier line comes once more."""
+
+    number: int
+
+
+@dataclass(frozen=True)
+class Pass:
+    """Time goes on; mostly with a tick."""
+
+    ms: int
+    tick: bool
+
+
+@dataclass(frozen=True)
+class Control:
+    """Played history begins or ends."""
+
+    kind: str
+
+
+Step = Use | Know | Again | Pass | Control
+
+uses = st.builds(
+    Use,
+    account=st.sampled_from(ACCOUNTS),
+    user=st.sampled_from(["u1", "u2", "u3", None, "bot"]),
+    event=st.sampled_from(["used", "big", "ping"]),
+    feature=st.sampled_from(["f1", "f2", "f3", None]),
+    value=st.sampled_from([None, 1, 2.5, -3]),
+    source=st.sampled_from([None, "crm"]),
+    back_ms=st.sampled_from(
+        [0, 0, 0, 700, 20_000, MINUTE_MS, 3 * HOUR_MS, 2 * DAY_MS, 91 * DAY_MS, -59 * MINUTE_MS,
+         -61 * MINUTE_MS]
+    ),
+    test=st.sampled_from([False, False, False, True]),
+)  # fmt: skip
+facts = st.fixed_dictionaries(
+    {},
+    optional={
+        "timezone": st.sampled_from([*ZONES, None]),
+        "seats": st.sampled_from([1, 3, None]),
+        "mrr": st.sampled_from([1.0, 50.0, None]),
+        "segment": st.sampled_from(["large", None]),
+        "name": st.just("Somebody Ltd"),
+    },
+)
+knows = st.builds(
+    Know, st.sampled_from(ACCOUNTS), facts, st.sampled_from([0, 0, 20_000, 2 * HOUR_MS])
+)
+passes = st.builds(
+    Pass,
+    st.sampled_from(
+        [SECOND_MS, 2 * SECOND_MS, 40 * SECOND_MS, 62 * SECOND_MS, 20 * MINUTE_MS, HOUR_MS,
+         11 * HOUR_MS, DAY_MS, 3 * DAY_MS, 12 * DAY_MS, 100 * DAY_MS]
+    ),
+    st.sampled_from([True, True, True, False]),
+)  # fmt: skip
+controls = st.builds(Control, st.sampled_from(["history", "live"]))
+again = st.builds(Again, st.integers(0, 50))
+
+busy_days = st.lists(
+    st.tuples(st.lists(uses, min_size=1, max_size=4), st.just([Pass(DAY_MS, True)])),
+    min_size=2,
+    max_size=6,
+).map(lambda days: [step for uses, night in days for step in (*uses, *night)])
+"""Some days with use on each, without which no account is ever known well enough."""
+
+anything = st.lists(st.one_of(uses, uses, passes, passes, knows, again, controls), max_size=30)
+
+
+def _items(steps: Iterable[Step]) -> list[Item]:
+    now_ms, items, lines = START_MS, [], []
+    for number, step in enumerate(steps):
+        match step:
+            case Pass(ms, tick):
+                now_ms += ms
+                if tick:
+                    items.append(Item(now_ms, None, b'{"ts":%d}' % now_ms, "tick"))
+            case Control(kind):
+                items.append(Item(now_ms, None, b"{}", kind))
+            case Again(which):
+                if lines:
+                    items.append(lines[which % len(lines)])
+            case Know(account, said, back_ms):
+                at_ms = now_ms - back_ms
+                lines.append(Item(at_ms, account, profile(f"n{number}", account, at_ms, **said)))
+                items.append(lines[-1])
+            case Use():
+                lines.append(_line(number, step, now_ms - step.back_ms))
+                items.append(lines[-1])
+    now_ms += 10 * SECOND_MS
+    items.append(Item(now_ms, None, b'{"ts":%d}' % now_ms, "tick"))
+    return items
+
+
+def _line(number: int, use: Use, at_ms: int) -> Item:
+    said = {"feature": use.feature, "value": use.value, "test": use.test}
+    fields: dict[str, Any] = {"event": use.event, "user_id": use.user, "properties": said}
+    if use.source is not None:
+        fields["source"] = use.source
+    return Item(at_ms, use.account, usage(f"n{number}", use.account, at_ms, **fields))
+
+
+histories = st.builds(
+    lambda known, parts: _items([*known, *(step for part in parts for step in part)]),
+    st.lists(knows, max_size=3),
+    st.lists(st.one_of(busy_days, anything), max_size=4),
+)
+"""What happened, in the order of the log; the last item is a tick."""
+
+
+def log_of(items: Sequence[Item]) -> Log:
+    """One record an item."""
+    log = Log()
+    for item in items:
+        if item.kind is None:
+            log.add(item.value)
+        else:
+            log.control(item.kind, item.value)
+    return log
