@@ -288,7 +288,8 @@ def _note(state: DemoState, request: ReceivedRequest) -> None:
 
 
 async def _show(state: DemoState, console: Console) -> None:
-    if not console.is_terminal:
+    draws = console.is_terminal and not console.is_dumb_terminal
+    if not draws or not console.encoding.lower().startswith("utf"):
         while True:
             await asyncio.sleep(_SAY_EVERY_S)
             print(plain_line(state), flush=True)
