@@ -117,7 +117,7 @@ class Evaluator:
         ]
         if policy.silence is not None and silence.REASON not in account.alerts:
             due.append(policy.silence.due_ms(account.last_ms, active_days))
-        if account.alerts and account.last_ms is not None:
+        if account.last_ms is not None:  # those who look at the fleet want to know who has left
             due.append(account.last_ms + policy.lifecycle.churned_after_ms)
         return min((at_ms for at_ms in due if at_ms > after_ms), default=NEVER)
 

@@ -6,7 +6,6 @@ empty never holds up the worker: `ReadModel.write` says so and the caller writes
 Nothing here decides anything; only `stream`, `cli` and `web` call it.
 """
 
-from pulse.readmodel.aging import Aging
 from pulse.readmodel.document import document
 from pulse.readmodel.redis_store import (
     WORST_FIRST,
@@ -19,7 +18,6 @@ from pulse.readmodel.redis_store import (
 
 __all__ = [
     "WORST_FIRST",
-    "Aging",
     "Page",
     "ReadModel",
     "ReadModelError",
