@@ -20,6 +20,10 @@ STDIN = "-"
 LONGEST_LINE = 16 << 20
 """Bytes of a line that are kept; no line a sixteenth as long is read as an event."""
 
+_BUFFER = 1 << 18
+"""Bytes read at once. Every read lets go of the interpreter's lock, which the thread that sends to
+Kafka then holds for a while."""
+
 _GZIP = b"\x1f\x8b"
 _BLANKS = b" \t\r\n"
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -104,14 +108,14 @@ def _unreadable(name: str, error: OSError) -> PulseError:
 
 def _open(name: str) -> io.BufferedReader:
     if name == STDIN:
-        return open(0, "rb", closefd=False)
-    return Path(name).open("rb")
+        return open(0, "rb", buffering=_BUFFER, closefd=False)
+    return Path(name).open("rb", buffering=_BUFFER)
 
 
 def _lines_of(source: io.BufferedReader) -> Iterator[tuple[int, bytes]]:
     file = source
     if source.peek(len(_GZIP)).startswith(_GZIP):
-        file = io.BufferedReader(gzip.GzipFile(fileobj=source))
+        file = io.BufferedReader(gzip.GzipFile(fileobj=source), _BUFFER)
     number = 0
     while raw := file.readline(LONGEST_LINE):
         number += 1
