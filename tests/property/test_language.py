@@ -91,39 +91,74 @@ anything = st.recursive(
 )
 
 
-def mostly(strategy: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
-    return st.one_of(strategy, strategy, strategy, strategy, anything)
+EVENT = {
+    "id": "e",
+    "account_id": "acme",
+    "event": "used",
+    "ts": "2024-10-24T19:33:01Z",
+    "user_id": "ada",
+    "source": "crm",
+    "properties": {"feature": "f", "value": 2.5, "other": 1},
+}
+FACTS = {
+    "name": "Acme",
+    "segment": None,
+    "mrr": 99.5,
+    "seats": 5,
+    "started_at": 0,
+    "renewal_at": "2025-10-24T19:33:01Z",
+    "timezone": "Asia/Tokyo",
+    "unknown": 1,
+}
+PROFILE = {"id": "p", "type": "profile", "account_id": "acme", "ts": 5, "profile": FACTS}
+
+some_numbers = st.one_of(numbers, anything)
+some_texts = st.one_of(texts, st.none(), anything)
+odd = {
+    "id": some_texts,
+    "account_id": some_texts,
+    "event": some_texts,
+    "user_id": some_texts,
+    "source": some_texts,
+    "type": st.sampled_from(["profile", "usage", None, 5]) | anything,
+    "ts": times | anything,
+    "properties": anything,
+    "profile": anything,
+    "unknown": anything,
+    "properties.feature": some_texts | some_numbers,
+    "properties.value": some_numbers,
+    "properties.other": anything,
+    "profile.name": some_texts,
+    "profile.mrr": some_numbers,
+    "profile.seats": some_numbers,
+    "profile.started_at": times | anything,
+    "profile.timezone": st.sampled_from(["UTC", "europe/berlin", "localtime"]) | anything,
+    "profile.unknown": anything,
+}
+MISSING = object()
+changes = st.lists(
+    st.sampled_from(sorted(odd)).flatmap(
+        lambda name: st.tuples(st.just(name), st.one_of(st.just(MISSING), odd[name], odd[name]))
+    ),
+    max_size=3,
+)
 
 
-properties = st.fixed_dictionaries(
-    {}, optional={"feature": mostly(texts | numbers), "value": mostly(numbers), "other": anything}
-)
-facts = st.fixed_dictionaries(
-    {},
-    optional={
-        "name": mostly(texts),
-        "segment": mostly(texts | st.none()),
-        "mrr": mostly(numbers),
-        "seats": mostly(numbers),
-        "started_at": mostly(times),
-        "renewal_at": mostly(times),
-        "timezone": mostly(st.sampled_from(["UTC", "Asia/Tokyo", "europe/berlin", "localtime"])),
-        "unknown": anything,
-    },
-)
-ids = st.one_of(st.just("acme"), st.just("acme"), st.just("acme"), texts)
-lines = st.fixed_dictionaries(
-    {"id": mostly(ids), "account_id": mostly(ids), "ts": mostly(times)},
-    optional={
-        "event": mostly(ids),
-        "user_id": mostly(ids | st.none()),
-        "source": mostly(ids),
-        "type": st.sampled_from(["profile", "profile", "usage", None, 5]) | anything,
-        "properties": mostly(properties),
-        "profile": mostly(facts),
-        "unknown": anything,
-    },
-)
+def changed(line: dict[str, Any], some: list[tuple[str, Any]]) -> dict[str, Any]:
+    line = json.loads(json.dumps(line))
+    for path, value in some:
+        *outer, name = path.split(".")
+        inner = line.get(outer[0]) if outer else line
+        if not isinstance(inner, dict):
+            continue
+        if value is MISSING:
+            inner.pop(name, None)
+        else:
+            inner[name] = value
+    return line
+
+
+lines = st.builds(changed, st.sampled_from([EVENT, PROFILE, {**EVENT, **PROFILE}]), changes)
 
 
 @given(
