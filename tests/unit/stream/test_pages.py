@@ -92,9 +92,7 @@ def restored(engine: Engine, log: Log) -> PartitionState:
 def statuses(engine: Engine, state: PartitionState) -> list[dict[str, Any]]:
     engine.settle(state)
     assert state.clock_ms is not None
-    return [
-        engine.status(account, state.clock_ms) for _, account in sorted(state.accounts.items())
-    ]
+    return [engine.status(account, state.clock_ms) for _, account in sorted(state.accounts.items())]
 
 
 def test_a_restored_state_goes_on_as_the_old_one(engine: Engine) -> None:
