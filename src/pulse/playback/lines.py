@@ -107,9 +107,8 @@ def _unreadable(name: str, error: OSError) -> PulseError:
 
 
 def _open(name: str) -> io.BufferedReader:
-    if name == STDIN:
-        return open(0, "rb", buffering=_BUFFER, closefd=False)
-    return Path(name).open("rb", buffering=_BUFFER)
+    raw = io.FileIO(0, closefd=False) if name == STDIN else io.FileIO(name)
+    return io.BufferedReader(raw, _BUFFER)
 
 
 def _lines_of(source: io.BufferedReader) -> Iterator[tuple[int, bytes]]:
