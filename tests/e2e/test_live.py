@@ -8,12 +8,10 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from kafka import KafkaProducer
 
-from pulse.engine.ticks import HistoryClock
-from pulse.model.time import format_ms, parse_ts
-from pulse.placement import partition_of
-from pulse.stream.ticker import TICK_HEADERS, tick_value
+from pulse.model.time import format_ms
+from pulse.playback.emit import PlaySettings, play
+from pulse.playback.lines import Lines
 from pulse.testing.system import System
 from pulse.testing.webhooks import EXAMPLE_SECRET, WebhookReceiver
 
@@ -52,26 +50,10 @@ def history(now_ms: int) -> list[dict[str, Any]]:
 
 
 def load(system: System, now_ms: int) -> None:
-    """What `pulse emit --history` does."""
-    topic = system.config.kafka.topics.events
-    producer = KafkaProducer(bootstrap_servers=system.bootstrap, acks="all")
-
-    def control(kind: bytes, value: bytes) -> None:
-        for number in range(PARTITIONS):
-            producer.send(topic, value, partition=number, headers=[("pulse-control", kind)])
-
-    clock = HistoryClock(not_after_ms=now_ms)
-    control(b"history", b'{"type":"history"}')
-    for event in history(now_ms):
-        tick = clock.before(parse_ts(event["ts"]))
-        if tick is not None:
-            control(TICK_HEADERS[0][1], tick_value(tick))
-        account = event["account_id"]
-        partition = partition_of(account, PARTITIONS)
-        producer.send(topic, json.dumps(event).encode(), account.encode(), partition=partition)
-    control(b"live", b'{"type":"live"}')
-    producer.flush()
-    producer.close()
+    """What is known so far, as `pulse emit --history` loads it."""
+    path = system.folder / "history.ndjson"
+    path.write_bytes(b"\n".join(json.dumps(event).encode() for event in history(now_ms)))
+    play(system.config, Lines([path]), PlaySettings(history=True))
 
 
 async def test_an_alert_arrives_within_two_seconds_of_the_instant_it_was_due(

@@ -13,15 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
-from kafka import KafkaProducer
 
 from pulse.config import Config
 from pulse.config.policy import policy
-from pulse.placement import partition_of
-from pulse.playback.lines import read_lines
+from pulse.playback.emit import PlayProgress, PlaySettings, play
+from pulse.playback.lines import Lines, read_lines
 from pulse.playback.replay import Replay
 from pulse.playback.script import Script
-from pulse.stream.ticker import TICK_HEADERS, tick_value
 from pulse.testing.system import System
 
 if TYPE_CHECKING:
@@ -75,45 +73,20 @@ def system(kafka: KafkaServer, tmp_path: Path, unique: str) -> Iterator[System]:
 
 
 class Player(threading.Thread):
-    """Plays the history into the events topic, the second half only after `proceed` is set."""
+    """Plays the history into the events topic as `pulse emit` does."""
 
-    def __init__(self, system: System, seconds: float = 0.0) -> None:
+    def __init__(self, system: System, rate: float | None = None) -> None:
         super().__init__(daemon=True)
-        self._topic = system.config.kafka.topics.events
-        self._brokers = system.bootstrap
-        self._pause_s = seconds / 40
+        self._config = system.config
+        self._settings = PlaySettings(history=True, rate=rate)
         self.halfway = threading.Event()
-        self.sent = 0
 
     def run(self) -> None:
-        producer = KafkaProducer(bootstrap_servers=self._brokers, acks="all", linger_ms=10)
-        lines = 0
-        for cue in Script(read_lines([HISTORY])):
-            if cue.tick_ms is not None:
-                for number in range(PARTITIONS):
-                    producer.send(
-                        self._topic,
-                        tick_value(cue.tick_ms),
-                        partition=number,
-                        headers=list(TICK_HEADERS),
-                    )
-                    self.sent += 1
-            if cue.line is not None and cue.account_id is not None:
-                producer.send(
-                    self._topic,
-                    cue.line.raw,
-                    key=cue.account_id.encode(),
-                    partition=partition_of(cue.account_id, PARTITIONS),
-                )
-                self.sent += 1
-                lines += 1
-                if lines % 500 == 0:
-                    producer.flush()
-                    time.sleep(self._pause_s)
-                if lines == 10_000:
-                    self.halfway.set()
-        producer.flush()
-        producer.close()
+        play(self._config, Lines([HISTORY]), self._settings, on_progress=self._note)
+
+    def _note(self, progress: PlayProgress) -> None:
+        if progress.events >= 10_000:
+            self.halfway.set()
 
 
 def assert_same(system: System, expected: Expected) -> None:
@@ -132,7 +105,7 @@ def test_one_worker(system: System, expected: Expected) -> None:
 
 
 def test_a_second_worker_comes_and_goes(system: System, expected: Expected) -> None:
-    player = Player(system, seconds=20)
+    player = Player(system, rate=1_000)
     player.start()
     first = system.process("work", **WORKER).start()
     second = system.process("work", **WORKER)
@@ -146,12 +119,12 @@ def test_a_second_worker_comes_and_goes(system: System, expected: Expected) -> N
 
 
 def test_a_worker_killed_in_the_middle(system: System, expected: Expected) -> None:
-    player = Player(system, seconds=20)
+    player = Player(system, rate=1_000)
     player.start()
     worker = system.process("work", **WORKER).start()
     assert player.halfway.wait(60)
     worker.kill()
-    assert 0 < system.applied() < player.sent
+    assert 0 < system.applied() < system.written()
     worker.start()
     player.join()
     assert_same(system, expected)

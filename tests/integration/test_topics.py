@@ -16,8 +16,8 @@ from ruamel.yaml import YAML
 
 from pulse import cli
 from pulse.config import Config
+from pulse.engine import control
 from pulse.processes import free_port
-from pulse.stream.ticker import TICK_HEADERS, tick_value
 from pulse.testing.kafka import KafkaServer
 from pulse.topics.broker import Brokers
 from pulse.topics.cost import TICK_BYTES
@@ -180,8 +180,8 @@ def test_a_tick_takes_what_is_said(
     topics(partitions=1)
     producer = KafkaProducer(bootstrap_servers=kafka.bootstrap)
     for number in range(200):
-        tick = tick_value(1_800_000_000_000 + 1000 * number)
-        producer.send(f"{unique}.events", tick, partition=0, headers=list(TICK_HEADERS)).get(10)
+        headers, tick = control.tick(1_800_000_000_000 + 1000 * number)
+        producer.send(f"{unique}.events", tick, partition=0, headers=list(headers)).get(10)
     producer.close()
 
     (answer,) = admin.describe_log_dirs([f"{unique}.events"])

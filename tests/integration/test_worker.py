@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from kafka import KafkaProducer
 
+from pulse.engine import control
 from pulse.placement import partition_of
 from pulse.processes import ServerError
-from pulse.stream.ticker import TICK_HEADERS, tick_value
 from pulse.testing.kafka import KafkaServer
 from pulse.testing.system import System
 
@@ -45,8 +45,9 @@ class Writer:
         )
 
     def tick(self, at_ms: int) -> None:
+        headers, value = control.tick(at_ms)
         for number in range(PARTITIONS):
-            self.raw(tick_value(at_ms), number, headers=list(TICK_HEADERS))
+            self.raw(value, number, headers=list(headers))
 
     def event(self, account_id: str, number: int, **fields: Any) -> None:
         partition = fields.pop("partition", partition_of(account_id, PARTITIONS))

@@ -152,7 +152,7 @@ def _stop(processes: Sequence[Server]) -> None:
 
 async def _run(parts: Parts, console: Console, seconds: float, *, stay: bool) -> None:
     """Play, show what happens, and sum it up when everything that was played has arrived."""
-    player = Player(parts.example.history, parts.config.kafka, seconds)
+    player = Player(parts.example.history, parts.config, seconds)
     state = DemoState(player.first_ms, player.last_ms)
     state.addresses = {"worker": parts.worker.url, "notifier": parts.notifier.url}
     receiver = WebhookReceiver(

@@ -14,16 +14,9 @@ import structlog
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
-from pulse.engine.engine import CONTROL_HEADER
+from pulse.engine.control import tick
 
 log = structlog.get_logger("pulse.worker")
-
-TICK_HEADERS = ((CONTROL_HEADER, b"tick"),)
-
-
-def tick_value(at_ms: int) -> bytes:
-    """The body of a tick record."""
-    return b'{"type":"tick","ts":%d}' % at_ms
 
 
 class Ticker:
@@ -70,9 +63,9 @@ class Ticker:
                 await _close(producer)
 
     async def _tick(self, producer: AIOKafkaProducer) -> None:
-        value = tick_value(time.time_ns() // 1_000_000)
+        headers, value = tick(time.time_ns() // 1_000_000)
         sends = [
-            await producer.send(self._topic, value, partition=partition, headers=[*TICK_HEADERS])
+            await producer.send(self._topic, value, partition=partition, headers=[*headers])
             for partition in range(self._partitions)
         ]
         await asyncio.gather(*sends)

@@ -184,6 +184,16 @@ class System:
         finally:
             consumer.close()
 
+    def written(self) -> int:
+        """How many records the events topic holds, over all partitions."""
+        consumer = KafkaConsumer(bootstrap_servers=self.bootstrap)
+        try:
+            topic = self.config.kafka.topics.events
+            tps = [TopicPartition(topic, number) for number in range(self.partitions)]
+            return sum(consumer.end_offsets(tps).values())
+        finally:
+            consumer.close()
+
     def applied(self) -> int:
         """How many records of the events topic are committed, over all partitions."""
         consumer = KafkaConsumer(
