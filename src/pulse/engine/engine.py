@@ -3,35 +3,25 @@
 Results are a function of the log alone. How records were batched, when a worker restarted and how
 much work a tick left for later change nothing, because an account is brought up to the log's
 clock before a record touches it, and everything due is worked off in the order of time.
-
-What is due, and when it is done, with `clock` the largest tick so far and M the minute of a record
-that has just come for the account:
-
-1. the close of a minute in which the account changed: once M has begun, or `clock` is 2 s past it
-2. the start of the account's day: the same
-3. a deadline (a dwell that ends, a silence): once M has begun, or `clock` has reached it
-
-At the same instant the order is 1, 2, 3; a later thing waits for an earlier one.
 """
 
 from __future__ import annotations
 
-import heapq
 from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 from xxhash import xxh3_64_intdigest
 
-from pulse.engagement.account import NEVER, Account
+from pulse.engagement.account import Account
 from pulse.engagement.days import DAY_MS, MINUTE_MS, day_of
 from pulse.engagement.line import zone_of
 from pulse.engagement.measures import readable
 from pulse.engagement.usage import BadUsageError, UsageReader
-from pulse.engagement.windows import KEPT_DAYS
+from pulse.engine.admission import check_texts, check_time, profile_fields
 from pulse.engine.evaluate import Evaluator
 from pulse.engine.state import DeadLetter, Effects, Misplaced, PartitionState
-from pulse.model.fields import MAX_AMOUNT
-from pulse.model.time import format_ms, is_time_zone
+from pulse.engine.timekeeper import GRACE_MS, LEAST_SLICE, Timekeeper, forget_seen
+from pulse.model.time import format_ms
 from pulse.model.wire import MAX_TS_MS, BadLine, Decoder, Entry, Line, to_ms
 
 if TYPE_CHECKING:
@@ -46,16 +36,8 @@ CONTROL_HEADER = "pulse-control"
 FORWARDED_HEADER = "pulse-forwarded-from"
 """Header of an event that was handed to another partition: where it came from."""
 
-GRACE_MS = 2_000
-"""A minute closes on the first tick this long past its end."""
-
-FUTURE_MS = 3_600_000
-LATE_MS = 90 * DAY_MS
-DUPLICATE_MS = DAY_MS
 TICK_AHEAD_MS = 5_000
-DAY_SLICE_MS = 600_000
-"""Day starts are spread over this long (and so done within the 15 minutes promised)."""
-LEAST_SLICE = 500
+"""A tick further ahead of the broker's append time is refused."""
 
 _HOUR_MS = 3_600_000
 
@@ -97,11 +79,11 @@ class Engine:
         least_slice: int = LEAST_SLICE,
     ) -> None:
         self.policy = policy
-        self._least_slice = least_slice
         self._place = place
         self._decoder = Decoder(policy.usage.paths())
         self._usage = UsageReader(policy.usage, self._decoder)
         self._evaluator = Evaluator(policy)
+        self._time = Timekeeper(policy, self._evaluator, least_slice)
         self._control = msgspec.json.Decoder(_Control)
 
     def partition_of(self, account_id: str) -> int | None:
@@ -136,10 +118,14 @@ class Engine:
         state.position = position
         return fx
 
+    def tick(self, state: PartitionState, at_ms: int, fx: Effects) -> None:
+        """It is `at_ms`, as a tick record says it."""
+        self._time.tick(state, at_ms, fx)
+
     def settle(self, state: PartitionState) -> list[Alert]:
         """Work off everything that the last tick left for later; for an end or a comparison."""
         fx = Effects()
-        self._work_off(state, fx, limit=None)
+        self._time.work_off(state, fx, limit=None)
         return fx.alerts
 
     def _apply_run(self, state: PartitionState, run: list[LogRecord], fx: Effects) -> None:
@@ -186,8 +172,8 @@ class Engine:
             return
         at_ms = to_ms(line.ts)
         is_profile = line.type == "profile"
-        _check_texts(line, is_new=account is None, is_profile=is_profile)
-        _check_time(at_ms, state.clock_ms, record.timestamp)
+        check_texts(line, is_new=account is None, is_profile=is_profile)
+        check_time(at_ms, state.clock_ms, record.timestamp)
         if (
             account is None
             and self._place is not None
@@ -199,21 +185,21 @@ class Engine:
             return
         # Read before anything changes: an event is counted whole or not at all.
         usage = None if is_profile else self._usage.read(line)
-        facts = _profile_fields(line) if is_profile else None
+        facts = profile_fields(line) if is_profile else None
 
         clock = state.clock_ms
         if account is None:
             account = self._new_account(state, line.account_id, at_ms, offset)
         key = xxh3_64_intdigest(f"{line.source}\0{line.id}".encode())
         if account.seen:
-            _forget_seen(account, state)
+            forget_seen(account, state)
             if key in account.seen:
                 counts["duplicates"] += 1
                 return
         account.seen[key] = clock or 0
 
         minute_ms = at_ms - at_ms % MINUTE_MS
-        self._advance(state, account, minute_ms, fx)
+        self._time.advance(state, account, minute_ms, fx)
         closed_ms = account.front_ms
         if clock is not None:
             closed_ms = max(closed_ms, (clock - GRACE_MS) // MINUTE_MS * MINUTE_MS)
@@ -238,7 +224,7 @@ class Engine:
                 if account.merge(field, at_ms, line.id, value):
                     account.force = True
         state.touch(account)
-        self._schedule(state, account)
+        self._time.schedule(state, account)
 
     def _count(
         self, account: Account, line: Line, at_ms: int, weight: int, value: int, feature: str
@@ -303,159 +289,14 @@ class Engine:
                 self.tick(state, ts, fx)
         elif kind in (b"history", b"live"):
             # What was due before belongs to what was before, also where a tick left it for later.
-            self._work_off(state, fx, limit=None)
+            self._time.work_off(state, fx, limit=None)
             state.historical = kind == b"history"
         else:
             fx.counts["unknown_control"] += 1
 
-    def tick(self, state: PartitionState, at_ms: int, fx: Effects) -> None:
-        """It is `at_ms`: work off what is due. An older tick than the last changes nothing."""
-        fx.counts["ticks"] += 1
-        clock = state.clock_ms
-        if clock is not None and at_ms <= clock:
-            return
-        if state.first_tick_ms is None:
-            state.first_tick_ms = at_ms
-        state.clock_ms = at_ms
-        step_ms = DAY_SLICE_MS if clock is None else at_ms - clock
-        slice_size = -(-len(state.accounts) * step_ms // DAY_SLICE_MS)
-        self._work_off(state, fx, limit=max(slice_size, self._least_slice))
-
-    def _work_off(self, state: PartitionState, fx: Effects, limit: int | None) -> None:
-        clock = state.clock_ms
-        if clock is None:
-            return
-        before = len(fx.alerts)
-        soon, days, accounts = state.soon, state.days, state.accounts
-        while soon and soon[0][0] <= clock:
-            due, account_id = heapq.heappop(soon)
-            account = accounts[account_id]
-            if account.soon_at == due:
-                account.soon_at = NEVER
-                self._advance(state, account, 0, fx)
-                self._schedule(state, account)
-        done = 0
-        while days and days[0][0] <= clock and (limit is None or done < limit):
-            due, account_id = heapq.heappop(days)
-            account = accounts[account_id]
-            if account.day_at == due:
-                account.day_at = NEVER
-                self._advance(state, account, 0, fx)
-                self._schedule(state, account)
-                done += 1
-        if len(fx.alerts) > before + 1:
-            fx.alerts[before:] = sorted(fx.alerts[before:], key=lambda a: (a.at, a.account_id))
-
-    def _advance(
-        self, state: PartitionState, account: Account, minute_ms: int, fx: Effects
-    ) -> None:
-        """Do what is due for the account before the minute `minute_ms`, or by the clock."""
-        clock = state.clock_ms or 0
-        closing, reached = max(minute_ms, clock - GRACE_MS), max(minute_ms, clock)
-        if account.parked:
-            self._advance_parked(state, account, closing, reached, minute_ms > 0, fx)
-        while not account.parked:
-            open_ms, deadline_ms = account.open_ms, account.deadline_ms
-            close_ms = NEVER if open_ms is None else open_ms + MINUTE_MS
-            day_ms = account.calendar.end_ms
-            if close_ms <= day_ms and close_ms <= deadline_ms:
-                if close_ms > closing:
-                    return
-                account.open_ms = None
-                if account.force or not account.quiet:
-                    account.force = False
-                    self._evaluate(state, account, close_ms, fx)
-            elif day_ms <= deadline_ms:
-                if day_ms > closing:
-                    return
-                self._begin_day(state, account, fx)
-            elif deadline_ms > reached:
-                return
-            else:
-                self._meet_deadline(state, account, fx)
-        if minute_ms:  # parked at a day start on the way
-            self._advance_parked(state, account, closing, reached, True, fx)
-
-    def _advance_parked(
-        self,
-        state: PartitionState,
-        account: Account,
-        closing: int,
-        reached: int,
-        wake: bool,
-        fx: Effects,
-    ) -> None:
-        while account.deadline_ms <= reached:
-            account.calendar.jump(account.deadline_ms)
-            self._meet_deadline(state, account, fx)
-        if wake:
-            account.calendar.jump(closing)
-            account.parked = False
-
-    def _meet_deadline(self, state: PartitionState, account: Account, fx: Effects) -> None:
-        policy = self.policy
-        due_ms = account.deadline_ms
-        line = policy.of_segment(account.fact("segment")).line
-        # An event since then may have put it off.
-        account.deadline_ms = self._evaluator.next_deadline(
-            account, due_ms - 1, account.active_days(policy.activity), line
-        )
-        if account.deadline_ms <= due_ms:
-            self._evaluate(state, account, due_ms, fx)
-
-    def _begin_day(self, state: PartitionState, account: Account, fx: Effects) -> None:
-        policy = self.policy
-        timezone = str(account.fact("timezone") or policy.timezone)
-        at_ms = account.begin_day(timezone, policy.activity)
-        account.calendar.forget(at_ms - (KEPT_DAYS + 2) * DAY_MS)
-        _forget_seen(account, state)
-        self._evaluate(state, account, at_ms, fx, day=True)
-        account.parked = self._can_park(account, at_ms)
-
-    def _can_park(self, account: Account, at_ms: int) -> bool:
-        """Whether no later day start can change anything until a record comes."""
-        if account.first_ms is None or account.last_ms is None:
-            return account.open_ms is None  # known by its profile alone
-        if not account.is_empty():
-            return False
-        rules = self.policy.of_segment(account.fact("segment"))
-        recency_ms = rules.scorecard.recency_floor_days * DAY_MS
-        return (
-            account.open_ms is None
-            and at_ms - account.last_ms > recency_ms
-            and at_ms - account.first_ms >= rules.line.min_history_ms
-            and account.danger.turning_ms is None
-            and account.approach.turning_ms is None
-        )
-
-    def _evaluate(
-        self, state: PartitionState, account: Account, at_ms: int, fx: Effects, day: bool = False
-    ) -> None:
-        self._evaluator.evaluate(
-            account, at_ms, day=day, historical=state.historical, out=fx.alerts
-        )
-        state.touch(account)
-
-    def _schedule(self, state: PartitionState, account: Account) -> None:
-        """Put the account where a tick finds it."""
-        open_ms, due_ms = account.open_ms, account.deadline_ms
-        day_ms = NEVER if account.parked else account.calendar.end_ms
-        close_ms = NEVER if open_ms is None else open_ms + MINUTE_MS
-        first_ms = min(close_ms, day_ms)
-        if due_ms >= first_ms:
-            due_ms = max(due_ms, first_ms + GRACE_MS)
-        if open_ms is not None and (account.force or not account.quiet):
-            due_ms = min(due_ms, close_ms + GRACE_MS)
-        if due_ms < account.soon_at:
-            account.soon_at = due_ms
-            heapq.heappush(state.soon, (due_ms, account.account_id))
-        if day_ms != NEVER and account.day_at != day_ms + GRACE_MS:
-            account.day_at = day_ms + GRACE_MS
-            heapq.heappush(state.days, (account.day_at, account.account_id))
-
     def restore(self, state: PartitionState, account: Account) -> None:
         """Schedule an account that was read back from a snapshot."""
-        self._schedule(state, account)
+        self._time.schedule(state, account)
 
     # -- seen from outside ---------------------------------------------------------------------
 
@@ -465,7 +306,7 @@ class Engine:
         Everything due by then is taken as done, also what waits for a tick; the account itself
         does not change.
         """
-        if self._due_ms(account) <= as_of_ms:
+        if self._time.due_ms(account) <= as_of_ms:
             account = self._copy_as_of(account, as_of_ms)
         view = self._evaluator.view(account, as_of_ms)
         score = view.score.value
@@ -489,20 +330,11 @@ class Engine:
             status["approximate"] = approximate
         return status
 
-    def _due_ms(self, account: Account) -> int:
-        """When something is due for the account if no record comes."""
-        due_ms = account.deadline_ms
-        if not account.parked:
-            due_ms = min(due_ms, account.calendar.end_ms)
-        if account.open_ms is not None and (account.force or not account.quiet):
-            due_ms = min(due_ms, account.open_ms + MINUTE_MS)
-        return due_ms
-
     def _copy_as_of(self, account: Account, at_ms: int) -> Account:
         copy = Account.unpack(account.pack())
         state = PartitionState()
         state.adopt(copy, state.page_for_new(0))
-        self._advance(state, copy, at_ms, Effects())
+        self._time.advance(state, copy, at_ms, Effects())
         return copy
 
 
@@ -515,72 +347,3 @@ def _latest_tick_ms(record: LogRecord) -> int:
 
 def _header(record: LogRecord, name: str) -> bytes | None:
     return next((value for key, value in record.headers if key == name), None)
-
-
-def _check_texts(line: Line, *, is_new: bool, is_profile: bool) -> None:
-    if line.event is None and not is_profile:
-        raise BadUsageError("wrong_shape", "neither `event` nor `type: profile`")
-    if not line.id.isprintable():
-        raise BadUsageError("wrong_shape", "id: characters that cannot be printed")
-    if not line.source.isprintable():
-        raise BadUsageError("wrong_shape", "source: characters that cannot be printed")
-    if is_new and not line.account_id.isprintable():
-        raise BadUsageError("wrong_shape", "account_id: characters that cannot be printed")
-    if line.user_id is not None and not line.user_id.isprintable() and not is_profile:
-        raise BadUsageError("wrong_shape", "user_id: characters that cannot be printed")
-
-
-def _check_time(at_ms: int, clock_ms: int | None, appended_ms: int | None) -> None:
-    if not 0 <= at_ms <= MAX_TS_MS:
-        raise BadUsageError("wrong_shape", "ts: not between 1970 and 9999")
-    if clock_ms is None:
-        # Before the first tick only the broker knows what time it is, if anybody does.
-        if appended_ms is not None and 0 <= appended_ms < at_ms - FUTURE_MS:
-            detail = f"ts {format_ms(at_ms)}, appended {format_ms(appended_ms)}"
-            raise BadUsageError("future", detail)
-    elif at_ms > clock_ms + FUTURE_MS:
-        raise BadUsageError("future", f"ts {format_ms(at_ms)}, clock {format_ms(clock_ms)}")
-    elif at_ms < clock_ms - LATE_MS:
-        raise BadUsageError("too_late", f"ts {format_ms(at_ms)}, clock {format_ms(clock_ms)}")
-
-
-def _forget_seen(account: Account, state: PartitionState) -> None:
-    clock = state.clock_ms
-    if clock is None:
-        return
-    seen, first_tick = account.seen, state.first_tick_ms or 0
-    gone = []
-    for key, stamp in seen.items():
-        if clock - (stamp or first_tick) < DUPLICATE_MS:
-            break
-        gone.append(key)
-    for key in gone:
-        del seen[key]
-
-
-_INSTANTS = ("started_at", "renewal_at")
-
-
-def _profile_fields(line: Line) -> dict[str, Any]:
-    """What a profile record says, checked; times in ms."""
-    if line.profile is None:
-        raise BadUsageError("wrong_shape", "profile: missing")
-    fields: dict[str, Any] = {}
-    for name in line.profile.__struct_fields__:
-        value = getattr(line.profile, name)
-        if value is msgspec.UNSET:
-            continue
-        if value is not None:
-            if name in _INSTANTS:
-                value = to_ms(value)
-                if not 0 <= value <= MAX_TS_MS:
-                    raise BadUsageError("wrong_shape", f"profile.{name}: not between 1970 and 9999")
-            elif isinstance(value, str):
-                if not 0 < len(value) <= 256 or not value.isprintable():
-                    raise BadUsageError("wrong_shape", f"profile.{name}: not a printable name")
-            elif not 0 <= value <= MAX_AMOUNT:
-                raise BadUsageError("wrong_shape", f"profile.{name}: out of range")
-            if name == "timezone" and not is_time_zone(value):
-                raise BadUsageError("wrong_shape", f"profile.timezone: no time zone {value!r}")
-        fields[name] = value
-    return fields

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pulse.alerting.alert import THEN_DAYS, Circumstances, build
 from pulse.engagement.account import NEVER, Account, OpenAlert
@@ -15,20 +14,24 @@ from pulse.signals import silence
 
 if TYPE_CHECKING:
     from pulse.engagement.measures import Measures
-    from pulse.engine.policy import Policy
+    from pulse.engine.policy import Policy, SegmentPolicy
     from pulse.model.alert import Alert, Resolution
 
 _RANK: dict[Zone, int] = {"unknown": 0, "healthy": 1, "approaching": 2, "danger": 3}
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(NamedTuple):
     """An account seen at one instant."""
 
     measures: Measures
     score: Score
     lifecycle: Lifecycle
-    line: Line
+    rules: SegmentPolicy
+
+    @property
+    def line(self) -> Line:
+        """The line that holds for the account."""
+        return self.rules.line
 
 
 class Evaluator:
@@ -37,19 +40,24 @@ class Evaluator:
     def __init__(self, policy: Policy) -> None:
         self._policy = policy
 
-    def view(self, account: Account, at_ms: int) -> View:
-        """Measures, score and lifecycle as of an instant; changes nothing."""
+    def view(self, account: Account, at_ms: int, *, day: bool = False) -> View:
+        """Measures, score and lifecycle as of an instant; changes nothing.
+
+        `day` says that it is the start of the account's day.
+        """
         policy = self._policy
-        rules = policy.of_segment(account.fact("segment"))
-        now = account.measures(at_ms, policy.activity)
-        seats, mrr = account.fact("seats"), account.fact("mrr")
-        facts = Facts(
-            seats if isinstance(seats, int) else None,
-            mrr if isinstance(mrr, (int, float)) else None,
-            account.baseline_days(),
-        )
-        score = rules.scorecard.score(now, account.fixed_measures(policy.activity), facts)
-        return View(now, score, self.lifecycle(account, at_ms), rules.line)
+        if day:
+            now, fixed = account.measures_of_day_start(at_ms, policy.activity)
+        else:
+            now = account.measures(at_ms, policy.activity)
+            fixed = account.fixed_measures(policy.activity)
+        rules, seats, mrr = policy.default, None, None
+        if account.profile:
+            rules = policy.of_segment(account.fact("segment"))
+            seats, mrr = account.fact("seats"), account.fact("mrr")
+        facts = Facts(seats, mrr, account.baseline_days())  # type: ignore[arg-type]  # as checked
+        score = rules.scorecard.score(now, fixed, facts)
+        return View(now, score, self.lifecycle(account, at_ms), rules)
 
     def lifecycle(self, account: Account, at_ms: int) -> Lifecycle:
         """Where the account is in its life."""
@@ -66,8 +74,8 @@ class Evaluator:
         (`day`), and at its deadlines, always in the order of time.
         """
         policy = self._policy
-        view = self.view(account, at_ms)
-        line, score = view.line, view.score.value
+        view = self.view(account, at_ms, day=day)
+        line, score = view.rules.line, view.score.value
         account.score = score
         active_days = account.active_days(policy.activity)
         if day:
@@ -104,22 +112,26 @@ class Evaluator:
             and not account.approach.on
             and account.danger.turning_ms is None
             and account.approach.turning_ms is None
-            and policy.of_segment(account.fact("segment")).scorecard.rises_with_use
+            and view.rules.scorecard.rises_with_use
         )
 
     def next_deadline(self, account: Account, after_ms: int, active_days: int, line: Line) -> int:
         """The next instant after `after_ms` at which something is due without any event."""
-        policy = self._policy
-        due = [
-            turning_ms + line.dwell_ms
-            for turning_ms in (account.danger.turning_ms, account.approach.turning_ms)
-            if turning_ms is not None
-        ]
+        policy, last_ms = self._policy, account.last_ms
+        next_ms = NEVER
+        for turning_ms in (account.danger.turning_ms, account.approach.turning_ms):
+            if turning_ms is not None and after_ms < turning_ms + line.dwell_ms < next_ms:
+                next_ms = turning_ms + line.dwell_ms
         if policy.silence is not None and silence.REASON not in account.alerts:
-            due.append(policy.silence.due_ms(account.last_ms, active_days))
-        if account.last_ms is not None:  # those who look at the fleet want to know who has left
-            due.append(account.last_ms + policy.lifecycle.churned_after_ms)
-        return min((at_ms for at_ms in due if at_ms > after_ms), default=NEVER)
+            due_ms = policy.silence.due_ms(last_ms, active_days)
+            if after_ms < due_ms < next_ms:
+                next_ms = due_ms
+        if last_ms is not None:
+            # Those who look at the fleet want to know who has left.
+            due_ms = last_ms + policy.lifecycle.churned_after_ms
+            if after_ms < due_ms < next_ms:
+                next_ms = due_ms
+        return next_ms
 
     def _zone_alerts(
         self, account: Account, before: Zone, after: Zone, view: View, at_ms: int

@@ -9,7 +9,7 @@ from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from pulse.engine import control
-from pulse.engine.engine import LATE_MS
+from pulse.engine.admission import LATE_MS
 from pulse.errors import PulseError
 from pulse.model.time import format_ms
 from pulse.placement import partition_of

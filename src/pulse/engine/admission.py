@@ -1,0 +1,77 @@
+"""What a line must be to be counted. Everything here is checked before anything changes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from pulse.engagement.days import DAY_MS
+from pulse.engagement.usage import BadUsageError
+from pulse.model.fields import MAX_AMOUNT
+from pulse.model.time import format_ms, is_time_zone
+from pulse.model.wire import MAX_TS_MS, to_ms
+
+if TYPE_CHECKING:
+    from pulse.model.wire import Line
+
+FUTURE_MS = 3_600_000
+"""An event further ahead of the clock is refused."""
+LATE_MS = 90 * DAY_MS
+"""An event further behind the clock is refused."""
+
+_INSTANTS = ("started_at", "renewal_at")
+
+
+def check_texts(line: Line, *, is_new: bool, is_profile: bool) -> None:
+    """Raises `BadUsageError` where an id or a name cannot be one."""
+    if line.event is None and not is_profile:
+        raise BadUsageError("wrong_shape", "neither `event` nor `type: profile`")
+    if not line.id.isprintable():
+        raise BadUsageError("wrong_shape", "id: characters that cannot be printed")
+    if not line.source.isprintable():
+        raise BadUsageError("wrong_shape", "source: characters that cannot be printed")
+    if is_new and not line.account_id.isprintable():
+        raise BadUsageError("wrong_shape", "account_id: characters that cannot be printed")
+    if line.user_id is not None and not line.user_id.isprintable() and not is_profile:
+        raise BadUsageError("wrong_shape", "user_id: characters that cannot be printed")
+
+
+def check_time(at_ms: int, clock_ms: int | None, appended_ms: int | None) -> None:
+    """Raises `BadUsageError` where an event is too far from the log's clock."""
+    if not 0 <= at_ms <= MAX_TS_MS:
+        raise BadUsageError("wrong_shape", "ts: not between 1970 and 9999")
+    if clock_ms is None:
+        # Before the first tick only the broker knows what time it is, if anybody does.
+        if appended_ms is not None and 0 <= appended_ms < at_ms - FUTURE_MS:
+            detail = f"ts {format_ms(at_ms)}, appended {format_ms(appended_ms)}"
+            raise BadUsageError("future", detail)
+    elif at_ms > clock_ms + FUTURE_MS:
+        raise BadUsageError("future", f"ts {format_ms(at_ms)}, clock {format_ms(clock_ms)}")
+    elif at_ms < clock_ms - LATE_MS:
+        raise BadUsageError("too_late", f"ts {format_ms(at_ms)}, clock {format_ms(clock_ms)}")
+
+
+def profile_fields(line: Line) -> dict[str, Any]:
+    """What a profile record says, checked; times in ms."""
+    if line.profile is None:
+        raise BadUsageError("wrong_shape", "profile: missing")
+    fields: dict[str, Any] = {}
+    for name in line.profile.__struct_fields__:
+        value = getattr(line.profile, name)
+        if value is msgspec.UNSET:
+            continue
+        if value is not None:
+            if name in _INSTANTS:
+                value = to_ms(value)
+                if not 0 <= value <= MAX_TS_MS:
+                    raise BadUsageError("wrong_shape", f"profile.{name}: not between 1970 and 9999")
+            elif isinstance(value, str):
+                if not 0 < len(value) <= 256 or not value.isprintable():
+                    raise BadUsageError("wrong_shape", f"profile.{name}: not a printable name")
+            elif not 0 <= value <= MAX_AMOUNT:
+                raise BadUsageError("wrong_shape", f"profile.{name}: out of range")
+            if name == "timezone" and not is_time_zone(value):
+                raise BadUsageError("wrong_shape", f"profile.timezone: no time zone {value!r}")
+        fields[name] = value
+    return fields

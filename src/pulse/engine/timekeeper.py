@@ -1,0 +1,214 @@
+"""What is due for an account, and when it is done.
+
+With `clock` the largest tick so far and M the minute of a record that has just come for it:
+
+1. the close of a minute in which the account changed: once M has begun, or `clock` is 2 s past it
+2. the start of the account's day: the same
+3. a deadline (a dwell that ends, a silence): once M has begun, or `clock` has reached it
+
+At the same instant the order is 1, 2, 3; a later thing waits for an earlier one. What a tick leaves
+for later is done before a record touches the account, so that leaving it changes no result.
+"""
+
+from __future__ import annotations
+
+import heapq
+from typing import TYPE_CHECKING
+
+from pulse.engagement.account import NEVER
+from pulse.engagement.days import DAY_MS, MINUTE_MS
+from pulse.engagement.windows import KEPT_DAYS
+
+if TYPE_CHECKING:
+    from pulse.engagement.account import Account
+    from pulse.engine.evaluate import Evaluator
+    from pulse.engine.policy import Policy
+    from pulse.engine.state import Effects, PartitionState
+
+GRACE_MS = 2_000
+"""A minute closes on the first tick this long past its end."""
+
+DUPLICATE_MS = DAY_MS
+DAY_SLICE_MS = 600_000
+"""Day starts are spread over this long (and so done within the 15 minutes promised)."""
+LEAST_SLICE = 500
+
+
+class Timekeeper:
+    """Brings accounts up to the clock, by one policy.
+
+    `least_slice` is how many day starts a tick works off at least.
+    """
+
+    def __init__(self, policy: Policy, evaluator: Evaluator, least_slice: int) -> None:
+        self._policy = policy
+        self._evaluator = evaluator
+        self._least_slice = least_slice
+
+    def tick(self, state: PartitionState, at_ms: int, fx: Effects) -> None:
+        """It is `at_ms`: work off what is due. An older tick than the last changes nothing."""
+        fx.counts["ticks"] += 1
+        clock = state.clock_ms
+        if clock is not None and at_ms <= clock:
+            return
+        if state.first_tick_ms is None:
+            state.first_tick_ms = at_ms
+        state.clock_ms = at_ms
+        step_ms = DAY_SLICE_MS if clock is None else at_ms - clock
+        slice_size = -(-len(state.accounts) * step_ms // DAY_SLICE_MS)
+        self.work_off(state, fx, limit=max(slice_size, self._least_slice))
+
+    def work_off(self, state: PartitionState, fx: Effects, limit: int | None) -> None:
+        """Do what is due by the clock, of day starts at most `limit`."""
+        clock = state.clock_ms
+        if clock is None:
+            return
+        before = len(fx.alerts)
+        soon, days, accounts = state.soon, state.days, state.accounts
+        while soon and soon[0][0] <= clock:
+            due, account_id = heapq.heappop(soon)
+            account = accounts[account_id]
+            if account.soon_at == due:
+                account.soon_at = NEVER
+                self.advance(state, account, 0, fx)
+                self.schedule(state, account)
+        done = 0
+        while days and days[0][0] <= clock and (limit is None or done < limit):
+            due, account_id = heapq.heappop(days)
+            account = accounts[account_id]
+            if account.day_at == due:
+                account.day_at = NEVER
+                self.advance(state, account, 0, fx)
+                self.schedule(state, account)
+                done += 1
+        if len(fx.alerts) > before + 1:
+            fx.alerts[before:] = sorted(fx.alerts[before:], key=lambda a: (a.at, a.account_id))
+
+    def advance(self, state: PartitionState, account: Account, minute_ms: int, fx: Effects) -> None:
+        """Do what is due for the account before the minute `minute_ms`, or by the clock."""
+        clock = state.clock_ms or 0
+        closing, reached = max(minute_ms, clock - GRACE_MS), max(minute_ms, clock)
+        if account.parked:
+            self._advance_parked(state, account, closing, reached, minute_ms > 0, fx)
+        while not account.parked:
+            open_ms, deadline_ms = account.open_ms, account.deadline_ms
+            close_ms = NEVER if open_ms is None else open_ms + MINUTE_MS
+            day_ms = account.calendar.end_ms
+            if close_ms <= day_ms and close_ms <= deadline_ms:
+                if close_ms > closing:
+                    return
+                account.open_ms = None
+                if account.force or not account.quiet:
+                    account.force = False
+                    self._evaluate(state, account, close_ms, fx)
+            elif day_ms <= deadline_ms:
+                if day_ms > closing:
+                    return
+                self._begin_day(state, account, fx)
+            elif deadline_ms > reached:
+                return
+            else:
+                self._meet_deadline(state, account, fx)
+        if minute_ms:  # parked at a day start on the way
+            self._advance_parked(state, account, closing, reached, True, fx)
+
+    def _advance_parked(
+        self,
+        state: PartitionState,
+        account: Account,
+        closing: int,
+        reached: int,
+        wake: bool,
+        fx: Effects,
+    ) -> None:
+        while account.deadline_ms <= reached:
+            account.calendar.jump(account.deadline_ms)
+            self._meet_deadline(state, account, fx)
+        if wake:
+            account.calendar.jump(closing)
+            account.parked = False
+
+    def _meet_deadline(self, state: PartitionState, account: Account, fx: Effects) -> None:
+        policy = self._policy
+        due_ms = account.deadline_ms
+        line = policy.of_segment(account.fact("segment")).line
+        # An event since then may have put it off.
+        account.deadline_ms = self._evaluator.next_deadline(
+            account, due_ms - 1, account.active_days(policy.activity), line
+        )
+        if account.deadline_ms <= due_ms:
+            self._evaluate(state, account, due_ms, fx)
+
+    def _begin_day(self, state: PartitionState, account: Account, fx: Effects) -> None:
+        policy = self._policy
+        timezone = str(account.fact("timezone") or policy.timezone)
+        at_ms = account.begin_day(timezone, policy.activity)
+        account.calendar.forget(at_ms - (KEPT_DAYS + 2) * DAY_MS)
+        forget_seen(account, state)
+        self._evaluate(state, account, at_ms, fx, day=True)
+        account.parked = self._can_park(account, at_ms)
+
+    def _can_park(self, account: Account, at_ms: int) -> bool:
+        """Whether no later day start can change anything until a record comes."""
+        if account.first_ms is None or account.last_ms is None:
+            return account.open_ms is None  # known by its profile alone
+        if not account.is_empty():
+            return False
+        rules = self._policy.of_segment(account.fact("segment"))
+        recency_ms = rules.scorecard.recency_floor_days * DAY_MS
+        return (
+            account.open_ms is None
+            and at_ms - account.last_ms > recency_ms
+            and at_ms - account.first_ms >= rules.line.min_history_ms
+            and account.danger.turning_ms is None
+            and account.approach.turning_ms is None
+        )
+
+    def _evaluate(
+        self, state: PartitionState, account: Account, at_ms: int, fx: Effects, day: bool = False
+    ) -> None:
+        self._evaluator.evaluate(
+            account, at_ms, day=day, historical=state.historical, out=fx.alerts
+        )
+        state.touch(account)
+
+    def schedule(self, state: PartitionState, account: Account) -> None:
+        """Put the account where a tick finds it."""
+        open_ms, due_ms = account.open_ms, account.deadline_ms
+        day_ms = NEVER if account.parked else account.calendar.end_ms
+        close_ms = NEVER if open_ms is None else open_ms + MINUTE_MS
+        first_ms = min(close_ms, day_ms)
+        if due_ms >= first_ms:
+            due_ms = max(due_ms, first_ms + GRACE_MS)
+        if open_ms is not None and (account.force or not account.quiet):
+            due_ms = min(due_ms, close_ms + GRACE_MS)
+        if due_ms < account.soon_at:
+            account.soon_at = due_ms
+            heapq.heappush(state.soon, (due_ms, account.account_id))
+        if day_ms != NEVER and account.day_at != day_ms + GRACE_MS:
+            account.day_at = day_ms + GRACE_MS
+            heapq.heappush(state.days, (account.day_at, account.account_id))
+
+    def due_ms(self, account: Account) -> int:
+        """When something is due for the account if no record comes."""
+        due_ms = account.deadline_ms
+        if not account.parked:
+            due_ms = min(due_ms, account.calendar.end_ms)
+        if account.open_ms is not None and (account.force or not account.quiet):
+            due_ms = min(due_ms, account.open_ms + MINUTE_MS)
+        return due_ms
+
+
+def forget_seen(account: Account, state: PartitionState) -> None:
+    """Forget the events that can have no duplicate any more by the log's clock."""
+    clock = state.clock_ms
+    if clock is None:
+        return
+    seen, first_tick = account.seen, state.first_tick_ms or 0
+    gone = []
+    for key, stamp in seen.items():
+        if clock - (stamp or first_tick) < DUPLICATE_MS:
+            break
+        gone.append(key)
+    for key in gone:
+        del seen[key]
