@@ -6,7 +6,7 @@ things are due, and what follows from a score, is the engine's.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from pulse.engagement.days import Calendar
@@ -33,6 +33,10 @@ class Activity:
     day_value: int = 0
     windows: tuple[tuple[int, int] | None, ...] = (None, None, None)
     """For each window the least (events, value), or None."""
+    has_window_minimum: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "has_window_minimum", any(w is not None for w in self.windows))
 
 
 class Row(NamedTuple):
@@ -59,8 +63,8 @@ class Account:
 
     __slots__ = (
         "account_id", "active", "active_total", "alerts", "approach", "calendar", "danger",
-        "day_at", "deadline_ms", "events", "features", "first_ms", "force", "front_ms", "known",
-        "last_day", "last_ms", "open_ms", "page", "parked", "profile", "quiet", "resurrected_ms",
+        "day_at", "deadline_ms", "events", "features", "first_day", "first_ms", "force", "front_ms",
+        "known", "last_day", "last_ms", "open_ms", "page", "parked", "profile", "quiet", "resurrected_ms",
         "rows", "score", "seen", "soon_at", "users", "value", "zone",
     )  # fmt: skip
 
@@ -103,6 +107,8 @@ class Account:
         self.soon_at = NEVER
         self.day_at = NEVER
         self.page: Any = None
+        self.first_day: int | None = None
+        """The day of `first_ms`, once it has been looked up."""
 
     # -- what is known of it -------------------------------------------------------------------
 
@@ -143,6 +149,7 @@ class Account:
             self.last_day = day
         if self.first_ms is None or at_ms < self.first_ms:
             self.first_ms = at_ms
+            self.first_day = None
 
     def _correct(self, day: int, today: int, weight: int, value: int, rule: Activity) -> None:
         before = self._is_active(day, today, rule)
@@ -164,11 +171,17 @@ class Account:
             return 0
         return 1 if not rule.day_value or self.value.on(day, today) >= rule.day_value else 0
 
+    def _is_today_active(self, rule: Activity) -> int:
+        events = self.events.today
+        if events <= 0 or events < rule.day_events:
+            return 0
+        return 1 if not rule.day_value or self.value.today >= rule.day_value else 0
+
     def begin_day(self, timezone: str, rule: Activity) -> int:
         """Begin the next day; returns the instant (ms) at which it starts."""
         calendar = self.calendar
         old = calendar.day
-        active = self._is_active(old, old, rule)
+        active = self._is_today_active(rule)
         self.active.today = active
         self.active_total += active
         calendar.step(timezone)
@@ -184,41 +197,49 @@ class Account:
 
     def active_days(self, rule: Activity) -> int:
         """Active days over the whole life, today included."""
-        today = self.calendar.day
-        return self.active_total + self._is_active(today, today, rule)
+        return self.active_total + self._is_today_active(rule)
 
     def measures(self, at_ms: int, rule: Activity) -> Measures:
         """All measures as of an instant of today."""
-        today = self.calendar.day
-        self.active.today = self._is_active(today, today, rule)
-        return _above_minimum(
-            Measures(
-                self.events.windows(),
-                self.value.windows(),
-                self.users.windows(),
-                self.features.windows(),
-                self.active.windows(),
-                None if self.last_ms is None else max(at_ms - self.last_ms, 0),
-            ),
-            rule,
+        self.active.today = self._is_today_active(rule)
+        measures = Measures(
+            self.events.windows(),
+            self.value.windows(),
+            self.users.windows(),
+            self.features.windows(),
+            self.active.windows(),
+            self._recency_ms(at_ms),
         )
+        return _above_minimum(measures, rule) if rule.has_window_minimum else measures
+
+    def measures_of_day_start(self, at_ms: int, rule: Activity) -> tuple[Measures, Measures]:
+        """`measures` and `fixed_measures` at the start of today, when they are nearly the same."""
+        fixed = self.fixed_measures(rule)
+        if rule.has_window_minimum:
+            return self.measures(at_ms, rule), fixed
+        self.active.today = 0
+        events, _, users, features, active, _ = fixed
+        # Only values can be negative, and the days that end today sum to more than fixed.
+        value = self.value.windows()
+        return Measures(events, value, users, features, active, self._recency_ms(at_ms)), fixed
 
     def fixed_measures(self, rule: Activity) -> Measures:
         """The measures over complete days, as they were fixed at the start of today."""
-        users, features = self.users, self.features
-        a, b, c = users.fixed
-        x, y, z = features.fixed
-        return _above_minimum(
-            Measures(
-                self.events.fixed,
-                self.value.fixed,
-                (a << users.level, b << users.level, c << users.level),
-                (x << features.level, y << features.level, z << features.level),
-                self.active.fixed,
-                None,
-            ),
-            rule,
+        measures = Measures(
+            self.events.fixed,
+            self.value.fixed,
+            self.users.fixed_windows(),
+            self.features.fixed_windows(),
+            self.active.fixed,
+            None,
         )
+        return _above_minimum(measures, rule) if rule.has_window_minimum else measures
+
+    def _recency_ms(self, at_ms: int) -> int | None:
+        last_ms = self.last_ms
+        if last_ms is None:
+            return None
+        return at_ms - last_ms if at_ms > last_ms else 0
 
     def approximate(self) -> list[str]:
         """The measures that are estimates, because the account has too many ids to keep."""
@@ -234,10 +255,11 @@ class Account:
         """Keep what was measured at the start of today; an unchanged day needs no row."""
         today = self.calendar.day
         rows = self.rows
-        body = (score, *now[:5])
-        if not rows or rows[-1][1:] != body:
-            rows.append(Row(today, *body))
-        while len(rows) > 1 and rows[1].day <= today - KEPT_DAYS:
+        events, value, users, features, active, _ = now
+        row = Row(today, score, events, value, users, features, active)
+        if not rows or rows[-1][1:] != row[1:]:
+            rows.append(row)
+        while len(rows) > 1 and rows[1][0] <= today - KEPT_DAYS:
             del rows[0]
 
     def row_on(self, day: int) -> Row | None:
@@ -266,7 +288,10 @@ class Account:
         calendar = self.calendar
         if self.first_ms >= calendar.start_ms:
             return 0
-        return min(calendar.day - calendar.day_of(self.first_ms), W84)
+        if self.first_day is None:
+            self.first_day = calendar.day_of(self.first_ms)
+        days = calendar.day - self.first_day
+        return days if days < W84 else W84
 
     # -- snapshot ------------------------------------------------------------------------------
 
@@ -325,8 +350,6 @@ class Account:
 
 
 def _above_minimum(measures: Measures, rule: Activity) -> Measures:
-    if rule.windows == (None, None, None):
-        return measures
     keep = [
         least is None or (measures.events[i] >= least[0] and measures.value[i] >= least[1])
         for i, least in enumerate(rule.windows)

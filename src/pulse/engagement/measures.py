@@ -13,6 +13,8 @@ MICRO = 1_000_000
 WINDOW_NAMES = tuple(f"{days}d" for days in WINDOWS)
 WINDOWED = ("events", "value", "active_users", "features", "active_days")
 """The measures that have a window, in the order in which `Measures` holds them."""
+SUMS = ("events", "value")
+"""Those that are sums, in 10**-6; the others are counts."""
 
 
 class Measures(NamedTuple):
@@ -32,7 +34,7 @@ class Measures(NamedTuple):
     def number(self, measure: str, window: int) -> float:
         """One measure in the unit in which people speak of it; `window` indexes `WINDOWS`."""
         got: int = getattr(self, measure)[window]
-        return got / MICRO if measure in ("events", "value") else float(got)
+        return got / MICRO if measure in SUMS else float(got)
 
     @property
     def recency_days(self) -> float | None:
@@ -48,7 +50,7 @@ def readable(measures: Measures) -> dict[str, object]:
                 WINDOW_NAMES,
                 (
                     [_decimal(n) for n in getattr(measures, name)]
-                    if name in ("events", "value")
+                    if name in SUMS
                     else getattr(measures, name)
                 ),
                 strict=True,

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from pulse.engagement.measures import MICRO, Measures
+from pulse.engagement.measures import MICRO, SUMS, WINDOWED, Measures
 from pulse.engagement.windows import W84, WINDOWS
 
 
@@ -65,6 +66,7 @@ class Scorecard:
 
     def __init__(self, rules: tuple[MeasureRule, ...]) -> None:
         self.rules = rules
+        self._shares = [(rule.name, rule.weight, _share(rule)) for rule in rules]
         self.rises_with_use = all(_rises_with_use(rule) for rule in rules)
         """Whether more use on the same day can never lower the score."""
         self.recency_floor_days = max(
@@ -77,15 +79,18 @@ class Scorecard:
         """Score of the measures `now`; `fixed` holds what was fixed at the start of today."""
         points: list[tuple[str, float, float]] = []
         total = 0.0
-        for rule in self.rules:
-            share = _share(rule, now, fixed, facts)
+        for name, weight, share_of in self._shares:
+            share = share_of(now, fixed, facts)
             if share is not None:
-                points.append((rule.name, rule.weight, share))
-                total += rule.weight
+                points.append((name, weight, share))
+                total += weight
         if total <= 0.0:
             return Score(None, {})
         contributions = {name: 100.0 * weight * share / total for name, weight, share in points}
-        return Score(sum(contributions.values()), contributions)
+        score = 0.0
+        for part in contributions.values():  # `sum` adds otherwise from Python 3.12 on
+            score += part
+        return Score(score, contributions)
 
 
 def _rises_with_use(rule: MeasureRule) -> bool:
@@ -97,44 +102,65 @@ def _rises_with_use(rule: MeasureRule) -> bool:
     return rule.floor <= 0.0  # seats, or what the account had, are not known here
 
 
-def _share(rule: MeasureRule, now: Measures, fixed: Measures, facts: Facts) -> float | None:
-    number: float | None
-    if rule.measure == "recency_days":
-        number = now.recency_days
+_Number = Callable[["Measures", "Measures", "Facts"], float | None]
+"""A number made of the measures now, those fixed at the start of today, and the facts."""
+
+
+def _share(rule: MeasureRule) -> _Number:
+    """How much of the full marks a rule gives, 0 to 1; None without data."""
+    number_of, target_of, floor = _number(rule), _target(rule), rule.floor
+
+    def share(now: Measures, fixed: Measures, facts: Facts) -> float | None:
+        number = number_of(now, fixed, facts)
         if number is None:
             return None
-    elif rule.measure == "value_per_mrr":
-        if not facts.mrr or facts.mrr <= 0:
+        target = target_of(now, fixed, facts)
+        if target is None:
             return None
-        number = now.number("value", rule.window) / facts.mrr
-    else:
-        number = now.number(rule.measure, rule.window)
-    target = _target(rule, fixed, facts)
-    if target is None:
-        return None
-    if target == rule.floor:
-        return 1.0 if number >= target else 0.0
-    return min(max((number - rule.floor) / (target - rule.floor), 0.0), 1.0)
+        if target == floor:
+            return 1.0 if number >= target else 0.0
+        part = (number - floor) / (target - floor)
+        return 0.0 if part < 0.0 else 1.0 if part > 1.0 else part
+
+    return share
 
 
-def _target(rule: MeasureRule, fixed: Measures, facts: Facts) -> float | None:
+def _number(rule: MeasureRule) -> _Number:
+    window = rule.window
+    if rule.measure == "recency_days":
+        return lambda now, fixed, facts: now.recency_days
+    if rule.measure == "value_per_mrr":
+
+        def value_per_mrr(now: Measures, fixed: Measures, facts: Facts) -> float | None:
+            mrr = facts.mrr
+            return now.value[window] / MICRO / mrr if mrr and mrr > 0 else None
+
+        return value_per_mrr
+    measure = WINDOWED.index(rule.measure)
+    unit = MICRO if rule.measure in SUMS else 1
+    return lambda now, fixed, facts: now[measure][window] / unit  # type: ignore[index]
+
+
+def _target(rule: MeasureRule) -> _Number:
     kind, amount = rule.target.kind, rule.target.amount
     if kind == "absolute":
-        return amount
+        return lambda now, fixed, facts: amount
     if kind == "per_seat":
-        return amount * facts.seats if facts.seats else None
-    if facts.baseline_days <= 0:
-        return None
+        return lambda now, fixed, facts: amount * facts.seats if facts.seats else None
     longest = len(WINDOWS) - 1
-    if rule.measure in ("events", "value", "active_days", "value_per_mrr"):
-        days = WINDOWS[rule.window]
-        name = "value" if rule.measure == "value_per_mrr" else rule.measure
-        total = getattr(fixed, name)[longest] / (MICRO if name in ("events", "value") else 1)
-        if name == "value" and rule.measure == "value_per_mrr":
-            if not facts.mrr:
-                return None
-            total /= facts.mrr
-        own = total * min(days / min(facts.baseline_days, W84), 1.0)
-    else:
-        own = float(getattr(fixed, rule.measure)[longest])
-    return amount * own if own > 0 else None
+    of_money = rule.measure == "value_per_mrr"
+    measure = WINDOWED.index("value" if of_money else rule.measure)
+    unit = MICRO if of_money or rule.measure in SUMS else 1
+    # A sum is compared with an average window, a distinct count with all that there was.
+    days = W84 if rule.measure in ("active_users", "features") else WINDOWS[rule.window]
+
+    def of_baseline(now: Measures, fixed: Measures, facts: Facts) -> float | None:
+        if facts.baseline_days <= 0:
+            return None
+        own: float = fixed[measure][longest] / unit  # type: ignore[index]
+        if of_money:
+            own = own / facts.mrr if facts.mrr else 0.0
+        own *= min(days / facts.baseline_days, 1.0)
+        return amount * own if own > 0 else None
+
+    return of_baseline

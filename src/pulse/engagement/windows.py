@@ -24,6 +24,8 @@ W7, W28, W84 = WINDOWS
 Triple = tuple[int, int, int]
 """One number a window, in the order of `WINDOWS`."""
 
+_NOTHING: Triple = (0, 0, 0)
+
 
 class Sums:
     """Sums of one quantity by day, with their windows. Integers of any unit; exact.
@@ -49,19 +51,21 @@ class Sums:
 
     def roll(self, day: int) -> None:
         """Begin `day`, the day after today."""
-        a, b, c = self.past
         today, by_day = self.today, self.by_day
         if today:
             by_day[day - 1] = today
+            a, b, c = self.past
             a, b, c = a + today, b + today, c + today
+            self.fixed = (a, b, c)
             self.today = 0
-        self.fixed = (a, b, c)
-        if by_day:
-            get = by_day.get
-            self.past = (a - get(day - W7, 0), b - get(day - W28, 0), c - get(day - W84, 0))
-            by_day.pop(day - KEPT_DAYS, None)
+        elif by_day:
+            self.fixed = a, b, c = self.past
         else:
-            self.past = (0, 0, 0)
+            self.past = self.fixed = _NOTHING
+            return
+        get = by_day.get
+        self.past = (a - get(day - W7, 0), b - get(day - W28, 0), c - get(day - W84, 0))
+        by_day.pop(day - KEPT_DAYS, None)
 
     def correct(self, day: int, today: int, amount: int) -> None:
         """Add `amount` to a past `day`, `today` being today."""
@@ -156,14 +160,14 @@ class LastSeen:
 
     def roll(self, day: int) -> None:
         """Begin `day`, the day after today."""
-        self.fixed = self.live
-        if not self.ring:
+        self.fixed = a, b, c = self.live
+        ring = self.ring
+        if not ring:
             return
-        get = self.ring.get
-        a, b, c = self.live
+        get = ring.get
         self.live = (a - get(day - W7, 0), b - get(day - W28, 0), c - get(day - W84, 0))
-        if self.ring.pop(day - KEPT_DAYS, 0):
-            gone = day - KEPT_DAYS
+        gone = day - KEPT_DAYS
+        if ring.pop(gone, 0):
             self.days = {name: last for name, last in self.days.items() if last != gone}
 
     def windows(self) -> Triple:
@@ -176,6 +180,14 @@ class LastSeen:
             (b if b > y else y) << level,
             (c if c > z else z) << level,
         )
+
+    def fixed_windows(self) -> Triple:
+        """Distinct ids over the complete days, as of the start of today."""
+        level = self.level
+        if not level:
+            return self.fixed
+        x, y, z = self.fixed
+        return (x << level, y << level, z << level)
 
     def _thin(self, today: int) -> None:
         while len(self.days) > self.limit:
