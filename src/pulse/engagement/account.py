@@ -51,6 +51,9 @@ class Row(NamedTuple):
     active_days: Triple
 
 
+PlainRow = tuple[int, float | None, Triple, Triple, Triple, Triple, Triple]
+
+
 class OpenAlert(NamedTuple):
     """A firing alert of the account."""
 
@@ -64,8 +67,8 @@ class Account:
     __slots__ = (
         "account_id", "active", "active_total", "alerts", "approach", "calendar", "danger",
         "day_at", "deadline_ms", "events", "features", "first_day", "first_ms", "force", "front_ms",
-        "known", "last_day", "last_ms", "open_ms", "page", "parked", "profile", "quiet", "resurrected_ms",
-        "rows", "score", "seen", "soon_at", "users", "value", "zone",
+        "known", "last_day", "last_ms", "open_ms", "page", "parked", "profile", "quiet",
+        "resurrected_ms", "rows", "score", "seen", "soon_at", "users", "value", "zone",
     )  # fmt: skip
 
     def __init__(self, account_id: str, timezone: str, day: int) -> None:
@@ -89,7 +92,8 @@ class Account:
         self.known = False
         self.zone: Zone = "unknown"
         self.score: float | None = None
-        self.rows: list[Row] = []
+        self.rows: list[PlainRow] = []
+        """The days behind it, oldest first: what a `Row` holds, without the weight of one."""
         self.alerts: dict[str, OpenAlert] = {}
         self.seen: dict[int, int] = {}
         """Hash of (source, id) → the log's clock when it was first seen; oldest first."""
@@ -186,11 +190,8 @@ class Account:
         self.active_total += active
         calendar.step(timezone)
         for day in range(old + 1, calendar.day + 1):
-            self.events.roll(day)
-            self.value.roll(day)
-            self.active.roll(day)
-            self.users.roll(day)
-            self.features.roll(day)
+            for windows in (self.events, self.value, self.active, self.users, self.features):
+                windows.roll(day)
         return calendar.start_ms
 
     # -- what it measures ----------------------------------------------------------------------
@@ -256,7 +257,7 @@ class Account:
         today = self.calendar.day
         rows = self.rows
         events, value, users, features, active, _ = now
-        row = Row(today, score, events, value, users, features, active)
+        row = (today, score, events, value, users, features, active)
         if not rows or rows[-1][1:] != row[1:]:
             rows.append(row)
         while len(rows) > 1 and rows[1][0] <= today - KEPT_DAYS:
@@ -265,8 +266,8 @@ class Account:
     def row_on(self, day: int) -> Row | None:
         """What was measured at the start of `day`, None if that is not known."""
         for row in reversed(self.rows):
-            if row.day <= day:
-                return row
+            if row[0] <= day:
+                return Row(*row)
         return None
 
     def is_empty(self) -> bool:
@@ -339,7 +340,10 @@ class Account:
         ):
             t.on, t.since_ms, t.turning_ms = on, since_ms, turning_ms
         self.known, self.zone, self.score = verdict
-        self.rows = [Row(day, score, *map(tuple, five)) for day, score, *five in rows]
+        self.rows = [
+            (day, score, tuple(events), tuple(value), tuple(users), tuple(features), tuple(active))
+            for day, score, events, value, users, features, active in rows
+        ]
         alerts, (keys, stamps), dues = rest
         self.alerts = {reason: OpenAlert(*alert) for reason, alert in alerts.items()}
         self.seen = dict(zip(keys, stamps, strict=True))

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from pulse.engagement.measures import Measures
     from pulse.engine.policy import Policy, SegmentPolicy
     from pulse.model.alert import Alert, Resolution
+    from pulse.signals.silence import Silence
+
+_Change = tuple[str, OpenAlert, "Resolution | None"]
+"""A reason whose alert has opened or, with a resolution, closed."""
 
 _RANK: dict[Zone, int] = {"unknown": 0, "healthy": 1, "approaching": 2, "danger": 3}
 
@@ -86,20 +90,24 @@ class Evaluator:
                 and active_days >= line.min_active_days
             )
         was: Zone = account.zone
-        before = zone_of(account.danger, account.approach)
+        danger, approach = account.danger, account.approach
+        before = after = zone_of(danger, approach)
         if account.known and score is not None and view.lifecycle != "churned":
-            account.danger.follow(score, line.enter, line.exit, line.dwell_ms, at_ms)
-            account.approach.follow(score, line.approach, line.approach_exit, line.dwell_ms, at_ms)
+            danger.follow(score, line.enter, line.exit, line.dwell_ms, at_ms)
+            approach.follow(score, line.approach, line.approach_exit, line.dwell_ms, at_ms)
+            after = zone_of(danger, approach)
         else:
-            account.danger.turning_ms = account.approach.turning_ms = None
-        after = zone_of(account.danger, account.approach)
+            danger.turning_ms = approach.turning_ms = None
         # `unknown` hides the zone without ending what was found before.
         account.zone = after if account.known else "unknown"
 
         if day:
             account.note_day(score, view.measures)
-        changes = self._zone_alerts(account, before, after, view, at_ms)
-        changes += self._silence_alerts(account, active_days, view, at_ms)
+        changes: list[_Change] = []
+        if after != before or account.alerts:
+            changes = self._zone_alerts(account, before, after, view, at_ms)
+        if policy.silence is not None:
+            changes += self._silence_alerts(account, policy.silence, active_days, view, at_ms)
         if changes:
             what = self._circumstances(account, view, was, active_days, at_ms, historical)
             for reason, opened, resolution in changes:
@@ -108,10 +116,10 @@ class Evaluator:
         account.deadline_ms = self.next_deadline(account, at_ms, active_days, line)
         account.quiet = (
             not account.alerts
-            and not account.danger.on
-            and not account.approach.on
-            and account.danger.turning_ms is None
-            and account.approach.turning_ms is None
+            and not danger.on
+            and not approach.on
+            and danger.turning_ms is None
+            and approach.turning_ms is None
             and view.rules.scorecard.rises_with_use
         )
 
@@ -135,8 +143,8 @@ class Evaluator:
 
     def _zone_alerts(
         self, account: Account, before: Zone, after: Zone, view: View, at_ms: int
-    ) -> list[tuple[str, OpenAlert, Resolution | None]]:
-        changes: list[tuple[str, OpenAlert, Resolution | None]] = []
+    ) -> list[_Change]:
+        changes: list[_Change] = []
         if view.lifecycle == "churned":
             # An account that has left raises nothing more, and nobody need look after it.
             for reason in sorted(account.alerts):
@@ -157,19 +165,18 @@ class Evaluator:
         return changes
 
     def _silence_alerts(
-        self, account: Account, active_days: int, view: View, at_ms: int
-    ) -> list[tuple[str, OpenAlert, Resolution | None]]:
-        rule, last_ms = self._policy.silence, account.last_ms
-        if rule is None or last_ms is None:
+        self, account: Account, rule: Silence, active_days: int, view: View, at_ms: int
+    ) -> list[_Change]:
+        last_ms = account.last_ms
+        if last_ms is None:
             return []
         opened = account.alerts.get(silence.REASON)
-        due_ms = rule.due_ms(last_ms, active_days)
         if opened is not None:
             if last_ms + rule.after_ms <= at_ms:
                 return []
             del account.alerts[silence.REASON]
             return [(silence.REASON, opened, "active_again")]
-        if due_ms > at_ms or view.lifecycle == "churned":
+        if rule.due_ms(last_ms, active_days) > at_ms or view.lifecycle == "churned":
             return []
         account.alerts[silence.REASON] = OpenAlert(at_ms, last_ms)
         return [(silence.REASON, account.alerts[silence.REASON], None)]

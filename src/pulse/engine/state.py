@@ -62,8 +62,10 @@ class PartitionState:
         """Between a `history` and a `live` record: alerts are recorded and never sent."""
         self.soon: list[tuple[int, str]] = []
         """Heap of (due, account): minutes that close and deadlines."""
-        self.days: list[tuple[int, str]] = []
-        """Heap of (due, account): day starts, which are worked off in slices."""
+        self.days: dict[int, list[str]] = {}
+        """Due → accounts whose day starts then; most share one of a few midnights."""
+        self.midnights: list[int] = []
+        """Heap of the keys of `days`, which are worked off in slices."""
         self.touched: set[str] = set()
         """Accounts that changed since the caller last emptied this."""
 

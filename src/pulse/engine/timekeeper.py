@@ -64,7 +64,7 @@ class Timekeeper:
         if clock is None:
             return
         before = len(fx.alerts)
-        soon, days, accounts = state.soon, state.days, state.accounts
+        soon, accounts = state.soon, state.accounts
         while soon and soon[0][0] <= clock:
             due, account_id = heapq.heappop(soon)
             account = accounts[account_id]
@@ -72,17 +72,26 @@ class Timekeeper:
                 account.soon_at = NEVER
                 self.advance(state, account, 0, fx)
                 self.schedule(state, account)
-        done = 0
-        while days and days[0][0] <= clock and (limit is None or done < limit):
-            due, account_id = heapq.heappop(days)
-            account = accounts[account_id]
-            if account.day_at == due:
+        midnights, left = state.midnights, len(accounts) if limit is None else limit
+        while midnights and midnights[0] <= clock and left > 0:
+            left = self._begin_days(state, midnights[0], left, fx)
+        if len(fx.alerts) > before + 1:
+            fx.alerts[before:] = sorted(fx.alerts[before:], key=lambda a: (a.at, a.account_id))
+
+    def _begin_days(self, state: PartitionState, due: int, left: int, fx: Effects) -> int:
+        """Begin the days that are due at one instant, at most `left`; how many then are left."""
+        ids = state.days[due]
+        while ids and left > 0:
+            account = state.accounts[ids.pop()]
+            if account.day_at == due:  # else it was put elsewhere meanwhile
                 account.day_at = NEVER
                 self.advance(state, account, 0, fx)
                 self.schedule(state, account)
-                done += 1
-        if len(fx.alerts) > before + 1:
-            fx.alerts[before:] = sorted(fx.alerts[before:], key=lambda a: (a.at, a.account_id))
+                left -= 1
+        if not ids:
+            del state.days[due]
+            heapq.heappop(state.midnights)
+        return left
 
     def advance(self, state: PartitionState, account: Account, minute_ms: int, fx: Effects) -> None:
         """Do what is due for the account before the minute `minute_ms`, or by the clock."""
@@ -141,10 +150,11 @@ class Timekeeper:
 
     def _begin_day(self, state: PartitionState, account: Account, fx: Effects) -> None:
         policy = self._policy
-        timezone = str(account.fact("timezone") or policy.timezone)
-        at_ms = account.begin_day(timezone, policy.activity)
+        own = account.fact("timezone") if account.profile else None
+        at_ms = account.begin_day(str(own or policy.timezone), policy.activity)
         account.calendar.forget(at_ms - (KEPT_DAYS + 2) * DAY_MS)
-        forget_seen(account, state)
+        if account.seen:
+            forget_seen(account, state)
         self._evaluate(state, account, at_ms, fx, day=True)
         account.parked = self._can_park(account, at_ms)
 
@@ -186,8 +196,13 @@ class Timekeeper:
             account.soon_at = due_ms
             heapq.heappush(state.soon, (due_ms, account.account_id))
         if day_ms != NEVER and account.day_at != day_ms + GRACE_MS:
-            account.day_at = day_ms + GRACE_MS
-            heapq.heappush(state.days, (account.day_at, account.account_id))
+            account.day_at = due_ms = day_ms + GRACE_MS
+            ids = state.days.get(due_ms)
+            if ids is None:
+                state.days[due_ms] = [account.account_id]
+                heapq.heappush(state.midnights, due_ms)
+            else:
+                ids.append(account.account_id)
 
     def due_ms(self, account: Account) -> int:
         """When something is due for the account if no record comes."""

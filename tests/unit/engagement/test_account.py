@@ -147,7 +147,7 @@ def test_what_was_measured_holds_until_it_changes() -> None:
         acme.begin_day("UTC", ANY)
         acme.note_day(score, acme.measures(acme.calendar.start_ms, ANY))
 
-    assert [row.day - START for row in acme.rows] == [1, 3]
+    assert [row[0] - START for row in acme.rows] == [1, 3]
     assert acme.row_on(START) is None
     assert [acme.row_on(START + n).score for n in (1, 2, 3, 9)] == [50, 50, 60, 60]  # type: ignore[union-attr]
 
@@ -158,7 +158,7 @@ def test_rows_are_kept_for_92_days() -> None:
         acme.begin_day("UTC", ANY)
         acme.note_day(float(day), acme.measures(acme.calendar.start_ms, ANY))
 
-    assert acme.rows[0].day == acme.calendar.day - 92
+    assert acme.rows[0][0] == acme.calendar.day - 92
     assert len(acme.rows) == 93
 
 

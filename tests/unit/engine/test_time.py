@@ -148,9 +148,13 @@ def test_a_late_event_counts_at_once_but_changes_no_past_evaluation() -> None:
 
     assert play.outcome.counts["late_days"] == 1
     assert play.status("acme")["measures"]["events"]["28d"] == 6
-    assert play.state.accounts["acme"].rows[-1].events[1] == 5_000_000
+    account = play.state.accounts["acme"]
+    today = account.row_on(account.calendar.day)
     play.tick(at(11) + 2_000)
-    assert play.state.accounts["acme"].rows[-1].events[1] == 6_000_000
+    tomorrow = account.row_on(account.calendar.day)
+    assert today is not None
+    assert tomorrow is not None
+    assert (today.events[1], tomorrow.events[1]) == (5_000_000, 6_000_000)
 
 
 @pytest.mark.parametrize(
