@@ -263,7 +263,7 @@ class Engine:
             fx.counts["skipped"] += 1
         else:
             fx.counts["misplaced"] += 1
-            fx.misplaced.append(Misplaced(record.offset, entry.raw, line.account_id))
+            fx.misplaced.append(Misplaced(record.offset, entry.number, entry.raw, line.account_id))
 
     def _refuse(
         self, state: PartitionState, record: LogRecord, entry: Entry, why: BadLine, fx: Effects

@@ -106,7 +106,11 @@ class Evaluator:
         changes: list[_Change] = []
         if after != before or account.alerts:
             changes = self._zone_alerts(account, before, after, view, at_ms)
-        if policy.silence is not None:
+        if policy.silence is None:
+            if silence.REASON in account.alerts:
+                gone = account.alerts.pop(silence.REASON)
+                changes.append((silence.REASON, gone, "rule_removed"))
+        else:
             changes += self._silence_alerts(account, policy.silence, active_days, view, at_ms)
         if changes:
             what = self._circumstances(account, view, was, active_days, at_ms, historical)

@@ -117,6 +117,7 @@ class Misplaced:
     """An event that arrived in a partition that is not its account's."""
 
     offset: int
+    line: int
     raw: bytes
     account_id: str
 

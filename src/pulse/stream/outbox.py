@@ -19,7 +19,14 @@ RETRY_S = 1.0
 MAX_REQUEST_BYTES = 4 << 20
 """Dead letters hold what could not be read, up to Kafka's own limit and a little more."""
 
+MOST_WAITING = 10_000
+"""Records waiting for the broker before reading waits too."""
+
 Headers = Sequence[tuple[str, bytes]]
+
+
+class PartitionLostError(Exception):
+    """The partition was given up while something of it was still to be written."""
 
 
 class Outgoing(NamedTuple):
@@ -51,6 +58,7 @@ class Producer:
         """
         waiting = 0
         while True:
+            producer: AIOKafkaProducer | None = None
             try:
                 producer = await self._started()
                 sends = [
@@ -68,7 +76,7 @@ class Producer:
                     log.warning("kafka does not take records, waiting", reason=_name(error))
                 waiting += 1
                 # A producer whose batches expired may have lost its sequence numbers.
-                await self._drop()
+                await self._drop(producer)
                 await asyncio.sleep(RETRY_S)
             else:
                 if waiting:
@@ -77,7 +85,7 @@ class Producer:
 
     async def stop(self) -> None:
         """Close the connection; what was sent has been acknowledged."""
-        await self._drop()
+        await self._drop(self._producer)
 
     async def _started(self) -> AIOKafkaProducer:
         async with self._lock:
@@ -99,12 +107,14 @@ class Producer:
                 self._producer = producer
             return self._producer
 
-    async def _drop(self) -> None:
-        producer, self._producer = self._producer, None
-        if producer is not None:
+    async def _drop(self, failed: AIOKafkaProducer | None) -> None:
+        """Give up a producer, if nobody else has done so since it failed."""
+        if failed is None or self._producer is not failed:
+            return
+        self._producer = None
+        with contextlib.suppress(asyncio.TimeoutError):
             # Its flush would wait for what is given up here.
-            with contextlib.suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(_close(producer), timeout=5)
+            await asyncio.wait_for(_close(failed), timeout=5)
 
 
 async def _close(producer: AIOKafkaProducer) -> None:
@@ -117,39 +127,67 @@ async def _close(producer: AIOKafkaProducer) -> None:
 class Outbox:
     """Records of one partition that must be acknowledged before its state may be written.
 
-    They leave at once and in order, by a task of their own; `drained` waits for those so far.
+    They leave at once and in order, by a task of their own. What the broker refuses for good is
+    raised by every `drained` from then on, and nothing more is sent.
     """
 
     def __init__(self, producer: Producer) -> None:
         self._producer = producer
         self._waiting: list[Outgoing] = []
+        self._added = self._acknowledged = 0
+        self._moved = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._failure: BaseException | None = None
 
     def add(self, records: Sequence[Outgoing]) -> None:
         """Take records; they are on their way when the event loop turns."""
-        if records:
+        if records and self._failure is None:
             self._waiting.extend(records)
+            self._added += len(records)
             if self._task is None or self._task.done():
-                self._start()
+                self._task = asyncio.create_task(self._run(), name="outbox")
+
+    @property
+    def is_full(self) -> bool:
+        """Whether so much is waiting that nothing more should be read."""
+        return len(self._waiting) > MOST_WAITING
 
     async def drained(self) -> None:
         """Wait until everything added so far is acknowledged; raises what the broker refused."""
-        if self._task is not None:
-            await asyncio.shield(self._task)
+        target = self._added
+        while self._acknowledged < target:
+            if self._failure is not None:
+                raise self._failure
+            self._moved.clear()
+            await self._moved.wait()
+
+    async def has_room(self) -> None:
+        """Wait until there is room again: back-pressure for who reads."""
+        while self.is_full and self._failure is None:
+            self._moved.clear()
+            await self._moved.wait()
 
     def close(self) -> None:
         """Send nothing more: the partition belongs to somebody else."""
+        self._fail(PartitionLostError("the partition is somebody else's"))
         self._waiting.clear()
         if self._task is not None:
             self._task.cancel()
 
-    def _start(self) -> None:
-        self._task = asyncio.create_task(self._run(), name="outbox")
+    def _fail(self, error: BaseException) -> None:
+        if self._failure is None:
+            self._failure = error
+        self._moved.set()
 
     async def _run(self) -> None:
-        while self._waiting:
-            records, self._waiting = self._waiting, []
-            await self._producer.send(records)
+        try:
+            while self._waiting:
+                records, self._waiting = self._waiting, []
+                await self._producer.send(records)
+                self._acknowledged += len(records)
+                self._moved.set()
+        except Exception as error:
+            self._fail(error)
 
 
 def _name(error: BaseException) -> str:

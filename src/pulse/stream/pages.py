@@ -86,6 +86,7 @@ class ChangelogRecord(NamedTuple):
 
 _encode = msgspec.msgpack.Encoder().encode
 _version = msgspec.msgpack.Decoder(dict[str, Any])
+_first = msgspec.msgpack.Decoder(list[Any])
 _decode_part = msgspec.msgpack.Decoder(Part)
 _decode_manifest = msgspec.msgpack.Decoder(Manifest)
 _WIDE_INT = 1
@@ -233,16 +234,12 @@ class Snapshot:
         """The most advanced whole version of a page."""
         found: tuple[Part, bytes, int] | None = None
         for slot in (0, 1):
-            parts = [
-                _decode_part.decode(self._values[key])
-                for key in self._keys(named.number, slot)
-                if key in self._values
-            ]
+            parts = [self._part(key) for key in self._keys(named.number, slot)]
             if not parts:
                 continue
             first = parts[0]
             same = [p for p in parts[: first.parts] if p.applied == first.applied]
-            whole = len(same) == first.parts and first.version == STATE_VERSION
+            whole = len(same) == first.parts
             if whole and (found is None or first.applied > found[0].applied):
                 found = first, b"".join(part.body for part in same), slot
         if found is None:
@@ -251,6 +248,16 @@ class Snapshot:
                 hint="delete the changelog topic and the consumer group's offsets, and replay",
             )
         return found
+
+    def _part(self, key: bytes) -> Part:
+        version = _first.decode(self._values[key])[0]
+        if version != STATE_VERSION:
+            raise StateError(
+                f"a page of the state was written in version {version}, "
+                f"this pulse reads {STATE_VERSION}",
+                hint="run the pulse that wrote it, or delete the changelog topic and replay",
+            )
+        return _decode_part.decode(self._values[key])
 
     def _keys(self, number: int, slot: int) -> Iterable[bytes]:
         part = 0

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from pulse.engine import DeadLetter, Effects, Engine, LogRecord, PartitionState
 from pulse.engine.engine import FORWARDED_HEADER
-from pulse.stream.outbox import Outbox, Outgoing, Producer
+from pulse.stream.outbox import Outbox, Outgoing, PartitionLostError, Producer
 from pulse.stream.pages import write_manifest, write_pages
 
 if TYPE_CHECKING:
@@ -59,6 +59,9 @@ class Partition:
         self._around = around
         self._outbox = Outbox(around.producer)
         self._flushing = asyncio.Lock()
+        self._writing: asyncio.Task[None] | None = None
+        self.has_manifest = state.settled > 0
+        """Whether the changelog knows the partition; before that nothing may be committed."""
 
     def apply(self, records: Sequence[LogRecord]) -> None:
         """Apply records in log order; what they cause is on its way."""
@@ -75,6 +78,12 @@ class Partition:
         """The partition is somebody else's from now on: write nothing more."""
         self._closed = True
         self._outbox.close()
+        if self._writing is not None:
+            self._writing.cancel()
+
+    async def has_room(self) -> None:
+        """Wait while too much is on its way to the broker."""
+        await self._outbox.has_room()
 
     async def flush(self) -> int | None:
         """Write what has changed; the offset that may be committed, None if there is none.
@@ -90,16 +99,24 @@ class Partition:
             pages = [Outgoing(topic, self.number, key, value) for key, value in write_pages(state)]
             key, value = write_manifest(state, around.partitions, around.config.version, 0)
             manifest = Outgoing(topic, self.number, key, value)
-            await self._outbox.drained()
-            for records in (pages, [manifest]):
-                if self.is_closed():
-                    return None
-                await around.producer.send(records)
-                around.metrics.state_bytes.inc(sum(len(r.value or b"") for r in records))
-            if self.is_closed():
+            self._writing = asyncio.create_task(self._write(pages, manifest), name="write")
+            try:
+                await self._writing
+            except (asyncio.CancelledError, PartitionLostError):
+                if not self.is_closed():
+                    raise
                 return None
+            self.has_manifest = True
             self.flushed = position
             return position
+
+    async def _write(self, pages: list[Outgoing], manifest: Outgoing) -> None:
+        """Everything in its order; cancelled when the partition is given up."""
+        around = self._around
+        await self._outbox.drained()
+        for records in (pages, [manifest]):
+            await around.producer.send(records)
+            around.metrics.state_bytes.inc(sum(len(r.value or b"") for r in records))
 
     def _outgoing(self, effects: Effects) -> list[Outgoing]:
         topics, metrics = self._around.config.kafka.topics, self._around.metrics
@@ -114,7 +131,9 @@ class Partition:
             raw = misplaced.raw
             if len(raw) > MAX_DEAD_LETTER_BYTES:
                 detail = "too large to be handed on with its origin"
-                dead_letters.append(DeadLetter(misplaced.offset, 1, raw, "misplaced", detail))
+                dead_letters.append(
+                    DeadLetter(misplaced.offset, misplaced.line, raw, "misplaced", detail)
+                )
                 continue
             key = misplaced.account_id.encode()
             target = self._around.engine.partition_of(misplaced.account_id)

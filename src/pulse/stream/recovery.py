@@ -49,6 +49,13 @@ def _restore(
     manifest = snapshot.manifest(around.partitions)
     if manifest is not None:
         snapshot.restore(around.engine, state, manifest)
+        if manifest.config_version != around.config.version:
+            log.warning(
+                "the configuration has changed since the state was written",
+                partition=number,
+                was=manifest.config_version,
+                now=around.config.version,
+            )
         if state.position < manifest.position:
             log.warning(
                 "a page was overwritten by an older one, reading its input again",

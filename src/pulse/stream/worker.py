@@ -34,9 +34,11 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger("pulse.worker")
 
-REVOKE_S = 10.0
-"""How long the last flush may take before a partition is given up; it must end well before the
-session does."""
+LAST_FLUSH_S = 10.0
+"""How long the last flush may take at most, before a partition is given up or the worker ends."""
+
+COMMIT_S = 5.0
+"""How long a commit may take; what was written and not committed is committed with the next."""
 
 
 class Worker:
@@ -52,6 +54,7 @@ class Worker:
         self._stop = asyncio.Event()
         self._failure: BaseException | None = None
         self._flushed_at_s = time.monotonic()
+        self._kafka_away = False
         self._around: Surroundings
         self._app: faust.App
         self._ticker: Ticker
@@ -83,14 +86,16 @@ class Worker:
                 await self._app.start()
                 await self._watch(tasks)
                 if self._failure is None:
-                    await self._flush_all()
+                    with contextlib.suppress(asyncio.TimeoutError):
+                        await asyncio.wait_for(self._flush_all(), timeout=self._last_flush_s)
             finally:
                 for partition in self.partitions.values():
                     partition.close()
                 for task in tasks:
                     task.cancel()
                 await asyncio.gather(*tasks, return_exceptions=True)
-                await self._app.stop()
+                with contextlib.suppress(asyncio.TimeoutError):
+                    await asyncio.wait_for(self._app.stop(), timeout=LAST_FLUSH_S)
                 await producer.stop()
         if isinstance(self._failure, KafkaError):
             raise PulseError(
@@ -164,39 +169,53 @@ class Worker:
         return self._app.consumer  # type: ignore[return-value]  # installed by `install`
 
     async def _take(self, batch: Batch) -> None:
-        tp = TP(self._topic, batch.partition)
         partition = self.partitions.get(batch.partition)
-        if partition is None or batch.epoch != self._consumer.epochs.get(tp, 0):
-            return  # fetched before a rebalance or a seek; it comes again
-        first = batch.records[0].offset
-        if first > partition.state.position and partition.gap_at != partition.state.position:
-            # What lies between may have been dropped on the way. If it is missing again after a
-            # seek, the topic does not have it.
-            partition.gap_at = partition.state.position
-            await self._consumer.seek(tp, partition.state.position)
+        if partition is None or partition.is_closed():
             return
         try:
-            started = time.perf_counter()
-            position = partition.state.position
-            records = batch.records
-            if records[0].offset < position:
-                records = [record for record in records if record.offset >= position]
-            if records:
-                partition.apply(records)
-                metrics = self.metrics
-                metrics.batches.inc()
-                metrics.records.inc(len(records))
-                metrics.apply_seconds.observe(time.perf_counter() - started)
-                clock_ms = partition.state.clock_ms
-                if clock_ms is not None:
-                    at_s = clock_ms / 1000 if self.config.clock == "wall" else time.time()
-                    metrics.clocks.tick(partition.number, at_s)
+            if await self._follows(partition, batch):
+                self._apply(partition, batch)
+                await partition.has_room()
         except Exception as error:
             # Faust would acknowledge the batch and go on without it.
-            log.exception("the engine failed", partition=batch.partition, offset=batch.offset)
+            log.exception("a batch failed", partition=batch.partition, offset=batch.offset)
             self._fail(error)
             partition.close()
         await asyncio.sleep(0)
+
+    async def _follows(self, partition: Partition, batch: Batch) -> bool:
+        """Whether the batch follows what was applied, without a hole."""
+        tp = TP(self._topic, batch.partition)
+        if batch.epoch != self._consumer.epochs.get(tp, 0):
+            # Fetched before a rebalance or a seek; it comes again.
+            partition.gap_at = None
+            return False
+        position = partition.state.position
+        if batch.records[0].offset <= position or partition.gap_at == position:
+            return True
+        # What lies between may have been dropped on the way. If it is missing again after a seek,
+        # the topic does not have it.
+        await self._consumer.seek(tp, position)
+        partition.gap_at = position
+        return False
+
+    def _apply(self, partition: Partition, batch: Batch) -> None:
+        started = time.perf_counter()
+        position = partition.state.position
+        records = batch.records
+        if records[0].offset < position:
+            records = [record for record in records if record.offset >= position]
+        if not records:
+            return
+        partition.apply(records)
+        metrics = self.metrics
+        metrics.batches.inc()
+        metrics.records.inc(len(records))
+        metrics.apply_seconds.observe(time.perf_counter() - started)
+        clock_ms = partition.state.clock_ms
+        if clock_ms is not None:
+            at_s = clock_ms / 1000 if self.config.clock == "wall" else time.time()
+            metrics.clocks.tick(partition.number, at_s)
 
     # -- rebalance -------------------------------------------------------------------------------
 
@@ -206,7 +225,7 @@ class Worker:
         mine = [self.partitions[tp.partition] for tp in revoked if tp.partition in self.partitions]
         if mine:
             with contextlib.suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(self._last_flush(mine), timeout=REVOKE_S)
+                await asyncio.wait_for(self._last_flush(mine), timeout=self._last_flush_s)
         for partition in mine:
             partition.close()
             del self.partitions[partition.number]
@@ -217,10 +236,31 @@ class Worker:
         if await self._still_member(partitions):
             await self._flush(partitions)
 
+    @property
+    def _last_flush_s(self) -> float:
+        return min(LAST_FLUSH_S, self.config.worker.session_timeout_s / 2)
+
     async def _still_member(self, partitions: list[Partition]) -> bool:
-        """Whether the group still takes this worker's commits, so that nobody else has these."""
-        offsets = {TP(self._topic, p.number): p.flushed for p in partitions}
-        return await self._consumer.commit_to(offsets)
+        """Whether the group still takes this worker's commits, so that nobody else has these.
+
+        A partition of which nothing is written yet has nothing to commit, and nothing to protect.
+        """
+        offsets = {TP(self._topic, p.number): p.flushed for p in partitions if p.has_manifest}
+        return not offsets or await self._commit(offsets)
+
+    async def _commit(self, offsets: dict[TP, int]) -> bool:
+        """Commit; False where the group does not take it, or Kafka does not answer."""
+        try:
+            done = await asyncio.wait_for(self._consumer.commit_to(offsets), timeout=COMMIT_S)
+        except TimeoutError:
+            if not self._kafka_away:
+                log.warning("kafka does not answer, waiting", topic=self._topic)
+            self._kafka_away = True
+            return False
+        if done and self._kafka_away:
+            log.info("kafka answers")
+        self._kafka_away = False
+        return done
 
     async def _assigned(self, *_: Any, **__: Any) -> None:
         """The rebalance is over: read back what is new here. Nothing flows until this returns."""
@@ -236,7 +276,13 @@ class Worker:
         assigned = {tp.partition for tp in consumer.assignment() if tp.topic == self._topic}
         new = sorted(assigned - set(self.partitions))
         started = time.perf_counter()
-        for number, state in (await read_states(self._around, self._settings, new)).items():
+        for number in set(self.partitions) - assigned:
+            self.partitions.pop(number).close()
+        generation = self._app.consumer_generation_id
+        states = await read_states(self._around, self._settings, new)
+        if generation != self._app.consumer_generation_id:
+            return  # another rebalance came meanwhile, and reads anew what is left here
+        for number, state in states.items():
             self.partitions[number] = Partition(number, state, self._around)
         consumer.position_of = self._position_of
         self.metrics.recovery_seconds.set(time.perf_counter() - started)
@@ -285,7 +331,7 @@ class Worker:
             return
         written = time.perf_counter()
         self.metrics.flush_seconds.observe(written - started)
-        await self._consumer.commit_to(offsets)
+        await self._commit(offsets)
         self.metrics.commit_seconds.observe(time.perf_counter() - written)
         for tp, position in offsets.items():
             end = self._consumer.highwater(tp)

@@ -232,8 +232,8 @@ def test_an_event_of_another_partition_is_handed_on_alone() -> None:
     effects, state = placed((here, ()), (there, ()), (here + b"\n" + there, ()))
 
     assert effects.misplaced == [
-        Misplaced(1, there, "x there"),
-        Misplaced(2, there, "x there"),
+        Misplaced(1, 1, there, "x there"),
+        Misplaced(2, 2, there, "x there"),
     ]
     assert effects.counts == {"events": 4, "duplicates": 1, "misplaced": 2}
     assert list(state.accounts) == ["here"]

@@ -38,3 +38,26 @@ def test_an_account_without_alerts_is_shown_anew_on_the_day_it_has_left() -> Non
 
     assert state.touched == {"acme"}
     assert engine.status(state.accounts["acme"], START_MS + 180 * DAY_MS)["lifecycle"] == "churned"
+
+
+def test_an_alert_whose_rule_is_gone_resolves_as_rule_removed() -> None:
+    state = PartitionState()
+    lines = [
+        b'{"id":"e%d","account_id":"acme","event":"x","ts":%d}' % (day, START_MS + day * DAY_MS)
+        for day in range(6)
+    ]
+    records = []
+    for day, line in enumerate(lines):
+        records += [tick(2 * day, START_MS + day * DAY_MS), Record(2 * day + 1, line)]
+    engine = Engine(policy(Config()))
+    engine.apply(state, records)
+    fired = engine.apply(state, [tick(12, START_MS + 27 * DAY_MS)]).alerts
+    assert [(alert.reason, alert.status) for alert in fired] == [("silence", "firing")]
+
+    settings = {"signals": {"silence": {"enabled": False}}}
+    silent = Engine(policy(Config.model_validate(settings)))
+    ended = silent.apply(state, [tick(13, START_MS + 29 * DAY_MS)]).alerts
+
+    assert [(a.id, a.status, a.resolution) for a in ended if a.reason == "silence"] == [
+        (fired[0].id, "resolved", "rule_removed")
+    ]
