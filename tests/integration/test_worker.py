@@ -176,6 +176,13 @@ def test_a_kafka_that_is_away_is_waited_for(tmp_path: Path, unique: str) -> None
         system.wait_until_applied()
         writer.close()
         assert counted(system) == {"acme": 2}
+        writer = Writer(system)
+        writer.event("acme", 3)
+        writer.close()
+        kafka.kill()
+        began = time.monotonic()
+        worker.stop(within_s=60)
+        assert time.monotonic() - began < 45
         log = worker.log_path.read_text()
         system.stop()
     assert "Traceback" not in log

@@ -11,6 +11,8 @@ Whatever was fetched before a seek carries an older `epoch` and is dropped by th
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from typing import TYPE_CHECKING, Any, cast
 
 import aiokafka
@@ -93,6 +95,11 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
             log.info("commit refused, the work will be done again", reason=type(error).__name__)
             return False
         return len(wanted) == len(offsets)
+
+    async def on_thread_stop(self) -> None:
+        """Close the connection; a fetch that is given up takes aiokafka's own `stop` with it."""
+        with contextlib.suppress(asyncio.CancelledError):
+            await super().on_thread_stop()
 
     def verify_event_path(self, now: float, tp: TP) -> None:
         """Faust's own watch takes a commit that waits for the state for a stall; see `Worker`."""
