@@ -8,7 +8,12 @@ import msgspec
 import typer
 
 from pulse.config import Config
+from pulse.errors import PulseError
 from pulse.playback.outputs import LineFile
+from pulse.topics.broker import Brokers
+
+CONNECT_S = 10.0
+"""How long to wait for Kafka."""
 
 
 def command(
@@ -26,7 +31,12 @@ def command(
     """
     from pulse.stream.export import read_statuses
 
-    statuses = asyncio.run(read_statuses(Config.load(config)))
+    loaded = Config.load(config)
+    changelog = loaded.kafka.topics.changelog
+    with Brokers(loaded.kafka, timeout_s=CONNECT_S) as brokers:
+        if changelog not in brokers.find([changelog]):
+            raise PulseError(f"there is no topic {changelog}", hint="`pulse topics` makes it")
+    statuses = asyncio.run(read_statuses(loaded))
     with LineFile(accounts_out) as out:
         for status in statuses:
             out.write(msgspec.json.encode(status))

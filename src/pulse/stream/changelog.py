@@ -38,9 +38,9 @@ async def read_snapshots(
     consumer = AIOKafkaConsumer(
         enable_auto_commit=False, auto_offset_reset="earliest", fetch_max_wait_ms=100, **settings
     )
-    await consumer.start()
     started = time.monotonic()
     try:
+        await consumer.start()
         tps = [TopicPartition(topic, partition) for partition in snapshots]
         consumer.assign(tps)
         ends = await consumer.end_offsets(tps)
@@ -76,8 +76,8 @@ async def read_ranges(
 ) -> dict[int, InputRange]:
     """What there is to read of each partition of the events topic."""
     consumer = AIOKafkaConsumer(group_id=group, enable_auto_commit=False, **settings)
-    await consumer.start()
     try:
+        await consumer.start()
         tps = [TopicPartition(topic, partition) for partition in partitions]
         consumer.assign(tps)
         first, last, *committed = await asyncio.gather(
