@@ -20,5 +20,5 @@ def test_an_absent_kafka_is_one_clear_error(
     monkeypatch.setattr(export, "CONNECT_S", 0.5)
     config = tmp_path / "pulse.yaml"
     config.write_text(f'kafka: {{brokers: ["127.0.0.1:{free_port()}"]}}\n')
-    with pytest.raises(PulseError, match="no Kafka answers at 127.0.0.1"):
+    with pytest.raises(PulseError, match="no Kafka answers at"):
         export.command(tmp_path / "accounts.ndjson", config)

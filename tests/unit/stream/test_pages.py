@@ -213,3 +213,30 @@ def test_a_missing_page_is_refused(engine: Engine) -> None:
     del log.values[b"page/0/0/0"]
     with pytest.raises(StateError, match="page 0 of the state is missing"):
         restored(engine, log)
+
+
+@pytest.mark.xfail(
+    strict=True,
+    raises=StateError,
+    reason="a worker that was thought dead and its successor write the same keys: a page in parts "
+    "can lose both of its versions; the keys need the generation of who writes",
+)
+def test_parts_of_two_writers_leave_a_whole_version(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pages, "PART_BYTES", 500)
+    records = history(60)
+    state, log = PartitionState(0), Log()
+    engine.apply(state, records[:200])
+    write(state, log)
+    zombie, successor = restored(engine, log), restored(engine, log)
+    for end in (240, 280):
+        engine.apply(successor, records[200:end])
+        write(successor, log)
+        engine.apply(zombie, records[200 : end - 10])
+        half = list(write_pages(zombie))
+        log.write(half[: len(half) // 2])
+    again = restored(engine, log)
+    engine.apply(again, records[200:])
+    engine.apply(successor, records[280:])
+    assert statuses(engine, again) == statuses(engine, successor)
