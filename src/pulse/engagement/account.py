@@ -215,14 +215,20 @@ class Account:
 
     def measures_of_day_start(self, at_ms: int, rule: Activity) -> tuple[Measures, Measures]:
         """`measures` and `fixed_measures` at the start of today, when they are nearly the same."""
-        fixed = self.fixed_measures(rule)
         if rule.has_window_minimum:
-            return self.measures(at_ms, rule), fixed
+            return self.measures(at_ms, rule), self.fixed_measures(rule)
         self.active.today = 0
-        events, _, users, features, active, _ = fixed
         # Only values can be negative, and the days that end today sum to more than fixed.
         value = self.value.windows()
-        return Measures(events, value, users, features, active, self._recency_ms(at_ms)), fixed
+        now = Measures(
+            self.events.fixed,
+            value,
+            self.users.fixed_windows(),
+            self.features.fixed_windows(),
+            self.active.fixed,
+            self._recency_ms(at_ms),
+        )
+        return now, now if value == self.value.fixed else self.fixed_measures(rule)
 
     def fixed_measures(self, rule: Activity) -> Measures:
         """The measures over complete days, as they were fixed at the start of today."""
@@ -258,7 +264,7 @@ class Account:
         rows = self.rows
         events, value, users, features, active, _ = now
         row = (today, score, events, value, users, features, active)
-        if not rows or rows[-1][1:] != row[1:]:
+        if not rows or rows[-1][1] != score or rows[-1][2:] != row[2:]:
             rows.append(row)
         while len(rows) > 1 and rows[1][0] <= today - KEPT_DAYS:
             del rows[0]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
+from pulse.engagement.days import DAY_MS
 from pulse.engagement.measures import MICRO, SUMS, WINDOWED, Measures
 from pulse.engagement.windows import W84, WINDOWS
 
@@ -66,7 +66,7 @@ class Scorecard:
 
     def __init__(self, rules: tuple[MeasureRule, ...]) -> None:
         self.rules = rules
-        self._shares = [(rule.name, rule.weight, _share(rule)) for rule in rules]
+        self._plans = [_plan(rule) for rule in rules]
         self.rises_with_use = all(_rises_with_use(rule) for rule in rules)
         """Whether more use on the same day can never lower the score."""
         self.recency_floor_days = max(
@@ -77,13 +77,45 @@ class Scorecard:
 
     def score(self, now: Measures, fixed: Measures, facts: Facts) -> Score:
         """Score of the measures `now`; `fixed` holds what was fixed at the start of today."""
+        seats, mrr, baseline_days = facts
         points: list[tuple[str, float, float]] = []
         total = 0.0
-        for name, weight, share_of in self._shares:
-            share = share_of(now, fixed, facts)
-            if share is not None:
-                points.append((name, weight, share))
-                total += weight
+        for name, weight, floor, index, window, unit, per_mrr, kind, amount, days in self._plans:
+            if index is None:
+                if now.recency_ms is None:
+                    continue
+                number = now.recency_ms / DAY_MS
+            else:
+                number = now[index][window] / unit  # type: ignore[index]
+            if per_mrr:
+                if not mrr or mrr <= 0:
+                    continue
+                number /= mrr
+
+            if kind == "absolute":
+                target = amount
+            elif kind == "per_seat":
+                if not seats:
+                    continue
+                target = amount * seats
+            else:
+                if baseline_days <= 0 or index is None:
+                    continue
+                own: float = fixed[index][_LONGEST] / unit  # type: ignore[index]
+                if per_mrr:
+                    own /= mrr  # type: ignore[operator]  # as above
+                own *= min(days / baseline_days, 1.0)
+                if own <= 0.0:
+                    continue
+                target = amount * own
+
+            if target == floor:
+                share = 1.0 if number >= target else 0.0
+            else:
+                share = (number - floor) / (target - floor)
+                share = 0.0 if share <= 0.0 else 1.0 if share > 1.0 else share
+            points.append((name, weight, share))
+            total += weight
         if total <= 0.0:
             return Score(None, {})
         contributions = {name: 100.0 * weight * share / total for name, weight, share in points}
@@ -93,6 +125,29 @@ class Scorecard:
         return Score(score, contributions)
 
 
+_LONGEST = len(WINDOWS) - 1
+_Plan = tuple[str, float, float, int | None, int, int, bool, str, float, int]
+
+
+def _plan(rule: MeasureRule) -> _Plan:
+    """A rule as `Scorecard.score` wants it: everything looked up that can be."""
+    per_mrr = rule.measure == "value_per_mrr"
+    measure = "value" if per_mrr else rule.measure
+    return (
+        rule.name,
+        rule.weight,
+        rule.floor,
+        WINDOWED.index(measure) if measure in WINDOWED else None,  # None: recency
+        rule.window,
+        MICRO if measure in SUMS else 1,
+        per_mrr,
+        rule.target.kind,
+        rule.target.amount,
+        # A sum is compared with an average window, a distinct count with all that there was.
+        W84 if measure in ("active_users", "features") else WINDOWS[rule.window],
+    )
+
+
 def _rises_with_use(rule: MeasureRule) -> bool:
     if rule.measure == "recency_days":
         return rule.floor >= rule.target.amount
@@ -100,67 +155,3 @@ def _rises_with_use(rule: MeasureRule) -> bool:
     if rule.target.kind == "absolute":
         return rule.target.amount >= rule.floor
     return rule.floor <= 0.0  # seats, or what the account had, are not known here
-
-
-_Number = Callable[["Measures", "Measures", "Facts"], float | None]
-"""A number made of the measures now, those fixed at the start of today, and the facts."""
-
-
-def _share(rule: MeasureRule) -> _Number:
-    """How much of the full marks a rule gives, 0 to 1; None without data."""
-    number_of, target_of, floor = _number(rule), _target(rule), rule.floor
-
-    def share(now: Measures, fixed: Measures, facts: Facts) -> float | None:
-        number = number_of(now, fixed, facts)
-        if number is None:
-            return None
-        target = target_of(now, fixed, facts)
-        if target is None:
-            return None
-        if target == floor:
-            return 1.0 if number >= target else 0.0
-        part = (number - floor) / (target - floor)
-        return 0.0 if part < 0.0 else 1.0 if part > 1.0 else part
-
-    return share
-
-
-def _number(rule: MeasureRule) -> _Number:
-    window = rule.window
-    if rule.measure == "recency_days":
-        return lambda now, fixed, facts: now.recency_days
-    if rule.measure == "value_per_mrr":
-
-        def value_per_mrr(now: Measures, fixed: Measures, facts: Facts) -> float | None:
-            mrr = facts.mrr
-            return now.value[window] / MICRO / mrr if mrr and mrr > 0 else None
-
-        return value_per_mrr
-    measure = WINDOWED.index(rule.measure)
-    unit = MICRO if rule.measure in SUMS else 1
-    return lambda now, fixed, facts: now[measure][window] / unit  # type: ignore[index]
-
-
-def _target(rule: MeasureRule) -> _Number:
-    kind, amount = rule.target.kind, rule.target.amount
-    if kind == "absolute":
-        return lambda now, fixed, facts: amount
-    if kind == "per_seat":
-        return lambda now, fixed, facts: amount * facts.seats if facts.seats else None
-    longest = len(WINDOWS) - 1
-    of_money = rule.measure == "value_per_mrr"
-    measure = WINDOWED.index("value" if of_money else rule.measure)
-    unit = MICRO if of_money or rule.measure in SUMS else 1
-    # A sum is compared with an average window, a distinct count with all that there was.
-    days = W84 if rule.measure in ("active_users", "features") else WINDOWS[rule.window]
-
-    def of_baseline(now: Measures, fixed: Measures, facts: Facts) -> float | None:
-        if facts.baseline_days <= 0:
-            return None
-        own: float = fixed[measure][longest] / unit  # type: ignore[index]
-        if of_money:
-            own = own / facts.mrr if facts.mrr else 0.0
-        own *= min(days / facts.baseline_days, 1.0)
-        return amount * own if own > 0 else None
-
-    return of_baseline
