@@ -112,7 +112,7 @@ def test_a_second_worker_comes_and_goes(system: System, expected: Expected) -> N
     assert player.halfway.wait(60)
     second.start()
     wait_for(lambda: "pulse_partitions_assigned 2.0" in second.metrics())
-    assert "pulse_partitions_assigned 2.0" in first.metrics()
+    wait_for(lambda: "pulse_partitions_assigned 2.0" in first.metrics())
     player.join()
     second.stop()
     assert_same(system, expected)
