@@ -81,6 +81,6 @@ def test_every_line_has_one_fate(policy: Policy, items: list[Item], bad: list[in
     assert effects.counts["events"] == fates.total() + len(bad)
     tiles = sum(
         account.events.today + sum(account.events.by_day.values())
-        for account in state.accounts.values()
+        for account in map(state.account, state.ids())
     )
     assert tiles == weight * 1_000_000

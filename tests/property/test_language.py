@@ -28,7 +28,7 @@ def hot(raw: bytes) -> Account | None:
     """The only account after this line, None if the line is refused."""
     state = PartitionState()
     effects = ENGINE.apply(state, [LogEntry(0, raw)])
-    accounts = list(state.accounts.values())
+    accounts = [state.account(name) for name in state.ids()]
     assert len(accounts) + len(effects.dead_letters) == 1
     return accounts[0] if accounts else None
 

@@ -94,7 +94,7 @@ def test_late_events_leave_the_same_tiles(
         results.append(
             {
                 name: (tiles(account), engine.status(account, state.clock_ms or 0)["measures"])
-                for name, account in sorted(state.accounts.items())
+                for name, account in sorted((name, state.account(name)) for name in state.ids())
             }
         )
 

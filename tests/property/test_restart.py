@@ -83,7 +83,7 @@ class Worker:
         self.work(len(self.kafka.log))
         self.kafka.take(self.engine.settle(self.state))
         clock_ms = self.state.clock_ms or 0
-        accounts = sorted(self.state.accounts.items())
+        accounts = sorted((name, self.state.account(name)) for name in self.state.ids())
         return {name: self.engine.status(account, clock_ms) for name, account in accounts}
 
 

@@ -39,7 +39,7 @@ def result(engine: Engine, state: PartitionState, outcome: Outcome) -> Result:
     clock_ms = state.clock_ms or 0
     return outcome.alerts_in_order(), {
         account_id: engine.status(account, clock_ms)
-        for account_id, account in sorted(state.accounts.items())
+        for account_id, account in sorted((name, state.account(name)) for name in state.ids())
     }
 
 

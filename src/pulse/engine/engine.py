@@ -16,10 +16,11 @@ from pulse.engagement.account import Account
 from pulse.engagement.days import DAY_MS, MINUTE_MS, day_of
 from pulse.engagement.line import zone_of
 from pulse.engagement.measures import readable
+from pulse.engagement.packing import pack, unpack
 from pulse.engagement.usage import BadUsageError, UsageReader
 from pulse.engine.admission import check_texts, check_time, profile_fields
 from pulse.engine.evaluate import Evaluator
-from pulse.engine.state import DeadLetter, Effects, Misplaced, PartitionState
+from pulse.engine.state import DeadLetter, Effects, Misplaced, Page, PartitionState
 from pulse.engine.timekeeper import GRACE_MS, LEAST_SLICE, Timekeeper, forget_seen
 from pulse.model.time import format_ms
 from pulse.model.wire import MAX_TS_MS, BadLine, Decoder, Entry, Line, to_ms
@@ -294,8 +295,10 @@ class Engine:
         else:
             fx.counts["unknown_control"] += 1
 
-    def restore(self, state: PartitionState, account: Account) -> None:
-        """Schedule an account that was read back from a snapshot."""
+    def restore(self, state: PartitionState, page: Page, packed: bytes) -> None:
+        """Put a packed account into a page, and schedule it."""
+        account = unpack(packed)
+        state.adopt(account, page)
         self._time.schedule(state, account)
 
     # -- seen from outside ---------------------------------------------------------------------
@@ -331,7 +334,7 @@ class Engine:
         return status
 
     def _copy_as_of(self, account: Account, at_ms: int) -> Account:
-        copy = Account.unpack(account.pack())
+        copy = unpack(pack(account))
         state = PartitionState()
         state.adopt(copy, state.page_for_new(0))
         self._time.advance(state, copy, at_ms, Effects())

@@ -6,7 +6,11 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from pulse.engagement.packing import pack
+
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from pulse.engagement.account import Account
     from pulse.model.alert import Alert
 
@@ -68,6 +72,22 @@ class PartitionState:
         """Heap of the keys of `days`, which are worked off in slices."""
         self.touched: set[str] = set()
         """Accounts that changed since the caller last emptied this."""
+
+    def __len__(self) -> int:
+        """How many accounts there are."""
+        return len(self.accounts)
+
+    def ids(self) -> Iterable[str]:
+        """The ids of all accounts."""
+        return self.accounts.keys()
+
+    def account(self, account_id: str) -> Account:
+        """An account to look at, not to change."""
+        return self.accounts[account_id]
+
+    def packed(self, account_id: str) -> bytes:
+        """An account as bytes, for a page."""
+        return pack(self.accounts[account_id])
 
     def page_for_new(self, offset: int) -> Page:
         """The page that takes an account first seen at `offset`.

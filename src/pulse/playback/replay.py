@@ -111,8 +111,8 @@ class Replay:
         as_of_ms = self.as_of_ms
         if as_of_ms is None:
             return
-        for _, account in sorted(self._state.accounts.items()):
-            yield self._engine.status(account, as_of_ms)
+        for account_id in sorted(self._state.ids()):
+            yield self._engine.status(self._state.account(account_id), as_of_ms)
 
     def _apply(self, batch: list[_Record], refused: Callable[[Refused], None] | None) -> None:
         effects: Effects = self._engine.apply(self._state, batch)

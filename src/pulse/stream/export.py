@@ -35,6 +35,6 @@ async def read_statuses(config: Config) -> list[dict[str, Any]]:
         if state.clock_ms is None:
             continue
         engine.settle(state)
-        statuses += [engine.status(a, state.clock_ms) for a in state.accounts.values()]
+        statuses += [engine.status(state.account(name), state.clock_ms) for name in state.ids()]
     statuses.sort(key=lambda status: str(status["account_id"]))
     return statuses

@@ -21,14 +21,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from pulse.engagement.account import Account
 from pulse.engine import Engine, Page, PartitionState
 from pulse.errors import PulseError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-STATE_VERSION = 1
+STATE_VERSION = 2
 """Of what stands in the changelog. Another version is refused, never misread."""
 
 PART_BYTES = 262_144
@@ -89,35 +88,7 @@ _version = msgspec.msgpack.Decoder(dict[str, Any])
 _first = msgspec.msgpack.Decoder(list[Any])
 _decode_part = msgspec.msgpack.Decoder(Part)
 _decode_manifest = msgspec.msgpack.Decoder(Manifest)
-_WIDE_INT = 1
-"""Extension type of an integer beyond 64 bits: sums are exact, however large."""
-
-
-def _encode_accounts(accounts: list[tuple[Any, ...]]) -> bytes:
-    try:
-        return _encode(accounts)
-    except OverflowError:
-        return _encode(_widen(accounts))
-
-
-def _widen(value: Any) -> Any:
-    if isinstance(value, int) and not -(1 << 63) <= value < 1 << 63:
-        data = value.to_bytes(value.bit_length() // 8 + 1, "big", signed=True)
-        return msgspec.msgpack.Ext(_WIDE_INT, data)
-    if isinstance(value, (list, tuple)):
-        return [_widen(each) for each in value]
-    if isinstance(value, dict):
-        return {key: _widen(each) for key, each in value.items()}
-    return value
-
-
-def _read_wide(code: int, data: memoryview) -> int:
-    if code != _WIDE_INT:
-        raise StateError(f"the state holds an unknown extension type {code}")
-    return int.from_bytes(data, "big", signed=True)
-
-
-_decode_accounts = msgspec.msgpack.Decoder(list[tuple[Any, ...]], ext_hook=_read_wide)
+_decode_accounts = msgspec.msgpack.Decoder(list[bytes])
 
 
 def write_pages(state: PartitionState) -> Iterator[ChangelogRecord]:
@@ -132,8 +103,8 @@ def write_pages(state: PartitionState) -> Iterator[ChangelogRecord]:
 
 
 def _write_page(state: PartitionState, page: Page) -> Iterator[ChangelogRecord]:
-    accounts = [state.accounts[account_id].pack() for account_id in page.accounts]
-    body = zlib.compress(_encode_accounts(accounts), 1)
+    accounts = [state.packed(account_id) for account_id in page.accounts]
+    body = zlib.compress(_encode(accounts), 1)
     parts = max(-(-len(body) // PART_BYTES), 1)
     if parts > 1 or page.parts > 1:
         page.slot = 1 - page.slot
@@ -226,9 +197,7 @@ class Snapshot:
                 page.guard = max(first.applied, manifest.position)
             state.pages.append(page)
             for packed in _decode_accounts.decode(zlib.decompress(body)):
-                account = Account.unpack(packed)
-                state.adopt(account, page)
-                engine.restore(state, account)
+                engine.restore(state, page, packed)
 
     def _best(self, named: ManifestPage) -> tuple[Part, bytes, int]:
         """The most advanced whole version of a page."""

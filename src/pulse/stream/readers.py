@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pulse.config import Config
-    from pulse.engagement.account import Account
     from pulse.engine import Engine
     from pulse.stream.partition import Partition
 
@@ -77,10 +76,10 @@ class Readers:
 
     def _all_again(self) -> None:
         for partition in self._partitions.values():
-            partition.state.touched.update(partition.state.accounts)
+            partition.state.touched.update(partition.state.ids())
 
     def _describe(self, partition: Partition, account_id: str, at_ms: int) -> dict[str, Any]:
-        account: Account = partition.state.accounts[account_id]
+        account = partition.state.account(account_id)
         status = self._engine.status(account, at_ms)
         segment = account.fact("segment")
         self._metrics.fleet.note(

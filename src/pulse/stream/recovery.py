@@ -84,7 +84,7 @@ def _restore(
             hint="was the events topic deleted and made again? Use a new group and changelog",
         )
     state.position = max(state.position, held.earliest)
-    state.touched.update(state.accounts)
+    state.touched.update(state.ids())
     return state
 
 

@@ -291,7 +291,7 @@ class Worker:
         log.info(
             "partitions assigned",
             partitions=len(self.partitions),
-            accounts=sum(len(p.state.accounts) for p in self.partitions.values()),
+            accounts=sum(len(p.state) for p in self.partitions.values()),
             seconds=round(time.perf_counter() - started, 2),
         )
 

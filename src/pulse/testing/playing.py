@@ -84,8 +84,8 @@ class Play:
         clock_ms = self.state.clock_ms
         if clock_ms is None:
             raise AssertionError("no tick yet, so it is no time")
-        return self.engine.status(self.state.accounts[account_id], clock_ms)
+        return self.engine.status(self.state.account(account_id), clock_ms)
 
     def statuses(self) -> dict[str, dict[str, Any]]:
         """Every account as of the clock."""
-        return {account_id: self.status(account_id) for account_id in sorted(self.state.accounts)}
+        return {account_id: self.status(account_id) for account_id in sorted(self.state.ids())}

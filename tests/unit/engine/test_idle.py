@@ -32,12 +32,12 @@ def test_an_account_without_alerts_is_shown_anew_on_the_day_it_has_left() -> Non
     for day in range(1, 180):
         engine.apply(state, [tick(day + 1, START_MS + day * DAY_MS)])
     state.touched.clear()
-    assert engine.status(state.accounts["acme"], START_MS + 179 * DAY_MS)["lifecycle"] == "dormant"
+    assert engine.status(state.account("acme"), START_MS + 179 * DAY_MS)["lifecycle"] == "dormant"
 
     engine.apply(state, [tick(181, START_MS + 180 * DAY_MS)])
 
     assert state.touched == {"acme"}
-    assert engine.status(state.accounts["acme"], START_MS + 180 * DAY_MS)["lifecycle"] == "churned"
+    assert engine.status(state.account("acme"), START_MS + 180 * DAY_MS)["lifecycle"] == "churned"
 
 
 def test_an_alert_whose_rule_is_gone_resolves_as_rule_removed() -> None:

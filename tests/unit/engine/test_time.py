@@ -148,7 +148,7 @@ def test_a_late_event_counts_at_once_but_changes_no_past_evaluation() -> None:
 
     assert play.outcome.counts["late_days"] == 1
     assert play.status("acme")["measures"]["events"]["28d"] == 6
-    account = play.state.accounts["acme"]
+    account = play.state.account("acme")
     today = account.row_on(account.calendar.day)
     play.tick(at(11) + 2_000)
     tomorrow = account.row_on(account.calendar.day)
@@ -199,7 +199,7 @@ def test_how_far_from_the_clock_an_event_may_be(at_ms: int, reason: str | None) 
     play.add(usage("e", "acme", at_ms))
 
     assert [letter.reason for letter in play.outcome.dead_letters] == ([reason] if reason else [])
-    assert ("acme" in play.state.accounts) is (reason is None)
+    assert ("acme" in play.state.ids()) is (reason is None)
 
 
 def test_before_the_first_tick_the_broker_says_what_time_it_is() -> None:
@@ -295,7 +295,7 @@ def test_a_profile_can_be_a_duplicate_too() -> None:
     play = Play(POLICY)
     play.add(profile("p", "acme", at(0), plan="pro"), profile("p", "acme", at(0), plan="free"))
 
-    assert play.state.accounts["acme"].fact("plan") == "pro"
+    assert play.state.account("acme").fact("plan") == "pro"
     assert (play.outcome.counts["profiles"], play.outcome.counts["duplicates"]) == (1, 1)
 
 
@@ -375,7 +375,9 @@ def test_a_midnight_is_worked_off_in_slices() -> None:
     engine.apply(state, log.records)
 
     def begun() -> int:
-        return sum(account.calendar.start_ms == at(1) for account in state.accounts.values())
+        return sum(
+            account.calendar.start_ms == at(1) for account in map(state.account, state.ids())
+        )
 
     done = []
     for second in range(1, 12):
@@ -394,7 +396,7 @@ def test_a_midnight_is_over_after_ten_minutes_however_many_accounts_there_are() 
     for second in range(603):
         engine.tick(state, at(1) + 1000 * second, Effects())
 
-    assert all(account.calendar.start_ms == at(1) for account in state.accounts.values())
+    assert all(account.calendar.start_ms == at(1) for account in map(state.account, state.ids()))
 
 
 # -- as of an instant ---------------------------------------------------------------------------
@@ -405,7 +407,7 @@ def test_a_status_is_of_the_day_its_instant_lies_in() -> None:
     for day in range(5, 11):
         play.tick(at(day) + HOUR_MS)
     play.tick(at(12))  # midnight itself: the day is begun at the next tick
-    account = play.state.accounts["acme"]
+    account = play.state.account("acme")
     before = account.pack()
 
     assert account.calendar.end_ms == at(12)

@@ -160,7 +160,7 @@ def test_who_had_left_begins_again(returns_at: float) -> None:
     before = len(play.outcome.alerts)
     play.tick(at(returns_at) + 2 * MINUTE_MS)
 
-    assert play.state.accounts["acme"].alerts == {}
+    assert play.state.account("acme").alerts == {}
     assert play.status("acme")["zone"] == "healthy"
     assert play.status("acme")["lifecycle"] == "resurrected"
     assert len(play.outcome.alerts) == before

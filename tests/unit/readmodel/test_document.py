@@ -56,7 +56,7 @@ class History:
 
     def document(self) -> dict[str, Any]:
         self.engine.settle(self.state)
-        account = self.state.accounts["acme"]
+        account = self.state.account("acme")
         status = self.engine.status(account, self.state.clock_ms or 0)
         rules = self.policy.of_segment(account.fact("segment")).scorecard
         found = document(account, status, rules)

@@ -92,7 +92,7 @@ def restored(engine: Engine, log: Log) -> PartitionState:
 def statuses(engine: Engine, state: PartitionState) -> list[dict[str, Any]]:
     engine.settle(state)
     assert state.clock_ms is not None
-    return [engine.status(account, state.clock_ms) for _, account in sorted(state.accounts.items())]
+    return [engine.status(state.account(name), state.clock_ms) for name in sorted(state.ids())]
 
 
 def test_a_restored_state_goes_on_as_the_old_one(engine: Engine) -> None:
@@ -184,7 +184,7 @@ def test_a_crash_between_two_parts_leaves_the_former_version(
 def test_sums_beyond_64_bits_survive(engine: Engine) -> None:
     state, log = PartitionState(0), Log()
     engine.apply(state, history(1))
-    state.accounts["account-0"].value.today = 1 << 80
+    state.account("account-0").value.today = 1 << 80
     write(state, log)
     assert restored(engine, log).accounts["account-0"].value.today == 1 << 80
 
@@ -193,8 +193,8 @@ def test_another_version_is_refused(engine: Engine, monkeypatch: pytest.MonkeyPa
     state, log = PartitionState(0), Log()
     engine.apply(state, history(1))
     write(state, log)
-    monkeypatch.setattr(pages, "STATE_VERSION", 2)
-    with pytest.raises(StateError, match="written in version 1, this pulse reads 2"):
+    monkeypatch.setattr(pages, "STATE_VERSION", 3)
+    with pytest.raises(StateError, match="written in version 2, this pulse reads 3"):
         log.snapshot().manifest(4)
 
 
