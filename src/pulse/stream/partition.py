@@ -23,26 +23,38 @@ from pulse.stream.outbox import Outbox, Outgoing, PartitionLostError, Producer
 from pulse.stream.pages import write_manifest, write_pages
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from pulse.config import Config
     from pulse.metrics import WorkerMetrics
 
+
+CHUNK_BYTES = 1 << 20
+"""Pages are sent and acknowledged in chunks of about this size."""
 
 MAX_DEAD_LETTER_BYTES = 900_000
 """A dead letter must fit the topic, whatever the events topic permits. The rest of a larger record
 stands where it came from, which the letter names."""
 
 
+def _pass(step: str, partition: int | None) -> None:
+    """Nobody looks."""
+
+
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What all partitions of a worker share. `partitions` is the number of the events topic."""
+    """What all partitions of a worker share. `partitions` is the number of the events topic.
+
+    `at` is called with the name of a step that has been reached, and the partition whose step it
+    is: it is how a test stops or ends a worker at that point.
+    """
 
     config: Config
     engine: Engine
     producer: Producer
     metrics: WorkerMetrics
     partitions: int
+    at: Callable[[str, int | None], None] = _pass
 
 
 class Partition:
@@ -114,9 +126,17 @@ class Partition:
         """Everything in its order; cancelled when the partition is given up."""
         around = self._around
         await self._outbox.drained()
-        for records in (pages, [manifest]):
-            await around.producer.send(records)
-            around.metrics.state_bytes.inc(sum(len(r.value or b"") for r in records))
+        around.at("effects_acknowledged", self.number)
+        for chunk in _chunks(pages):
+            await self._send(chunk)
+            around.at("pages_chunk_written", self.number)
+        around.at("pages_written", self.number)
+        await self._send([manifest])
+        around.at("manifest_written", self.number)
+
+    async def _send(self, records: list[Outgoing]) -> None:
+        await self._around.producer.send(records)
+        self._around.metrics.state_bytes.inc(sum(len(r.value or b"") for r in records))
 
     def _outgoing(self, effects: Effects) -> list[Outgoing]:
         topics, metrics = self._around.config.kafka.topics, self._around.metrics
@@ -151,6 +171,20 @@ class Partition:
             raw = dead.raw[:MAX_DEAD_LETTER_BYTES]
             out.append(Outgoing(topics.deadletter, None, None, raw, _headers(texts)))
         return out
+
+
+def _chunks(records: list[Outgoing]) -> Iterator[list[Outgoing]]:
+    """The records in their order, in lists of about `CHUNK_BYTES`."""
+    chunk: list[Outgoing] = []
+    size = 0
+    for record in records:
+        chunk.append(record)
+        size += len(record.value or b"")
+        if size >= CHUNK_BYTES:
+            yield chunk
+            chunk, size = [], 0
+    if chunk:
+        yield chunk
 
 
 def _headers(texts: dict[str, str]) -> list[tuple[str, bytes]]:

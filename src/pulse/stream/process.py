@@ -14,11 +14,13 @@ from pulse.metrics import serve
 from pulse.stream.worker import Worker
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pulse.config import Config
 
 
-def run(config: Config) -> None:
-    """Run a worker until SIGINT or SIGTERM."""
+def run(config: Config, at: Callable[[str, int | None], None] | None = None) -> None:
+    """Run a worker until SIGINT or SIGTERM; `at` is told of its steps, see `Worker`."""
     quieten()
     try:
         import uvloop
@@ -27,11 +29,11 @@ def run(config: Config) -> None:
     except ImportError:  # there is none for Windows
         runner = asyncio.Runner()
     with runner:
-        runner.run(_run(config))
+        runner.run(_run(config, at))
 
 
-async def _run(config: Config) -> None:
-    worker = Worker(config)
+async def _run(config: Config, at: Callable[[str, int | None], None] | None) -> None:
+    worker = Worker(config, at=at)
     loop = asyncio.get_running_loop()
     for name in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(name, worker.stop)

@@ -28,7 +28,7 @@ from pulse.stream.topics import wait_for_topics
 from pulse.stream.transport import Batch, BatchSchema, Consumer, install
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from pulse.config import Config
 
@@ -42,10 +42,24 @@ COMMIT_S = 5.0
 
 
 class Worker:
-    """One worker. `run` returns when `stop` is called; what cannot be mended raises PulseError."""
+    """One worker. `run` returns when `stop` is called; what cannot be mended raises PulseError.
 
-    def __init__(self, config: Config, *, metrics: WorkerMetrics | None = None) -> None:
+    `at` is called in the event loop, with the step's name and its partition (None where it is the
+    whole worker's), when one of these has been reached: `recovery_started`, `recovery_read` (the
+    changelog is read, nothing flows yet), `assigned`; of a flush `effects_acknowledged`,
+    `pages_chunk_written`, `pages_written`, `manifest_written`, `committed`; `revoking` (a
+    rebalance has begun, the last flush is still to be done).
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        *,
+        metrics: WorkerMetrics | None = None,
+        at: Callable[[str, int | None], None] | None = None,
+    ) -> None:
         self.config = config
+        self._at = at or (lambda step, partition: None)
         self.metrics = metrics or WorkerMetrics()
         self.partitions: dict[int, Partition] = {}
         """What this worker has, by number; only what has been read back."""
@@ -71,7 +85,7 @@ class Worker:
             return
         engine = Engine(policy(config), lambda account_id: partition_of(account_id, count))
         producer = Producer(self._settings, idempotent=config.kafka.idempotence)
-        self._around = Surroundings(config, engine, producer, self.metrics, count)
+        self._around = Surroundings(config, engine, producer, self.metrics, count, self._at)
         self._ticker = Ticker(self._settings, self._topic, count, config.worker.tick_interval_s)
         with tempfile.TemporaryDirectory(prefix="pulse-") as folder:
             self._app = self._make_app(folder)
@@ -224,6 +238,7 @@ class Worker:
         revoked: set[TP] = args[0]
         mine = [self.partitions[tp.partition] for tp in revoked if tp.partition in self.partitions]
         if mine:
+            self._at("revoking", None)
             with contextlib.suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(self._last_flush(mine), timeout=self._last_flush_s)
         for partition in mine:
@@ -279,7 +294,9 @@ class Worker:
         for number in set(self.partitions) - assigned:
             self.partitions.pop(number).close()
         generation = self._app.consumer_generation_id
+        self._at("recovery_started", None)
         states = await read_states(self._around, self._settings, new)
+        self._at("recovery_read", None)
         if generation != self._app.consumer_generation_id:
             return  # another rebalance came meanwhile, and reads anew what is left here
         for number, state in states.items():
@@ -294,6 +311,7 @@ class Worker:
             accounts=sum(len(p.state) for p in self.partitions.values()),
             seconds=round(time.perf_counter() - started, 2),
         )
+        self._at("assigned", None)
 
     def _position_of(self, tp: TP) -> int | None:
         partition = self.partitions.get(tp.partition)
@@ -331,7 +349,8 @@ class Worker:
             return
         written = time.perf_counter()
         self.metrics.flush_seconds.observe(written - started)
-        await self._commit(offsets)
+        if await self._commit(offsets):
+            self._at("committed", None)
         self.metrics.commit_seconds.observe(time.perf_counter() - written)
         for tp, position in offsets.items():
             end = self._consumer.highwater(tp)
