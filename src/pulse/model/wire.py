@@ -179,9 +179,9 @@ class Decoder:
         ]
         if not entries:
             return [Entry(1, value, BadLine("empty", "the record has no line"))]
-        if len(entries) > 1 and isinstance(entries[0].line, BadLine):
+        if len(entries) > 1 and isinstance(entries[0].line, BadLine) and _is_json(value):
             whole = self.decode_line(value)
-            # It is JSON as a whole, so it is one object over several lines, good or bad.
+            # One object over several lines, good or bad.
             if not isinstance(whole, BadLine) or whole.reason == "wrong_shape":
                 return [Entry(1, value, whole)]
         return entries
@@ -232,6 +232,15 @@ def _is_profile(kind: Raw | None) -> bool:
         return kind is not None and bool(msgspec.json.decode(kind) == "profile")
     except msgspec.DecodeError:  # a number that no double can hold
         return False
+
+
+def _is_json(value: bytes) -> bool:
+    """Whether it is one JSON value, of whatever shape, to its last byte."""
+    try:
+        msgspec.json.decode(value, type=Raw)
+    except (msgspec.DecodeError, RecursionError):
+        return False
+    return True
 
 
 _TOKENS = re.compile(rb'"(?:[^"\\]|\\.)*"|[][{}]', re.DOTALL)

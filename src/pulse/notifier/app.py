@@ -16,7 +16,7 @@ from pulse.metrics import serve
 from pulse.notifier.clock import WallClock
 from pulse.notifier.consumer import AlertConsumer
 from pulse.notifier.delivery import endpoint_key
-from pulse.notifier.dispatch import Bounds, Notifier
+from pulse.notifier.dispatch import At, Bounds, Notifier
 from pulse.notifier.kafka import KafkaSettings, Outage, partition_counts, quiet_client_logs
 from pulse.notifier.kinds import make_receiver
 from pulse.notifier.lease import Lease
@@ -33,9 +33,15 @@ _FORGET_EVERY_S: Final = 3600.0
 
 
 async def run(
-    config: Config, stop: asyncio.Event, *, registry: CollectorRegistry | None = None
+    config: Config,
+    stop: asyncio.Event,
+    *,
+    registry: CollectorRegistry | None = None,
+    at: At | None = None,
 ) -> None:
     """Deliver alerts until `stop` is set; then finish what is under way and return.
+
+    `at` is told of the notifier's steps, see `Notifier`.
 
     A Kafka that is away is waited for. Metrics are served where the configuration says; a caller
     that serves them itself, like the demo, passes the `registry` they go to. Raises `PulseError`
@@ -68,7 +74,7 @@ async def run(
         with contextlib.suppress(KafkaError, OSError):
             await topic.start()
         ready = {name: (settings, make_receiver(settings)) for name, settings in receivers.items()}
-        notifier = Notifier(ready, topic, WallClock(), lease, metrics, Bounds())
+        notifier = Notifier(ready, topic, WallClock(), lease, metrics, Bounds(), at=at)
         await notifier.start()
         stack.push_async_callback(notifier.stop)
         for duty in (_watch(topic, outage), _forget(notifier)):

@@ -192,6 +192,7 @@ class AlertConsumer:
         try:
             if mine:
                 await self._consumer.commit(mine)
+                self._notifier.at("committed", None)
         except KafkaError as error:
             # The deliveries topic knows the position too.
             log.debug("commit failed", error=str(error))

@@ -12,7 +12,7 @@ the same notification id.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final
@@ -45,6 +45,9 @@ log = structlog.get_logger("pulse.notifier")
 
 _READ_AGAIN_S: Final = 1.0
 _TOMBSTONES_AT_ONCE: Final = 500
+
+At = Callable[[str, int | None], None]
+"""Called in the event loop with a step's name and its partition, None where it has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +87,13 @@ class Fullness(Enum):
 
 
 class Notifier:
-    """Holds the ledgers of the assigned partitions and one courier a receiver."""
+    """Holds the ledgers of the assigned partitions and one courier a receiver.
+
+    `at` is told when a step has been reached: `recorded` (what is to be done about alerts is
+    acknowledged), `sent` (an attempt was answered, its outcome is not logged), `logged` (it is,
+    and nothing was committed since), `committed` (how far the alerts are recorded). It is how a
+    test ends a notifier at that point.
+    """
 
     def __init__(
         self,
@@ -94,7 +103,10 @@ class Notifier:
         lease: Lease,
         metrics: NotifierMetrics,
         bounds: Bounds | None = None,
+        *,
+        at: At | None = None,
     ) -> None:
+        self.at: At = at or (lambda step, partition: None)
         self._topic = topic
         self._clock = clock
         self._metrics = metrics
@@ -255,6 +267,7 @@ class Notifier:
         ledger.position = next_offset
         records = [encode(delivery) for delivery in noted]
         await self._append(ledger, [*records, self._position(ledger)])
+        self.at("recorded", partition)
         for delivery in noted:
             self._schedule(ledger, delivery)
 
@@ -299,6 +312,7 @@ class Notifier:
         self, ledger: Ledger, delivery: Delivery, attempt: Attempt, outcome: Outcome
     ) -> None:
         """Record an attempt's outcome and what follows from it."""
+        self.at("sent", ledger.partition)
         courier = self._couriers[delivery.receiver]
         now_ms = self._clock.now_ms()
         if outcome.verdict is Verdict.GONE and not courier.disabled:
@@ -318,6 +332,7 @@ class Notifier:
             await self._append(ledger, [encode(after)])
         except PartitionClosed:
             return
+        self.at("logged", ledger.partition)
         for following in (after, ledger.other(after)):
             if following is not None:
                 self._schedule(ledger, following)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -35,6 +36,14 @@ if TYPE_CHECKING:
 _POLL_S = 0.2
 
 
+class Death(msgspec.Struct, frozen=True):
+    """The step at which a process died, its partition if it has one, and when."""
+
+    step: str
+    partition: int | None
+    at_ms: int
+
+
 class PulseProcess(Server):
     """`pulse work` or `pulse notify` in a process of its own, ready when it serves metrics."""
 
@@ -45,8 +54,17 @@ class PulseProcess(Server):
         self.port = port
         self.log_path = folder / f"{name}.log"
         self._arguments = list(arguments)
+        self.dies_at: tuple[str, int] | None = None
+        """A step, and at which time it is reached the process is to die of SIGKILL; holds for the
+        next start. See `pulse.testing.dying`."""
 
     def _command(self) -> Sequence[str | Path]:
+        if self.dies_at is not None:
+            self._note.unlink(missing_ok=True)
+            step, number = self.dies_at
+            note = str(self._note)
+            dying = ["-m", "pulse.testing.dying", step, str(number), note]
+            return [sys.executable, *dying, *self._arguments]
         return [sys.executable, "-c", "from pulse.cli import main; main()", *self._arguments]
 
     def _answers(self) -> bool:
@@ -59,6 +77,17 @@ class PulseProcess(Server):
         """What Prometheus would scrape now."""
         with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=2) as page:
             return str(page.read().decode())
+
+    @property
+    def _note(self) -> Path:
+        return self.log_path.with_suffix(".died.json")
+
+    def wait_for_death(self, within_s: float = 60.0) -> Death:
+        """Where and when it died. Raises `ServerError` if it does not, or ends in another way."""
+        code = self.wait(within_s)
+        if code != -signal.SIGKILL or not self._note.exists():
+            raise ServerError(f"it was to die at {self.dies_at}, and ended:\n{self.log_tail()}")
+        return msgspec.json.decode(self._note.read_bytes(), type=Death)
 
     def ended(self) -> bool:
         """Whether it was started and has ended by itself."""
@@ -215,6 +244,30 @@ class System:
         from pulse.stream.export import read_statuses
 
         return [msgspec.json.encode(each) for each in asyncio.run(read_statuses(self.config))]
+
+    def packed(self) -> dict[str, bytes]:
+        """Every account as bytes, by its id, from the changelog; what is due is worked off."""
+        from pulse.stream.export import read_packed
+
+        return asyncio.run(read_packed(self.config))
+
+    def uncommitted(self, before_ms: int) -> int:
+        """How many records were in the events topic at an instant and are not committed now."""
+        consumer = KafkaConsumer(
+            bootstrap_servers=self.bootstrap,
+            group_id=self.config.kafka.group,
+            enable_auto_commit=False,
+        )
+        try:
+            left = 0
+            for number in range(self.partitions):
+                tp = TopicPartition(self.config.kafka.topics.events, number)
+                later = consumer.offsets_for_times({tp: before_ms + 1})[tp]
+                end = consumer.end_offsets([tp])[tp] if later is None else later.offset
+                left += max(end - (consumer.committed(tp) or 0), 0)
+            return left
+        finally:
+            consumer.close()
 
     def alerts(self) -> list[dict[str, Any]]:
         """Everything in the alerts topic, partition by partition."""

@@ -142,6 +142,13 @@ def test_line_numbers_count_blank_and_bad_lines() -> None:
     assert entries(value) == [(2, first, "a"), (4, bad, "not_json"), (5, second, "b")]
 
 
+@pytest.mark.parametrize("first", [event(account_id=7), b'{"id":"b"}', b"[]", b"7"])
+def test_a_bad_first_line_takes_nothing_with_it(first: bytes) -> None:
+    good = event(id="a")
+
+    assert entries(first + b"\n" + good) == [(1, first, "wrong_shape"), (2, good, "a")]
+
+
 def test_lines_may_end_as_on_windows() -> None:
     value = event(id="a") + b"\r\n" + event(id="b") + b"\r\n"
 

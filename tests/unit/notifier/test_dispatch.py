@@ -517,3 +517,21 @@ async def test_a_crash_after_any_record_loses_nothing(sends: str) -> None:
         assert set(got) == set(sends.split(", then ")), let
         assert got == sorted(got), let
         assert not [s for s in stage.states().values() if s.startswith(("pending", "retrying"))]
+
+
+async def test_it_says_which_step_has_been_reached_before_the_next_is_taken() -> None:
+    stage = Stage()
+    steps: list[tuple[str, int | None, str | None]] = []
+
+    def at(step: str, partition: int | None) -> None:
+        steps.append((step, partition, stage.states().get("cs firing")))
+
+    async with stage.running() as notifier:
+        notifier.at = at
+        await stage.take(notifier, sample_alert())
+
+    assert steps == [
+        ("recorded", 0, "pending"),
+        ("sent", 0, "pending"),
+        ("logged", 0, "succeeded"),
+    ]
