@@ -7,6 +7,9 @@ SHELL := /bin/sh
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.stamp
+# What the benchmark compares pulse with lives apart.
+BENCH_VENV := .venv-bench
+BENCH_STAMP := $(BENCH_VENV)/.stamp
 # The extras and the group that `requirements.lock` holds.
 LOCKED := --all-extras --group dev
 
@@ -51,6 +54,22 @@ check: setup ## Lint, types, imports, unit and property tests: under two minutes
 	@$(MAKE) --no-print-directory lint types
 	$(BIN)/pytest src $(wildcard tests/unit tests/property tests/docs)
 
+.PHONY: bench
+bench: setup $(BENCH_STAMP) ## Measure (QUICK=1: in minutes; ROWS=pulse,hand; ACCOUNTS=100000)
+	@sh deploy/doctor.sh tests
+	@$(BIN)/python -m pulse.testing.kafka
+	@$(BIN)/python -m benchmarks $(if $(QUICK),--quick) $(if $(ROWS),--rows $(ROWS)) \
+		$(if $(ACCOUNTS),--accounts $(ACCOUNTS)) $(if $(ROUNDS),--rounds $(ROUNDS)) \
+		$(if $(PART),--part $(PART))
+
+.PHONY: bench-table
+bench-table: setup ## Put what `make bench` measured into docs/performance.md
+	@$(BIN)/python -m benchmarks.table docs/performance.md
+
+$(BENCH_STAMP): requirements-bench.lock | $(STAMP)
+	@sh deploy/setup-bench.sh $(VENV) $(BENCH_VENV)
+	@touch $@
+
 .PHONY: lint
 lint: setup ## Style, formatting and the one-way imports
 	$(BIN)/ruff check
@@ -73,4 +92,4 @@ schemas: setup ## Write schemas/ again from the models
 .PHONY: clean
 clean: ## Remove what tools left behind; .venv and .cache stay
 	rm -rf build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
-	find src tests -type d -name __pycache__ -prune -exec rm -rf {} +
+	find src tests benchmarks -type d -name __pycache__ -prune -exec rm -rf {} +

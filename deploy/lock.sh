@@ -1,5 +1,6 @@
 #!/bin/sh
-# Makes requirements.lock and requirements-bootstrap.lock. Usage: lock.sh VENV UV_OPTIONS...
+# Makes requirements.lock, requirements-bootstrap.lock and requirements-bench.lock.
+# Usage: lock.sh VENV UV_OPTIONS...
 # Why not uv.lock: docs/decisions/0001-lock-without-uv-lock.md
 set -eu
 
@@ -11,9 +12,13 @@ if [ ! -x "$uv" ]; then
     sh "$(dirname "$0")/setup.sh" "$venv"
 fi
 
-"$uv" pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-    --no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' \
-    --output-file requirements.lock "$@" pyproject.toml
+compile() {
+    "$uv" pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+        --no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' \
+        --output-file "$@"
+}
+
+compile requirements.lock "$@" pyproject.toml
 
 # The bootstrap lock is the part of the lock that is about uv.
 {
@@ -21,7 +26,15 @@ fi
     sed -n '/^uv==/,/^ *# via/p' requirements.lock
 } >requirements-bootstrap.lock
 
-if grep -n '://' requirements.lock requirements-bootstrap.lock; then
+# The benchmark's rivals disagree with some of pulse's versions. uv keeps the versions that it finds
+# in the file where it can, so an upgrade begins with pulse's own.
+case " $* " in
+    *' --upgrade '*) cp requirements.lock requirements-bench.lock ;;
+    *) [ -f requirements-bench.lock ] || cp requirements.lock requirements-bench.lock ;;
+esac
+compile requirements-bench.lock --group bench
+
+if grep -n '://' requirements.lock requirements-bootstrap.lock requirements-bench.lock; then
     echo 'the lock names a host: it would tie everybody to one registry' >&2
     exit 1
 fi

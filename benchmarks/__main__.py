@@ -1,0 +1,86 @@
+"""`python -m benchmarks`: run, print the tables, write `build/bench.json`."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import platform
+import sys
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+
+from benchmarks import scale, speed, table
+from benchmarks.checks import WrongCountError
+from benchmarks.place import Place, say
+from benchmarks.results import Machine, Results
+from benchmarks.rows import ROOT, chosen
+from pulse.testing.kafka import KafkaServer
+
+
+def main() -> None:
+    """Measure what was asked for."""
+    asked = _arguments()
+    logging.getLogger("kafka").setLevel(logging.ERROR)
+    build = ROOT / "build"
+    build.mkdir(exist_ok=True)
+    rows = chosen(asked.rows)
+    results = Results(machine(), datetime.now(UTC), asked.quick, os.getloadavg()[0])
+    with tempfile.TemporaryDirectory(prefix="bench-", dir=build) as folder:
+        with KafkaServer(Path(folder) / "kafka") as kafka:
+            place = Place(kafka.bootstrap, Path(folder))
+            if asked.part in ("all", "speed"):
+                results.speed = speed.measure(
+                    place,
+                    rows,
+                    events=100_000 if asked.quick else 1_000_000,
+                    rounds=1 if asked.quick else asked.rounds,
+                    build=build / "bench",
+                )
+        if asked.part in ("all", "scale") and not asked.rows:
+            settings = scale.Settings(asked.accounts, asked.quick, build / "bench", Path(folder))
+            results.scale = scale.measure(settings, results.speed)
+    results.ended = datetime.now(UTC)
+    path = build / "bench.json"
+    path.write_bytes(msgspec.json.format(msgspec.json.encode(results), indent=1))
+    print(table.text(results))
+    say(f"written to {path.relative_to(ROOT)}; `make bench-table` puts it into docs/performance.md")
+
+
+def machine() -> Machine:
+    """What all this runs on."""
+    info = Path("/proc/cpuinfo")
+    names = [
+        line.partition(":")[2].strip()
+        for line in (info.read_text().splitlines() if info.exists() else ())
+        if line.startswith("model name")
+    ]
+    memory = Path("/proc/meminfo")
+    total_kb = int(memory.read_text().split()[1]) if memory.exists() else 0
+    return Machine(
+        cpu=names[0] if names else platform.processor(),
+        cores=len(names),
+        memory_gb=round(total_kb / 1e6),
+        python=platform.python_version(),
+        system=f"{platform.system()} {platform.release().split('-')[0]}",
+    )
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="100,000 events, one round")
+    parser.add_argument("--rows", default="", help="only these, like pulse,hand")
+    parser.add_argument("--rounds", type=int, default=3, help="of the rows that are not slow")
+    parser.add_argument("--accounts", type=int, default=100_000, help="of the second table")
+    parser.add_argument("--part", choices=("all", "speed", "scale"), default="all")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except WrongCountError as wrong:
+        sys.exit(f"counted wrong, so there is no table: {wrong}")

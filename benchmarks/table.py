@@ -1,0 +1,122 @@
+"""The results as Markdown: to print, and for the marked part of docs/performance.md.
+
+`python -m benchmarks.table docs/performance.md` writes `build/bench.json` into the file.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchmarks.results import Results, read
+from benchmarks.targets import reached
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from benchmarks.scale import Scale
+    from benchmarks.speed import Speed
+
+BEGIN, END = "<!-- bench: begin -->", "<!-- bench: end -->"
+
+
+def text(results: Results) -> str:
+    """All tables of a run."""
+    parts = [_introduction(results)]
+    if results.speed is not None:
+        parts.append(_speed(results.speed))
+    if results.scale is not None:
+        parts.append(_scale(results.scale))
+    parts.append(_targets(results))
+    return "\n\n".join(part for part in parts if part)
+
+
+def _introduction(results: Results) -> str:
+    machine = results.machine
+    quick = ", quick (100,000 events: do not compare)" if results.is_quick else ""
+    return (
+        f"{results.began:%Y-%m-%d}{quick}: {machine.cores} cores ({machine.cpu}), "
+        f"{machine.memory_gb} GB, {machine.system}, Python {machine.python}; load "
+        f"{results.load_before:.1f} when it began."
+    )
+
+
+def _speed(speed: Speed) -> str:
+    rows = []
+    for row in speed.rows:
+        run = row.best
+        ratio = speed.ratio(row.name, "hand-durable")
+        rows.append(
+            (
+                row.title,
+                f"{run.rate:,.0f}",
+                "" if run.cpu_seconds is None else f"{run.lines / run.cpu_seconds:,.0f}",
+                "" if ratio is None else f"{ratio:.2f}",
+                f"{run.lines:,}",
+                " ".join(f"{each.rate / 1000:,.1f}" for each in row.runs),
+            )
+        )
+    head = (
+        "way", "events a second", "a CPU second", "of the durable hand loop", "events",
+        "each round, thousands",
+    )  # fmt: skip
+    note = (
+        f"\n\nThe batches hold {speed.lines_a_batch:.0f} events on average."
+        if speed.lines_a_batch > 1
+        else ""
+    )
+    return _table(head, rows, right=(1, 2, 3, 4)) + note
+
+
+def _scale(scale: Scale) -> str:
+    sizes = _table(
+        (
+            "accounts", "bytes an account at rest", "… in use", "µs an event",
+            "µs the first one of an account", "tick, nothing due, ms",
+        ),
+        [
+            (
+                f"{each.accounts:,}", f"{each.rest_bytes:,.0f}", f"{each.live_bytes:,.0f}",
+                f"{each.event_us:.1f}", f"{each.first_event_us:.1f}", f"{each.idle_tick_ms:.3f}",
+            )
+            for each in scale.sizes
+        ],
+        right=range(6),
+    )  # fmt: skip
+    singles = [(name, f"{value:,.3g}", unit) for name, value, unit in scale.singles()]
+    notes = "".join(f"\n\n{note}" for note in scale.notes)
+    return f"{sizes}\n\n{_table(('measured', 'value', 'unit'), singles, right=(1,))}{notes}"
+
+
+def _targets(results: Results) -> str:
+    rows = [
+        (
+            each.target.title,
+            each.target.worded(each.target.floor),
+            each.target.worded(each.target.stretch),
+            each.target.worded(each.value),
+            each.verdict,
+        )
+        for each in reached(results)
+    ]
+    return _table(("", "floor", "stretch", "measured", "reached"), rows) if rows else ""
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]], right: Iterable[int] = ()) -> str:
+    rights = set(right)
+    rule = ["--:" if column in rights else "---" for column in range(len(head))]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in (head, rule, *rows))
+
+
+def insert(page: Path, content: str) -> None:
+    """Put the content between the marks of a page. Raises `ValueError` where they are missing."""
+    before, begin, rest = page.read_text().partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise ValueError(f"{page} does not have {BEGIN} and {END}")
+    page.write_text(f"{before}{BEGIN}\n\n{content}\n\n{END}{after}")
+
+
+if __name__ == "__main__":
+    insert(Path(sys.argv[1]), text(read(Path("build/bench.json"))))

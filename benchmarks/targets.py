@@ -1,0 +1,78 @@
+"""What was promised, and whether a run reached it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from benchmarks.results import Results
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A number with the least that must be reached, and what is aimed at."""
+
+    title: str
+    floor: float
+    stretch: float
+    unit: str
+    is_more_better: bool = False
+
+    def worded(self, value: float) -> str:
+        """The number with its unit."""
+        return f"{value:,.3g} {self.unit}".strip() if value < 1000 else f"{value:,.0f} {self.unit}"
+
+    def verdict(self, value: float) -> str:
+        """Which of the two the value reaches."""
+        for word, bound in (("stretch", self.stretch), ("floor", self.floor)):
+            if value >= bound if self.is_more_better else value <= bound:
+                return word
+        return "**no**"
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """A target and what was measured."""
+
+    target: Target
+    value: float
+
+    @property
+    def verdict(self) -> str:
+        """Which bound is reached."""
+        return self.target.verdict(self.value)
+
+
+_RATIOS = (
+    ("pulse", "hand-durable", "one event a message, of the durable hand loop", 0.5, 1.0),
+    ("pulse", "bytewax", "… of Bytewax", 1.5, 3.0),
+    ("pulse", "faust", "… of plain Faust", 25.0, 50.0),
+    ("pulse-batch", "dict", "batches, of decode and dict state without Kafka", 0.4, 1.0),
+)
+
+
+def reached(results: Results) -> Iterator[Reached]:
+    """Every target that the run has a number for."""
+    if results.speed is not None:
+        for name, to, title, floor, stretch in _RATIOS:
+            ratio = results.speed.ratio(name, to)
+            if ratio is not None:
+                yield Reached(Target(title, floor, stretch, "times", is_more_better=True), ratio)
+    scale = results.scale
+    if scale is None:
+        return
+    for title, floor, stretch, unit, value in (
+        ("memory an account, 10 events a day", 2048, 600, "bytes", scale.account_bytes),
+        ("changelog bytes an input byte, the job", 2, 0.5, "", scale.changelog_ratio),
+        ("changelog bytes an input byte, low live rate", 2, 0.5, "", scale.live_changelog_ratio),
+        ("tick with nothing due", 1, 0.2, "ms", scale.idle_tick_ms),
+        ("tick with 1,000 due", 100, 10, "ms", scale.busy_tick_ms),
+        ("`kill -9` to caught up", 30, 5, "s", scale.recovery_s),
+        ("due → webhook, p99 at half load", 2, 0.5, "s", scale.webhook_p99_s),
+        ("cost an event at the most accounts, of that at 1,000", 2, 1.3, "times", scale.growth),
+    ):
+        if value is not None:
+            yield Reached(Target(title, floor, stretch, unit), value)

@@ -1,0 +1,111 @@
+"""`pulse work` as its users run it, and how long it takes for a topic.
+
+The clock starts when its metrics show the first record applied (they are asked every 20 ms), and
+ends when the group's commit covers the last record of the topic. When everything is applied the
+worker is told to end (SIGTERM): it writes its state and commits at once, as the hand-written loop
+does at the end, instead of waiting for its next flush.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from benchmarks.checks import check_pulse
+from benchmarks.place import Place, say_over
+
+if TYPE_CHECKING:
+    from benchmarks.place import Loaded
+    from pulse.testing.system import PulseProcess, System
+
+_LOOK_EVERY_S = 0.02
+PATIENCE_S = 900.0
+
+
+class Worked(msgspec.Struct):
+    """How one run went."""
+
+    seconds: float
+    cpu_seconds: float
+    """Of the worker's process."""
+    state_bytes: int
+    """Written to the changelog, as its values are."""
+
+
+def work(place: Place, loaded: Loaded) -> Worked:
+    """Work off a topic and check what came out. Raises `WrongCountError`."""
+    system = place.system(loaded)
+    worker = system.process("work")
+    try:
+        worker.launch()
+        first = wait_for(worker, lambda page: metric(page, "pulse_records_total") > 0)
+        started_s, started_cpu_s = time.perf_counter(), cpu_s(worker.pid)
+        total = loaded.records
+
+        def is_applied(page: str) -> bool:
+            applied = metric(page, "pulse_records_total")
+            say_over(f"  {100 * applied / total:.0f} %")
+            return applied >= total
+
+        page = wait_for(worker, is_applied, every_s=0.1) if first else ""
+        used_s = cpu_s(worker.pid) - started_cpu_s
+        worker.signal(signal.SIGTERM)
+        group = system.config.kafka.group
+        while place.committed(group, loaded.topic) < total:
+            time.sleep(_LOOK_EVERY_S)
+        seconds = time.perf_counter() - started_s
+        worker.wait(60)
+    finally:
+        system.stop()
+        say_over("")
+    check_pulse(counts(page), statuses(system), loaded.files.totals)
+    return Worked(seconds, used_s, round(metric(page, "pulse_state_bytes_total")))
+
+
+def counts(page: str) -> dict[str, int]:
+    """What the worker counted, by the job's kinds of lines."""
+    events, duplicates, profiles = (
+        round(metric(page, f"pulse_{name}_total")) for name in ("events", "duplicates", "profiles")
+    )
+    return {
+        "event": events - duplicates - profiles,
+        "duplicate": duplicates,
+        "profile": profiles,
+    }
+
+
+def statuses(system: System) -> list[Any]:
+    """Every account as it stands in the changelog."""
+    return [msgspec.json.decode(line) for line in system.accounts()]
+
+
+def wait_for(worker: PulseProcess, condition: Any, *, every_s: float = _LOOK_EVERY_S) -> str:
+    """The worker's metrics as soon as they fulfil a condition. Raises `TimeoutError`."""
+    deadline = time.monotonic() + PATIENCE_S
+    while time.monotonic() < deadline:
+        with suppress(OSError):
+            page = worker.metrics()
+            if condition(page):
+                return page
+        if worker.ended():
+            raise RuntimeError(f"the worker has ended:\n{worker.log_tail()}")
+        time.sleep(every_s)
+    raise TimeoutError(f"waited in vain for {PATIENCE_S:g} s:\n{worker.log_tail()}")
+
+
+def metric(page: str, name: str) -> float:
+    """A metric's value, over all labels; 0 where there is none."""
+    return sum(map(float, re.findall(rf"^{name}(?:{{.*}})? (\S+)$", page, re.MULTILINE)))
+
+
+def cpu_s(pid: int) -> float:
+    """CPU seconds a process has used so far."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
