@@ -47,6 +47,14 @@ else
     row missing make 'not found' 'demo tests' "$install make"
 fi
 
+compiler=${CC:-cc}
+if command -v "$compiler" >/dev/null 2>&1; then
+    row OK "C compiler" "$("$compiler" --version 2>/dev/null | head -n 1)" '' ''
+else
+    row absent "C compiler" 'not found: the engine runs in pure Python, a fifth as fast' '' \
+        "$install gcc (Debian: with python3-dev), then make compile"
+fi
+
 # `java -version` writes: openjdk version "17.0.15" ..., or java version "1.8.0_412"
 java_version=$(java -version 2>&1 | sed -n 's/.* version "\([^"]*\)".*/\1/p' | head -n 1)
 java_major=$(echo "$java_version" | sed 's/^1\.//; s/[^0-9].*//')

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
+import sys
 import uuid
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import hypothesis
@@ -13,6 +16,7 @@ import pytest
 from pulse.testing.kafka import KafkaServer
 from pulse.testing.process import MissingProgramError
 from pulse.testing.valkey import ValkeyServer
+from pulse.twin import is_compiled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,6 +32,15 @@ hypothesis.settings.register_profile(
     "hunt", deadline=None, print_blob=True, max_examples=5_000, database=None
 )
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS", "pulse"))
+
+
+def pytest_sessionstart() -> None:
+    """A compiled core older than its sources would be tested in their place."""
+    if is_compiled():
+        compile_core = Path(__file__).parents[1] / "deploy" / "compile.py"
+        done = subprocess.run([sys.executable, compile_core, "--check"], check=False)
+        if done.returncode:
+            pytest.exit("the compiled engine is older than its sources: run `make compile`", 1)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

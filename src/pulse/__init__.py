@@ -4,3 +4,7 @@ Rooms and what each may import are drawn in the README; `import-linter` holds th
 """
 
 __version__ = "0.1.0"
+
+from pulse import twin as _twin
+
+_twin.choose()

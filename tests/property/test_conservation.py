@@ -80,7 +80,7 @@ def test_every_line_has_one_fate(policy: Policy, items: list[Item], bad: list[in
     assert {name: effects.counts[name] for name in left_out} == {n: fates[n] for n in left_out}
     assert effects.counts["events"] == fates.total() + len(bad)
     tiles = sum(
-        account.events.today + sum(account.events.by_day.values())
+        account.events.today + sum(account.events.tiles(account.calendar.day).values())
         for account in map(state.account, state.ids())
     )
     assert tiles == weight * 1_000_000

@@ -229,8 +229,8 @@ def test_every_truncation_is_refused_by_both(raw: bytes) -> None:
 
 @given(st.lists(st.sampled_from([*GOOD, GOOD[0] + GOOD[1], b"{}", b"7"]) | st.binary(), max_size=5))
 def test_many_at_once_are_read_as_each_alone(values: list[bytes]) -> None:
-    together = DECODER.decode_singles(values) if values else None
-    alone = [DECODER.decode_line(value) for value in values]
+    together = DECODER.decode_lines(values) if values else None
+    alone = [DECODER.decode_line(line) for value in values for line in value.split(b"\n")]
 
     if together is not None:
         assert together == alone

@@ -72,9 +72,9 @@ def arrived(events: Sequence[Late], timezone: str, ticked_h: float, *, late: boo
 def tiles(account: Account) -> dict[str, Any]:
     """What the events left, and nothing of how they came."""
     return {
-        "events": {day: n for day, n in account.events.by_day.items() if n},
-        "value": {day: n for day, n in account.value.by_day.items() if n},
-        "active": {day: n for day, n in account.active.by_day.items() if n},
+        "events": account.events.tiles(account.calendar.day),
+        "value": account.value.tiles(account.calendar.day),
+        "active": account.active.tiles(account.calendar.day),
         "users": account.users.days,
         "features": account.features.days,
         "span": (account.first_ms, account.last_ms, account.active_total),

@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pulse.engagement.days import DAY_MS, Calendar, day_of, day_start
-from pulse.engagement.windows import KEPT_DAYS, WINDOWS, LastSeen, Sums
+from pulse.engagement.windows import TILE_DAYS, WINDOWS, LastSeen, Sums
 from pulse.model.time import parse_ts
 
 START = 1_000
@@ -44,7 +44,9 @@ def test_sums_equal_a_recount(steps: list[tuple[int, int, int]]) -> None:
 
         assert sums.windows() == tuple(max(fixed[w], running[w]) for w in WINDOWS)
         assert sums.on(day, today) == tiles[day]
-        assert len(sums.by_day) <= KEPT_DAYS
+        assert sums.tiles(today) == {
+            day: n for day, n in tiles.items() if n and today - TILE_DAYS <= day < today
+        }
 
 
 @given(happenings)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pulse.engagement.days import DAY_MS
-from pulse.engagement.measures import Measures, readable
+from pulse.engagement.measures import readable
 from pulse.model.alert import Alert, Resolution, Severity
 from pulse.model.time import format_ms
 
@@ -16,9 +16,7 @@ if TYPE_CHECKING:
     from pulse.engagement.account import OpenAlert, Row
     from pulse.engagement.lifecycle import Lifecycle
     from pulse.engagement.line import Line, Zone
-
-THEN_DAYS = 28
-"""How far back "then" lies in an alert's comparison of measures."""
+    from pulse.engagement.measures import Measures
 
 SEVERITY: dict[str, Severity] = {"danger": "critical", "approaching": "warning"}
 """By reason; every other reason is a warning."""
@@ -89,7 +87,7 @@ def build(
         contributions={name: round(points, 2) for name, points in what.contributions.items()},
         measures={
             "now": readable(what.now),
-            "then": None if what.then is None else readable(Measures(*what.then[2:], None)),
+            "then": None if what.then is None else readable(what.then.measures),
             "then_at": None if what.then is None else what.then_at_ms,
         },
         profile=what.profile,
@@ -152,7 +150,7 @@ def _why(what: Circumstances) -> str:
         return ""
     falls: list[tuple[float, str]] = []
     for measure, words in _COMPARED:
-        before = Measures(*then[2:], None).number(measure, 1)
+        before = then.measures.number(measure, 1)
         now = what.now.number(measure, 1)
         if now < before:
             falls.append((now / before, f"{words} {before:g} → {now:g}"))

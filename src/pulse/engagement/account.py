@@ -6,18 +6,24 @@ things are due, and what follows from a score, is the engine's.
 
 from __future__ import annotations
 
+from array import array
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from pulse.engagement.days import Calendar
 from pulse.engagement.line import Trigger, Zone
-from pulse.engagement.measures import Measures
-from pulse.engagement.windows import KEPT_DAYS, W84, LastSeen, Sums, Triple
+from pulse.engagement.measures import MICRO, Measures
+from pulse.engagement.windows import KEPT_DAYS, THEN_DAYS, W84, LastSeen, Sums, Triple
 
-EXACT_USERS = 10_000
-EXACT_FEATURES = 500
-NEVER = 1 << 62
+EXACT_USERS: Final = 10_000
+EXACT_FEATURES: Final = 500
+NEVER: Final = 1 << 62
 """An instant that does not come."""
+
+SCORE_RING: Final = 128
+_SCORE_MASK: Final = 127
+_NO_SCORE: Final = 65_535
+_NOTHING: Final = (0, 0, 0)
 
 ProfileValue = str | int | float | None
 
@@ -40,18 +46,11 @@ class Activity:
 
 
 class Row(NamedTuple):
-    """What was measured at the start of a day; it holds until the next row's day."""
+    """What was measured at the start of a day. The score is rounded to a hundredth."""
 
     day: int
     score: float | None
-    events: Triple
-    value: Triple
-    active_users: Triple
-    features: Triple
-    active_days: Triple
-
-
-PlainRow = tuple[int, float | None, Triple, Triple, Triple, Triple, Triple]
+    measures: Measures
 
 
 class OpenAlert(NamedTuple):
@@ -61,21 +60,32 @@ class OpenAlert(NamedTuple):
     since_ms: int
 
 
+class Late(NamedTuple):
+    """What came late: noticed on one day, it added to the sums of an earlier one."""
+
+    noticed: int
+    day: int
+    events: int
+    value: int
+    active: int
+
+
 class Account:
-    """One account. Every field is plain data; `pack` and `unpack` are exact inverses."""
+    """One account, as it is worked on; `pulse.engagement.packing` makes bytes of it."""
 
     __slots__ = (
         "account_id", "active", "active_total", "alerts", "approach", "calendar", "danger",
-        "day_at", "deadline_ms", "events", "features", "first_day", "first_ms", "force", "front_ms",
-        "known", "last_day", "last_ms", "open_ms", "page", "parked", "profile", "quiet",
-        "resurrected_ms", "rows", "score", "seen", "soon_at", "users", "value", "zone",
+        "day_at", "deadline_ms", "distinct", "events", "features", "first_day", "first_ms",
+        "force", "forget_ms", "front_ms", "known", "known_from", "last_day", "last_ms", "late",
+        "open_ms", "page", "parked", "profile", "quiet", "resurrected_ms", "score", "scores",
+        "seen", "soon_at", "used", "users", "value", "zone",
     )  # fmt: skip
 
     def __init__(self, account_id: str, timezone: str, day: int) -> None:
         self.account_id = account_id
         self.calendar = Calendar(timezone, day)
-        self.events = Sums()
-        self.value = Sums()
+        self.events = Sums(MICRO)
+        self.value = Sums(MICRO)
         self.active = Sums()
         self.users = LastSeen(EXACT_USERS)
         self.features = LastSeen(EXACT_FEATURES)
@@ -92,11 +102,19 @@ class Account:
         self.known = False
         self.zone: Zone = "unknown"
         self.score: float | None = None
-        self.rows: list[PlainRow] = []
-        """The days behind it, oldest first: what a `Row` holds, without the weight of one."""
+        self.known_from = NEVER
+        """The first day at whose start something was measured."""
+        self.scores: Any = None
+        """Scores at the starts of days in hundredths, day D at D modulo the ring's length."""
+        self.distinct: list[tuple[int, Triple, Triple]] = []
+        """(day, users, features) at the starts of days, oldest first, where they changed."""
+        self.late: list[Late] = []
+        """What came late since the day that is "then", so that a past day can be told as it was."""
         self.alerts: dict[str, OpenAlert] = {}
         self.seen: dict[int, int] = {}
         """Hash of (source, id) → the log's clock when it was first seen; oldest first."""
+        self.forget_ms = 0
+        """By the log's clock, no id of `seen` can be forgotten before."""
         self.front_ms = 0
         """Start of the latest minute that an event opened; minutes before it are closed."""
         self.open_ms: int | None = None
@@ -106,11 +124,14 @@ class Account:
         self.deadline_ms = NEVER
         self.parked = False
         """Nothing is left in any window and no day start can change that."""
-        # What follows is not state: where the account is written and when it is looked at.
         self.quiet = True
+        """More use can neither raise nor end an alert."""
+        # What follows is not state: where the account is written and when it is looked at.
         self.soon_at = NEVER
         self.day_at = NEVER
         self.page: Any = None
+        self.used = True
+        """Whether a record touched it since it was last considered for folding."""
         self.first_day: int | None = None
         """The day of `first_ms`, once it has been looked up."""
 
@@ -156,11 +177,11 @@ class Account:
             self.first_day = None
 
     def _correct(self, day: int, today: int, weight: int, value: int, rule: Activity) -> None:
-        before = self._is_active(day, today, rule)
         if day == today:
             self.events.today += weight
             self.value.today += value
             return
+        before = self._is_active(day, today, rule)
         self.events.correct(day, today, weight)
         if value:
             self.value.correct(day, today, value)
@@ -168,6 +189,13 @@ class Account:
         if change:
             self.active.correct(day, today, change)
             self.active_total += change
+        for n, late in enumerate(self.late):
+            if late.noticed == today and late.day == day:
+                self.late[n] = Late(
+                    today, day, late.events + weight, late.value + value, late.active + change
+                )
+                return
+        self.late.append(Late(today, day, weight, value, change))
 
     def _is_active(self, day: int, today: int, rule: Activity) -> int:
         events = self.events.on(day, today)
@@ -189,10 +217,36 @@ class Account:
         self.active.today = active
         self.active_total += active
         calendar.step(timezone)
-        for day in range(old + 1, calendar.day + 1):
-            for windows in (self.events, self.value, self.active, self.users, self.features):
-                windows.roll(day)
+        today = calendar.day
+        day = old
+        while day < today:
+            day += 1
+            self.events.roll(day)
+            self.value.roll(day)
+            self.active.roll(day)
+            self.users.roll(day)
+            self.features.roll(day)
+        if today > old + 1:  # a date that the zone skipped was measured as the day before it
+            self._repeat_score(old, today)
+        if self.late:
+            self.late = [late for late in self.late if late.noticed >= today - THEN_DAYS]
         return calendar.start_ms
+
+    def jump(self, at_ms: int) -> None:
+        """Go to the day that holds an instant; nothing is left that the days between could end."""
+        calendar = self.calendar
+        old = calendar.day
+        calendar.jump(at_ms)
+        if calendar.day > old:
+            self._repeat_score(old, calendar.day + 1)
+
+    def _repeat_score(self, day: int, until: int) -> None:
+        """Give the days after `day`, up to `until`, its score."""
+        scores = self.scores
+        if scores is not None:
+            first = max(day + 1, until - SCORE_RING)
+            for each in range(first, until):
+                scores[each & _SCORE_MASK] = scores[day & _SCORE_MASK]
 
     # -- what it measures ----------------------------------------------------------------------
 
@@ -258,34 +312,69 @@ class Account:
 
     # -- the days behind it --------------------------------------------------------------------
 
-    def note_day(self, score: float | None, now: Measures) -> None:
-        """Keep what was measured at the start of today; an unchanged day needs no row."""
+    def note_day(self, score: float | None) -> None:
+        """Keep what was measured at the start of today."""
         today = self.calendar.day
-        rows = self.rows
-        events, value, users, features, active, _ = now
-        row = (today, score, events, value, users, features, active)
-        if not rows or rows[-1][1] != score or rows[-1][2:] != row[2:]:
-            rows.append(row)
-        while len(rows) > 1 and rows[1][0] <= today - KEPT_DAYS:
-            del rows[0]
+        scores = self.scores
+        if scores is None:
+            scores = self.scores = array("H", [_NO_SCORE]) * SCORE_RING
+            self.known_from = today
+        scores[today & _SCORE_MASK] = _NO_SCORE if score is None else int(score * 100.0 + 0.5)
+        users, features = self.users.fixed_windows(), self.features.fixed_windows()
+        distinct = self.distinct
+        if distinct:
+            last = distinct[-1]
+            if last[1] == users and last[2] == features:
+                return
+        distinct.append((today, users, features))
+        while len(distinct) > 1 and distinct[1][0] <= today - THEN_DAYS:
+            del distinct[0]
 
-    def row_on(self, day: int) -> Row | None:
-        """What was measured at the start of `day`, None if that is not known."""
-        for row in reversed(self.rows):
-            if row[0] <= day:
-                return Row(*row)
-        return None
+    def score_on(self, day: int) -> float | None:
+        """The score at the start of one of the last `KEPT_DAYS` days; None if there was none."""
+        today = self.calendar.day
+        if self.scores is None or not max(self.known_from, today - KEPT_DAYS) <= day <= today:
+            return None
+        got: int = self.scores[day & _SCORE_MASK]
+        return None if got == _NO_SCORE else got / 100.0
+
+    def row_on(self, day: int, rule: Activity) -> Row | None:
+        """What was measured at the start of a day up to `THEN_DAYS` back; None before the first.
+
+        As it was known then: what came late since is left out.
+        """
+        today = self.calendar.day
+        if not max(self.known_from, today - THEN_DAYS) <= day <= today:
+            return None
+        users = features = _NOTHING
+        for since, some_users, some_features in self.distinct:
+            if since <= day:
+                users, features = some_users, some_features
+        measures = Measures(
+            self.events.windows_at_start(day, [(x.day, x.events) for x in self._unknown_on(day)]),
+            self.value.windows_at_start(day, [(x.day, x.value) for x in self._unknown_on(day)]),
+            users,
+            features,
+            self.active.windows_at_start(day, [(x.day, x.active) for x in self._unknown_on(day)]),
+            None,
+        )
+        if rule.has_window_minimum:
+            measures = _above_minimum(measures, rule)
+        return Row(day, self.score_on(day), measures)
+
+    def _unknown_on(self, day: int) -> list[Late]:
+        return [late for late in self.late if late.noticed >= day]
 
     def is_empty(self) -> bool:
         """Whether no window and nothing that is kept holds anything."""
-        return not (
-            self.events.by_day
-            or self.events.today
-            or self.users.ring
-            or self.features.ring
-            or any(self.events.fixed)
-            or any(self.users.fixed)
-            or any(self.features.fixed)
+        return (
+            self.events.is_empty()
+            and self.value.is_empty()
+            and self.users.is_empty()
+            and self.features.is_empty()
+            and self.events.fixed == _NOTHING
+            and self.users.fixed == _NOTHING
+            and self.features.fixed == _NOTHING
         )
 
     def baseline_days(self) -> int:
@@ -300,72 +389,22 @@ class Account:
         days = calendar.day - self.first_day
         return days if days < W84 else W84
 
-    # -- snapshot ------------------------------------------------------------------------------
-
-    def pack(self) -> tuple[Any, ...]:
-        """The whole state as lists and numbers."""
-        c, d, a = self.calendar, self.danger, self.approach
-        return (
-            self.account_id,
-            (c.segments, c.day, c.start_ms, c.end_ms),
-            [(s.today, s.by_day, s.past, s.fixed) for s in (self.events, self.value, self.active)],
-            [(s.level, s.days, s.live, s.fixed) for s in (self.users, self.features)],
-            (self.active_total, self.first_ms, self.last_ms, self.last_day, self.resurrected_ms),
-            self.profile,
-            [(t.on, t.since_ms, t.turning_ms) for t in (d, a)],
-            (self.known, self.zone, self.score),
-            self.rows,
-            self.alerts,
-            (list(self.seen.keys()), list(self.seen.values())),
-            (self.front_ms, self.open_ms, self.force, self.deadline_ms, self.parked, self.quiet),
-        )
-
-    @classmethod
-    def unpack(cls, packed: tuple[Any, ...]) -> Account:
-        """The account that `pack` wrote."""
-        account_id, calendar, sums, seens, life, profile, triggers, verdict, rows, *rest = packed
-        self = cls(account_id, calendar[0][-1][2], calendar[1])
-        c = self.calendar
-        c.segments = [tuple(segment) for segment in calendar[0]]
-        c.day, c.start_ms, c.end_ms = calendar[1:]
-        for s, (today, by_day, past, fixed) in zip(
-            (self.events, self.value, self.active), sums, strict=True
-        ):
-            s.today, s.by_day, s.past, s.fixed = today, dict(by_day), tuple(past), tuple(fixed)
-        for seen, (level, days, live, fixed) in zip(
-            (self.users, self.features), seens, strict=True
-        ):
-            seen.level, seen.days = level, dict(days)
-            seen.live, seen.fixed = tuple(live), tuple(fixed)
-            for day in days.values():
-                seen.ring[day] = seen.ring.get(day, 0) + 1
-        self.active_total, self.first_ms, self.last_ms, self.last_day, self.resurrected_ms = life
-        self.profile = {field: tuple(value) for field, value in profile.items()}
-        for t, (on, since_ms, turning_ms) in zip(
-            (self.danger, self.approach), triggers, strict=True
-        ):
-            t.on, t.since_ms, t.turning_ms = on, since_ms, turning_ms
-        self.known, self.zone, self.score = verdict
-        self.rows = [
-            (day, score, tuple(events), tuple(value), tuple(users), tuple(features), tuple(active))
-            for day, score, events, value, users, features, active in rows
-        ]
-        alerts, (keys, stamps), dues = rest
-        self.alerts = {reason: OpenAlert(*alert) for reason, alert in alerts.items()}
-        self.seen = dict(zip(keys, stamps, strict=True))
-        (
-            self.front_ms, self.open_ms, self.force, self.deadline_ms, self.parked, self.quiet,
-        ) = dues  # fmt: skip
-        return self
-
 
 def _above_minimum(measures: Measures, rule: Activity) -> Measures:
     keep = [
-        least is None or (measures.events[i] >= least[0] and measures.value[i] >= least[1])
+        1 if least is None or (measures.events[i] >= least[0] and measures.value[i] >= least[1])
+        else 0
         for i, least in enumerate(rule.windows)
-    ]
-    if all(keep):
-        return measures
-    a, b, c = keep
-    windowed = [(x * a, y * b, z * c) for x, y, z in measures[:5]]
-    return Measures._make([*windowed, measures.recency_ms])
+    ]  # fmt: skip
+    return Measures(
+        _times(measures.events, keep),
+        _times(measures.value, keep),
+        _times(measures.active_users, keep),
+        _times(measures.features, keep),
+        _times(measures.active_days, keep),
+        measures.recency_ms,
+    )
+
+
+def _times(triple: Triple, by: list[int]) -> Triple:
+    return (triple[0] * by[0], triple[1] * by[1], triple[2] * by[2])

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
+from typing import Final
 from zoneinfo import ZoneInfo
 
-MINUTE_MS = 60_000
-DAY_MS = 86_400_000
+MINUTE_MS: Final = 60_000
+DAY_MS: Final = 86_400_000
 FIRST_DAY = date(1970, 1, 1).toordinal()
 LAST_DAY = date(9999, 12, 30).toordinal()
 
@@ -21,6 +22,15 @@ _ENDLESS_MS = 1 << 62
 _LAST_MS = (LAST_DAY - FIRST_DAY) * DAY_MS
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
+
+
+def to_ms(ts: datetime | int) -> int:
+    """Milliseconds UTC of a decoded timestamp; a fraction of a millisecond is cut off."""
+    if isinstance(ts, int):
+        return ts
+    since = ts - _EPOCH
+    # Floor division by a timedelta takes twice as long.
+    return since.days * DAY_MS + since.seconds * 1000 + since.microseconds // 1000
 
 
 @lru_cache(maxsize=1024)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final
 
 from pulse.engagement.days import DAY_MS
 from pulse.engagement.windows import WINDOWS, Triple
 
-MICRO = 1_000_000
+MICRO: Final = 1_000_000
 """Weights and values are integers of 10**-6, so that sums are exact."""
 
 WINDOW_NAMES = tuple(f"{days}d" for days in WINDOWS)
@@ -17,23 +17,44 @@ SUMS = ("events", "value")
 """Those that are sums, in 10**-6; the others are counts."""
 
 
-class Measures(NamedTuple):
+class Measures:
     """All measures of an account as of one instant.
 
     `events` and `value` are sums in 10**-6, the others counts; one number for each of `WINDOWS`.
     `recency_ms` is the time since the last meaningful event, None before the first.
     """
 
-    events: Triple
-    value: Triple
-    active_users: Triple
-    features: Triple
-    active_days: Triple
-    recency_ms: int | None
+    __slots__ = ("active_days", "active_users", "events", "features", "recency_ms", "value")
+
+    def __init__(
+        self,
+        events: Triple,
+        value: Triple,
+        active_users: Triple,
+        features: Triple,
+        active_days: Triple,
+        recency_ms: int | None,
+    ) -> None:
+        self.events = events
+        self.value = value
+        self.active_users = active_users
+        self.features = features
+        self.active_days = active_days
+        self.recency_ms = recency_ms
+
+    def windowed(self, index: int) -> Triple:
+        """The measure `WINDOWED[index]`."""
+        if index == 0:
+            return self.events
+        if index == 1:
+            return self.value
+        if index == 2:
+            return self.active_users
+        return self.features if index == 3 else self.active_days
 
     def number(self, measure: str, window: int) -> float:
         """One measure in the unit in which people speak of it; `window` indexes `WINDOWS`."""
-        got: int = getattr(self, measure)[window]
+        got = self.windowed(WINDOWED.index(measure))[window]
         return got / MICRO if measure in SUMS else float(got)
 
     @property
@@ -49,14 +70,14 @@ def readable(measures: Measures) -> dict[str, object]:
             zip(
                 WINDOW_NAMES,
                 (
-                    [_decimal(n) for n in getattr(measures, name)]
+                    [_decimal(n) for n in measures.windowed(index)]
                     if name in SUMS
-                    else getattr(measures, name)
+                    else measures.windowed(index)
                 ),
                 strict=True,
             )
         )
-        for name in WINDOWED
+        for index, name in enumerate(WINDOWED)
     }
     days = measures.recency_days
     out["recency_days"] = None if days is None else round(days, 3)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from pulse.engagement.days import DAY_MS
 from pulse.engagement.measures import MICRO, SUMS, WINDOWED, Measures
@@ -40,13 +40,18 @@ class MeasureRule:
     target: Target
 
 
-class Facts(NamedTuple):
+class Facts:
     """What a scorecard may use besides the measures."""
 
-    seats: int | None
-    mrr: float | None
-    baseline_days: int
-    """Complete days that the account's own 84 days really hold, 0 to 84."""
+    __slots__ = ("baseline_days", "mrr", "seats")
+
+    def __init__(self, seats: float, mrr: float, baseline_days: int) -> None:
+        self.seats = seats
+        """0 where they are not known."""
+        self.mrr = mrr
+        """0 where it is not known."""
+        self.baseline_days = baseline_days
+        """Complete days that the account's own 84 days really hold, 0 to 84."""
 
 
 class Score(NamedTuple):
@@ -55,6 +60,17 @@ class Score(NamedTuple):
     value: float | None
     contributions: dict[str, float]
     """Points by the name of the rule; together they are the score."""
+
+
+NO_DATA: Final = -1.0
+"""What `Scorecard.value` gives where no measure has data."""
+
+_ABSOLUTE: Final = 0
+_PER_SEAT: Final = 1
+_OF_BASELINE: Final = 2
+_KINDS: Final = {"absolute": _ABSOLUTE, "per_seat": _PER_SEAT, "of_baseline": _OF_BASELINE}
+_RECENCY: Final = -1
+_MISSING: Final = -1.0
 
 
 class Scorecard:
@@ -66,86 +82,122 @@ class Scorecard:
 
     def __init__(self, rules: tuple[MeasureRule, ...]) -> None:
         self.rules = rules
-        self._plans = [_plan(rule) for rule in rules]
+        self._plans = [_Plan(rule) for rule in rules]
+        self._shares = [0.0] * len(rules)
         self.rises_with_use = all(_rises_with_use(rule) for rule in rules)
         """Whether more use on the same day can never lower the score."""
         self.recency_floor_days = max(
-            (max(r.floor, r.target.amount) for r in rules if r.measure == "recency_days"),
+            (float(max(r.floor, r.target.amount)) for r in rules if r.measure == "recency_days"),
             default=0.0,
         )
         """From this recency on the score does not depend on recency any more."""
 
+    def value(self, now: Measures, fixed: Measures, facts: Facts) -> float:
+        """Score of the measures `now`; `fixed` holds what was fixed at the start of today.
+
+        `NO_DATA` if no measure has data.
+        """
+        total = self._weigh(now, fixed, facts)
+        if total <= 0.0:
+            return NO_DATA
+        score = 0.0
+        for n, plan in enumerate(self._plans):
+            share = self._shares[n]
+            if share != _MISSING:
+                score += 100.0 * plan.weight * share / total
+        return score
+
     def score(self, now: Measures, fixed: Measures, facts: Facts) -> Score:
-        """Score of the measures `now`; `fixed` holds what was fixed at the start of today."""
-        seats, mrr, baseline_days = facts
-        points: list[tuple[str, float, float]] = []
-        total = 0.0
-        for name, weight, floor, index, window, unit, per_mrr, kind, amount, days in self._plans:
-            if index is None:
-                if now.recency_ms is None:
-                    continue
-                number = now.recency_ms / DAY_MS
-            else:
-                number = now[index][window] / unit  # type: ignore[index]
-            if per_mrr:
-                if not mrr or mrr <= 0:
-                    continue
-                number /= mrr
-
-            if kind == "absolute":
-                target = amount
-            elif kind == "per_seat":
-                if not seats:
-                    continue
-                target = amount * seats
-            else:
-                if baseline_days <= 0 or index is None:
-                    continue
-                own: float = fixed[index][_LONGEST] / unit  # type: ignore[index]
-                if per_mrr:
-                    own /= mrr  # type: ignore[operator]  # as above
-                own *= min(days / baseline_days, 1.0)
-                if own <= 0.0:
-                    continue
-                target = amount * own
-
-            if target == floor:
-                share = 1.0 if number >= target else 0.0
-            else:
-                share = (number - floor) / (target - floor)
-                share = 0.0 if share <= 0.0 else 1.0 if share > 1.0 else share
-            points.append((name, weight, share))
-            total += weight
+        """The same, with what each measure contributes."""
+        total = self._weigh(now, fixed, facts)
         if total <= 0.0:
             return Score(None, {})
-        contributions = {name: 100.0 * weight * share / total for name, weight, share in points}
+        contributions = {
+            plan.name: 100.0 * plan.weight * share / total
+            for plan, share in zip(self._plans, self._shares, strict=True)
+            if share != _MISSING
+        }
         score = 0.0
         for part in contributions.values():  # `sum` adds otherwise from Python 3.12 on
             score += part
         return Score(score, contributions)
 
+    def _weigh(self, now: Measures, fixed: Measures, facts: Facts) -> float:
+        """Fill in each rule's share of its full marks; the weight of all that have data."""
+        seats, mrr, baseline_days = facts.seats, facts.mrr, facts.baseline_days
+        total = 0.0
+        for n, plan in enumerate(self._plans):
+            self._shares[n] = _MISSING
+            if plan.index == _RECENCY:
+                recency_ms = now.recency_ms
+                if recency_ms is None:
+                    continue
+                number = recency_ms / DAY_MS
+            else:
+                number = _pick(now, plan.index, plan.window) / plan.unit
+            if plan.per_mrr:
+                if mrr <= 0.0:
+                    continue
+                number /= mrr
 
-_LONGEST = len(WINDOWS) - 1
-_Plan = tuple[str, float, float, int | None, int, int, bool, str, float, int]
+            target = plan.amount
+            if plan.kind == _PER_SEAT:
+                if not seats:
+                    continue
+                target = plan.amount * seats
+            elif plan.kind == _OF_BASELINE:
+                if baseline_days <= 0 or plan.index == _RECENCY:
+                    continue
+                own = _pick(fixed, plan.index, _LONGEST) / plan.unit
+                if plan.per_mrr:
+                    own /= mrr
+                if baseline_days > plan.days:
+                    own *= plan.days / baseline_days
+                if own <= 0.0:
+                    continue
+                target = plan.amount * own
+
+            floor = plan.floor
+            if target == floor:
+                share = 1.0 if number >= target else 0.0
+            else:
+                share = (number - floor) / (target - floor)
+                share = 0.0 if share <= 0.0 else 1.0 if share > 1.0 else share
+            self._shares[n] = share
+            total += plan.weight
+        return total
 
 
-def _plan(rule: MeasureRule) -> _Plan:
-    """A rule as `Scorecard.score` wants it: everything looked up that can be."""
-    per_mrr = rule.measure == "value_per_mrr"
-    measure = "value" if per_mrr else rule.measure
-    return (
-        rule.name,
-        rule.weight,
-        rule.floor,
-        WINDOWED.index(measure) if measure in WINDOWED else None,  # None: recency
-        rule.window,
-        MICRO if measure in SUMS else 1,
-        per_mrr,
-        rule.target.kind,
-        rule.target.amount,
+_LONGEST: Final = 2
+
+
+def _pick(measures: Measures, index: int, window: int) -> int:
+    triple = measures.windowed(index)
+    if window == 0:
+        return triple[0]
+    return triple[1] if window == 1 else triple[2]
+
+
+class _Plan:
+    """A rule as `Scorecard` wants it: everything looked up that can be."""
+
+    __slots__ = (
+        "amount", "days", "floor", "index", "kind", "name", "per_mrr", "unit", "weight", "window",
+    )  # fmt: skip
+
+    def __init__(self, rule: MeasureRule) -> None:
+        self.per_mrr = rule.measure == "value_per_mrr"
+        measure = "value" if self.per_mrr else rule.measure
+        self.name: str = rule.name
+        self.weight: float = float(rule.weight)
+        self.floor: float = float(rule.floor)
+        self.index: int = WINDOWED.index(measure) if measure in WINDOWED else _RECENCY
+        self.window: int = rule.window
+        self.unit: int = MICRO if measure in SUMS else 1
+        self.kind: int = _KINDS[rule.target.kind]
+        self.amount: float = float(rule.target.amount)
         # A sum is compared with an average window, a distinct count with all that there was.
-        W84 if measure in ("active_users", "features") else WINDOWS[rule.window],
-    )
+        self.days: int = W84 if measure in ("active_users", "features") else WINDOWS[rule.window]
 
 
 def _rises_with_use(rule: MeasureRule) -> bool:

@@ -9,8 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from fnmatch import translate
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 from pulse.engagement.measures import MICRO
 from pulse.model.fields import MAX_VALUE
@@ -19,6 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pulse.model.wire import Decoder, Line
+
+
+_MOST_NAMES: Final = 10_000
+"""Names of events of which the weight is remembered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +45,7 @@ class IgnoreRule:
     event: str | None = None
     source: str | None = None
     prop: str | None = None
-    equals: object = None
+    equals: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +72,6 @@ class BadUsageError(ValueError):
         self.detail = detail
 
 
-class Counted(NamedTuple):
-    """What one event adds. Weight and value in 10**-6."""
-
-    weight: int
-    value: int
-    feature: str
-
-
 class UsageReader:
     """Reads lines by one set of rules."""
 
@@ -87,22 +82,33 @@ class UsageReader:
         self._feature_path = rules.feature
         self._ignore = [_condition(rule, decoder) for rule in rules.ignore]
         self.has_ignore_rules = bool(self._ignore)
-        weights = [(re.compile(translate(rule.event)), rule.weight) for rule in rules.weights]
+        self._weights = [(re.compile(translate(rule.event)), rule.weight) for rule in rules.weights]
+        self._known: dict[str, int] = {}
 
-        @lru_cache(maxsize=10_000)
-        def weight_of(event: str) -> int:
+    def _weight_of(self, event: str) -> int:
+        weight = self._known.get(event)
+        if weight is None:
             if not event.isprintable():
                 raise BadUsageError("wrong_shape", "event: characters that cannot be printed")
-            return next((weight for pattern, weight in weights if pattern.match(event)), MICRO)
-
-        self._weight_of = weight_of
+            weight = MICRO
+            for pattern, given in self._weights:
+                if pattern.match(event):
+                    weight = given
+                    break
+            if len(self._known) >= _MOST_NAMES:
+                self._known.clear()
+            self._known[event] = weight
+        return weight
 
     def ignores(self, line: Line) -> bool:
         """Whether a rule leaves the event out."""
         return any(condition(line) for condition in self._ignore)
 
-    def read(self, line: Line) -> Counted:
-        """What the event adds; `BadUsageError` if its properties make no sense."""
+    def read(self, line: Line) -> tuple[str, int, int]:
+        """Feature, weight and value of the event, weight and value in 10**-6.
+
+        `BadUsageError` if its properties make no sense.
+        """
         event: str = line.event  # type: ignore[assignment]  # a usage event has a name
         feature = self._feature(line)
         if feature is None:
@@ -115,14 +121,14 @@ class UsageReader:
             raise BadUsageError("wrong_shape", f"{self._feature_path}: not a printable name")
         value = self._value(line)
         if value is None:
-            return Counted(self._weight_of(event), 0, feature)
+            return feature, self._weight_of(event), 0
         kind = type(value)
         if kind is not int and kind is not float:
             raise BadUsageError("wrong_shape", f"{self._value_path}: not a number")
         if not -MAX_VALUE <= value <= MAX_VALUE:
             raise BadUsageError("wrong_shape", f"{self._value_path}: beyond ±{MAX_VALUE:,}")
         micro = value * MICRO if kind is int else round(value * MICRO)
-        return Counted(self._weight_of(event), micro, feature)
+        return feature, self._weight_of(event), micro
 
 
 def _condition(rule: IgnoreRule, decoder: Decoder) -> Callable[[Line], bool]:
@@ -154,7 +160,7 @@ def _matches(pattern: str, attribute: str) -> Callable[[Line], bool]:
     return test
 
 
-def _equals(get: Callable[[Line], Any], wanted: object) -> Callable[[Line], bool]:
+def _equals(get: Callable[[Line], Any], wanted: Any) -> Callable[[Line], bool]:
     def test(line: Line) -> bool:
         got = get(line)
         # True == 1 in Python, but not in JSON.

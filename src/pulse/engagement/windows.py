@@ -11,24 +11,44 @@ what falls out. Tests hold every number against a naive recount.
 
 from __future__ import annotations
 
+from array import array
+from typing import TYPE_CHECKING, Any, Final
+
 from xxhash import xxh3_64_intdigest
 
-WINDOWS = (7, 28, 84)
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+WINDOWS: Final = (7, 28, 84)
 """Whole weeks, so that every weekday counts equally often."""
+W7: Final = 7
+W28: Final = 28
+W84: Final = 84
 
-KEPT_DAYS = 92
-"""How long tiles, ids and day starts are kept: the longest window and 8 days to correct it."""
+KEPT_DAYS: Final = 92
+"""How long ids are kept and late events are taken: the longest window and 8 days to correct it."""
 
-W7, W28, W84 = WINDOWS
+THEN_DAYS: Final = 28
+"""How far back "then" lies, with which the present is compared."""
+
+TILE_DAYS: Final = 120
+"""How long tiles are kept: the longest window as it was `THEN_DAYS` ago, and 8 days."""
+_RING: Final = 128
+_MASK: Final = 127
 
 Triple = tuple[int, int, int]
 """One number a window, in the order of `WINDOWS`."""
 
-_NOTHING: Triple = (0, 0, 0)
+_NOTHING: Final = (0, 0, 0)
+_WIDER: Final = {"b": "h", "h": "i", "i": "q"}
+"""Type codes of `array`, 1 to 8 bytes a number; what is wider still is kept in a list."""
 
 
 class Sums:
-    """Sums of one quantity by day, with their windows. Integers of any unit; exact.
+    """Sums of one quantity by day, with their windows. Integers; exact, however large.
+
+    Past days are kept in a ring of the narrowest integers that hold them, in multiples of `unit`
+    as long as all of them are.
 
     >>> s = Sums()
     >>> s.today = 5
@@ -38,38 +58,48 @@ class Sums:
     (7, 7, 7)
     """
 
-    __slots__ = ("by_day", "fixed", "past", "today")
+    __slots__ = ("fixed", "kept", "last", "past", "today", "unit")
 
-    def __init__(self) -> None:
+    def __init__(self, unit: int = 1) -> None:
+        self.unit = unit
         self.today = 0
-        self.by_day: dict[int, int] = {}
-        """Past days that are not zero, oldest first but for late ones."""
-        self.past: Triple = (0, 0, 0)
+        self.kept: Any = None
+        """Past days, day D at D modulo the ring's length; None while all are zero."""
+        self.last = 0
+        """The latest past day that was not zero when it was written."""
+        self.past: Triple = _NOTHING
         """Over the W - 1 days before today."""
-        self.fixed: Triple = (0, 0, 0)
+        self.fixed: Triple = _NOTHING
         """Over the W days before today, as of the start of today."""
 
     def roll(self, day: int) -> None:
         """Begin `day`, the day after today."""
-        today, by_day = self.today, self.by_day
-        if today:
-            by_day[day - 1] = today
-            a, b, c = self.past
-            a, b, c = a + today, b + today, c + today
-            self.fixed = (a, b, c)
-            self.today = 0
-        elif by_day:
-            self.fixed = a, b, c = self.past
-        else:
+        today = self.today
+        if self.kept is None:
+            if not today:
+                self.past = self.fixed = _NOTHING
+                return
+        elif not today and day - self.last > TILE_DAYS:
+            self.kept = None
             self.past = self.fixed = _NOTHING
             return
-        get = by_day.get
-        self.past = (a - get(day - W7, 0), b - get(day - W28, 0), c - get(day - W84, 0))
-        by_day.pop(day - KEPT_DAYS, None)
+        a, b, c = self.past
+        if today:
+            a += today
+            b += today
+            c += today
+            self.today = 0
+        self._put(day - 1, today)
+        self.fixed = (a, b, c)
+        kept, unit = self.kept, self.unit
+        u: int = kept[(day - W7) & _MASK]
+        v: int = kept[(day - W28) & _MASK]
+        w: int = kept[(day - W84) & _MASK]
+        self.past = (a - u * unit, b - v * unit, c - w * unit)
 
     def correct(self, day: int, today: int, amount: int) -> None:
         """Add `amount` to a past `day`, `today` being today."""
-        self.by_day[day] = self.by_day.get(day, 0) + amount
+        self._put(day, self._get(day) + amount)
         a, b, c = self.past
         age = today - day
         if age < W7:
@@ -90,7 +120,100 @@ class Sums:
 
     def on(self, day: int, today: int) -> int:
         """The sum of one day, `today` being today."""
-        return self.today if day == today else self.by_day.get(day, 0)
+        return self.today if day == today else self._get(day)
+
+    def tiles(self, today: int) -> dict[int, int]:
+        """The days before `today` that are not zero, oldest first."""
+        days = range(today - TILE_DAYS, today)
+        return {day: amount for day in days if (amount := self._get(day))}
+
+    def windows_at_start(self, day: int, unknown: list[tuple[int, int]]) -> Triple:
+        """The measure over each window at the start of a past `day`.
+
+        `unknown` are (day, amount) that came later and were not known then.
+        """
+        fixed, past = [0, 0, 0], [0, 0, 0]
+        for n, width in enumerate(WINDOWS):
+            total = 0
+            for age in range(1, width):
+                total += self._get(day - age)
+            last = self._get(day - width)
+            for late_day, amount in unknown:
+                if day - width < late_day < day:
+                    total -= amount
+                elif late_day == day - width:
+                    last -= amount
+            past[n], fixed[n] = total, total + last
+        return (max(fixed[0], past[0]), max(fixed[1], past[1]), max(fixed[2], past[2]))
+
+    def is_empty(self) -> bool:
+        """Whether every day that is kept is zero."""
+        return self.kept is None and not self.today
+
+    def _get(self, day: int) -> int:
+        if self.kept is None:
+            return 0
+        got: int = self.kept[day & _MASK]
+        return got * self.unit
+
+    def _put(self, day: int, amount: int) -> None:
+        if self.kept is None:
+            if not amount:
+                return
+            self.kept = array("b", bytes(_RING))
+        unit = self.unit
+        if amount:
+            if day > self.last:
+                self.last = day
+            if unit != 1 and amount % unit:
+                self._in_ones()
+                unit = 1
+        while True:
+            try:
+                self.kept[day & _MASK] = amount // unit
+                return
+            except OverflowError:
+                self._widen()
+
+    def _in_ones(self) -> None:
+        days = [int(each) * self.unit for each in self.kept]
+        self.kept, self.unit = array("b", bytes(_RING)), 1
+        for at, amount in enumerate(days):
+            while True:
+                try:
+                    self.kept[at] = amount
+                    break
+                except OverflowError:
+                    self._widen()
+
+    def _widen(self) -> None:
+        wider = _WIDER.get(self.kept.typecode)
+        self.kept = list(self.kept) if wider is None else array(wider, self.kept)
+
+    def pack(self) -> tuple[Any, ...]:
+        """The whole state; `unpack` takes it."""
+        if self.kept is None:
+            if not self.today and self.past == _NOTHING and self.fixed == _NOTHING:
+                return (self.unit,)
+            return (self.unit, self.today, self.past, self.fixed)
+        kept = self.kept
+        if isinstance(kept, list):
+            return (self.unit, self.today, self.past, self.fixed, self.last, "", kept)
+        data = kept.tobytes()
+        return (self.unit, self.today, self.past, self.fixed, self.last, kept.typecode, data)
+
+    def unpack(self, packed: Sequence[Any]) -> None:
+        """Become what `pack` said."""
+        self.unit = packed[0]
+        if len(packed) > 1:
+            self.today = packed[1]
+            past, fixed = packed[2], packed[3]
+            self.past = (past[0], past[1], past[2])
+            self.fixed = (fixed[0], fixed[1], fixed[2])
+        if len(packed) > 4:
+            self.last = packed[4]
+            code = packed[5]
+            self.kept = array(code, packed[6]) if code else list(packed[6])
 
 
 class LastSeen:
@@ -117,9 +240,9 @@ class LastSeen:
         self.level = 0
         self.days: dict[str, int] = {}
         self.ring: dict[int, int] = {}
-        self.live: Triple = (0, 0, 0)
+        self.live: Triple = _NOTHING
         """Ids last seen in the W days that end today."""
-        self.fixed: Triple = (0, 0, 0)
+        self.fixed: Triple = _NOTHING
         """Ids seen in the W days before today, as of the start of today."""
 
     def touch(self, name: str, day: int, today: int) -> bool:
@@ -189,6 +312,34 @@ class LastSeen:
         x, y, z = self.fixed
         return (x << level, y << level, z << level)
 
+    def is_empty(self) -> bool:
+        """Whether no id is kept."""
+        return not self.days
+
+    def pack(self, today: int) -> tuple[Any, ...]:
+        """The whole state; `unpack` takes it. `today` is today."""
+        days = self.days
+        if not days:
+            return (self.level, self.live, self.fixed)
+        # Ids are kept for less than 256 days.
+        ages = bytes([today - last for last in days.values()])
+        return (self.level, self.live, self.fixed, list(days), ages)
+
+    def unpack(self, packed: Sequence[Any], today: int) -> None:
+        """Become what `pack` said."""
+        self.level = packed[0]
+        live, fixed = packed[1], packed[2]
+        self.live = (live[0], live[1], live[2])
+        self.fixed = (fixed[0], fixed[1], fixed[2])
+        if len(packed) > 3:
+            ages: bytes = packed[4]
+            ring = self.ring
+            names: list[str] = packed[3]
+            for name, age in zip(names, ages, strict=True):
+                last = today - age
+                self.days[name] = last
+                ring[last] = ring.get(last, 0) + 1
+
     def _thin(self, today: int) -> None:
         while len(self.days) > self.limit:
             self.level += 1
@@ -201,6 +352,12 @@ class LastSeen:
         self.ring = {}
         for last in self.days.values():
             self.ring[last] = self.ring.get(last, 0) + 1
-        self.live = tuple(  # type: ignore[assignment]  # three windows, three numbers
-            sum(n for last, n in self.ring.items() if last > today - w) for w in WINDOWS
-        )
+        a = b = c = 0
+        for last, n in self.ring.items():
+            if last > today - W84:
+                c += n
+                if last > today - W28:
+                    b += n
+                    if last > today - W7:
+                        a += n
+        self.live = (a, b, c)

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from pulse.engagement.days import DAY_MS
+from pulse.engagement.days import DAY_MS, to_ms
 from pulse.engagement.usage import BadUsageError
 from pulse.model.fields import MAX_AMOUNT
 from pulse.model.time import format_ms, is_time_zone
-from pulse.model.wire import MAX_TS_MS, to_ms
+from pulse.model.wire import MAX_TS_MS
 
 if TYPE_CHECKING:
     from pulse.model.wire import Line
@@ -20,10 +20,15 @@ FUTURE_MS = 3_600_000
 LATE_MS = 90 * DAY_MS
 """An event further behind the clock is refused."""
 
+
+class MisplacedError(Exception):
+    """The line's account belongs to another partition."""
+
+
 _INSTANTS = ("started_at", "renewal_at")
 
 
-def check_texts(line: Line, *, is_new: bool, is_profile: bool) -> None:
+def check_texts(line: Line, is_new: bool, is_profile: bool) -> None:
     """Raises `BadUsageError` where an id or a name cannot be one."""
     if line.event is None and not is_profile:
         raise BadUsageError("wrong_shape", "neither `event` nor `type: profile`")

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-from pulse.engine.engine import CONTROL_HEADER
+import msgspec
+
+CONTROL_HEADER = "pulse-control"
+"""Header that marks a control record; its value is the kind (`tick`, `history`, `live`)."""
 
 
 class ControlRecord(NamedTuple):
@@ -30,3 +33,18 @@ def boundary(kind: Literal["history", "live"]) -> ControlRecord:
     b'{"type":"live"}'
     """
     return ControlRecord(((CONTROL_HEADER, kind.encode()),), b'{"type":"%b"}' % kind.encode())
+
+
+class _Tick(msgspec.Struct):
+    ts: int | None = None
+
+
+_decode_tick = msgspec.json.Decoder(_Tick).decode
+
+
+def tick_time(value: bytes) -> int | None:
+    """What time a tick says it is, in ms; None if it says nothing that can be read."""
+    try:
+        return _decode_tick(value).ts
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None

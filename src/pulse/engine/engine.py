@@ -9,30 +9,33 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
-import msgspec
 from xxhash import xxh3_64_intdigest
 
 from pulse.engagement.account import Account
-from pulse.engagement.days import DAY_MS, MINUTE_MS, day_of
+from pulse.engagement.days import DAY_MS, MINUTE_MS, day_of, to_ms
 from pulse.engagement.line import zone_of
 from pulse.engagement.measures import readable
 from pulse.engagement.packing import pack, unpack
 from pulse.engagement.usage import BadUsageError, UsageReader
-from pulse.engine.admission import check_texts, check_time, profile_fields
+from pulse.engine.admission import (
+    LATE_MS,
+    MisplacedError,
+    check_texts,
+    check_time,
+    profile_fields,
+)
+from pulse.engine.control import CONTROL_HEADER, tick_time
 from pulse.engine.evaluate import Evaluator
 from pulse.engine.state import DeadLetter, Effects, Misplaced, Page, PartitionState
 from pulse.engine.timekeeper import GRACE_MS, LEAST_SLICE, Timekeeper, forget_seen
 from pulse.model.time import format_ms
-from pulse.model.wire import MAX_TS_MS, BadLine, Decoder, Entry, Line, to_ms
+from pulse.model.wire import MAX_TS_MS, BadLine, Decoder, Entry, Line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from pulse.engine.policy import Policy
     from pulse.model.alert import Alert
-
-CONTROL_HEADER = "pulse-control"
-"""Header that marks a control record; its value is the kind (`tick`, `history`, `live`)."""
 
 FORWARDED_HEADER = "pulse-forwarded-from"
 """Header of an event that was handed to another partition: where it came from."""
@@ -57,14 +60,6 @@ class LogRecord(Protocol):
         """When the broker appended it, in ms; None or negative if it does not say."""
 
 
-class _Control(msgspec.Struct):
-    ts: int | None = None
-
-
-class _MisplacedError(Exception):
-    """The line's account belongs to another partition."""
-
-
 class Engine:
     """Applies records to partition states by one policy.
 
@@ -83,9 +78,10 @@ class Engine:
         self._place = place
         self._decoder = Decoder(policy.usage.paths())
         self._usage = UsageReader(policy.usage, self._decoder)
+        self._activity = policy.activity
+        self._dormant_after_ms: int = policy.lifecycle.dormant_after_ms
         self._evaluator = Evaluator(policy)
         self._time = Timekeeper(policy, self._evaluator, least_slice)
-        self._control = msgspec.json.Decoder(_Control)
 
     def partition_of(self, account_id: str) -> int | None:
         """The account's partition; None where there are none."""
@@ -117,6 +113,7 @@ class Engine:
             run.append(record)
         self._apply_run(state, run, fx)
         state.position = position
+        state.fold_idle()
         return fx
 
     def tick(self, state: PartitionState, at_ms: int, fx: Effects) -> None:
@@ -133,105 +130,150 @@ class Engine:
         if not run:
             return
         values = [record.value or b"" for record in run]
-        lines = self._decoder.decode_singles(values)
-        if lines is not None:
-            fx.counts["events"] += len(lines)
-            for record, line in zip(run, lines, strict=True):
-                try:
-                    self._apply_line(state, record, line, fx)
-                except (BadUsageError, _MisplacedError):
-                    entry = Entry(1, record.value or b"", line)
-                    self._apply_or_refuse(state, record, entry, line, fx)
+        lines = self._decoder.decode_lines(values)
+        if lines is None:
+            stripped = [value.rstrip(b"\n") for value in values]
+            if stripped != values:
+                lines = self._decoder.decode_lines(stripped)
+                if lines is not None:
+                    values = stripped
+        if lines is None:
+            for record, value in zip(run, values, strict=True):
+                self._apply_entries(state, record, self._decoder.decode_record(value), fx)
             return
-        for record, value in zip(run, values, strict=True):
-            entries = self._decoder.decode_record(value)
-            fx.counts["events"] += len(entries)
-            for entry in entries:
-                if isinstance(entry.line, BadLine):
-                    self._refuse(state, record, entry, entry.line, fx)
-                else:
-                    self._apply_or_refuse(state, record, entry, entry.line, fx)
+        counts = fx.counts
+        counts["events"] += len(lines)
+        if len(lines) == len(run):
+            for n, record in enumerate(run):
+                line = lines[n]
+                try:
+                    self._apply_line(state, record.offset, record, line, fx)
+                except (BadUsageError, MisplacedError):
+                    self._apply_or_refuse(state, record, Entry(1, values[n], line), line, fx)
+            return
+        n = 0
+        for at, record in enumerate(run):
+            offset = record.offset
+            first = n
+            until = n + values[at].count(b"\n") + 1
+            while n < until:
+                line = lines[n]
+                n += 1
+                try:
+                    self._apply_line(state, offset, record, line, fx)
+                except (BadUsageError, MisplacedError):
+                    raw = values[at].split(b"\n")[n - 1 - first]
+                    self._apply_or_refuse(state, record, Entry(n - first, raw, line), line, fx)
+
+    def _apply_entries(
+        self, state: PartitionState, record: LogRecord, entries: list[Entry], fx: Effects
+    ) -> None:
+        fx.counts["events"] += len(entries)
+        for entry in entries:
+            if isinstance(entry.line, BadLine):
+                self._refuse(state, record, entry, entry.line, fx)
+            else:
+                self._apply_or_refuse(state, record, entry, entry.line, fx)
 
     def _apply_or_refuse(
         self, state: PartitionState, record: LogRecord, entry: Entry, line: Line, fx: Effects
     ) -> None:
         try:
-            self._apply_line(state, record, line, fx)
+            self._apply_line(state, record.offset, record, line, fx)
         except BadUsageError as bad:
             self._refuse(state, record, entry, BadLine(bad.reason, bad.detail), fx)
-        except _MisplacedError:
+        except MisplacedError:
             self._hand_on(state, record, entry, line, fx)
 
     def _apply_line(
-        self, state: PartitionState, record: LogRecord, line: Line, fx: Effects
+        self, state: PartitionState, offset: int, record: LogRecord, line: Line, fx: Effects
     ) -> None:
-        """Count one line. Raises `BadUsageError` or `_MisplacedError` before anything changes."""
-        offset, counts = record.offset, fx.counts
-        account = state.accounts.get(line.account_id)
-        if account is not None and offset < account.page.guard:
-            counts["skipped"] += 1
+        """Count one line. Raises `BadUsageError` or `MisplacedError` before anything changes."""
+        account_id: str = line.account_id
+        account = state.live.get(account_id)
+        if account is None:
+            folded = state.folded.get(account_id)
+            if folded is not None:
+                if offset < folded.page.guard:
+                    fx.counts["skipped"] += 1
+                    return
+                account = state.find(account_id)
+        elif offset < account.page.guard:
+            fx.counts["skipped"] += 1
             return
         at_ms = to_ms(line.ts)
+        clock = state.clock_ms
+        user: str | None = line.user_id
+        feature, weight, value = "", 0, 0
+        facts: dict[str, Any] | None = None
         is_profile = line.type == "profile"
-        check_texts(line, is_new=account is None, is_profile=is_profile)
-        check_time(at_ms, state.clock_ms, record.timestamp)
+        check_texts(line, account is None, is_profile)
+        if clock is None or at_ms > clock or at_ms < clock - LATE_MS or at_ms < 0:
+            check_time(at_ms, clock, record.timestamp)
         if (
             account is None
             and self._place is not None
-            and self._place(line.account_id) != state.partition
+            and self._place(account_id) != state.partition
         ):
-            raise _MisplacedError
-        if self._usage.has_ignore_rules and not is_profile and self._usage.ignores(line):
-            counts["ignored"] += 1
-            return
+            raise MisplacedError
         # Read before anything changes: an event is counted whole or not at all.
-        usage = None if is_profile else self._usage.read(line)
-        facts = profile_fields(line) if is_profile else None
-
-        clock = state.clock_ms
-        if account is None:
-            account = self._new_account(state, line.account_id, at_ms, offset)
-        key = xxh3_64_intdigest(f"{line.source}\0{line.id}".encode())
-        if account.seen:
-            forget_seen(account, state)
-            if key in account.seen:
-                counts["duplicates"] += 1
+        if is_profile:
+            facts = profile_fields(line)
+        else:
+            if self._usage.has_ignore_rules and self._usage.ignores(line):
+                fx.counts["ignored"] += 1
                 return
-        account.seen[key] = clock or 0
+            feature, weight, value = self._usage.read(line)
+
+        if account is None:
+            account = self._new_account(state, account_id, at_ms, offset)
+        account.used = True
+        source: str = line.source
+        key: int = xxh3_64_intdigest((source + "\0" + line.id).encode())
+        seen = account.seen
+        if seen:
+            if clock is not None and clock >= account.forget_ms:
+                forget_seen(account, state)
+            if key in seen:
+                fx.counts["duplicates"] += 1
+                return
+        seen[key] = 0 if clock is None else clock
 
         minute_ms = at_ms - at_ms % MINUTE_MS
         self._time.advance(state, account, minute_ms, fx)
         closed_ms = account.front_ms
-        if clock is not None:
-            closed_ms = max(closed_ms, (clock - GRACE_MS) // MINUTE_MS * MINUTE_MS)
+        if clock is not None and closed_ms + MINUTE_MS <= clock - GRACE_MS:
+            closed_ms = (clock - GRACE_MS) // MINUTE_MS * MINUTE_MS
         if minute_ms < closed_ms:
             late_ms = closed_ms - at_ms
-            counts[
+            fx.counts[
                 "late_minutes" if late_ms < _HOUR_MS
                 else "late_hours" if late_ms < DAY_MS
                 else "late_days"
             ] += 1  # fmt: skip
-        # A late event changes no past evaluation; it counts at the close of the minute at hand.
-        account.front_ms = account.open_ms = max(minute_ms, closed_ms)
+            # A late event changes no past evaluation; it counts at the close of the minute at hand.
+            minute_ms = closed_ms
+        account.front_ms = account.open_ms = minute_ms
 
-        if usage is not None:
-            if usage.weight:
-                self._count(account, line, at_ms, usage.weight, usage.value, usage.feature)
+        if facts is None:
+            if weight:
+                self._count(account, at_ms, weight, value, user, feature)
             else:
-                counts["weightless"] += 1
-        elif facts is not None:
-            counts["profiles"] += 1
-            for field, value in facts.items():
-                if account.merge(field, at_ms, line.id, value):
+                fx.counts["weightless"] += 1
+        else:
+            fx.counts["profiles"] += 1
+            for field, fact in facts.items():
+                if account.merge(field, at_ms, line.id, fact):
                     account.force = True
-        state.touch(account)
+        account.page.dirty = True
+        state.touched.add(account_id)
         self._time.schedule(state, account)
 
     def _count(
-        self, account: Account, line: Line, at_ms: int, weight: int, value: int, feature: str
+        self, account: Account, at_ms: int, weight: int, value: int, user: str | None, feature: str
     ) -> None:
         last_ms, minute_ms = account.last_ms, at_ms - at_ms % MINUTE_MS
-        if last_ms is not None and minute_ms - last_ms >= self.policy.lifecycle.dormant_after_ms:
+        if last_ms is not None and minute_ms - last_ms >= self._dormant_after_ms:
             account.resurrected_ms = minute_ms
             found = zone_of(account.danger, account.approach)
             if found != "healthy" and found not in account.alerts:
@@ -242,7 +284,7 @@ class Engine:
                 account.force = True
         if value < 0:
             account.force = True
-        account.add(at_ms, weight, value, line.user_id, feature, self.policy.activity)
+        account.add(at_ms, weight, value, user, feature, self._activity)
 
     def _new_account(
         self, state: PartitionState, account_id: str, at_ms: int, offset: int
@@ -280,10 +322,7 @@ class Engine:
         self, state: PartitionState, kind: bytes, record: LogRecord, fx: Effects
     ) -> None:
         if kind == b"tick":
-            try:
-                ts = self._control.decode(record.value or b"").ts
-            except (msgspec.DecodeError, UnicodeDecodeError):
-                ts = None
+            ts = tick_time(record.value or b"")
             if ts is None or not 0 <= ts <= _latest_tick_ms(record):
                 fx.counts["ticks_refused"] += 1
             else:
@@ -297,9 +336,7 @@ class Engine:
 
     def restore(self, state: PartitionState, page: Page, packed: bytes) -> None:
         """Put a packed account into a page, and schedule it."""
-        account = unpack(packed)
-        state.adopt(account, page)
-        self._time.schedule(state, account)
+        self._time.schedule_packed(state, page, packed)
 
     # -- seen from outside ---------------------------------------------------------------------
 
@@ -312,7 +349,7 @@ class Engine:
         if self._time.due_ms(account) <= as_of_ms:
             account = self._copy_as_of(account, as_of_ms)
         view = self._evaluator.view(account, as_of_ms)
-        score = view.score.value
+        score, contributions = view.score()
         status: dict[str, Any] = {
             "account_id": account.account_id,
             "as_of": format_ms(as_of_ms),
@@ -320,12 +357,12 @@ class Engine:
             "lifecycle": view.lifecycle,
             "zone": account.zone,
             "score": None if score is None else round(score, 2),
-            "contributions": {n: round(p, 2) for n, p in view.score.contributions.items()},
-            "measures": readable(view.measures),
+            "contributions": {n: round(p, 2) for n, p in contributions.items()},
+            "measures": readable(view.now),
             "line": {
-                "enter": view.line.enter,
-                "exit": view.line.exit,
-                "approach": view.line.approach,
+                "enter": view.rules.line.enter,
+                "exit": view.rules.line.exit,
+                "approach": view.rules.line.approach,
             },
         }
         approximate = account.approximate()

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
-from pulse.alerting.alert import THEN_DAYS, Circumstances, build
+from pulse.alerting.alert import Circumstances, build
 from pulse.engagement.account import NEVER, Account, OpenAlert
 from pulse.engagement.days import day_start
 from pulse.engagement.lifecycle import Lifecycle, lifecycle
 from pulse.engagement.line import Line, Zone, zone_of
-from pulse.engagement.scorecard import Facts, Score
+from pulse.engagement.scorecard import NO_DATA, Facts, Score, Scorecard
+from pulse.engagement.windows import THEN_DAYS
 from pulse.signals import silence
 
 if TYPE_CHECKING:
@@ -21,21 +22,47 @@ if TYPE_CHECKING:
 _Change = tuple[str, OpenAlert, "Resolution | None"]
 """A reason whose alert has opened or, with a resolution, closed."""
 
-_RANK: dict[Zone, int] = {"unknown": 0, "healthy": 1, "approaching": 2, "danger": 3}
+_RANK: Final[dict[str, int]] = {"unknown": 0, "healthy": 1, "approaching": 2, "danger": 3}
 
 
-class View(NamedTuple):
+class Rules:
+    """The rules of one segment, with everything looked up that is needed for each account."""
+
+    __slots__ = (
+        "approach", "approach_exit", "dwell_ms", "enter", "exit", "line", "min_active_days",
+        "min_history_ms", "scorecard",
+    )  # fmt: skip
+
+    def __init__(self, policy: SegmentPolicy) -> None:
+        line: Line = policy.line
+        self.scorecard: Scorecard = policy.scorecard
+        self.line: Line = line
+        self.enter: float = float(line.enter)
+        self.exit: float = float(line.exit)
+        self.approach: float = float(line.approach)
+        self.approach_exit: float = float(line.approach_exit)
+        self.dwell_ms: int = line.dwell_ms
+        self.min_history_ms: int = line.min_history_ms
+        self.min_active_days: int = line.min_active_days
+
+
+class View:
     """An account seen at one instant."""
 
-    measures: Measures
-    score: Score
-    lifecycle: Lifecycle
-    rules: SegmentPolicy
+    __slots__ = ("facts", "fixed", "lifecycle", "now", "rules")
 
-    @property
-    def line(self) -> Line:
-        """The line that holds for the account."""
-        return self.rules.line
+    def __init__(
+        self, now: Measures, fixed: Measures, facts: Facts, lifecycle: Lifecycle, rules: Rules
+    ) -> None:
+        self.now = now
+        self.fixed = fixed
+        self.facts = facts
+        self.lifecycle = lifecycle
+        self.rules = rules
+
+    def score(self) -> Score:
+        """The score, and what each measure contributes."""
+        return self.rules.scorecard.score(self.now, self.fixed, self.facts)
 
 
 class Evaluator:
@@ -43,25 +70,38 @@ class Evaluator:
 
     def __init__(self, policy: Policy) -> None:
         self._policy = policy
+        self._activity = policy.activity
+        self._default = Rules(policy.default)
+        self._segments = {name: Rules(each) for name, each in policy.segments.items()}
+        self._silence: Silence | None = policy.silence
+        self._silence_after_ms: int = NEVER if policy.silence is None else policy.silence.after_ms
+        self._silence_days: int = 0 if policy.silence is None else policy.silence.min_active_days
+        self._churned_after_ms: int = policy.lifecycle.churned_after_ms
+
+    def rules_of(self, account: Account) -> Rules:
+        """The rules of the account's segment."""
+        if account.profile:
+            segment = account.fact("segment")
+            if isinstance(segment, str):
+                return self._segments.get(segment, self._default)
+        return self._default
 
     def view(self, account: Account, at_ms: int, *, day: bool = False) -> View:
-        """Measures, score and lifecycle as of an instant; changes nothing.
+        """Measures and lifecycle as of an instant; changes nothing.
 
         `day` says that it is the start of the account's day.
         """
-        policy = self._policy
         if day:
-            now, fixed = account.measures_of_day_start(at_ms, policy.activity)
+            now, fixed = account.measures_of_day_start(at_ms, self._activity)
         else:
-            now = account.measures(at_ms, policy.activity)
-            fixed = account.fixed_measures(policy.activity)
-        rules, seats, mrr = policy.default, None, None
+            now = account.measures(at_ms, self._activity)
+            fixed = account.fixed_measures(self._activity)
+        seats = mrr = 0.0
         if account.profile:
-            rules = policy.of_segment(account.fact("segment"))
-            seats, mrr = account.fact("seats"), account.fact("mrr")
-        facts = Facts(seats, mrr, account.baseline_days())  # type: ignore[arg-type]  # as checked
-        score = rules.scorecard.score(now, fixed, facts)
-        return View(now, score, self.lifecycle(account, at_ms), rules)
+            seats = float(account.fact("seats") or 0)
+            mrr = float(account.fact("mrr") or 0)
+        facts = Facts(seats, mrr, account.baseline_days())
+        return View(now, fixed, facts, self.lifecycle(account, at_ms), self.rules_of(account))
 
     def lifecycle(self, account: Account, at_ms: int) -> Lifecycle:
         """Where the account is in its life."""
@@ -70,31 +110,33 @@ class Evaluator:
         )
 
     def evaluate(
-        self, account: Account, at_ms: int, *, day: bool, historical: bool, out: list[Alert]
+        self, account: Account, at_ms: int, day: bool, historical: bool, out: list[Alert]
     ) -> None:
         """Evaluate what was due at an instant; alerts that fire or resolve go to `out`.
 
         Called at the close of a minute in which the account changed, at the start of its day
         (`day`), and at its deadlines, always in the order of time.
         """
-        policy = self._policy
         view = self.view(account, at_ms, day=day)
-        line, score = view.rules.line, view.score.value
+        rules = view.rules
+        value = rules.scorecard.value(view.now, view.fixed, view.facts)
+        score = None if value == NO_DATA else value
         account.score = score
-        active_days = account.active_days(policy.activity)
+        active_days = account.active_days(self._activity)
         if day:
+            first_ms = account.first_ms
             account.known = (
                 score is not None
-                and account.first_ms is not None
-                and at_ms - account.first_ms >= line.min_history_ms
-                and active_days >= line.min_active_days
+                and first_ms is not None
+                and at_ms - first_ms >= rules.min_history_ms
+                and active_days >= rules.min_active_days
             )
         was: Zone = account.zone
         danger, approach = account.danger, account.approach
         before = after = zone_of(danger, approach)
         if account.known and score is not None and view.lifecycle != "churned":
-            danger.follow(score, line.enter, line.exit, line.dwell_ms, at_ms)
-            approach.follow(score, line.approach, line.approach_exit, line.dwell_ms, at_ms)
+            danger.follow(score, rules.enter, rules.exit, rules.dwell_ms, at_ms)
+            approach.follow(score, rules.approach, rules.approach_exit, rules.dwell_ms, at_ms)
             after = zone_of(danger, approach)
         else:
             danger.turning_ms = approach.turning_ms = None
@@ -102,47 +144,61 @@ class Evaluator:
         account.zone = after if account.known else "unknown"
 
         if day:
-            account.note_day(score, view.measures)
+            account.note_day(score)
         changes: list[_Change] = []
         if after != before or account.alerts:
             changes = self._zone_alerts(account, before, after, view, at_ms)
-        if policy.silence is None:
+        if self._silence is None:
             if silence.REASON in account.alerts:
                 gone = account.alerts.pop(silence.REASON)
                 changes.append((silence.REASON, gone, "rule_removed"))
         else:
-            changes += self._silence_alerts(account, policy.silence, active_days, view, at_ms)
+            last_ms = account.last_ms
+            if last_ms is not None and (
+                account.alerts or at_ms - last_ms >= self._silence_after_ms
+            ):
+                changes += self._silence_alerts(account, active_days, view, at_ms)
         if changes:
+            policy = self._policy
             what = self._circumstances(account, view, was, active_days, at_ms, historical)
             for reason, opened, resolution in changes:
                 play = policy.plays.get(reason)
                 out.append(build(reason, opened, resolution, what, play, policy.version))
-        account.deadline_ms = self.next_deadline(account, at_ms, active_days, line)
+        account.deadline_ms = self.next_deadline(account, at_ms, active_days, rules.dwell_ms)
         account.quiet = (
             not account.alerts
             and not danger.on
             and not approach.on
             and danger.turning_ms is None
             and approach.turning_ms is None
-            and view.rules.scorecard.rises_with_use
+            and rules.scorecard.rises_with_use
         )
 
-    def next_deadline(self, account: Account, after_ms: int, active_days: int, line: Line) -> int:
+    def next_deadline(
+        self, account: Account, after_ms: int, active_days: int, dwell_ms: int
+    ) -> int:
         """The next instant after `after_ms` at which something is due without any event."""
-        policy, last_ms = self._policy, account.last_ms
+        last_ms = account.last_ms
         next_ms = NEVER
-        for turning_ms in (account.danger.turning_ms, account.approach.turning_ms):
-            if turning_ms is not None and after_ms < turning_ms + line.dwell_ms < next_ms:
-                next_ms = turning_ms + line.dwell_ms
-        if policy.silence is not None and silence.REASON not in account.alerts:
-            due_ms = policy.silence.due_ms(last_ms, active_days)
-            if after_ms < due_ms < next_ms:
-                next_ms = due_ms
-        if last_ms is not None:
-            # Those who look at the fleet want to know who has left.
-            due_ms = last_ms + policy.lifecycle.churned_after_ms
-            if after_ms < due_ms < next_ms:
-                next_ms = due_ms
+        turning_ms = account.danger.turning_ms
+        if turning_ms is not None and after_ms < turning_ms + dwell_ms:
+            next_ms = turning_ms + dwell_ms
+        turning_ms = account.approach.turning_ms
+        if turning_ms is not None and after_ms < turning_ms + dwell_ms < next_ms:
+            next_ms = turning_ms + dwell_ms
+        if last_ms is None:
+            return next_ms
+        if (
+            active_days >= self._silence_days
+            and self._silence is not None
+            and after_ms < last_ms + self._silence_after_ms < next_ms
+            and silence.REASON not in account.alerts
+        ):
+            next_ms = last_ms + self._silence_after_ms
+        # Those who look at the fleet want to know who has left.
+        due_ms = last_ms + self._churned_after_ms
+        if after_ms < due_ms < next_ms:
+            next_ms = due_ms
         return next_ms
 
     def _zone_alerts(
@@ -169,10 +225,10 @@ class Evaluator:
         return changes
 
     def _silence_alerts(
-        self, account: Account, rule: Silence, active_days: int, view: View, at_ms: int
+        self, account: Account, active_days: int, view: View, at_ms: int
     ) -> list[_Change]:
-        last_ms = account.last_ms
-        if last_ms is None:
+        rule, last_ms = self._silence, account.last_ms
+        if rule is None or last_ms is None:
             return []
         opened = account.alerts.get(silence.REASON)
         if opened is not None:
@@ -196,7 +252,8 @@ class Evaluator:
     ) -> Circumstances:
         calendar = account.calendar
         then_day = calendar.day - THEN_DAYS
-        then = account.row_on(then_day)
+        then = account.row_on(then_day, self._activity)
+        score = view.score()
         profile: dict[str, Any] = {
             name: value
             for name, (_, _, value) in sorted(account.profile.items())
@@ -208,10 +265,10 @@ class Evaluator:
             zone=account.zone,
             previous_zone=was,
             lifecycle=view.lifecycle,
-            score=view.score.value,
-            contributions=view.score.contributions,
-            line=view.line,
-            now=view.measures,
+            score=score.value,
+            contributions=score.contributions,
+            line=view.rules.line,
+            now=view.now,
             then=then,
             then_at_ms=None if then is None else day_start(then_day, calendar.timezone),
             last_ms=account.last_ms,

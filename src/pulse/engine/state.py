@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from pulse.engagement.packing import pack
+from pulse.engagement.account import NEVER
+from pulse.engagement.packing import pack, unpack
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from pulse.engagement.account import Account
     from pulse.model.alert import Alert
+
+
+LIVE_ACCOUNTS: Final = 4_096
+"""Accounts of a partition that are kept ready to be worked on; the others are kept packed."""
 
 
 class Page:
@@ -36,6 +39,18 @@ class Page:
         self.parts = 0
 
 
+class Folded:
+    """An account that nothing has touched for a while: packed, with where a tick finds it."""
+
+    __slots__ = ("day_at", "packed", "page", "soon_at")
+
+    def __init__(self, packed: bytes, page: Page, soon_at: int, day_at: int) -> None:
+        self.packed = packed
+        self.page = page
+        self.soon_at = soon_at
+        self.day_at = day_at
+
+
 class PartitionState:
     """All that is known of one partition of the events topic.
 
@@ -50,11 +65,16 @@ class PartitionState:
         *,
         page_accounts: int = 64,
         page_bytes: int = 262_144,
+        live_accounts: int = LIVE_ACCOUNTS,
     ) -> None:
         self.partition = partition
         self.page_accounts = page_accounts
         self.page_bytes = page_bytes
-        self.accounts: dict[str, Account] = {}
+        self.live_accounts = live_accounts
+        self.live: dict[str, Account] = {}
+        self.folded: dict[str, Folded] = {}
+        self._turn: deque[str] = deque()
+        """The live accounts, in the order in which they are considered for folding."""
         self.pages: list[Page] = []
         self.next_page = 0
         self.position = 0
@@ -75,19 +95,52 @@ class PartitionState:
 
     def __len__(self) -> int:
         """How many accounts there are."""
-        return len(self.accounts)
+        return len(self.live) + len(self.folded)
 
-    def ids(self) -> Iterable[str]:
+    def ids(self) -> list[str]:
         """The ids of all accounts."""
-        return self.accounts.keys()
+        return [*self.live, *self.folded]
 
     def account(self, account_id: str) -> Account:
-        """An account to look at, not to change."""
-        return self.accounts[account_id]
+        """An account to look at, not to change. KeyError if there is none."""
+        account = self.live.get(account_id)
+        return unfold(self.folded[account_id]) if account is None else account
 
     def packed(self, account_id: str) -> bytes:
         """An account as bytes, for a page."""
-        return pack(self.accounts[account_id])
+        account = self.live.get(account_id)
+        return self.folded[account_id].packed if account is None else pack(account)
+
+    def find(self, account_id: str) -> Account | None:
+        """An account to work on, None if it is not known."""
+        account = self.live.get(account_id)
+        if account is None:
+            folded = self.folded.pop(account_id, None)
+            if folded is None:
+                return None
+            account = unfold(folded)
+            self.live[account_id] = account
+            self._turn.append(account_id)
+        return account
+
+    def fold(self, account: Account) -> None:
+        """Keep an account packed that is not among the live ones."""
+        self.folded[account.account_id] = Folded(
+            pack(account), account.page, account.soon_at, account.day_at
+        )
+
+    def fold_idle(self) -> None:
+        """Fold accounts that nothing has touched for the longest, down to `live_accounts`."""
+        live, turn = self.live, self._turn
+        while len(live) > self.live_accounts:
+            account_id = turn.popleft()
+            account = live[account_id]
+            if account.used:
+                account.used = False
+                turn.append(account_id)
+            else:
+                del live[account_id]
+                self.fold(account)
 
     def page_for_new(self, offset: int) -> Page:
         """The page that takes an account first seen at `offset`.
@@ -107,15 +160,30 @@ class PartitionState:
         return page
 
     def adopt(self, account: Account, page: Page) -> None:
-        """Put an account into a page."""
+        """Put a new account into a page."""
         account.page = page
         page.accounts.append(account.account_id)
-        self.accounts[account.account_id] = account
+        self.live[account.account_id] = account
+        self._turn.append(account.account_id)
+
+    def adopt_packed(self, account_id: str, packed: bytes, page: Page) -> Folded:
+        """Put an account that was read back into a page, packed as it is."""
+        page.accounts.append(account_id)
+        folded = self.folded[account_id] = Folded(packed, page, NEVER, NEVER)
+        return folded
 
     def touch(self, account: Account) -> None:
         """Mark an account as changed, for its page and for readers."""
         account.page.dirty = True
         self.touched.add(account.account_id)
+
+
+def unfold(folded: Folded) -> Account:
+    """The account, ready to be worked on."""
+    account = unpack(folded.packed)
+    account.page = folded.page
+    account.soon_at, account.day_at = folded.soon_at, folded.day_at
+    return account
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,25 +13,29 @@ for later is done before a record touches the account, so that leaving it change
 from __future__ import annotations
 
 import heapq
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from pulse.engagement.account import NEVER
+from pulse.engagement.account import NEVER, Account
 from pulse.engagement.days import DAY_MS, MINUTE_MS
+from pulse.engagement.packing import header
 from pulse.engagement.windows import KEPT_DAYS
+from pulse.engine.state import Effects, Page, PartitionState, unfold
 
 if TYPE_CHECKING:
-    from pulse.engagement.account import Account
     from pulse.engine.evaluate import Evaluator
     from pulse.engine.policy import Policy
-    from pulse.engine.state import Effects, PartitionState
 
-GRACE_MS = 2_000
+GRACE_MS: Final = 2_000
 """A minute closes on the first tick this long past its end."""
 
-DUPLICATE_MS = DAY_MS
-DAY_SLICE_MS = 600_000
+DUPLICATE_MS: Final = DAY_MS
+DAY_SLICE_MS: Final = 600_000
 """Day starts are spread over this long (and so done within the 15 minutes promised)."""
-LEAST_SLICE = 500
+LEAST_SLICE: Final = 500
+
+_AHEAD_MS: Final = 3_600_000
+"""A deadline is put where a tick finds it if it is due before the account's day has begun for sure;
+the others are looked at then."""
 
 
 class Timekeeper:
@@ -41,7 +45,8 @@ class Timekeeper:
     """
 
     def __init__(self, policy: Policy, evaluator: Evaluator, least_slice: int) -> None:
-        self._policy = policy
+        self._activity = policy.activity
+        self._timezone = policy.timezone
         self._evaluator = evaluator
         self._least_slice = least_slice
 
@@ -55,7 +60,7 @@ class Timekeeper:
             state.first_tick_ms = at_ms
         state.clock_ms = at_ms
         step_ms = DAY_SLICE_MS if clock is None else at_ms - clock
-        slice_size = -(-len(state.accounts) * step_ms // DAY_SLICE_MS)
+        slice_size = -(-len(state) * step_ms // DAY_SLICE_MS)
         self.work_off(state, fx, limit=max(slice_size, self._least_slice))
 
     def work_off(self, state: PartitionState, fx: Effects, limit: int | None) -> None:
@@ -64,15 +69,17 @@ class Timekeeper:
         if clock is None:
             return
         before = len(fx.alerts)
-        soon, accounts = state.soon, state.accounts
+        soon = state.soon
         while soon and soon[0][0] <= clock:
             due, account_id = heapq.heappop(soon)
-            account = accounts[account_id]
-            if account.soon_at == due:
+            account = state.live.get(account_id)
+            folded = None if account is not None else state.folded[account_id]
+            if folded is not None and folded.soon_at == due:
+                account = unfold(folded)
+            if account is not None and account.soon_at == due:
                 account.soon_at = NEVER
-                self.advance(state, account, 0, fx)
-                self.schedule(state, account)
-        midnights, left = state.midnights, len(accounts) if limit is None else limit
+                self._bring_up(state, account, fx, was_folded=folded is not None)
+        midnights, left = state.midnights, len(state) if limit is None else limit
         while midnights and midnights[0] <= clock and left > 0:
             left = self._begin_days(state, midnights[0], left, fx)
         if len(fx.alerts) > before + 1:
@@ -82,21 +89,36 @@ class Timekeeper:
         """Begin the days that are due at one instant, at most `left`; how many then are left."""
         ids = state.days[due]
         while ids and left > 0:
-            account = state.accounts[ids.pop()]
-            if account.day_at == due:  # else it was put elsewhere meanwhile
+            account_id = ids.pop()
+            account = state.live.get(account_id)
+            folded = None if account is not None else state.folded[account_id]
+            if folded is not None and folded.day_at == due:
+                account = unfold(folded)
+            if account is not None and account.day_at == due:  # else it was put elsewhere meanwhile
                 account.day_at = NEVER
-                self.advance(state, account, 0, fx)
-                self.schedule(state, account)
+                self._bring_up(state, account, fx, was_folded=folded is not None)
                 left -= 1
         if not ids:
             del state.days[due]
             heapq.heappop(state.midnights)
         return left
 
+    def _bring_up(
+        self, state: PartitionState, account: Account, fx: Effects, was_folded: bool
+    ) -> None:
+        self.advance(state, account, 0, fx)
+        self.schedule(state, account)
+        if was_folded:
+            state.fold(account)
+
     def advance(self, state: PartitionState, account: Account, minute_ms: int, fx: Effects) -> None:
         """Do what is due for the account before the minute `minute_ms`, or by the clock."""
         clock = state.clock_ms or 0
-        closing, reached = max(minute_ms, clock - GRACE_MS), max(minute_ms, clock)
+        closing, reached = clock - GRACE_MS, clock
+        if minute_ms > closing:
+            closing = minute_ms
+            if minute_ms > reached:
+                reached = minute_ms
         if account.parked:
             self._advance_parked(state, account, closing, reached, minute_ms > 0, fx)
         while not account.parked:
@@ -131,28 +153,30 @@ class Timekeeper:
         fx: Effects,
     ) -> None:
         while account.deadline_ms <= reached:
-            account.calendar.jump(account.deadline_ms)
+            account.jump(account.deadline_ms)
             self._meet_deadline(state, account, fx)
         if wake:
-            account.calendar.jump(closing)
+            account.jump(closing)
             account.parked = False
 
     def _meet_deadline(self, state: PartitionState, account: Account, fx: Effects) -> None:
-        policy = self._policy
         due_ms = account.deadline_ms
-        line = policy.of_segment(account.fact("segment")).line
+        dwell_ms = self._evaluator.rules_of(account).dwell_ms
         # An event since then may have put it off.
         account.deadline_ms = self._evaluator.next_deadline(
-            account, due_ms - 1, account.active_days(policy.activity), line
+            account, due_ms - 1, account.active_days(self._activity), dwell_ms
         )
         if account.deadline_ms <= due_ms:
             self._evaluate(state, account, due_ms, fx)
 
     def _begin_day(self, state: PartitionState, account: Account, fx: Effects) -> None:
-        policy = self._policy
-        own = account.fact("timezone") if account.profile else None
-        at_ms = account.begin_day(str(own or policy.timezone), policy.activity)
-        account.calendar.forget(at_ms - (KEPT_DAYS + 2) * DAY_MS)
+        timezone = self._timezone
+        if account.profile:
+            timezone = str(account.fact("timezone") or timezone)
+        at_ms = account.begin_day(timezone, self._activity)
+        calendar = account.calendar
+        if len(calendar.segments) > 1:
+            calendar.forget(at_ms - (KEPT_DAYS + 2) * DAY_MS)
         if account.seen:
             forget_seen(account, state)
         self._evaluate(state, account, at_ms, fx, day=True)
@@ -164,12 +188,12 @@ class Timekeeper:
             return account.open_ms is None  # known by its profile alone
         if not account.is_empty():
             return False
-        rules = self._policy.of_segment(account.fact("segment"))
+        rules = self._evaluator.rules_of(account)
         recency_ms = rules.scorecard.recency_floor_days * DAY_MS
         return (
             account.open_ms is None
             and at_ms - account.last_ms > recency_ms
-            and at_ms - account.first_ms >= rules.line.min_history_ms
+            and at_ms - account.first_ms >= rules.min_history_ms
             and account.danger.turning_ms is None
             and account.approach.turning_ms is None
         )
@@ -177,9 +201,7 @@ class Timekeeper:
     def _evaluate(
         self, state: PartitionState, account: Account, at_ms: int, fx: Effects, day: bool = False
     ) -> None:
-        self._evaluator.evaluate(
-            account, at_ms, day=day, historical=state.historical, out=fx.alerts
-        )
+        self._evaluator.evaluate(account, at_ms, day, state.historical, fx.alerts)
         state.touch(account)
 
     def schedule(self, state: PartitionState, account: Account) -> None:
@@ -187,22 +209,32 @@ class Timekeeper:
         open_ms, due_ms = account.open_ms, account.deadline_ms
         day_ms = NEVER if account.parked else account.calendar.end_ms
         close_ms = NEVER if open_ms is None else open_ms + MINUTE_MS
-        first_ms = min(close_ms, day_ms)
-        if due_ms >= first_ms:
-            due_ms = max(due_ms, first_ms + GRACE_MS)
-        if open_ms is not None and (account.force or not account.quiet):
-            due_ms = min(due_ms, close_ms + GRACE_MS)
-        if due_ms < account.soon_at:
+        first_ms = close_ms if close_ms < day_ms else day_ms
+        if due_ms >= first_ms and due_ms < first_ms + GRACE_MS:
+            due_ms = first_ms + GRACE_MS
+        if (
+            open_ms is not None
+            and due_ms > close_ms + GRACE_MS
+            and (account.force or not account.quiet)
+        ):
+            due_ms = close_ms + GRACE_MS
+        if due_ms < account.soon_at and due_ms < day_ms + _AHEAD_MS:
             account.soon_at = due_ms
             heapq.heappush(state.soon, (due_ms, account.account_id))
         if day_ms != NEVER and account.day_at != day_ms + GRACE_MS:
-            account.day_at = due_ms = day_ms + GRACE_MS
-            ids = state.days.get(due_ms)
-            if ids is None:
-                state.days[due_ms] = [account.account_id]
-                heapq.heappush(state.midnights, due_ms)
-            else:
-                ids.append(account.account_id)
+            account.day_at = day_ms + GRACE_MS
+            _schedule_day(state, account.account_id, account.day_at)
+
+    def schedule_packed(self, state: PartitionState, page: Page, packed: bytes) -> None:
+        """Put an account that was read back into its page, and where a tick finds it."""
+        front = header(packed)
+        folded = state.adopt_packed(front.account_id, packed, page)
+        if front.soon_ms < front.day_ms + _AHEAD_MS:
+            folded.soon_at = front.soon_ms
+            heapq.heappush(state.soon, (front.soon_ms, front.account_id))
+        if front.day_ms != NEVER:
+            folded.day_at = front.day_ms + GRACE_MS
+            _schedule_day(state, front.account_id, folded.day_at)
 
     def due_ms(self, account: Account) -> int:
         """When something is due for the account if no record comes."""
@@ -214,15 +246,26 @@ class Timekeeper:
         return due_ms
 
 
+def _schedule_day(state: PartitionState, account_id: str, due_ms: int) -> None:
+    ids = state.days.get(due_ms)
+    if ids is None:
+        state.days[due_ms] = [account_id]
+        heapq.heappush(state.midnights, due_ms)
+    else:
+        ids.append(account_id)
+
+
 def forget_seen(account: Account, state: PartitionState) -> None:
     """Forget the events that can have no duplicate any more by the log's clock."""
     clock = state.clock_ms
-    if clock is None:
+    if clock is None or clock < account.forget_ms:
         return
     seen, first_tick = account.seen, state.first_tick_ms or 0
     gone = []
     for key, stamp in seen.items():
-        if clock - (stamp or first_tick) < DUPLICATE_MS:
+        due_ms = (stamp or first_tick) + DUPLICATE_MS
+        if clock < due_ms:
+            account.forget_ms = due_ms
             break
         gone.append(key)
     for key in gone:

@@ -13,7 +13,8 @@ a doubled field the last.
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
+from operator import attrgetter
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import msgspec
@@ -31,9 +32,6 @@ MAX_LINE_BYTES = 1 << 20
 MAX_DEPTH = 256
 """JSON nested deeper is refused. How deep a decoder can go depends on the interpreter and on where
 it is called from; what pulse counts must not."""
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MILLISECOND = timedelta(milliseconds=1)
 
 Id = Annotated[str, Meta(min_length=1, max_length=256)]
 Timestamp = Annotated[datetime, Meta(tz=True)] | int
@@ -89,13 +87,6 @@ class Entry(NamedTuple):
     line: Line | BadLine
 
 
-def to_ms(ts: datetime | int) -> int:
-    """Milliseconds UTC of a decoded timestamp; a fraction of a millisecond is cut off."""
-    if isinstance(ts, int):
-        return ts
-    return (ts - _EPOCH) // _MILLISECOND
-
-
 class Decoder:
     """Decodes records for one set of property paths.
 
@@ -127,11 +118,7 @@ class Decoder:
         name, *rest = path.split(".")[1:]
         field = self._field[name]
         if not rest:
-
-            def read(line: Line) -> Any:
-                return getattr(line.properties, field)
-
-            return read
+            return attrgetter(f"properties.{field}")
 
         def walk(line: Line) -> Any:
             value = getattr(line.properties, field)
@@ -141,20 +128,20 @@ class Decoder:
 
         return walk
 
-    def decode_singles(self, values: Sequence[bytes]) -> list[Line] | None:
-        """The lines of `values`, one each, or None where they must be taken one by one.
+    def decode_lines(self, values: Sequence[bytes]) -> list[Line] | None:
+        """All lines of `values`, in order, or None where they must be taken one by one.
 
-        One call into C for a whole batch. Records that each begin with `{`, end with `}` and
-        hold no line break can only meet at the top level, so an object never spans two records.
+        One call into C for a whole batch. Where each value begins with `{`, ends with `}`, and
+        each line break stands between `}` and `{`, an object never spans two values or lines, and
+        the number of a value's lines is that of its line breaks and one.
         """
         blob = b"\n".join(values)
-        joints = len(values) - 1
+        joints = blob.count(b"\n")
         if (
             blob[:1] != b"{"
             or blob[-1:] != b"}"
-            or blob.count(b"\n") != joints
             or blob.count(b"}\n{") != joints
-            or (max(map(len, values)) > 2 * MAX_DEPTH and not all(map(_is_plain, values)))
+            or not (max(map(len, values)) <= 2 * MAX_DEPTH or _are_plain(blob, joints + 1))
         ):
             return None
         try:
@@ -164,12 +151,12 @@ class Decoder:
             lines = self._decoder.decode_lines(blob)
         except (msgspec.DecodeError, UnicodeDecodeError):
             return None
-        return lines if len(lines) == len(values) else None
+        return lines if len(lines) == joints + 1 else None
 
     def decode_record(self, value: bytes) -> list[Entry]:
         """All lines of one record: one JSON object a line, or one object over several lines."""
         raws = value.rstrip(b"\n").split(b"\n")
-        lines = self.decode_singles(raws)
+        lines = self.decode_lines(raws)
         if lines is not None:
             return list(map(Entry, range(1, len(raws) + 1), raws, lines))
         entries = [
@@ -259,6 +246,14 @@ def is_too_deep(raw: bytes) -> bool:
         elif token[0] in (b"}", b"]"):
             depth -= 1
     return False
+
+
+def _are_plain(blob: bytes, lines: int) -> bool:
+    """Whether it is seen at once that no line of `blob` is too large or too deep."""
+    if len(blob) <= MAX_LINE_BYTES and blob.count(b"[") + blob.count(b"{") < lines + MAX_DEPTH:
+        return True
+    raws = blob.split(b"\n")
+    return max(map(len, raws)) <= 2 * MAX_DEPTH or all(map(_is_plain, raws))
 
 
 def _is_plain(raw: bytes) -> bool:

@@ -9,7 +9,7 @@ import msgspec
 from kafka import KafkaConsumer, TopicPartition
 
 from pulse.config.kafka_clients import for_kafka_python
-from pulse.engine.engine import CONTROL_HEADER
+from pulse.engine.control import CONTROL_HEADER
 
 if TYPE_CHECKING:
     from pulse.config import Kafka

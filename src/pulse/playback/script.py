@@ -10,8 +10,9 @@ import itertools
 import time
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from pulse.engagement.days import to_ms
 from pulse.engine.ticks import HistoryClock
-from pulse.model.wire import MAX_TS_MS, BadLine, Decoder, Line, to_ms
+from pulse.model.wire import MAX_TS_MS, BadLine, Decoder, Line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -86,8 +87,8 @@ class Script:
     def _decoded(self) -> Iterator[tuple[FileLine, Line | None]]:
         lines = iter(self._lines)
         while chunk := list(itertools.islice(lines, _CHUNK)):
-            decoded = self._decoder.decode_singles([line.raw for line in chunk])
-            if decoded is not None:
+            decoded = self._decoder.decode_lines([line.raw for line in chunk])
+            if decoded is not None and len(decoded) == len(chunk):
                 yield from zip(chunk, decoded, strict=True)
                 continue
             for file_line in chunk:

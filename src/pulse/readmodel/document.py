@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from pulse.engagement.measures import Measures, readable
+from pulse.engagement.measures import readable
+from pulse.engagement.windows import THEN_DAYS
 from pulse.model.time import format_ms
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pulse.engagement.account import Account
+    from pulse.engagement.account import Account, Activity
     from pulse.engagement.scorecard import Scorecard
-
-THEN_DAYS: Final = 28
-"""How far back "then" lies, as in an alert."""
 
 _TIMES: Final = frozenset({"started_at", "renewal_at"})
 
 
-def document(account: Account, status: Mapping[str, Any], scorecard: Scorecard) -> dict[str, Any]:
+def document(
+    account: Account, status: Mapping[str, Any], scorecard: Scorecard, activity: Activity
+) -> dict[str, Any]:
     """The account's status (`Engine.status`: a line of `--accounts-out`), with what explains it.
 
     Added to the status are:
@@ -30,14 +30,14 @@ def document(account: Account, status: Mapping[str, Any], scorecard: Scorecard) 
     - `profile`: what is known of the account; unknown fields are absent
     - `alerts`: the firing ones, `[{"reason", "started_at", "since"}]`, the oldest first
 
-    `scorecard` is that of the account's segment.
+    `scorecard` is that of the account's segment, `activity` what counts as active.
     """
     since_ms = _zone_since_ms(account)
     return {
         **status,
         "since": None if since_ms is None else format_ms(since_ms),
         "out_of": _out_of(status["contributions"], scorecard),
-        "then": _then(account),
+        "then": _then(account, activity),
         "profile": {
             field: format_ms(value) if field in _TIMES and isinstance(value, int) else value
             for field, (_, _, value) in sorted(account.profile.items())
@@ -73,11 +73,11 @@ def _out_of(contributions: Mapping[str, float], scorecard: Scorecard) -> dict[st
     return {name: round(100.0 * weight / total, 2) for name, weight in weights.items()}
 
 
-def _then(account: Account) -> dict[str, Any] | None:
-    row = account.row_on(account.calendar.day - THEN_DAYS)
+def _then(account: Account, activity: Activity) -> dict[str, Any] | None:
+    row = account.row_on(account.calendar.day - THEN_DAYS, activity)
     if row is None:
         return None
     return {
         "score": None if row.score is None else round(row.score, 2),
-        "measures": readable(Measures(*row[2:], None)),
+        "measures": readable(row.measures),
     }

@@ -92,4 +92,5 @@ class Readers:
                 status["score"],
             ),
         )
-        return document(account, status, self._engine.policy.of_segment(segment).scorecard)
+        policy = self._engine.policy
+        return document(account, status, policy.of_segment(segment).scorecard, policy.activity)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import msgspec
 
-from pulse.engine.engine import CONTROL_HEADER
+from pulse.engine.control import CONTROL_HEADER
 from pulse.model.time import format_ms, parse_ts
 
 if TYPE_CHECKING:

@@ -21,7 +21,11 @@ if TYPE_CHECKING:
 AT_MS = parse_ts("2024-10-24T00:00:00Z")
 OPENED = OpenAlert(AT_MS, AT_MS - DAY_MS)
 NOW = Measures((3 * MICRO,) * 3, (0, 0, 0), (2, 2, 2), (1, 1, 1), (3, 3, 3), 5 * DAY_MS)
-THEN = Row(1, 62.5, (12 * MICRO,) * 3, (0, 0, 0), (10, 10, 10), (1, 1, 1), (12, 12, 12))
+THEN = Row(
+    1,
+    62.5,
+    Measures((12 * MICRO,) * 3, (0, 0, 0), (10, 10, 10), (1, 1, 1), (12, 12, 12), None),
+)
 WHAT = Circumstances(
     account_id="acme",
     at_ms=AT_MS,

@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
-import msgspec
 import pytest
 
-from pulse.engagement.account import Account, Activity, OpenAlert
+from pulse.engagement.account import NEVER, Account, Activity, OpenAlert
 from pulse.engagement.days import DAY_MS, day_start
-from pulse.engagement.measures import MICRO
+from pulse.engagement.measures import MICRO, Measures, readable
+from pulse.engagement.packing import header, pack, unpack
 
 START = date(2024, 1, 1).toordinal()
 START_MS = day_start(START, "UTC")
@@ -140,26 +140,48 @@ def test_the_latest_word_on_a_field_wins() -> None:
     assert acme.fact("owner") is None
 
 
-def test_what_was_measured_holds_until_it_changes() -> None:
+def test_a_past_day_is_told_as_it_was_measured() -> None:
     acme = account()
-    use(acme, 0)
-    for score in (50.0, 50.0, 60.0, 60.0):
+    told: list[tuple[float, Measures]] = []
+    for day in range(150):
+        if day % 3 != 2:
+            use(acme, day + 0.5, user=f"user {day % 9}", feature=f"f {day // 40}", value=day - 20)
+        if day > 7 and day % 5 == 0:  # late, and then later
+            use(acme, day + 0.4 - day % 7, value=1000, user="late")
         acme.begin_day("UTC", ANY)
-        acme.note_day(score, acme.measures(acme.calendar.start_ms, ANY))
+        told.append((day / 2, acme.measures(acme.calendar.start_ms, ANY)))
+        acme.note_day(day / 2)
+        for age in (0, 1, 7, 27, 28):
+            row = acme.row_on(acme.calendar.day - age, ANY)
+            if age >= len(told):
+                assert row is None
+                continue
+            score, measured = told[-1 - age]
+            assert row is not None
+            assert row.score == score
+            assert readable(row.measures) | {"recency_days": 0} == (
+                readable(measured) | {"recency_days": 0}
+            )
 
-    assert [row[0] - START for row in acme.rows] == [1, 3]
-    assert acme.row_on(START) is None
-    assert [acme.row_on(START + n).score for n in (1, 2, 3, 9)] == [50, 50, 60, 60]  # type: ignore[union-attr]
 
-
-def test_rows_are_kept_for_92_days() -> None:
+def test_nothing_is_known_of_a_day_too_far_back() -> None:
     acme = account()
     for day in range(200):
         acme.begin_day("UTC", ANY)
-        acme.note_day(float(day), acme.measures(acme.calendar.start_ms, ANY))
+        acme.note_day(day / 2)
+    today = acme.calendar.day
 
-    assert acme.rows[0][0] == acme.calendar.day - 92
-    assert len(acme.rows) == 93
+    assert acme.row_on(today - 29, ANY) is None
+    assert acme.row_on(today + 1, ANY) is None
+    assert [acme.score_on(today - age) for age in (0, 92, 93)] == [99.5, 53.5, None]
+
+
+def test_a_day_without_data_has_no_score() -> None:
+    acme = account()
+    acme.begin_day("UTC", ANY)
+    acme.note_day(None)
+
+    assert acme.score_on(acme.calendar.day) is None
 
 
 def full() -> Account:
@@ -168,7 +190,7 @@ def full() -> Account:
     rule = Activity(day_value=5)
     for day in range(0, 130, 3):
         use(acme, day, rule, value=7, user=f"user {day % 5}", feature=f"feature {day % 4}")
-        acme.note_day(float(day), acme.measures(acme.calendar.start_ms, rule))
+        acme.note_day(float(day) / 2)
     for number in range(600):
         acme.features.touch(f"many {number}", acme.calendar.day, acme.calendar.day)
     acme.begin_day("Asia/Tokyo", rule)
@@ -186,35 +208,49 @@ def full() -> Account:
     return acme
 
 
-def fields(acme: Account) -> dict[str, Any]:
-    out: dict[str, Any] = {}
-    for name in Account.__slots__:
-        value = getattr(acme, name)
-        slots = getattr(type(value), "__slots__", None)
-        out[name] = {slot: getattr(value, slot) for slot in slots} if slots else value
-    return out
+def fields(thing: Any) -> Any:
+    """All that a thing of ours holds, as plain data."""
+    kind = type(thing)
+    slots = getattr(kind, "__mypyc_attrs__", getattr(kind, "__slots__", None))
+    if slots is None or isinstance(thing, tuple):
+        return thing
+    return {slot: fields(getattr(thing, slot)) for slot in slots if slot not in NO_STATE}
+
+
+NO_STATE = ("page", "soon_at", "day_at", "used", "first_day")
 
 
 @pytest.mark.parametrize("make", [account, full])
 def test_packing_loses_nothing(make: Any) -> None:
     acme = make()
-    packed = msgspec.msgpack.encode(acme.pack())
-    again = Account.unpack(msgspec.msgpack.decode(packed))
+    packed = pack(acme)
+    again = unpack(packed)
 
     assert fields(again) == fields(acme)
-    assert msgspec.msgpack.encode(again.pack()) == packed
+    assert pack(again) == packed
 
 
 def test_what_was_unpacked_shares_nothing() -> None:
     acme = full()
-    before = fields(Account.unpack(msgspec.msgpack.decode(msgspec.msgpack.encode(acme.pack()))))
-    twin = Account.unpack(acme.pack())
+    before = fields(unpack(pack(acme)))
+    twin = unpack(pack(acme))
     use(twin, 140, user="somebody", feature="something")
     twin.begin_day("UTC", ANY)
-    twin.note_day(1.0, twin.measures(twin.calendar.start_ms, ANY))
+    twin.note_day(1.0)
     twin.merge("mrr", 99, "p9", 1)
     twin.danger.reset()
     twin.alerts.clear()
     twin.seen.clear()
 
     assert fields(acme) == before
+
+
+def test_it_is_known_of_a_packed_account_when_it_is_due() -> None:
+    acme = account()
+    assert header(pack(acme))[:3] == ("acme", NEVER, acme.calendar.end_ms)
+    acme.deadline_ms, acme.open_ms = START_MS + 90_000, START_MS
+    assert header(pack(acme)).soon_ms == START_MS + 90_000
+    acme.force = True
+    assert header(pack(acme)).soon_ms == START_MS + 60_000
+    acme.parked = True
+    assert header(pack(acme)).day_ms == NEVER

@@ -12,7 +12,7 @@ from pulse.engagement.scorecard import Facts, MeasureRule, Scorecard, Target
 
 Kind = Literal["absolute", "per_seat", "of_baseline"]
 NOTHING = (0, 0, 0)
-NO_FACTS = Facts(None, None, 0)
+NO_FACTS = Facts(0, 0, 0)
 W7, W28, W84 = 0, 1, 2
 
 
@@ -73,9 +73,9 @@ def test_with_floor_and_target_equal_it_is_all_or_nothing(users: int, wanted: fl
 def test_seats_are_used() -> None:
     seats = rule("active_users", 0.8, "per_seat")
 
-    assert score(seats, now=measures(users=4), facts=Facts(10, None, 0)) == 50.0
+    assert score(seats, now=measures(users=4), facts=Facts(10, 0, 0)) == 50.0
     assert score(seats, now=measures(users=4)) is None
-    assert score(seats, now=measures(users=4), facts=Facts(0, None, 0)) is None
+    assert score(seats, now=measures(users=4), facts=Facts(0, 0, 0)) is None
 
 
 def test_a_sum_is_compared_with_an_average_window_of_ones_own_past() -> None:
@@ -83,7 +83,7 @@ def test_a_sum_is_compared_with_an_average_window_of_ones_own_past() -> None:
     past = measures(events=300)
 
     def of(days: int) -> float | None:
-        return score(own, now=measures(events=50), fixed=past, facts=Facts(None, None, days))
+        return score(own, now=measures(events=50), fixed=past, facts=Facts(0, 0, days))
 
     assert of(84) == pytest.approx(50)  # 100 in an average 28 days
     assert of(42) == pytest.approx(25)  # known for half of the time: 200
@@ -101,14 +101,14 @@ def test_a_distinct_count_is_compared_with_all_of_ones_own_past() -> None:
 def test_value_for_money() -> None:
     worth = rule("value_per_mrr", 10)
 
-    assert score(worth, now=measures(value=500), facts=Facts(None, 100.0, 0)) == 50.0
-    assert score(worth, now=measures(value=500), facts=Facts(None, 0.0, 0)) is None
+    assert score(worth, now=measures(value=500), facts=Facts(0, 100.0, 0)) == 50.0
+    assert score(worth, now=measures(value=500), facts=Facts(0, 0.0, 0)) is None
     assert score(worth, now=measures(value=500)) is None
 
 
 def test_value_for_money_against_ones_own_past() -> None:
     worth = rule("value_per_mrr", 1.0, "of_baseline")
-    facts = Facts(None, 100.0, 84)
+    facts = Facts(0, 100.0, 84)
 
     assert score(worth, now=measures(value=50), fixed=measures(value=300), facts=facts) == (
         pytest.approx(50)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from pulse.engagement.windows import KEPT_DAYS, LastSeen, Sums
+from pulse.engagement.measures import MICRO
+from pulse.engagement.windows import KEPT_DAYS, TILE_DAYS, LastSeen, Sums
 
 
 def rolled(sums: Sums, first_day: int, amounts: list[int]) -> int:
@@ -53,15 +54,15 @@ def test_what_came_late_counts_at_once_in_the_days_that_end_today() -> None:
     assert sums.fixed == (22, 64, 176)
 
 
-def test_a_day_is_kept_until_no_late_event_can_change_it() -> None:
+def test_a_day_is_kept_as_long_as_a_window_of_four_weeks_ago_needs_it() -> None:
     sums = Sums()
     rolled(sums, 1000, [1])
-    for day in range(1002, 1000 + KEPT_DAYS):
+    for day in range(1002, 1001 + TILE_DAYS):
         sums.roll(day)
-    assert sums.by_day == {1000: 1}
+    assert sums.tiles(1000 + TILE_DAYS) == {1000: 1}
 
-    sums.roll(1000 + KEPT_DAYS)
-    assert sums.by_day == {}
+    sums.roll(1001 + TILE_DAYS)
+    assert sums.is_empty()
 
 
 def test_sums_are_exact_however_large() -> None:
@@ -69,6 +70,20 @@ def test_sums_are_exact_however_large() -> None:
     rolled(sums, 1000, [10**15] * 20_000)
 
     assert sums.windows()[2] == 84 * 10**15
+
+
+@pytest.mark.parametrize(
+    "amounts", [[3, 0, -2], [MICRO] * 5, [MICRO, 1], [10**5, 10**12], [10**18, 10**19, 10**30, -5]]
+)
+def test_however_wide_the_numbers_are_none_is_lost(amounts: list[int]) -> None:
+    sums = Sums(MICRO)
+    day = rolled(sums, 1000, amounts)
+    again = Sums()
+    again.unpack(sums.pack())
+
+    assert sums.tiles(day) == {1000 + n: amount for n, amount in enumerate(amounts) if amount}
+    assert sums.windows()[2] == sum(amounts)
+    assert (again.tiles(day), again.windows()) == (sums.tiles(day), sums.windows())
 
 
 def seen(limit: int = 100) -> LastSeen:

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from pulse.model.wire import MAX_DEPTH, BadLine, Decoder, Entry, Line, is_too_deep, to_ms
+from pulse.engagement.days import to_ms
+from pulse.model.wire import MAX_DEPTH, BadLine, Decoder, Entry, Line, is_too_deep
 
 EVENT = {"id": "e", "account_id": "acme", "event": "x", "ts": "2024-10-24T19:33:01Z"}
 DECODER = Decoder(["properties.feature", "properties.value", "properties.plan.name"])
@@ -194,7 +195,7 @@ def test_a_large_record_of_good_lines_is_read() -> None:
 
 
 def test_many_records_of_one_line_each() -> None:
-    lines = DECODER.decode_singles([event(id="a"), event(id="b", x="\u00e9")])
+    lines = DECODER.decode_lines([event(id="a"), event(id="b", x="\u00e9")])
 
     assert lines is not None
     assert [line.id for line in lines] == ["a", "b"]
@@ -206,7 +207,6 @@ def test_many_records_of_one_line_each() -> None:
         [event(), event()[:-1]],
         [event(), event() + event()],
         [event() + event(), b""],
-        [event(), event() + b"\n" + event()],
         [event(), event() + b"\n"],
         [event(), b" " + event()],
         [event(), b""],
@@ -215,6 +215,7 @@ def test_many_records_of_one_line_each() -> None:
         [event()[:-1] + b',"x":{"y":{}', b'{"z":1}}}'],
         [event()[:-1] + b',"x":"}', b'{"}'],
         [event()[:-1] + b',"x":[{}', b"{}]}", event() + event()],
+        [event()[:-1] + b',"x":"}', b'{"}' + event()],
         [event()[:-1] + b',"u":"\xff"}'],
         # The two halves of a letter.
         [event()[:-1] + b',"u":"\xc3"}', event()[:-1] + b',"\xa9":1}'],
@@ -225,12 +226,19 @@ def test_many_records_of_one_line_each() -> None:
 def test_what_is_not_plainly_one_event_a_record_is_left_to_the_other_way(
     values: list[bytes],
 ) -> None:
-    assert DECODER.decode_singles(values) is None
+    assert DECODER.decode_lines(values) is None
+
+
+def test_records_of_several_lines_are_read_in_one_go() -> None:
+    lines = DECODER.decode_lines([event(id="a") + b"\n" + event(id="b"), event(id="c")])
+
+    assert lines is not None
+    assert [line.id for line in lines] == ["a", "b", "c"]
 
 
 def test_both_ways_say_the_same() -> None:
     values = [event(id=str(n), properties={"value": n}) for n in range(100)]
-    lines = DECODER.decode_singles(values)
+    lines = DECODER.decode_lines(values)
 
     assert lines == [DECODER.decode_line(value) for value in values]
     assert DECODER.decode_record(b"\n".join(values)) == [

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pulse.config import Config
 from pulse.config.policy import policy
+from pulse.engagement.account import Activity
 from pulse.engine import Engine, PartitionState
 from pulse.readmodel import document
 
@@ -59,7 +60,7 @@ class History:
         account = self.state.account("acme")
         status = self.engine.status(account, self.state.clock_ms or 0)
         rules = self.policy.of_segment(account.fact("segment")).scorecard
-        found = document(account, status, rules)
+        found = document(account, status, rules, Activity())
         assert {name: found[name] for name in status} == status
         assert json.loads(json.dumps(found)) == found
         return found

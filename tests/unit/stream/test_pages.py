@@ -155,7 +155,7 @@ def test_accounts_of_a_page_that_no_manifest_names_are_made_again(engine: Engine
     engine.apply(state, records[3:100])
     log.write(write_pages(state))
     again = restored(engine, log)
-    assert sorted(again.accounts) == ["account-0", "account-1"]
+    assert sorted(again.ids()) == ["account-0", "account-1"]
     engine.apply(again, records[3:])
     engine.apply(state, records[100:])
     assert statuses(engine, again) == statuses(engine, state)
@@ -186,7 +186,7 @@ def test_sums_beyond_64_bits_survive(engine: Engine) -> None:
     engine.apply(state, history(1))
     state.account("account-0").value.today = 1 << 80
     write(state, log)
-    assert restored(engine, log).accounts["account-0"].value.today == 1 << 80
+    assert restored(engine, log).account("account-0").value.today == 1 << 80
 
 
 def test_another_version_is_refused(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,116 @@
+"""Compiles the hot core of pulse with mypyc, next to its sources.
+
+Usage: python deploy/compile.py [--remove | --check]
+
+The compiled modules are made from the very files that run without a compiler: with PULSE_PURE=1,
+or where there is no C compiler, Python runs those. A hash of the sources is kept, so that nothing
+is compiled twice and that tests notice a core that is older than its sources.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+SOURCES = ROOT / "src"
+CORE = [
+    *(f"pulse/engagement/{name}.py" for name in (
+        "windows", "line", "days", "measures", "scorecard", "account", "packing", "usage",
+        "lifecycle",
+    )),
+    *(f"pulse/engine/{name}.py" for name in (
+        "state", "evaluate", "timekeeper", "engine", "admission",
+    )),
+]  # fmt: skip
+NOTE = SOURCES / "pulse" / ".compiled"
+BUILD = ROOT / ".cache" / "mypyc"
+
+
+def main() -> None:
+    """Compile if the sources have changed; remove or check what was compiled."""
+    if "--remove" in sys.argv[1:]:
+        remove()
+        return
+    wanted = fingerprint()
+    if "--check" in sys.argv[1:]:
+        sys.exit(not NOTE.is_file() or NOTE.read_text() != wanted)
+    if NOTE.is_file() and NOTE.read_text() == wanted:
+        return
+    remove()
+    compiler = (sysconfig.get_config_var("CC") or "cc").split()[0]
+    if shutil.which(compiler) is None:
+        print(f"no C compiler ({compiler}): pulse runs in pure Python, at a fifth of its speed")
+        return
+    print("compiling the engine, once (about a minute)", flush=True)
+    started = time.monotonic()
+    BUILD.mkdir(parents=True, exist_ok=True)
+    log = BUILD / "log.txt"
+    with log.open("w") as file:
+        done = subprocess.run(
+            [sys.executable, __file__, "--build"],
+            cwd=SOURCES,
+            stdout=file,
+            stderr=file,
+            check=False,
+        )
+    if done.returncode:
+        remove()
+        last = "\n".join(log.read_text().splitlines()[-15:])
+        sys.exit(f"the engine could not be compiled ({log}):\n{last}")
+    NOTE.write_text(wanted)
+    print(f"compiled in {time.monotonic() - started:.0f} s")
+
+
+def fingerprint() -> str:
+    """What the compiled modules depend on."""
+    digest = hashlib.sha256(sys.version.encode())
+    for path in (Path(__file__), *(SOURCES / name for name in CORE)):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def remove() -> None:
+    """Remove what was compiled; Python runs the sources then."""
+    NOTE.unlink(missing_ok=True)
+    suffix = sysconfig.get_config_var("EXT_SUFFIX")
+    for path in (SOURCES / "pulse").rglob(f"*{suffix}"):
+        path.unlink()
+
+
+def build() -> None:
+    """Run mypyc and the C compiler; in `SOURCES`."""
+    from mypyc.build import mypycify
+    from setuptools import setup
+
+    os.environ.setdefault("CFLAGS", "-O3 -g0")
+    nothing = str(BUILD / "no.ini")  # the core is compiled without the settings of the project
+    Path(nothing).write_text("[mypy]\nignore_missing_imports = True\nfollow_imports = silent\n")
+    setup(
+        name="pulse-core",
+        ext_modules=mypycify(
+            ["--config-file", nothing, *CORE],
+            opt_level="3",
+            debug_level="0",
+            group_name="pulse.core",
+            target_dir=str(BUILD / "c"),
+        ),
+        script_args=[
+            "build_ext", "--inplace", "--build-temp", str(BUILD / "objects"),
+            "--build-lib", str(BUILD / "lib"),
+        ],
+    )  # fmt: skip
+
+
+if __name__ == "__main__":
+    if "--build" in sys.argv[1:]:
+        sys.argv = sys.argv[:1]
+        build()
+    else:
+        main()
