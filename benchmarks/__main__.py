@@ -29,20 +29,22 @@ def main() -> None:
     build.mkdir(exist_ok=True)
     rows = chosen(asked.rows)
     results = Results(machine(), datetime.now(UTC), asked.quick, os.getloadavg()[0])
-    with tempfile.TemporaryDirectory(prefix="bench-", dir=build) as folder:
-        with KafkaServer(Path(folder) / "kafka") as kafka:
-            place = Place(kafka.bootstrap, Path(folder))
-            if asked.part in ("all", "speed"):
-                results.speed = speed.measure(
-                    place,
-                    rows,
-                    events=100_000 if asked.quick else 1_000_000,
-                    rounds=1 if asked.quick else asked.rounds,
-                    build=build / "bench",
-                )
+    with (
+        tempfile.TemporaryDirectory(prefix="bench-", dir=build) as folder,
+        KafkaServer(Path(folder) / "kafka") as kafka,
+    ):
+        place = Place(kafka.bootstrap, Path(folder))
+        if asked.part in ("all", "speed"):
+            results.speed = speed.measure(
+                place,
+                rows,
+                events=100_000 if asked.quick else 1_000_000,
+                rounds=1 if asked.quick else asked.rounds,
+                build=build / "bench",
+            )
         if asked.part in ("all", "scale") and not asked.rows:
-            settings = scale.Settings(asked.accounts, asked.quick, build / "bench", Path(folder))
-            results.scale = scale.measure(settings, results.speed)
+            settings = scale.Settings(asked.accounts, asked.quick, build / "bench")
+            results.scale = scale.measure(settings, place, results.speed)
     results.ended = datetime.now(UTC)
     path = build / "bench.json"
     path.write_bytes(msgspec.json.format(msgspec.json.encode(results), indent=1))
@@ -74,9 +76,12 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="100,000 events, one round")
     parser.add_argument("--rows", default="", help="only these, like pulse,hand")
     parser.add_argument("--rounds", type=int, default=3, help="of the rows that are not slow")
-    parser.add_argument("--accounts", type=int, default=100_000, help="of the second table")
+    parser.add_argument("--accounts", type=int, help="of the second table")
     parser.add_argument("--part", choices=("all", "speed", "scale"), default="all")
-    return parser.parse_args()
+    asked = parser.parse_args()
+    if asked.accounts is None:
+        asked.accounts = 10_000 if asked.quick else 100_000
+    return asked
 
 
 if __name__ == "__main__":

@@ -1,0 +1,172 @@
+"""The engine alone with many accounts in one partition. A process of its own.
+
+The clones are restored as the worker does it. Memory is the growth of the process's resident set,
+after a full garbage collection. An event's cost has the ticks in it, one a minute for 1,000 events,
+each of another account: so it is the same work whatever the number of accounts.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import os
+import statistics
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from benchmarks.rivals.state import tune_gc
+from benchmarks.templates import NOW_MS, SILENT_AFTER_MS, Templates, clone, event, tick
+from pulse.config import Config
+from pulse.config.policy import policy
+from pulse.engine import Engine, PartitionState
+from pulse.testing.histories import LogEntry
+
+if TYPE_CHECKING:
+    from pulse.engine import Effects
+
+SILENT = 1_000
+A_MINUTE = 1_000
+EVENTS = 100_000
+MINUTE_MS = 60_000
+MIDNIGHT_MS = NOW_MS + 12 * 3_600_000
+_SAMPLE = 2_000
+_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+
+
+class Measured(msgspec.Struct):
+    """What was measured; times of a tick in ms, of an event in µs."""
+
+    rest_bytes: float
+    live_bytes: float
+    idle_tick_ms: float
+    busy_tick_ms: float
+    first_event_us: float
+    event_us: float
+    midnight_ms: float
+    midnight_tick_ms: float
+
+
+class TooLargeError(Exception):
+    """There is not enough memory for so many accounts."""
+
+
+class Fleet:
+    """A partition with clones."""
+
+    def __init__(self, templates: Templates, accounts: int) -> None:
+        self.accounts = accounts
+        self.silent = min(SILENT, accounts // 10) if templates.silent else 0
+        self._templates = templates
+        self._engine = Engine(policy(Config()))
+        self._state = PartitionState()
+        self._state.clock_ms, self._state.first_tick_ms = NOW_MS, templates.first_tick_ms
+        self._offset = 0
+        self._number = 1_000_000_000
+
+    def fill(self) -> float:
+        """Restore every account; bytes of memory for each. Raises `TooLargeError`."""
+        before = _rss_bytes()
+        state, engine, steady = self._state, self._engine, self._templates.steady
+        for number in range(self.accounts):
+            among = self._templates.silent if number < self.silent else steady
+            packed = clone(among[number % len(among)], number)
+            engine.restore(state, state.page_for_new(0), packed)
+            if number + 1 == _SAMPLE:
+                each = (_rss_bytes() - before) / _SAMPLE
+                if each * self.accounts > 0.7 * _available_bytes():
+                    raise TooLargeError(f"{each:,.0f} bytes an account")
+        return (_rss_bytes() - before) / self.accounts
+
+    def tick(self, at_ms: int) -> tuple[float, Effects]:
+        """A tick; how many ms it took, and what it did."""
+        record = tick(self._next(), at_ms)
+        started_s = time.perf_counter()
+        effects = self._engine.apply(self._state, [record])
+        return 1000 * (time.perf_counter() - started_s), effects
+
+    def pass_over(self, events: int, from_ms: int) -> float:
+        """Events of the accounts in turn, 1,000 in each minute; µs an event."""
+        spread = self.accounts - self.silent
+        took_s = 0.0
+        for minute in range(-(-events // A_MINUTE)):
+            at_ms = from_ms + minute * MINUTE_MS
+            batch = [tick(self._next(), at_ms)]
+            first = minute * A_MINUTE
+            for number in range(first, min(first + A_MINUTE, events)):
+                code = f"{self.silent + number * 7919 % spread:06}"
+                self._number += 1
+                batch.append(
+                    LogEntry(self._next(), event(self._number, code, at_ms + number % A_MINUTE))
+                )
+            started_s = time.perf_counter()
+            self._engine.apply(self._state, batch)
+            took_s += time.perf_counter() - started_s
+        self._state.touched.clear()
+        return 1e6 * took_s / events
+
+    def _next(self) -> int:
+        self._offset += 1
+        return self._offset
+
+
+def measure(templates: Templates, accounts: int, *, only_memory: bool) -> Measured:
+    """Everything, one after the other. Raises `TooLargeError`."""
+    fleet = Fleet(templates, accounts)
+    rest = fleet.fill()
+    tune_gc()
+    idle = [fleet.tick(NOW_MS + 1_000 * second)[0] for second in range(1, 50)]
+    busy, effects = fleet.tick(NOW_MS + SILENT_AFTER_MS + 1_000)
+    if len(effects.alerts) < fleet.silent:
+        raise AssertionError(f"{len(effects.alerts)} alerts of {fleet.silent} silent accounts")
+    del effects
+    touched = min(accounts - fleet.silent, EVENTS)
+    before = _rss_bytes()
+    at_ms = NOW_MS + 2 * MINUTE_MS
+    first_us = fleet.pass_over(touched, at_ms)
+    live = rest + (_rss_bytes() - before) / touched
+    again_us = longest = total = 0.0
+    if not only_memory:
+        at_ms += (touched // A_MINUTE + 2) * MINUTE_MS
+        again_us = fleet.pass_over(EVENTS, at_ms)
+        for hour in range(8, 0, -1):
+            fleet.tick(MIDNIGHT_MS - hour * 3_600_000)
+        fleet.tick(MIDNIGHT_MS - 1_000)
+        ticks = [fleet.tick(MIDNIGHT_MS + 1_000 * second)[0] for second in range(900)]
+        longest, total = max(ticks), sum(ticks)
+    return Measured(
+        rest, live, statistics.median(idle[5:]), busy, first_us, again_us, total, longest
+    )
+
+
+def _rss_bytes() -> int:
+    gc.collect()
+    return int(Path("/proc/self/statm").read_text().split()[1]) * _PAGE_BYTES
+
+
+def _available_bytes() -> int:
+    lines = Path("/proc/meminfo").read_text().splitlines()
+    return next(1024 * int(line.split()[1]) for line in lines if line.startswith("MemAvailable"))
+
+
+def main() -> None:
+    """Measure and write a report; ends with code 3 where memory does not suffice."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--accounts", type=int, required=True)
+    parser.add_argument("--templates", type=Path, required=True)
+    parser.add_argument("--only-memory", action="store_true")
+    parser.add_argument("--report", type=Path, required=True)
+    asked = parser.parse_args()
+    templates = msgspec.msgpack.decode(asked.templates.read_bytes(), type=Templates)
+    try:
+        measured = measure(templates, asked.accounts, only_memory=asked.only_memory)
+    except TooLargeError as error:
+        sys.exit(f"too large: {error}")
+    asked.report.write_bytes(msgspec.msgpack.encode(measured))
+
+
+if __name__ == "__main__":
+    main()
