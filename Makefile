@@ -15,7 +15,7 @@ LOCKED := --all-extras --group dev
 
 .PHONY: help
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # --- two commands -----------------------------------------------------------
 
@@ -74,6 +74,10 @@ bench: setup $(BENCH_STAMP) ## Measure (QUICK=1: in minutes; ROWS=pulse,hand; AC
 .PHONY: bench-table
 bench-table: setup ## Put what `make bench` measured into docs/performance.md
 	@$(BIN)/python -m benchmarks.table docs/performance.md
+
+.PHONY: bench-profile
+bench-profile: setup $(BENCH_STAMP) ## Say where pulse work spends its time on the job
+	@$(BIN)/python -m benchmarks.profile
 
 $(BENCH_STAMP): requirements-bench.lock | $(STAMP)
 	@sh deploy/setup-bench.sh $(VENV) $(BENCH_VENV)

@@ -28,7 +28,10 @@ from pulse.testing.webhooks import EXAMPLE_SECRET, WebhookReceiver
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from pulse.testing.system import PulseProcess
+
 DAY_MS = 86_400_000
+HOUR_MS = 3_600_000
 SILENT_AFTER_MS = 21 * DAY_MS
 SILENT = 1_000
 SECRET_VARIABLE = "PULSE_BENCH_SECRET"
@@ -42,6 +45,9 @@ class Recovery(msgspec.Struct):
     """A worker that was killed, and the state it left."""
 
     changelog_ratio: float
+    """Bytes of state for a byte of the job."""
+    live_changelog_ratio: float
+    """The same at a low rate."""
     seconds: float
     read_back_s: float
 
@@ -49,7 +55,6 @@ class Recovery(msgspec.Struct):
 class Lateness(msgspec.Struct):
     """Alerts on the wall clock."""
 
-    changelog_ratio: float
     p50_s: float
     p99_s: float
     load: float
@@ -90,16 +95,26 @@ def recovery(place: Place, files: job.JobFiles) -> Recovery:
         system.wait_until_applied(within_s=300)
         seconds = time.perf_counter() - killed_s
         read_back_s = metric(second.metrics(), "pulse_recovery_seconds")
+        live_ratio = _live_changelog_ratio(system, second, files)
     finally:
         system.stop()
-    return Recovery(ratio, seconds, read_back_s)
+    return Recovery(ratio, live_ratio, seconds, read_back_s)
+
+
+def _live_changelog_ratio(system: System, worker: PulseProcess, files: job.JobFiles) -> float:
+    clock_ms = files.job.start_ms + (files.job.days + 1) * DAY_MS + HOUR_MS
+    before = metric(worker.metrics(), "pulse_state_bytes_total")
+    accounts = files.job.accounts
+    pouring = _pour(system, accounts, LOW_RATE, LOW_S, word="low", clock_ms=clock_ms)
+    _, size = pouring.wait()
+    system.wait_until_applied()
+    return (metric(worker.metrics(), "pulse_state_bytes_total") - before) / size
 
 
 def lateness(place: Place, accounts: int, load: float) -> Lateness:
     """1,000 accounts fall silent, evenly over some seconds, while events flow at `load` a second.
 
     Late is a webhook by the time between the instant at which its alert was due and its arrival.
-    Before that, events come at a low rate, to see what they cost in state.
     """
     os.environ[SECRET_VARIABLE] = EXAMPLE_SECRET
     with _Receiver() as receiver:
@@ -111,29 +126,23 @@ def lateness(place: Place, accounts: int, load: float) -> Lateness:
 
 
 def _lateness(system: System, receiver: _Receiver, accounts: int, load: float) -> Lateness:
-    # Time enough to take the history in, and for the low rate.
-    first_due_ms = _now_ms() + round(1000 * (45 + accounts / 1_500 + LOW_S))
+    # Time enough to take the history in.
+    first_due_ms = _now_ms() + round(1000 * (45 + accounts / 1_500))
     past = system.folder / "past.ndjson"
     past.write_bytes(b"\n".join(_past(accounts, first_due_ms)))
     play(system.config, Lines([past]), PlaySettings(history=True, batch=500))
     worker = system.process("work").start()
     system.process("notify").start()
     wait_for(worker, lambda page: metric(page, "pulse_events_total") >= accounts)
-    time.sleep(5)
-    before = metric(worker.metrics(), "pulse_state_bytes_total")
-    _, size = _pour(system, accounts, LOW_RATE, LOW_S, "low").wait()
-    time.sleep(5)
-    ratio = (metric(worker.metrics(), "pulse_state_bytes_total") - before) / size
     left_s = (first_due_ms - _now_ms()) / 1000 - 5
     if left_s < 0:
         raise ServerError("the accounts fell silent before the worker was ready")
     time.sleep(left_s)
-    pouring = _pour(system, accounts, load, LOAD_S + 10, "load")
+    pouring = _pour(system, accounts, load, LOAD_S + 10, word="load")
     sent, _ = pouring.wait()
     receiver.wait_for(SILENT)
     late_s = sorted(receiver.late_s())
     return Lateness(
-        ratio,
         statistics.median(late_s),
         late_s[int(0.99 * len(late_s))],
         sent / (LOAD_S + 10),
@@ -184,16 +193,22 @@ class _Pouring:
         return int(sent), int(size)
 
 
-def _pour(system: System, accounts: int, rate: float, seconds: float, word: str) -> _Pouring:
+def _pour(
+    system: System, accounts: int, rate: float, seconds: float, **more: str | int
+) -> _Pouring:
     options = {
         "bootstrap": system.bootstrap,
         "topic": system.config.kafka.topics.events,
         "accounts": accounts,
         "rate": rate,
         "seconds": seconds,
-        "word": word,
+        **more,
     }
-    arguments = [text for name, value in options.items() for text in (f"--{name}", str(value))]
+    arguments = [
+        text
+        for name, value in options.items()
+        for text in (f"--{name.replace('_', '-')}", str(value))
+    ]
     command = [str(BENCH_PYTHON), "-m", "benchmarks.rivals.pour", *arguments]
     return _Pouring(subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True))
 

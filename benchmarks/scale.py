@@ -159,13 +159,13 @@ def _on_kafka(settings: Settings, place: Place, speed: Speed | None, scale: Scal
     found = live.recovery(place, files)
     say(f"  {found}")
     scale.changelog_ratio = found.changelog_ratio
+    scale.live_changelog_ratio = found.live_changelog_ratio
     scale.recovery_s, scale.read_back_s = found.seconds, found.read_back_s
     rates = {row.name: row.best.rate for row in speed.rows} if speed is not None else {}
     load = rates.get("pulse", _ASSUMED_RATE) / 2
     say(f"{settings.accounts:,} accounts on the wall clock, {load:,.0f} events a second")
     late = live.lateness(place, settings.accounts, load)
     say(f"  {late}")
-    scale.live_changelog_ratio = late.changelog_ratio
     scale.webhook_p50_s, scale.webhook_p99_s = late.p50_s, late.p99_s
     scale.webhook_load = late.load
 

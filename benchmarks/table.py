@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks.results import Results, read
-from benchmarks.targets import reached
+from benchmarks.targets import number, reached
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -84,7 +84,7 @@ def _scale(scale: Scale) -> str:
         ],
         right=range(6),
     )  # fmt: skip
-    singles = [(name, f"{value:,.3g}", unit) for name, value, unit in scale.singles()]
+    singles = [(name, number(value), unit) for name, value, unit in scale.singles()]
     notes = "".join(f"\n\n{note}" for note in scale.notes)
     return f"{sizes}\n\n{_table(('measured', 'value', 'unit'), singles, right=(1,))}{notes}"
 

@@ -11,6 +11,15 @@ if TYPE_CHECKING:
     from benchmarks.results import Results
 
 
+def number(value: float) -> str:
+    """Three digits that count, or all before the point.
+
+    >>> number(0.01234), number(96_348.2)
+    ('0.0123', '96,348')
+    """
+    return f"{value:.3g}" if abs(value) < 1000 else f"{value:,.0f}"
+
+
 @dataclass(frozen=True, slots=True)
 class Target:
     """A number with the least that must be reached, and what is aimed at."""
@@ -23,7 +32,7 @@ class Target:
 
     def worded(self, value: float) -> str:
         """The number with its unit."""
-        return f"{value:,.3g} {self.unit}".strip() if value < 1000 else f"{value:,.0f} {self.unit}"
+        return f"{number(value)} {self.unit}".strip()
 
     def verdict(self, value: float) -> str:
         """Which of the two the value reaches."""

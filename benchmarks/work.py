@@ -12,7 +12,7 @@ import os
 import re
 import signal
 import time
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,8 @@ from benchmarks.checks import check_pulse
 from benchmarks.place import Place, say_over
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from benchmarks.place import Loaded
     from pulse.testing.system import PulseProcess, System
 
@@ -39,13 +41,20 @@ class Worked(msgspec.Struct):
     """Written to the changelog, as its values are."""
 
 
-def work(place: Place, loaded: Loaded) -> Worked:
-    """Work off a topic and check what came out. Raises `WrongCountError`."""
+def work(
+    place: Place,
+    loaded: Loaded,
+    watching: Callable[[PulseProcess], AbstractContextManager[None]] = lambda worker: nullcontext(),
+) -> Worked:
+    """Work off a topic and check what came out. Raises `WrongCountError`.
+
+    `watching` is open while the worker works.
+    """
     system = place.system(loaded)
     worker = system.process("work")
     try:
         worker.launch()
-        first = wait_for(worker, lambda page: metric(page, "pulse_records_total") > 0)
+        wait_for(worker, lambda page: metric(page, "pulse_records_total") > 0)
         started_s, started_cpu_s = time.perf_counter(), cpu_s(worker.pid)
         total = loaded.records
 
@@ -54,7 +63,8 @@ def work(place: Place, loaded: Loaded) -> Worked:
             say_over(f"  {100 * applied / total:.0f} %")
             return applied >= total
 
-        page = wait_for(worker, is_applied, every_s=0.1) if first else ""
+        with watching(worker):
+            page = wait_for(worker, is_applied, every_s=0.1)
         used_s = cpu_s(worker.pid) - started_cpu_s
         worker.signal(signal.SIGTERM)
         group = system.config.kafka.group

@@ -2,8 +2,9 @@
 
     python -m benchmarks.rivals.pour --bootstrap … --topic … --accounts N --rate R --seconds S
 
-Accounts are chosen evenly at random. Events carry the time at which they are produced. It prints
-the number of events and of their bytes.
+Accounts are chosen evenly at random. Events carry the time at which they are produced; or, with
+`--clock-ms`, the time that has passed since then on a clock that began there, and ticks a second
+apart say what that clock shows. It prints the number of events and of their bytes.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ def main() -> None:
     parser.add_argument("--rate", type=float, required=True)
     parser.add_argument("--seconds", type=float, required=True)
     parser.add_argument("--word", required=True, help="what the events' ids begin with")
+    parser.add_argument("--clock-ms", type=int)
+    parser.add_argument("--partitions", type=int, default=4)
     asked = parser.parse_args()
     producer = Producer(
         {
@@ -37,10 +40,19 @@ def main() -> None:
         }
     )
     rng = random.Random(asked.word)
-    began_s, sent, size = time.monotonic(), 0, 0
+    began_s, sent, size, ticked_s = time.monotonic(), 0, 0, 0
     while (passed_s := time.monotonic() - began_s) < asked.seconds:
         due = int(passed_s * asked.rate)
         now_ms = time.time_ns() // 1_000_000
+        if asked.clock_ms is not None:
+            now_ms = asked.clock_ms + int(1000 * passed_s)
+            if passed_s >= ticked_s:
+                ticked_s += 1
+                tick = b'{"type":"tick","ts":%d}' % now_ms
+                for partition in range(asked.partitions):
+                    producer.produce(
+                        asked.topic, tick, partition=partition, headers=[("pulse-control", b"tick")]
+                    )
         for _ in range(due - sent):
             number = rng.randrange(asked.accounts)
             account = b"acc-%06d" % number
