@@ -38,8 +38,8 @@ _LINE = re.compile(r":\d+\)$")
 @contextlib.contextmanager
 def spied(path: Path, worker: PulseProcess) -> Iterator[None]:
     """Record what the worker does for as long as this is open."""
-    options = f"record --pid {worker.pid} --threads --native --rate 100 --format raw --output".split()
-    command = [str(PY_SPY), *options, str(path)]
+    how = ["record", "--threads", "--native", "--rate", "100", "--format", "raw"]
+    command = [str(PY_SPY), *how, "--pid", str(worker.pid), "--output", str(path)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         yield
