@@ -1,10 +1,13 @@
-"""Faust's Kafka transport, bent in four places.
+"""Faust's Kafka transport, bent in five places.
 
 1. The records of one partition and fetch arrive at the agent as one message (`Batch`). Faust's
    own way costs some 100 µs a message, which is all a worker has for hundreds of events.
 2. What may be committed is decided by `commit_to`, after the state is written, not by acks.
 3. After a rebalance reading starts where the state ends (`positions`), not at the commit.
 4. Connections take their settings from pulse's configuration.
+5. The agent's queue alone holds back what is fetched (`on_buffer_full`).
+
+How records get out of a fetch is `pulse.stream.fetching`'s.
 
 Whatever was fetched before a seek carries an older `epoch` and is dropped by the agent.
 """
@@ -13,6 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from bisect import bisect_left
 from typing import TYPE_CHECKING, Any, cast
 
 import aiokafka
@@ -24,34 +28,50 @@ from faust.events import Event
 from faust.serializers.schemas import Schema
 from faust.transport.drivers import aiokafka as driver
 
+from pulse.stream.fetching import Fetcher
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     import faust
-    from faust.types import TP
+    from faust.types import TP, TopicT
+
+    from pulse.stream.fetching import Columns, Record
 
 log = structlog.get_logger("pulse.worker")
 
 
+PIECES = 4
+"""How many batches are taken from the consumer's thread at once, at most."""
+
+
 class Batch:
-    """The records of one partition and fetch, as one Kafka message."""
+    """Records of one partition and fetch, as one Kafka message, whose offset is the last one's."""
 
     __slots__ = (
-        "checksum", "epoch", "headers", "key", "offset", "partition", "records",
+        "checksum", "columns", "epoch", "headers", "key", "offset", "partition",
         "serialized_key_size", "serialized_value_size", "timestamp", "timestamp_type", "topic",
         "value",
     )  # fmt: skip
 
-    def __init__(self, records: list[Any], epoch: int) -> None:
-        last = records[-1]
-        self.topic, self.partition, self.offset = last.topic, last.partition, last.offset
-        self.timestamp, self.timestamp_type = last.timestamp, last.timestamp_type
+    def __init__(self, tp: TP, columns: Columns, epoch: int) -> None:
+        self.topic, self.partition, self.offset = tp.topic, tp.partition, columns.offsets[-1]
+        self.timestamp, self.timestamp_type = columns.timestamps[-1], None
         self.headers: tuple[()] = ()
         self.key = self.checksum = None
         self.serialized_key_size = self.serialized_value_size = 0
-        self.records = records
+        self.columns = columns
         self.epoch = epoch
         self.value = self
+
+    @property
+    def first_offset(self) -> int:
+        """The offset of the first record."""
+        return self.columns.offsets[0]
+
+    def records(self, position: int) -> list[Record]:
+        """The records from this offset on."""
+        return self.columns.rows(bisect_left(self.columns.offsets, position))
 
 
 class BatchSchema(Schema):  # type: ignore[type-arg]  # keys and values pass as they are
@@ -77,6 +97,22 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
             fetch_max_wait_ms=200,
             **settings,
         )
+
+    async def on_start(self) -> None:
+        """Connect; the group is joined later."""
+        await super().on_start()
+        consumer = self._ensure_consumer()
+        Fetcher.install(consumer, at_most=consumer._max_poll_records)
+
+    async def _fetch_records(
+        self,
+        consumer: aiokafka.AIOKafkaConsumer,
+        active_partitions: set[TP],
+        timeout: float | None = None,  # noqa: ASYNC109  # Faust's
+        max_records: int | None = None,
+    ) -> Any:
+        """What was fetched, in pieces; Faust counts records where there are pieces now."""
+        return await super()._fetch_records(consumer, active_partitions, timeout, PIECES)
 
     async def _commit(self, offsets: Mapping[TP, int]) -> bool:
         """Commit; False where the group has moved on or Kafka is away, which both end by itself."""
@@ -122,16 +158,19 @@ class Consumer(driver.Consumer):
         before = dict(self.epochs)
         fetched = await super()._getmany(active_partitions, timeout)
         return {
-            tp: [Batch(records, before.get(tp, 0))] for tp, records in fetched.items() if records
+            tp: [Batch(tp, columns, before.get(tp, 0)) for columns in pieces]
+            for tp, pieces in fetched.items()
         }
 
-    async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
-        """Commits do not come from acks, so nobody needs to know of gaps."""
+    def on_buffer_full(self, tp: TP) -> None:
+        """The agent's queue holds back who fills it, and that is all that is needed.
 
-    def ack(self, message: Any) -> bool:
-        message.acked = True
-        self._unacked_messages.discard(message)
-        return True
+        Faust would also leave the partition out of the next fetch, and where none is left it
+        sleeps for a second.
+        """
+
+    def on_buffer_drop(self, tp: TP) -> None:
+        """See `on_buffer_full`."""
 
     async def commit(self, *_: Any, **__: Any) -> bool:
         """Faust commits by itself at times; only `commit_to` does."""
@@ -167,3 +206,9 @@ def install(app: faust.App, settings: dict[str, Any]) -> None:
     transport = Transport(app.conf.broker_consumer, app)
     transport.settings = settings
     app.transport = transport
+
+
+def batches_of(app: faust.App, topic: str) -> TopicT:
+    """The topic as a channel of `Batch`, for an agent of the app."""
+    # Faust would keep each ack for a commit, and it is not Faust who commits.
+    return app.topic(topic, schema=BatchSchema(), acks=False)

@@ -25,7 +25,7 @@ from pulse.stream.readers import Readers
 from pulse.stream.recovery import read_states
 from pulse.stream.ticker import Ticker
 from pulse.stream.topics import wait_for_topics
-from pulse.stream.transport import Batch, BatchSchema, Consumer, install
+from pulse.stream.transport import Batch, Consumer, batches_of, install
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -163,16 +163,17 @@ class Worker:
                 "session_timeout_ms": session_ms,
                 "heartbeat_interval_ms": session_ms // 5,
                 "rebalance_timeout_ms": session_ms,
-                "max_partition_fetch_bytes": 4 << 20,
+                "max_partition_fetch_bytes": 2 << 20,
+                "fetch_max_bytes": 16 << 20,
             },
         )
-        topic = app.topic(self._topic, schema=BatchSchema())
+        topic = batches_of(app, self._topic)
 
         async def usage(stream: Any) -> None:
             async for batch in stream:
                 await self._take(batch)
 
-        # Acks play no part in what is committed, but one agent keeps a partition's order.
+        # One agent keeps a partition's order.
         app.agent(topic, name="usage", concurrency=1)(usage)
         app.on_partitions_revoked.connect(self._revoked, weak=False)  # type: ignore[arg-type]
         app.on_rebalance_complete.connect(self._assigned, weak=False)
@@ -205,7 +206,7 @@ class Worker:
             partition.gap_at = None
             return False
         position = partition.state.position
-        if batch.records[0].offset <= position or partition.gap_at == position:
+        if batch.first_offset <= position or partition.gap_at == position:
             return True
         # What lies between may have been dropped on the way. If it is missing again after a seek,
         # the topic does not have it.
@@ -215,10 +216,7 @@ class Worker:
 
     def _apply(self, partition: Partition, batch: Batch) -> None:
         started = time.perf_counter()
-        position = partition.state.position
-        records = batch.records
-        if records[0].offset < position:
-            records = [record for record in records if record.offset >= position]
+        records = batch.records(partition.state.position)
         if not records:
             return
         partition.apply(records)

@@ -1,0 +1,165 @@
+"""aiokafka's fetching, bent in one place: records leave it as columns, not as objects.
+
+aiokafka makes a `ConsumerRecord` of each record, in Python and with eleven fields: 2 µs, and half
+as much again for the garbage collector, which goes over what is alive each time some hundreds more
+are. What the engine wants of a record is four fields. So `Pieces._unpack_records` stands in for the
+generator that makes the records. What parses bytes below it and what watches positions, pauses and
+rebalances above it stays aiokafka's. A test compares the two on a real log, so that an aiokafka
+that does it otherwise is noticed.
+
+A parsed record lives for one turn of a loop here. What is kept of it, bytes and integers, the
+garbage collector need not look at.
+"""
+
+from __future__ import annotations
+
+from itertools import dropwhile, islice
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from aiokafka.consumer import fetcher as aio
+from aiokafka.errors import CorruptRecordException
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    import aiokafka
+
+    Headers = Sequence[tuple[str, bytes]]
+
+
+class Record(msgspec.Struct, gc=False):
+    """A row of `Columns`."""
+
+    offset: int
+    value: bytes | None
+    headers: Headers
+    timestamp: int | None
+
+
+class Columns:
+    """Records of one partition in log order: what the engine wants of them, by column.
+
+    The lists are as long as there are records. `timestamps` are in ms, None where a record of an
+    old format has none. `headers` has, by their place in the lists, those of the records that have
+    any.
+    """
+
+    __slots__ = ("headers", "offsets", "timestamps", "values")
+
+    def __init__(self) -> None:
+        self.offsets: list[int] = []
+        self.values: list[bytes | None] = []
+        self.timestamps: list[int | None] = []
+        self.headers: dict[int, Headers] = {}
+
+    def __len__(self) -> int:
+        return len(self.offsets)
+
+    def read(self, records: Iterator[Any], room: int) -> None:
+        """Take over at most `room` of aiokafka's records."""
+        add_offset, add_value = self.offsets.append, self.values.append
+        add_timestamp = self.timestamps.append
+        for record in islice(records, room):
+            add_offset(record.offset)
+            add_value(record.value)
+            add_timestamp(record.timestamp)
+            if record.headers:
+                self.headers[len(self.offsets) - 1] = record.headers
+
+    def rows(self, start: int = 0) -> list[Record]:
+        """The records one by one, from this place in the lists on."""
+        headers: list[Headers] = [()] * len(self)
+        for place, some in self.headers.items():
+            headers[place] = some
+        columns = (self.offsets, self.values, headers, self.timestamps)
+        if start:
+            columns = tuple(column[start:] for column in columns)  # type: ignore[assignment]
+        return list(map(Record, *columns))
+
+
+class Pieces(aio.PartitionRecords):  # type: ignore[misc]  # aiokafka has no types
+    """What a fetch got of one partition, as `Columns` of up to `at_most` records, never none."""
+
+    next_fetch_offset: int
+
+    def __init__(self, fetched: aio.PartitionRecords, at_most: int) -> None:
+        """Take over from one that nobody has read from."""
+        super().__init__(
+            fetched._tp,
+            fetched._records,
+            fetched._aborted_transactions,
+            fetched.next_fetch_offset,
+            None,
+            None,
+            fetched._check_crcs,
+            fetched._isolation_level,
+        )
+        self._at_most = at_most
+
+    def _unpack_records(self) -> Iterator[Columns]:
+        """As aiokafka's, which says why: when a piece is taken `next_fetch_offset` is where the
+        next begins, also over control batches, aborted transactions and what was compacted away.
+
+        Raises CorruptRecordException where a batch is not what its checksum says; the position
+        is still before the piece then.
+        """
+        piece, at_most, batches = Columns(), self._at_most, self._records
+        while batches.has_next():
+            batch = batches.next_batch()
+            if self._check_crcs and not batch.validate_crc():
+                raise CorruptRecordException(f"Invalid CRC - {self._tp}")
+            if self._is_wanted(batch):
+                records = _from(self.next_fetch_offset, batch)
+                piece.read(records, at_most - len(piece))
+                while len(piece) == at_most:
+                    self.next_fetch_offset = piece.offsets[-1] + 1
+                    yield piece
+                    piece = Columns()
+                    piece.read(records, at_most)
+            self.next_fetch_offset = batch.next_offset
+        if piece.offsets:
+            yield piece
+
+    def _is_wanted(self, batch: Any) -> bool:
+        """Whether a batch is somebody's records, and not of a transaction that was aborted."""
+        if self._isolation_level == aio.READ_COMMITTED and batch.producer_id is not None:
+            self._consume_aborted_up_to(batch.base_offset)
+            if batch.is_control_batch and self._contains_abort_marker(batch):
+                self._aborted_producers.discard(batch.producer_id)
+            if batch.is_transactional and batch.producer_id in self._aborted_producers:
+                return False
+        return not batch.is_control_batch
+
+
+def _from(offset: int, batch: Any) -> Iterator[Any]:
+    """A batch's records from an offset on: a compressed batch always comes whole."""
+    return dropwhile(lambda record: record.offset < offset, batch)
+
+
+class Fetcher(aio.Fetcher):  # type: ignore[misc]  # aiokafka has no types
+    """aiokafka's fetcher, but `fetched_records` gives pieces instead of records.
+
+    Its `max_records` then counts pieces.
+    """
+
+    _at_most: int
+
+    @classmethod
+    def install(cls, consumer: aiokafka.AIOKafkaConsumer, at_most: int) -> None:
+        """Let a consumer that is started, and has no partition yet, fetch pieces of `at_most`.
+
+        A consumer makes its fetcher itself when it starts, and knows no other class.
+        """
+        fetcher = consumer._fetcher
+        fetcher.__class__ = cls
+        fetcher._at_most = at_most
+
+    async def _proc_fetch_request(self, assignment: Any, node_id: int, request: Any) -> bool:
+        """Send a request and keep what comes. Nobody has read any of it when this returns."""
+        has_news: bool = await super()._proc_fetch_request(assignment, node_id, request)
+        for result in self._records.values():
+            fetched = getattr(result, "_partition_records", None)
+            if type(fetched) is aio.PartitionRecords:
+                result._partition_records = Pieces(fetched, self._at_most)
+        return has_news

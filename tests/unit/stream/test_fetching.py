@@ -1,0 +1,182 @@
+"""A fetch read as columns is what aiokafka reads of it, record by record."""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from aiokafka.consumer.fetcher import READ_COMMITTED, READ_UNCOMMITTED, PartitionRecords
+from aiokafka.errors import CorruptRecordException
+from aiokafka.record.default_records import DefaultRecordBatchBuilder
+from aiokafka.record.legacy_records import LegacyRecordBatchBuilder
+from aiokafka.record.memory_records import MemoryRecords
+from aiokafka.record.util import calc_crc32c
+from aiokafka.structs import TopicPartition
+
+from pulse.stream.fetching import Pieces, Record
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    Row = tuple[int, bytes | None, Sequence[tuple[str, bytes]], int | None]
+
+TP = TopicPartition("events", 0)
+NONE, GZIP, SNAPPY, LZ4, ZSTD = range(5)
+LOG_APPEND_TIME, TRANSACTIONAL, CONTROL = 0x08, 0x10, 0x20
+COMMIT, ABORT = struct.pack(">hh", 0, 1), struct.pack(">hh", 0, 0)
+
+
+def batch(
+    base_offset: int,
+    count: int,
+    *,
+    codec: int = NONE,
+    producer_id: int = -1,
+    attributes: int = 0,
+    keys: Sequence[bytes | None] = (b"key",),
+    kept: Sequence[int] | None = None,
+) -> bytes:
+    """A batch of `count` records, of which only those `kept` survived compaction."""
+    builder = DefaultRecordBatchBuilder(
+        magic=2,
+        compression_type=codec,
+        is_transactional=attributes & TRANSACTIONAL,
+        producer_id=producer_id,
+        producer_epoch=0,
+        base_sequence=0,
+        batch_size=1 << 30,
+    )
+    for number in range(count):
+        if kept is None or number in kept:
+            offset = base_offset + number
+            value = None if offset % 7 == 3 else b"value %d" % offset * 5
+            headers = [("pulse-control", b"tick"), ("empty", None)] if offset % 5 == 2 else []
+            builder.append(number, 1_000 + offset, keys[number % len(keys)], value, headers)
+    raw = bytearray(builder.build())
+    struct.pack_into(">q", raw, 0, base_offset)
+    struct.pack_into(">h", raw, 21, struct.unpack_from(">h", raw, 21)[0] | attributes)
+    struct.pack_into(">i", raw, 23, count - 1)
+    if attributes & LOG_APPEND_TIME:
+        struct.pack_into(">q", raw, 35, 77_777)  # when the broker appended the batch
+    struct.pack_into(">I", raw, 17, calc_crc32c(bytes(raw[21:])))
+    return bytes(raw)
+
+
+def marker(offset: int, producer_id: int, key: bytes) -> bytes:
+    """The end of a transaction."""
+    attributes = CONTROL | TRANSACTIONAL
+    return batch(offset, 1, producer_id=producer_id, attributes=attributes, keys=[key])
+
+
+def old_batch(magic: int, base_offset: int, count: int, codec: int = NONE) -> bytes:
+    """Messages as Kafka kept them before 0.11."""
+    builder = LegacyRecordBatchBuilder(magic=magic, compression_type=codec, batch_size=1 << 30)
+    inner = 0 if codec and magic else base_offset
+    for number in range(count):
+        value = b"old %d" % number
+        builder.append(inner + number, timestamp=1_000 + number, key=b"key", value=value)
+    raw = bytearray(builder.build())
+    if codec:
+        struct.pack_into(">q", raw, 0, base_offset + count - 1)
+    return bytes(raw)
+
+
+TRANSACTION = {"attributes": TRANSACTIONAL}
+LOGS: dict[str, list[bytes]] = {
+    "one batch": [batch(100, 10)],
+    "batches of one": [batch(100 + n, 1) for n in range(10)],
+    "none, gzip, snappy, lz4, zstd": [batch(100 + 10 * n, 10, codec=n) for n in range(5)],
+    "appended by the broker": [batch(100, 5), batch(105, 5, attributes=LOG_APPEND_TIME)],
+    "compacted": [
+        batch(100, 10, kept=[0, 4, 5]),
+        batch(110, 10, kept=[9], codec=ZSTD),
+        batch(120, 10, kept=[]),
+        batch(130, 3),
+        batch(140, 10, kept=[]),
+    ],
+    "transactions": [
+        batch(100, 3, producer_id=1, **TRANSACTION),
+        batch(103, 3, producer_id=2, **TRANSACTION),
+        batch(106, 3),
+        marker(109, 1, ABORT),
+        batch(110, 3, producer_id=1, **TRANSACTION),
+        marker(113, 2, COMMIT),
+        marker(114, 1, COMMIT),
+        batch(115, 4, producer_id=2, **TRANSACTION),
+        marker(119, 2, ABORT),
+    ],
+    "an end without a transaction": [marker(100, 9, ABORT), batch(101, 2, producer_id=9)],
+    "nothing but ends": [marker(100, 1, COMMIT), marker(101, 2, ABORT)],
+    "before 0.10": [old_batch(0, 100, 4), old_batch(0, 104, 4, GZIP)],
+    "before 0.11": [old_batch(1, 100, 4), old_batch(1, 104, 4, GZIP)],
+    "cut short": [batch(100, 4), batch(104, 4)[:-7]],
+}
+ABORTED = {"transactions": [(1, 100), (2, 115)]}
+
+
+def fetched(
+    log: list[bytes], offset: int = 100, aborted: Any = None, level: int = READ_UNCOMMITTED
+) -> PartitionRecords:
+    """A fetch's answer, not read yet."""
+    records = MemoryRecords(b"".join(log))
+    return PartitionRecords(TP, records, aborted, offset, None, None, True, level)
+
+
+def rows_of(records: Sequence[Record]) -> list[Row]:
+    return [(r.offset, r.value, tuple(r.headers), r.timestamp) for r in records]
+
+
+@pytest.mark.parametrize("level", [READ_UNCOMMITTED, READ_COMMITTED])
+@pytest.mark.parametrize("at_most", [1, 3, 10, 1_000])
+@pytest.mark.parametrize("name", LOGS)
+def test_the_pieces_are_what_aiokafka_reads(name: str, at_most: int, level: int) -> None:
+    log, aborted = LOGS[name], ABORTED.get(name)
+    for start in range(100, 145):
+        whole = fetched(log, start, aborted, level)
+        wanted = rows_of([Record(r.offset, r.value, r.headers, r.timestamp) for r in whole])
+        pieces = Pieces(fetched(log, start, aborted, level), at_most)
+        got: list[Row] = []
+        for piece in pieces:
+            assert 0 < len(piece) <= at_most
+            got += rows_of(piece.rows())
+            # Whoever seeks to where a piece ended misses nothing and gets nothing twice.
+            assert pieces.next_fetch_offset > got[-1][0]
+            assert all(row[0] >= pieces.next_fetch_offset for row in wanted[len(got) :])
+        assert got == wanted
+        assert pieces.next_fetch_offset == whole.next_fetch_offset
+
+
+def test_there_are_records_to_compare() -> None:
+    """Of each kind of log something is read, and of the aborted less."""
+    seen = {name: list(fetched(log)) for name, log in LOGS.items()}
+    assert [name for name, records in seen.items() if not records] == ["nothing but ends"]
+    assert len(seen["transactions"]) == 16
+    assert len(list(fetched(LOGS["transactions"], 100, [(1, 100), (2, 115)], READ_COMMITTED))) == 9
+    assert {r.timestamp for r in seen["before 0.10"]} == {None}
+    assert {r.timestamp for r in seen["appended by the broker"][5:]} == {77_777}
+    assert any(r.headers for r in seen["one batch"])
+    assert any(r.value is None for r in seen["one batch"])
+
+
+def test_a_damaged_batch_is_an_error_with_the_position_before_it() -> None:
+    damaged = bytearray(batch(110, 10))
+    damaged[-3] ^= 1
+    pieces = Pieces(fetched([batch(100, 10), bytes(damaged)]), at_most=4)
+    assert [len(next(pieces)), len(next(pieces))] == [4, 4]
+    taken_to = pieces.next_fetch_offset
+    with pytest.raises(CorruptRecordException):
+        next(pieces)
+    assert taken_to == 108
+    # What had been read of the piece is gone: it is fetched again because nobody's position is
+    # where this fetch goes on.
+    assert pieces.next_fetch_offset != taken_to
+    assert list(pieces) == []
+
+
+def test_rows_from_a_place_on() -> None:
+    (piece,) = Pieces(fetched([batch(100, 10)]), at_most=100)
+    rows = rows_of(piece.rows())
+    assert len(rows) == 10
+    for place in range(10):
+        assert rows_of(piece.rows(place)) == rows[place:]
