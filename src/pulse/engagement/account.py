@@ -77,6 +77,7 @@ class Account:
         "account_id", "active", "active_total", "alerts", "approach", "calendar", "danger",
         "day_at", "deadline_ms", "distinct", "events", "features", "first_day", "first_ms",
         "force", "forget_ms", "front_ms", "known", "known_from", "last_day", "last_ms", "late",
+        "noted_features", "noted_users",
         "open_ms", "page", "parked", "profile", "quiet", "resurrected_ms", "score", "scores",
         "seen", "soon_at", "used", "users", "value", "zone",
     )  # fmt: skip
@@ -108,6 +109,9 @@ class Account:
         """Scores at the starts of days in hundredths, day D at D modulo the ring's length."""
         self.distinct: list[tuple[int, Triple, Triple]] = []
         """(day, users, features) at the starts of days, oldest first, where they changed."""
+        self.noted_users: Triple = _NOTHING
+        self.noted_features: Triple = _NOTHING
+        """Users and features as they stand last in `distinct`."""
         self.late: list[Late] = []
         """What came late since the day that is "then", so that a past day can be told as it was."""
         self.alerts: dict[str, OpenAlert] = {}
@@ -321,11 +325,10 @@ class Account:
             self.known_from = today
         scores[today & _SCORE_MASK] = _NO_SCORE if score is None else int(score * 100.0 + 0.5)
         users, features = self.users.fixed_windows(), self.features.fixed_windows()
+        if users == self.noted_users and features == self.noted_features and self.distinct:
+            return
+        self.noted_users, self.noted_features = users, features
         distinct = self.distinct
-        if distinct:
-            last = distinct[-1]
-            if last[1] == users and last[2] == features:
-                return
         distinct.append((today, users, features))
         while len(distinct) > 1 and distinct[1][0] <= today - THEN_DAYS:
             del distinct[0]

@@ -141,7 +141,8 @@ def _build(account_id: str, body: Any) -> Account:
         self.known_from = body[16][0]
         self.scores = array("H", body[16][1])
     for day, u, f in body[17]:
-        self.distinct.append((day, (u[0], u[1], u[2]), (f[0], f[1], f[2])))
+        self.noted_users, self.noted_features = (u[0], u[1], u[2]), (f[0], f[1], f[2])
+        self.distinct.append((day, self.noted_users, self.noted_features))
     self.late = [Late(*late) for late in body[18]]
     if body[19] is not None:
         self.alerts = {reason: OpenAlert(*alert) for reason, alert in body[19].items()}

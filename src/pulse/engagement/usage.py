@@ -104,12 +104,11 @@ class UsageReader:
         """Whether a rule leaves the event out."""
         return any(condition(line) for condition in self._ignore)
 
-    def read(self, line: Line) -> tuple[str, int, int]:
+    def read(self, line: Line, event: str) -> tuple[str, int, int]:
         """Feature, weight and value of the event, weight and value in 10**-6.
 
         `BadUsageError` if its properties make no sense.
         """
-        event: str = line.event  # type: ignore[assignment]  # a usage event has a name
         feature = self._feature(line)
         if feature is None:
             feature = event

@@ -28,17 +28,15 @@ class MisplacedError(Exception):
 _INSTANTS = ("started_at", "renewal_at")
 
 
-def check_texts(line: Line, is_new: bool, is_profile: bool) -> None:
+def check_texts(event_id: str, source: str, new_account: str, user: str | None) -> None:
     """Raises `BadUsageError` where an id or a name cannot be one."""
-    if line.event is None and not is_profile:
-        raise BadUsageError("wrong_shape", "neither `event` nor `type: profile`")
-    if not line.id.isprintable():
+    if not event_id.isprintable():
         raise BadUsageError("wrong_shape", "id: characters that cannot be printed")
-    if not line.source.isprintable():
+    if not source.isprintable():
         raise BadUsageError("wrong_shape", "source: characters that cannot be printed")
-    if is_new and not line.account_id.isprintable():
+    if not new_account.isprintable():
         raise BadUsageError("wrong_shape", "account_id: characters that cannot be printed")
-    if line.user_id is not None and not line.user_id.isprintable() and not is_profile:
+    if user is not None and not user.isprintable():
         raise BadUsageError("wrong_shape", "user_id: characters that cannot be printed")
 
 

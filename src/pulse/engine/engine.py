@@ -204,10 +204,18 @@ class Engine:
         at_ms = to_ms(line.ts)
         clock = state.clock_ms
         user: str | None = line.user_id
+        event: str | None = None
         feature, weight, value = "", 0, 0
         facts: dict[str, Any] | None = None
         is_profile = line.type == "profile"
-        check_texts(line, account is None, is_profile)
+        line_id: str = line.id
+        source: str = line.source
+        if is_profile:
+            check_texts(line_id, source, account_id if account is None else "", None)
+        elif (event := line.event) is None:
+            raise BadUsageError("wrong_shape", "neither `event` nor `type: profile`")
+        else:
+            check_texts(line_id, source, account_id if account is None else "", user)
         if clock is None or at_ms > clock or at_ms < clock - LATE_MS or at_ms < 0:
             check_time(at_ms, clock, record.timestamp)
         if (
@@ -223,13 +231,12 @@ class Engine:
             if self._usage.has_ignore_rules and self._usage.ignores(line):
                 fx.counts["ignored"] += 1
                 return
-            feature, weight, value = self._usage.read(line)
+            feature, weight, value = self._usage.read(line, event or "")
 
         if account is None:
             account = self._new_account(state, account_id, at_ms, offset)
         account.used = True
-        source: str = line.source
-        key: int = xxh3_64_intdigest((source + "\0" + line.id).encode())
+        key: int = xxh3_64_intdigest((source + "\0" + line_id).encode())
         seen = account.seen
         if seen:
             if clock is not None and clock >= account.forget_ms:
@@ -263,7 +270,7 @@ class Engine:
         else:
             fx.counts["profiles"] += 1
             for field, fact in facts.items():
-                if account.merge(field, at_ms, line.id, fact):
+                if account.merge(field, at_ms, line_id, fact):
                     account.force = True
         account.page.dirty = True
         state.touched.add(account_id)

@@ -6,6 +6,8 @@ from collections import Counter, deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from cramjam import lz4
+
 from pulse.engagement.account import NEVER
 from pulse.engagement.packing import pack, unpack
 
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
     from pulse.model.alert import Alert
 
 
-LIVE_ACCOUNTS: Final = 4_096
+LIVE_ACCOUNTS: Final = 2_048
 """Accounts of a partition that are kept ready to be worked on; the others are kept packed."""
 
 
@@ -42,13 +44,24 @@ class Page:
 class Folded:
     """An account that nothing has touched for a while: packed, with where a tick finds it."""
 
-    __slots__ = ("day_at", "packed", "page", "soon_at")
+    __slots__ = ("_squeezed", "day_at", "page", "soon_at")
 
     def __init__(self, packed: bytes, page: Page, soon_at: int, day_at: int) -> None:
-        self.packed = packed
+        self._squeezed = bytes(lz4.compress_block(packed))
         self.page = page
         self.soon_at = soon_at
         self.day_at = day_at
+
+    def packed(self) -> bytes:
+        """The account as bytes, for a page."""
+        return bytes(lz4.decompress_block(self._squeezed))
+
+    def unfold(self) -> Account:
+        """The account, ready to be worked on."""
+        account = unpack(self.packed())
+        account.page = self.page
+        account.soon_at, account.day_at = self.soon_at, self.day_at
+        return account
 
 
 class PartitionState:
@@ -104,12 +117,12 @@ class PartitionState:
     def account(self, account_id: str) -> Account:
         """An account to look at, not to change. KeyError if there is none."""
         account = self.live.get(account_id)
-        return unfold(self.folded[account_id]) if account is None else account
+        return self.folded[account_id].unfold() if account is None else account
 
     def packed(self, account_id: str) -> bytes:
         """An account as bytes, for a page."""
         account = self.live.get(account_id)
-        return self.folded[account_id].packed if account is None else pack(account)
+        return self.folded[account_id].packed() if account is None else pack(account)
 
     def find(self, account_id: str) -> Account | None:
         """An account to work on, None if it is not known."""
@@ -118,7 +131,7 @@ class PartitionState:
             folded = self.folded.pop(account_id, None)
             if folded is None:
                 return None
-            account = unfold(folded)
+            account = folded.unfold()
             self.live[account_id] = account
             self._turn.append(account_id)
         return account
@@ -176,14 +189,6 @@ class PartitionState:
         """Mark an account as changed, for its page and for readers."""
         account.page.dirty = True
         self.touched.add(account.account_id)
-
-
-def unfold(folded: Folded) -> Account:
-    """The account, ready to be worked on."""
-    account = unpack(folded.packed)
-    account.page = folded.page
-    account.soon_at, account.day_at = folded.soon_at, folded.day_at
-    return account
 
 
 @dataclass(frozen=True, slots=True)

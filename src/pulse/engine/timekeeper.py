@@ -19,11 +19,11 @@ from pulse.engagement.account import NEVER, Account
 from pulse.engagement.days import DAY_MS, MINUTE_MS
 from pulse.engagement.packing import header
 from pulse.engagement.windows import KEPT_DAYS
-from pulse.engine.state import Effects, Page, PartitionState, unfold
 
 if TYPE_CHECKING:
     from pulse.engine.evaluate import Evaluator
     from pulse.engine.policy import Policy
+    from pulse.engine.state import Effects, Page, PartitionState
 
 GRACE_MS: Final = 2_000
 """A minute closes on the first tick this long past its end."""
@@ -75,7 +75,7 @@ class Timekeeper:
             account = state.live.get(account_id)
             folded = None if account is not None else state.folded[account_id]
             if folded is not None and folded.soon_at == due:
-                account = unfold(folded)
+                account = folded.unfold()
             if account is not None and account.soon_at == due:
                 account.soon_at = NEVER
                 self._bring_up(state, account, fx, was_folded=folded is not None)
@@ -93,7 +93,7 @@ class Timekeeper:
             account = state.live.get(account_id)
             folded = None if account is not None else state.folded[account_id]
             if folded is not None and folded.day_at == due:
-                account = unfold(folded)
+                account = folded.unfold()
             if account is not None and account.day_at == due:  # else it was put elsewhere meanwhile
                 account.day_at = NEVER
                 self._bring_up(state, account, fx, was_folded=folded is not None)

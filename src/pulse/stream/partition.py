@@ -194,4 +194,9 @@ def _headers(texts: dict[str, str]) -> list[tuple[str, bytes]]:
 def empty_state(config: Config, number: int) -> PartitionState:
     """The state of a partition of which nothing is known yet."""
     worker = config.worker
-    return PartitionState(number, page_accounts=worker.page_accounts, page_bytes=worker.page_bytes)
+    return PartitionState(
+        number,
+        page_accounts=worker.page_accounts,
+        page_bytes=worker.page_bytes,
+        live_accounts=worker.live_accounts,
+    )

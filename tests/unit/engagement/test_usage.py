@@ -29,7 +29,7 @@ def reader(rules: UsageRules, **changes: Any) -> tuple[UsageReader, Line]:
 
 def read(rules: UsageRules | None = None, **changes: Any) -> tuple[str, int, int]:
     usage, line = reader(rules or UsageRules(), **changes)
-    return usage.read(line)
+    return usage.read(line, line.event or "")
 
 
 def ignored(*rules: IgnoreRule, **changes: Any) -> bool:
