@@ -26,7 +26,7 @@ CORE = [
         "lifecycle",
     )),
     *(f"pulse/engine/{name}.py" for name in (
-        "state", "evaluate", "timekeeper", "engine", "admission",
+        "state", "columns", "evaluate", "timekeeper", "engine", "admission",
     )),
 ]  # fmt: skip
 NOTE = SOURCES / "pulse" / ".compiled"

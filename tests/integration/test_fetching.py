@@ -18,7 +18,8 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource, ConfigResourceType, NewTopic
 
-from pulse.stream.fetching import Columns, Fetcher
+from pulse.engine import Columns
+from pulse.stream.fetching import Fetcher
 from pulse.stream.transport import Batch, batches_of, install
 
 if TYPE_CHECKING:
@@ -143,7 +144,11 @@ async def plainly(bootstrap: str, topic: str, start: int = 0, **settings: Any) -
 
 def rows_of(pieces: list[Columns]) -> list[Row]:
     return [
-        (r.offset, r.value, tuple(r.headers), r.timestamp) for piece in pieces for r in piece.rows()
+        (offset, value, tuple(piece.headers.get(at, ())), timestamp)
+        for piece in pieces
+        for at, (offset, value, timestamp) in enumerate(
+            zip(piece.offsets, piece.values, piece.timestamps, strict=True)
+        )
     ]
 
 
@@ -244,7 +249,7 @@ def test_an_agent_that_waits_is_not_kept_waiting(
             batch: Batch
             async for batch in stream:
                 assert batch.first_offset == batch.columns.offsets[0]
-                offsets.extend(record.offset for record in batch.records(0))
+                offsets.extend(batch.columns.offsets)
                 times_s.append(time.monotonic())
                 if len(offsets) == 600:
                     done.set()

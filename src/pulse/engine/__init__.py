@@ -4,11 +4,13 @@ The only place that joins engagement, signals and alerting. It reads no clock, f
 time is in the log. `pulse replay` and the worker run exactly this.
 """
 
-from pulse.engine.engine import Engine, LogRecord
+from pulse.engine.columns import Columns, LogRecord
+from pulse.engine.engine import Engine
 from pulse.engine.policy import Policy, SegmentPolicy
 from pulse.engine.state import DeadLetter, Effects, Misplaced, Page, PartitionState
 
 __all__ = [
+    "Columns",
     "DeadLetter",
     "Effects",
     "Engine",

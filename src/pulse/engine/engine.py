@@ -7,7 +7,8 @@ clock before a record touches it, and everything due is worked off in the order 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from bisect import bisect_left
+from typing import TYPE_CHECKING, Any
 
 from xxhash import xxh3_64_intdigest
 
@@ -24,6 +25,7 @@ from pulse.engine.admission import (
     check_time,
     profile_fields,
 )
+from pulse.engine.columns import Columns
 from pulse.engine.control import CONTROL_HEADER, tick_time
 from pulse.engine.evaluate import Evaluator
 from pulse.engine.state import DeadLetter, Effects, Misplaced, Page, PartitionState
@@ -32,8 +34,9 @@ from pulse.model.time import format_ms
 from pulse.model.wire import MAX_TS_MS, BadLine, Decoder, Entry, Line
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable
 
+    from pulse.engine.columns import LogRecord
     from pulse.engine.policy import Policy
     from pulse.model.alert import Alert
 
@@ -44,20 +47,6 @@ TICK_AHEAD_MS = 5_000
 """A tick further ahead of the broker's append time is refused."""
 
 _HOUR_MS = 3_600_000
-
-
-class LogRecord(Protocol):
-    """A record of the events topic, as Kafka clients give it and as a replay makes it."""
-
-    @property
-    def offset(self) -> int: ...
-    @property
-    def value(self) -> bytes | None: ...
-    @property
-    def headers(self) -> Sequence[tuple[str, bytes]]: ...
-    @property
-    def timestamp(self) -> int | None:
-        """When the broker appended it, in ms; None or negative if it does not say."""
 
 
 class Engine:
@@ -95,24 +84,25 @@ class Engine:
         Records before `state.position` are skipped: an account may not be known because its lines
         were refused, and by a later clock they would not be.
         """
+        return self.apply_columns(state, Columns.of(records))
+
+    def apply_columns(self, state: PartitionState, columns: Columns) -> Effects:
+        """`apply` for records that come by column, as a fetch gives them."""
         fx = Effects()
-        run: list[LogRecord] = []
-        position = state.position
-        for record in records:
-            if record.offset < position:
-                fx.counts["skipped"] += 1
-                continue
-            position = record.offset + 1
-            if record.headers:
-                kind = _header(record, CONTROL_HEADER)
+        offsets = columns.offsets
+        start = bisect_left(offsets, state.position)
+        if start:
+            fx.counts["skipped"] += start
+        for at in sorted(columns.headers):
+            if at >= start:
+                kind = columns.header(at, CONTROL_HEADER)
                 if kind is not None:
-                    self._apply_run(state, run, fx)
-                    run = []
-                    self._apply_control(state, kind, record, fx)
-                    continue
-            run.append(record)
-        self._apply_run(state, run, fx)
-        state.position = position
+                    self._apply_run(state, columns, start, at, fx)
+                    self._apply_control(state, kind, columns.values[at], columns.timestamps[at], fx)
+                    start = at + 1
+        self._apply_run(state, columns, start, len(offsets), fx)
+        if offsets and offsets[-1] >= state.position:
+            state.position = offsets[-1] + 1
         state.fold_idle()
         return fx
 
@@ -126,10 +116,13 @@ class Engine:
         self._time.work_off(state, fx, limit=None)
         return fx.alerts
 
-    def _apply_run(self, state: PartitionState, run: list[LogRecord], fx: Effects) -> None:
-        if not run:
+    def _apply_run(
+        self, state: PartitionState, columns: Columns, start: int, until: int, fx: Effects
+    ) -> None:
+        """Apply the records at `start` up to `until`, none of which is a control record."""
+        if start == until:
             return
-        values = [record.value or b"" for record in run]
+        values = [value or b"" for value in columns.values[start:until]]
         lines = self._decoder.decode_lines(values)
         if lines is None:
             stripped = [value.rstrip(b"\n") for value in values]
@@ -138,57 +131,61 @@ class Engine:
                 if lines is not None:
                     values = stripped
         if lines is None:
-            for record, value in zip(run, values, strict=True):
-                self._apply_entries(state, record, self._decoder.decode_record(value), fx)
+            for at, value in enumerate(values, start):
+                self._apply_entries(state, columns, at, self._decoder.decode_record(value), fx)
             return
-        counts = fx.counts
-        counts["events"] += len(lines)
-        if len(lines) == len(run):
-            for n, record in enumerate(run):
-                line = lines[n]
+        fx.counts["events"] += len(lines)
+        if len(lines) == len(values):
+            for n, line in enumerate(lines):
                 try:
-                    self._apply_line(state, record.offset, record, line, fx)
+                    self._apply_line(state, columns, start + n, line, fx)
                 except (BadUsageError, MisplacedError):
-                    self._apply_or_refuse(state, record, Entry(1, values[n], line), line, fx)
+                    self._apply_or_refuse(state, columns, start + n, Entry(1, values[n], line), fx)
             return
         n = 0
-        for at, record in enumerate(run):
-            offset = record.offset
+        for at, value in enumerate(values, start):
             first = n
-            until = n + values[at].count(b"\n") + 1
-            while n < until:
+            end = n + value.count(b"\n") + 1
+            while n < end:
                 line = lines[n]
                 n += 1
                 try:
-                    self._apply_line(state, offset, record, line, fx)
+                    self._apply_line(state, columns, at, line, fx)
                 except (BadUsageError, MisplacedError):
-                    raw = values[at].split(b"\n")[n - 1 - first]
-                    self._apply_or_refuse(state, record, Entry(n - first, raw, line), line, fx)
+                    raw = value.split(b"\n")[n - 1 - first]
+                    self._apply_or_refuse(state, columns, at, Entry(n - first, raw, line), fx)
 
     def _apply_entries(
-        self, state: PartitionState, record: LogRecord, entries: list[Entry], fx: Effects
+        self,
+        state: PartitionState,
+        columns: Columns,
+        at: int,
+        entries: list[Entry],
+        fx: Effects,
     ) -> None:
         fx.counts["events"] += len(entries)
         for entry in entries:
             if isinstance(entry.line, BadLine):
-                self._refuse(state, record, entry, entry.line, fx)
+                self._refuse(state, columns.offsets[at], entry, entry.line, fx)
             else:
-                self._apply_or_refuse(state, record, entry, entry.line, fx)
+                self._apply_or_refuse(state, columns, at, entry, fx)
 
     def _apply_or_refuse(
-        self, state: PartitionState, record: LogRecord, entry: Entry, line: Line, fx: Effects
+        self, state: PartitionState, columns: Columns, at: int, entry: Entry, fx: Effects
     ) -> None:
+        line: Any = entry.line
         try:
-            self._apply_line(state, record.offset, record, line, fx)
+            self._apply_line(state, columns, at, line, fx)
         except BadUsageError as bad:
-            self._refuse(state, record, entry, BadLine(bad.reason, bad.detail), fx)
+            self._refuse(state, columns.offsets[at], entry, BadLine(bad.reason, bad.detail), fx)
         except MisplacedError:
-            self._hand_on(state, record, entry, line, fx)
+            self._hand_on(state, columns, at, entry, line, fx)
 
     def _apply_line(
-        self, state: PartitionState, offset: int, record: LogRecord, line: Line, fx: Effects
+        self, state: PartitionState, columns: Columns, at: int, line: Line, fx: Effects
     ) -> None:
         """Count one line. Raises `BadUsageError` or `MisplacedError` before anything changes."""
+        offset: int = columns.offsets[at]
         account_id: str = line.account_id
         account = state.live.get(account_id)
         if account is None:
@@ -217,7 +214,7 @@ class Engine:
         else:
             check_texts(line_id, source, account_id if account is None else "", user)
         if clock is None or at_ms > clock or at_ms < clock - LATE_MS or at_ms < 0:
-            check_time(at_ms, clock, record.timestamp)
+            check_time(at_ms, clock, columns.timestamps[at])
         if (
             account is None
             and self._place is not None
@@ -304,33 +301,45 @@ class Engine:
         return account
 
     def _hand_on(
-        self, state: PartitionState, record: LogRecord, entry: Entry, line: Line, fx: Effects
+        self,
+        state: PartitionState,
+        columns: Columns,
+        at: int,
+        entry: Entry,
+        line: Line,
+        fx: Effects,
     ) -> None:
-        if _header(record, FORWARDED_HEADER) is not None:
+        offset = columns.offsets[at]
+        if columns.header(at, FORWARDED_HEADER) is not None:
             detail = "handed on once already and still in the wrong partition"
-            self._refuse(state, record, entry, BadLine("misplaced", detail), fx)
-        elif record.offset < state.settled:
+            self._refuse(state, offset, entry, BadLine("misplaced", detail), fx)
+        elif offset < state.settled:
             fx.counts["skipped"] += 1
         else:
             fx.counts["misplaced"] += 1
-            fx.misplaced.append(Misplaced(record.offset, entry.number, entry.raw, line.account_id))
+            fx.misplaced.append(Misplaced(offset, entry.number, entry.raw, line.account_id))
 
     def _refuse(
-        self, state: PartitionState, record: LogRecord, entry: Entry, why: BadLine, fx: Effects
+        self, state: PartitionState, offset: int, entry: Entry, why: BadLine, fx: Effects
     ) -> None:
-        if record.offset < state.settled:
+        if offset < state.settled:
             fx.counts["skipped"] += 1
         else:
-            fx.dead_letters.append(DeadLetter(record.offset, entry.number, entry.raw, *why))
+            fx.dead_letters.append(DeadLetter(offset, entry.number, entry.raw, *why))
 
     # -- time ----------------------------------------------------------------------------------
 
     def _apply_control(
-        self, state: PartitionState, kind: bytes, record: LogRecord, fx: Effects
+        self,
+        state: PartitionState,
+        kind: bytes,
+        value: bytes | None,
+        appended_ms: int | None,
+        fx: Effects,
     ) -> None:
         if kind == b"tick":
-            ts = tick_time(record.value or b"")
-            if ts is None or not 0 <= ts <= _latest_tick_ms(record):
+            ts = tick_time(value or b"")
+            if ts is None or not 0 <= ts <= _latest_tick_ms(appended_ms):
                 fx.counts["ticks_refused"] += 1
             else:
                 self.tick(state, ts, fx)
@@ -385,12 +394,7 @@ class Engine:
         return copy
 
 
-def _latest_tick_ms(record: LogRecord) -> int:
-    appended_ms = record.timestamp
+def _latest_tick_ms(appended_ms: int | None) -> int:
     if appended_ms is None or appended_ms < 0:
         return MAX_TS_MS
     return min(appended_ms + TICK_AHEAD_MS, MAX_TS_MS)
-
-
-def _header(record: LogRecord, name: str) -> bytes | None:
-    return next((value for key, value in record.headers if key == name), None)

@@ -16,66 +16,27 @@ from __future__ import annotations
 from itertools import dropwhile, islice
 from typing import TYPE_CHECKING, Any
 
-import msgspec
 from aiokafka.consumer import fetcher as aio
 from aiokafka.errors import CorruptRecordException
 
+from pulse.engine import Columns
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     import aiokafka
 
-    Headers = Sequence[tuple[str, bytes]]
 
-
-class Record(msgspec.Struct, gc=False):
-    """A row of `Columns`."""
-
-    offset: int
-    value: bytes | None
-    headers: Headers
-    timestamp: int | None
-
-
-class Columns:
-    """Records of one partition in log order: what the engine wants of them, by column.
-
-    The lists are as long as there are records. `timestamps` are in ms, None where a record of an
-    old format has none. `headers` has, by their place in the lists, those of the records that have
-    any.
-    """
-
-    __slots__ = ("headers", "offsets", "timestamps", "values")
-
-    def __init__(self) -> None:
-        self.offsets: list[int] = []
-        self.values: list[bytes | None] = []
-        self.timestamps: list[int | None] = []
-        self.headers: dict[int, Headers] = {}
-
-    def __len__(self) -> int:
-        return len(self.offsets)
-
-    def read(self, records: Iterator[Any], room: int) -> None:
-        """Take over at most `room` of aiokafka's records."""
-        add_offset, add_value = self.offsets.append, self.values.append
-        add_timestamp = self.timestamps.append
-        for record in islice(records, room):
-            add_offset(record.offset)
-            add_value(record.value)
-            add_timestamp(record.timestamp)
-            if record.headers:
-                self.headers[len(self.offsets) - 1] = record.headers
-
-    def rows(self, start: int = 0) -> list[Record]:
-        """The records one by one, from this place in the lists on."""
-        headers: list[Headers] = [()] * len(self)
-        for place, some in self.headers.items():
-            headers[place] = some
-        columns = (self.offsets, self.values, headers, self.timestamps)
-        if start:
-            columns = tuple(column[start:] for column in columns)  # type: ignore[assignment]
-        return list(map(Record, *columns))
+def read(columns: Columns, records: Iterator[Any], room: int) -> None:
+    """Add at most `room` of aiokafka's records."""
+    add_offset, add_value = columns.offsets.append, columns.values.append
+    add_timestamp = columns.timestamps.append
+    for record in islice(records, room):
+        add_offset(record.offset)
+        add_value(record.value)
+        add_timestamp(record.timestamp)
+        if record.headers:
+            columns.headers[len(columns.offsets) - 1] = record.headers
 
 
 class Pieces(aio.PartitionRecords):  # type: ignore[misc]  # aiokafka has no types
@@ -104,19 +65,19 @@ class Pieces(aio.PartitionRecords):  # type: ignore[misc]  # aiokafka has no typ
         Raises CorruptRecordException where a batch is not what its checksum says; the position
         is still before the piece then.
         """
-        piece, at_most, batches = Columns(), self._at_most, self._records
+        piece, at_most, batches = _empty(), self._at_most, self._records
         while batches.has_next():
             batch = batches.next_batch()
             if self._check_crcs and not batch.validate_crc():
                 raise CorruptRecordException(f"Invalid CRC - {self._tp}")
             if self._is_wanted(batch):
                 records = _from(self.next_fetch_offset, batch)
-                piece.read(records, at_most - len(piece))
+                read(piece, records, at_most - len(piece))
                 while len(piece) == at_most:
                     self.next_fetch_offset = piece.offsets[-1] + 1
                     yield piece
-                    piece = Columns()
-                    piece.read(records, at_most)
+                    piece = _empty()
+                    read(piece, records, at_most)
             self.next_fetch_offset = batch.next_offset
         if piece.offsets:
             yield piece
@@ -130,6 +91,10 @@ class Pieces(aio.PartitionRecords):  # type: ignore[misc]  # aiokafka has no typ
             if batch.is_transactional and batch.producer_id in self._aborted_producers:
                 return False
         return not batch.is_control_batch
+
+
+def _empty() -> Columns:
+    return Columns([], [], [], {})
 
 
 def _from(offset: int, batch: Any) -> Iterator[Any]:

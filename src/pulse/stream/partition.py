@@ -17,13 +17,13 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pulse.engine import DeadLetter, Effects, Engine, LogRecord, PartitionState
+from pulse.engine import Columns, DeadLetter, Effects, Engine, PartitionState
 from pulse.engine.engine import FORWARDED_HEADER
 from pulse.stream.outbox import Outbox, Outgoing, PartitionLostError, Producer
 from pulse.stream.pages import write_manifest, write_pages
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
 
     from pulse.config import Config
     from pulse.metrics import WorkerMetrics
@@ -75,10 +75,10 @@ class Partition:
         self.has_manifest = state.settled > 0
         """Whether the changelog knows the partition; before that nothing may be committed."""
 
-    def apply(self, records: Sequence[LogRecord]) -> None:
+    def apply(self, columns: Columns) -> None:
         """Apply records in log order; what they cause is on its way."""
         around = self._around
-        effects = around.engine.apply(self.state, records)
+        effects = around.engine.apply_columns(self.state, columns)
         around.metrics.count(effects.counts)
         self._outbox.add(self._outgoing(effects))
 

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from bisect import bisect_left
 from typing import TYPE_CHECKING, Any, cast
 
 import aiokafka
@@ -36,7 +35,7 @@ if TYPE_CHECKING:
     import faust
     from faust.types import TP, TopicT
 
-    from pulse.stream.fetching import Columns, Record
+    from pulse.engine import Columns
 
 log = structlog.get_logger("pulse.worker")
 
@@ -68,10 +67,6 @@ class Batch:
     def first_offset(self) -> int:
         """The offset of the first record."""
         return self.columns.offsets[0]
-
-    def records(self, position: int) -> list[Record]:
-        """The records from this offset on."""
-        return self.columns.rows(bisect_left(self.columns.offsets, position))
 
 
 class BatchSchema(Schema):  # type: ignore[type-arg]  # keys and values pass as they are

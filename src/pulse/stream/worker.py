@@ -216,13 +216,10 @@ class Worker:
 
     def _apply(self, partition: Partition, batch: Batch) -> None:
         started = time.perf_counter()
-        records = batch.records(partition.state.position)
-        if not records:
-            return
-        partition.apply(records)
+        partition.apply(batch.columns)
         metrics = self.metrics
         metrics.batches.inc()
-        metrics.records.inc(len(records))
+        metrics.records.inc(len(batch.columns))
         metrics.apply_seconds.observe(time.perf_counter() - started)
         clock_ms = partition.state.clock_ms
         if clock_ms is not None:

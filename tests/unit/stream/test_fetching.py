@@ -14,10 +14,12 @@ from aiokafka.record.memory_records import MemoryRecords
 from aiokafka.record.util import calc_crc32c
 from aiokafka.structs import TopicPartition
 
-from pulse.stream.fetching import Pieces, Record
+from pulse.stream.fetching import Pieces
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from pulse.engine import Columns
 
     Row = tuple[int, bytes | None, Sequence[tuple[str, bytes]], int | None]
 
@@ -123,8 +125,13 @@ def fetched(
     return PartitionRecords(TP, records, aborted, offset, None, None, True, level)
 
 
-def rows_of(records: Sequence[Record]) -> list[Row]:
-    return [(r.offset, r.value, tuple(r.headers), r.timestamp) for r in records]
+def rows_of(piece: Columns) -> list[Row]:
+    return [
+        (offset, value, tuple(piece.headers.get(at, ())), timestamp)
+        for at, (offset, value, timestamp) in enumerate(
+            zip(piece.offsets, piece.values, piece.timestamps, strict=True)
+        )
+    ]
 
 
 @pytest.mark.parametrize("level", [READ_UNCOMMITTED, READ_COMMITTED])
@@ -134,12 +141,12 @@ def test_the_pieces_are_what_aiokafka_reads(name: str, at_most: int, level: int)
     log, aborted = LOGS[name], ABORTED.get(name)
     for start in range(100, 145):
         whole = fetched(log, start, aborted, level)
-        wanted = rows_of([Record(r.offset, r.value, r.headers, r.timestamp) for r in whole])
+        wanted = [(r.offset, r.value, tuple(r.headers), r.timestamp) for r in whole]
         pieces = Pieces(fetched(log, start, aborted, level), at_most)
         got: list[Row] = []
         for piece in pieces:
             assert 0 < len(piece) <= at_most
-            got += rows_of(piece.rows())
+            got += rows_of(piece)
             # Whoever seeks to where a piece ended misses nothing and gets nothing twice.
             assert pieces.next_fetch_offset > got[-1][0]
             assert all(row[0] >= pieces.next_fetch_offset for row in wanted[len(got) :])
@@ -172,11 +179,3 @@ def test_a_damaged_batch_is_an_error_with_the_position_before_it() -> None:
     # where this fetch goes on.
     assert pieces.next_fetch_offset != taken_to
     assert list(pieces) == []
-
-
-def test_rows_from_a_place_on() -> None:
-    (piece,) = Pieces(fetched([batch(100, 10)]), at_most=100)
-    rows = rows_of(piece.rows())
-    assert len(rows) == 10
-    for place in range(10):
-        assert rows_of(piece.rows(place)) == rows[place:]

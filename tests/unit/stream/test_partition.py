@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pulse.config import Config
 from pulse.config.policy import policy
-from pulse.engine import Engine
+from pulse.engine import Columns, Engine
 from pulse.metrics import WorkerMetrics
 from pulse.stream import partition as module
 from pulse.stream.outbox import Outgoing, Producer
@@ -46,7 +46,7 @@ async def test_each_write_of_a_flush_is_acknowledged_before_the_next(
     log.add(b"not json")
     log.add(usage("e1", "a", 0))
     log.add(usage("e2", "b", 0))
-    partition.apply(log.records)
+    partition.apply(Columns.of(log.records))
     assert await partition.flush() == 3
     assert steps == [
         "pulse.deadletter",

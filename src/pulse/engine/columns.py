@@ -1,0 +1,68 @@
+"""Records of one partition of the events topic: one by one, and by column."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    Headers = Sequence[tuple[str, bytes]]
+
+
+class LogRecord(Protocol):
+    """A record of the events topic, as Kafka clients give it and as a replay makes it."""
+
+    @property
+    def offset(self) -> int: ...
+    @property
+    def value(self) -> bytes | None: ...
+    @property
+    def headers(self) -> Sequence[tuple[str, bytes]]: ...
+    @property
+    def timestamp(self) -> int | None:
+        """When the broker appended it, in ms; None or negative if it does not say."""
+
+
+class Columns:
+    """Records in log order, by column: lists as long as there are records.
+
+    `timestamps` are in ms, None where a record has none. `headers` has, by their place in the
+    lists, those of the records that have any.
+    """
+
+    __slots__ = ("headers", "offsets", "timestamps", "values")
+
+    def __init__(
+        self,
+        offsets: list[int],
+        values: list[bytes | None],
+        timestamps: list[int | None],
+        headers: dict[int, Headers],
+    ) -> None:
+        self.offsets = offsets
+        self.values = values
+        self.timestamps = timestamps
+        self.headers = headers
+
+    @classmethod
+    def of(cls, records: Iterable[LogRecord]) -> Columns:
+        """These records by column."""
+        columns = cls([], [], [], {})
+        for record in records:
+            if record.headers:
+                columns.headers[len(columns.offsets)] = record.headers
+            columns.offsets.append(record.offset)
+            columns.values.append(record.value)
+            columns.timestamps.append(record.timestamp)
+        return columns
+
+    def __len__(self) -> int:
+        return len(self.offsets)
+
+    def header(self, at: int, name: str) -> bytes | None:
+        """The value of a header of the record at a place, None if it has none of that name."""
+        for key, value in self.headers.get(at, ()):
+            if key == name:
+                return value
+        return None
