@@ -1,4 +1,4 @@
-"""The engine alone with many accounts in one partition. A process of its own.
+"""The engine alone with many accounts, in four partitions. A process of its own.
 
 The clones are restored as the worker does it. Memory is the growth of the process's resident set,
 after a full garbage collection. An event's cost has the ticks in it, one a minute for 1,000 events,
@@ -14,19 +14,16 @@ import statistics
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import msgspec
 
+from benchmarks.place import PARTITIONS
 from benchmarks.rivals.state import tune_gc
 from benchmarks.templates import NOW_MS, SILENT_AFTER_MS, Templates, clone, event, tick
 from pulse.config import Config
 from pulse.config.policy import policy
 from pulse.engine import Engine, PartitionState
 from pulse.testing.histories import LogEntry
-
-if TYPE_CHECKING:
-    from pulse.engine import Effects
 
 SILENT = 1_000
 A_MINUTE = 1_000
@@ -55,25 +52,27 @@ class TooLargeError(Exception):
 
 
 class Fleet:
-    """A partition with clones."""
+    """The partitions of a worker, with clones."""
 
     def __init__(self, templates: Templates, accounts: int) -> None:
         self.accounts = accounts
         self.silent = min(SILENT, accounts // 10) if templates.silent else 0
         self._templates = templates
         self._engine = Engine(policy(Config()))
-        self._state = PartitionState()
-        self._state.clock_ms, self._state.first_tick_ms = NOW_MS, templates.first_tick_ms
+        self._states = [PartitionState(number) for number in range(PARTITIONS)]
+        for state in self._states:
+            state.clock_ms, state.first_tick_ms = NOW_MS, templates.first_tick_ms
         self._offset = 0
         self._number = 1_000_000_000
 
     def fill(self) -> float:
         """Restore every account; bytes of memory for each. Raises `TooLargeError`."""
         before = _rss_bytes()
-        state, engine, steady = self._state, self._engine, self._templates.steady
+        engine, steady = self._engine, self._templates.steady
         for number in range(self.accounts):
             among = self._templates.silent if number < self.silent else steady
             packed = clone(among[number % len(among)], number)
+            state = self._states[number % PARTITIONS]
             engine.restore(state, state.page_for_new(0), packed)
             if number + 1 == _SAMPLE:
                 each = (_rss_bytes() - before) / _SAMPLE
@@ -81,12 +80,13 @@ class Fleet:
                     raise TooLargeError(f"{each:,.0f} bytes an account")
         return (_rss_bytes() - before) / self.accounts
 
-    def tick(self, at_ms: int) -> tuple[float, Effects]:
-        """A tick; how many ms it took, and what it did."""
+    def tick(self, at_ms: int) -> tuple[float, int]:
+        """A tick in every partition; how many ms it took, and how many alerts came of it."""
         record = tick(self._next(), at_ms)
         started_s = time.perf_counter()
-        effects = self._engine.apply(self._state, [record])
-        return 1000 * (time.perf_counter() - started_s), effects
+        effects = [self._engine.apply(state, [record]) for state in self._states]
+        took_ms = 1000 * (time.perf_counter() - started_s)
+        return took_ms, sum(len(each.alerts) for each in effects)
 
     def pass_over(self, events: int, from_ms: int) -> float:
         """Events of the accounts in turn, 1,000 in each minute; µs an event."""
@@ -94,18 +94,19 @@ class Fleet:
         took_s = 0.0
         for minute in range(-(-events // A_MINUTE)):
             at_ms = from_ms + minute * MINUTE_MS
-            batch = [tick(self._next(), at_ms)]
+            batches = [[tick(self._next(), at_ms)] for _ in self._states]
             first = minute * A_MINUTE
-            for number in range(first, min(first + A_MINUTE, events)):
-                code = f"{self.silent + number * 7919 % spread:06}"
+            for place in range(first, min(first + A_MINUTE, events)):
+                number = self.silent + place * 7919 % spread
+                line = event(self._number, f"{number:06}", at_ms + place % A_MINUTE)
+                batches[number % PARTITIONS].append(LogEntry(self._next(), line))
                 self._number += 1
-                batch.append(
-                    LogEntry(self._next(), event(self._number, code, at_ms + number % A_MINUTE))
-                )
             started_s = time.perf_counter()
-            self._engine.apply(self._state, batch)
+            for state, batch in zip(self._states, batches, strict=True):
+                self._engine.apply(state, batch)
             took_s += time.perf_counter() - started_s
-        self._state.touched.clear()
+        for state in self._states:
+            state.touched.clear()
         return 1e6 * took_s / events
 
     def _next(self) -> int:
@@ -119,10 +120,9 @@ def measure(templates: Templates, accounts: int, *, only_memory: bool) -> Measur
     rest = fleet.fill()
     tune_gc()
     idle = [fleet.tick(NOW_MS + 1_000 * second)[0] for second in range(1, 50)]
-    busy, effects = fleet.tick(NOW_MS + SILENT_AFTER_MS + 1_000)
-    if len(effects.alerts) < fleet.silent:
-        raise AssertionError(f"{len(effects.alerts)} alerts of {fleet.silent} silent accounts")
-    del effects
+    busy, alerts = fleet.tick(NOW_MS + SILENT_AFTER_MS + 1_000)
+    if alerts < fleet.silent:
+        raise AssertionError(f"{alerts} alerts of {fleet.silent} silent accounts")
     touched = min(accounts - fleet.silent, EVENTS)
     before = _rss_bytes()
     at_ms = NOW_MS + 2 * MINUTE_MS

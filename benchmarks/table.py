@@ -51,7 +51,7 @@ def _speed(speed: Speed) -> str:
             (
                 row.title,
                 f"{run.rate:,.0f}",
-                "" if run.cpu_seconds is None else f"{run.lines / run.cpu_seconds:,.0f}",
+                f"{run.lines / run.cpu_seconds:,.0f}",
                 "" if ratio is None else f"{ratio:.2f}",
                 f"{run.lines:,}",
                 " ".join(f"{each.rate / 1000:,.1f}" for each in row.runs),

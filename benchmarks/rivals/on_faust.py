@@ -21,7 +21,7 @@ from benchmarks.rivals.state import Account, decode, pack, tune_gc
 if TYPE_CHECKING:
     from faust.types import StreamT
 
-PATIENCE_S = 600.0
+PATIENCE_S = 1_100.0
 
 
 class Bench:
