@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import logging
 import os
 import platform
+import signal
 import sys
 import tempfile
 from datetime import UTC, datetime
@@ -15,7 +15,7 @@ import msgspec
 
 from benchmarks import scale, speed, table
 from benchmarks.checks import WrongCountError
-from benchmarks.place import Place, say
+from benchmarks.place import Place, quieten, say
 from benchmarks.results import Machine, Results
 from benchmarks.rows import ROOT, chosen
 from pulse.testing.kafka import KafkaServer
@@ -24,7 +24,9 @@ from pulse.testing.kafka import KafkaServer
 def main() -> None:
     """Measure what was asked for."""
     asked = _arguments()
-    logging.getLogger("kafka").setLevel(logging.ERROR)
+    quieten()
+    # So that what was started ends too.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit("ended by SIGTERM"))
     build = ROOT / "build"
     build.mkdir(exist_ok=True)
     rows = chosen(asked.rows)

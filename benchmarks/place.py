@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import itertools
+import logging
 import sys
 from typing import TYPE_CHECKING, Any
 
+import structlog
 from kafka import KafkaConsumer, TopicPartition
 from kafka.admin import KafkaAdminClient, NewTopic
 
@@ -113,6 +115,12 @@ class Place:
             )
         finally:
             consumer.close()
+
+
+def quieten() -> None:
+    """Leave the terminal to progress and to what goes wrong."""
+    logging.getLogger("kafka").setLevel(logging.ERROR)
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
 
 
 def say(line: str) -> None:

@@ -7,7 +7,6 @@ are those of what a function did itself, and of that with what it called. Waitin
 from __future__ import annotations
 
 import contextlib
-import logging
 import re
 import subprocess
 import sys
@@ -18,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks import job
-from benchmarks.place import Place, say
+from benchmarks.place import Place, quieten, say
 from benchmarks.rows import ROOT
 from benchmarks.work import work
 from pulse.testing.kafka import KafkaServer
@@ -29,9 +28,12 @@ if TYPE_CHECKING:
     from pulse.testing.system import PulseProcess
 
 PY_SPY = ROOT / ".venv-bench" / "bin" / "py-spy"
-EVENTS = 300_000
+EVENTS = 200_000
 LONGEST = 25
-_WAITING = re.compile(r"select \(|\bwait \(|_worker \(concurrent")
+_WAITING = re.compile(r"select|\bwait \(|_worker \(concurrent|poll|libc\.so")
+_OURS = re.compile(r"\((?:pulse|aiokafka|faust|mode|kafka|msgspec)/")
+"""What is worth telling of what calls others; all that leads there is 100 % anyway."""
+
 _LINE = re.compile(r":\d+\)$")
 
 
@@ -60,7 +62,7 @@ def summary(raw: str) -> str:
         named = [f"{_LINE.sub(')', frame)} [{name}]" for frame in frames]
         threads[name] += int(number)
         own[named[-1]] += int(number)
-        whole.update(dict.fromkeys(set(named), int(number)))
+        whole.update(dict.fromkeys({each for each in named if _OURS.search(each)}, int(number)))
     total = max(threads.total(), 1)
     parts = []
     for title, shares in (("thread", threads), ("itself", own), ("with what it calls", whole)):
@@ -71,7 +73,7 @@ def summary(raw: str) -> str:
 
 def main() -> None:
     """Profile one event a message, then batches."""
-    logging.getLogger("kafka").setLevel(logging.ERROR)
+    quieten()
     build = ROOT / "build"
     files = job.write(job.standard(EVENTS), build / "bench", say)
     with (

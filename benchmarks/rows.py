@@ -41,6 +41,11 @@ class Run(msgspec.Struct):
         """Lines a second."""
         return self.lines / self.seconds
 
+    @property
+    def cpu_rate(self) -> float:
+        """Lines a CPU second, of all threads of the process that counts."""
+        return self.lines / self.cpu_seconds
+
 
 @dataclass(slots=True)
 class Stage:

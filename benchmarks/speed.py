@@ -44,10 +44,20 @@ class Speed(msgspec.Struct):
     """On average, in the topic with batches; 1 where no row needed it."""
     rows: list[Measured]
 
-    def ratio(self, name: str, to: str) -> float | None:
-        """How many times as fast one row is as another; None where one is missing."""
-        rates = {row.name: row.best.rate for row in self.rows}
+    def ratio(self, name: str, to: str, *, by_cpu: bool = False) -> float | None:
+        """How many times as fast one row is as another; None where one is missing.
+
+        `by_cpu` takes CPU seconds instead of those of the clock: what else runs on the machine
+        changes them less, but they do not see a process that waits.
+        """
+        rates = {r.name: r.best.cpu_rate if by_cpu else r.best.rate for r in self.rows}
         return rates[name] / rates[to] if name in rates and to in rates else None
+
+    @property
+    def core_share(self) -> float | None:
+        """How much of a core the row got that never waits; None where it was not run."""
+        runs = [row.best for row in self.rows if row.name == "dict"]
+        return runs[0].cpu_seconds / runs[0].seconds if runs else None
 
 
 def measure(place: Place, rows: Sequence[Row], *, events: int, rounds: int, build: Path) -> Speed:

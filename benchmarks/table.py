@@ -18,6 +18,12 @@ if TYPE_CHECKING:
     from benchmarks.scale import Scale
     from benchmarks.speed import Speed
 
+_MEASURE = "hand-durable"
+"""The row that the others are measured by."""
+
+_IDLE_LOAD, _WHOLE_CORE = 1.0, 0.9
+"""A load above the first, or a share of a core below the second, and others were at work."""
+
 BEGIN, END = "<!-- bench: begin -->", "<!-- bench: end -->"
 
 
@@ -38,35 +44,45 @@ def _introduction(results: Results) -> str:
     return (
         f"{results.began:%Y-%m-%d}{quick}: {machine.cores} cores ({machine.cpu}), "
         f"{machine.memory_gb} GB, {machine.system}, Python {machine.python}; load "
-        f"{results.load_before:.1f} when it began."
+        f"{results.load_before:.1f} when it began.{_busy(results)}"
     )
+
+
+def _busy(results: Results) -> str:
+    share = None if results.speed is None else results.speed.core_share
+    if results.load_before < _IDLE_LOAD and (share is None or share > _WHOLE_CORE):
+        return ""
+    got = "" if share is None else f", and the row without Kafka got {100 * share:.0f} % of a core"
+    return f" **The machine was busy{got}: do not compare.**"
 
 
 def _speed(speed: Speed) -> str:
     rows = []
     for row in speed.rows:
         run = row.best
-        ratio = speed.ratio(row.name, "hand-durable")
+        ratio = speed.ratio(row.name, _MEASURE)
+        cpu_ratio = speed.ratio(row.name, _MEASURE, by_cpu=True)
         rows.append(
             (
                 row.title,
                 f"{run.rate:,.0f}",
-                f"{run.lines / run.cpu_seconds:,.0f}",
                 "" if ratio is None else f"{ratio:.2f}",
+                f"{run.cpu_rate:,.0f}",
+                "" if cpu_ratio is None else f"{cpu_ratio:.2f}",
                 f"{run.lines:,}",
                 " ".join(f"{each.rate / 1000:,.1f}" for each in row.runs),
             )
         )
     head = (
-        "way", "events a second", "a CPU second", "of the durable hand loop", "events",
-        "each round, thousands",
+        "way", "events a second", "of the durable hand loop", "events a CPU second", "… by CPU",
+        "events", "each round, thousands",
     )  # fmt: skip
     note = (
         f"\n\nThe batches hold {speed.lines_a_batch:.0f} events on average."
         if speed.lines_a_batch > 1
         else ""
     )
-    return _table(head, rows, right=(1, 2, 3, 4)) + note
+    return _table(head, rows, right=(1, 2, 3, 4, 5)) + note
 
 
 def _scale(scale: Scale) -> str:
