@@ -239,12 +239,13 @@ class Worker(Section):
     """Accounts in one page of state, at most."""
     page_bytes: Annotated[int, Field(ge=4096, le=900_000)] = 262_144
     """Bytes in one page of state, at most; below the brokers' limit for a record."""
-    live_accounts: Annotated[int, Field(ge=1)] = 2_048
-    """Accounts of a partition that are kept ready; the others are kept packed, at a fifth of the
-    memory, and cost some 20 µs more when an event comes for one."""
+    live_accounts: Annotated[int, Field(ge=1)] = 6_000
+    """Accounts that a worker with all partitions keeps ready to be worked on, in equal parts for
+    each. The others are kept packed, at an eighth of the memory, and cost some 20 µs more when an
+    event comes for one."""
     fetch_records: Annotated[int, Field(ge=1, le=1_000_000)] = 5_000
     """Records taken from one partition at once, at most."""
-    session_timeout_s: Annotated[float, Field(ge=1, le=1800)] = 30.0
+    session_timeout_s: Annotated[float, Field(ge=1, le=1800)] = 10.0
     """After this much silence the group gives a worker's partitions to the others."""
 
 

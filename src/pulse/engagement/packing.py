@@ -40,6 +40,7 @@ def pack(account: Account) -> bytes:
     segments = c.segments
     first = segments[0]
     plain = len(segments) == 1 and first[0] == -1 and first[1] == 0
+    account.active.today = 0  # made anew whenever it is asked for
     seen = account.seen
     scores = account.scores
     body = (

@@ -11,6 +11,7 @@ what falls out. Tests hold every number against a naive recount.
 
 from __future__ import annotations
 
+import sys
 from array import array
 from typing import TYPE_CHECKING, Any, Final
 
@@ -253,6 +254,8 @@ class LastSeen:
         if self.level and xxh3_64_intdigest(name.encode()) & ((1 << self.level) - 1):
             return False
         ring = self.ring
+        if not last:
+            name = sys.intern(name)  # many accounts have features of the same names
         if last:
             if ring[last] == 1:
                 del ring[last]
@@ -337,7 +340,7 @@ class LastSeen:
             names: list[str] = packed[3]
             for name, age in zip(names, ages, strict=True):
                 last = today - age
-                self.days[name] = last
+                self.days[sys.intern(name)] = last
                 ring[last] = ring.get(last, 0) + 1
 
     def _thin(self, today: int) -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pulse.model.alert import Alert
 
 
-LIVE_ACCOUNTS: Final = 2_048
+LIVE_ACCOUNTS: Final = 6_000
 """Accounts of a partition that are kept ready to be worked on; the others are kept packed."""
 
 

@@ -198,5 +198,5 @@ def empty_state(config: Config, number: int) -> PartitionState:
         number,
         page_accounts=worker.page_accounts,
         page_bytes=worker.page_bytes,
-        live_accounts=worker.live_accounts,
+        live_accounts=-(-worker.live_accounts // config.kafka.partitions),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import signal
 import sys
@@ -19,9 +20,14 @@ if TYPE_CHECKING:
     from pulse.config import Config
 
 
+GC_THRESHOLDS = (50_000, 20, 100)
+"""A worker's state is millions of objects in no cycles: the collector need not look often."""
+
+
 def run(config: Config, at: Callable[[str, int | None], None] | None = None) -> None:
     """Run a worker until SIGINT or SIGTERM; `at` is told of its steps, see `Worker`."""
     quieten()
+    gc.set_threshold(*GC_THRESHOLDS)
     try:
         import uvloop
 
