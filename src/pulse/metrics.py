@@ -77,9 +77,16 @@ class WorkerMetrics:
 
         self.partitions_assigned = gauge("pulse_partitions_assigned", "Partitions this worker has.")
         self.lag_records = gauge(
-            "pulse_lag_records", "End offset less committed offset.", ["partition"]
+            "pulse_lag_records", "End offset less the offset that is applied.", ["partition"]
         )
         self.read_model_up = gauge("pulse_read_model_up", "1 if Redis took the last write.")
+        self.reread_records = counter(
+            "pulse_reread_records",
+            "Records read again after a restart: applied before, and not yet written.",
+        )
+        self.pages_behind = counter(
+            "pulse_pages_behind", "Pages read back that held less than their manifest said."
+        )
         self.recovery_seconds = gauge(
             "pulse_recovery_seconds", "How long it took to read the state back last time."
         )

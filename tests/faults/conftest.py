@@ -26,6 +26,7 @@ WORKER = {
     "flush_interval_s": 0.4,
     "fetch_records": 100,
     "page_accounts": 4,
+    "reread_s": 0,
 }
 
 

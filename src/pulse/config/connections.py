@@ -228,7 +228,10 @@ class Worker(Section):
     """How `pulse work` runs."""
 
     flush_interval_s: Positive = 2.0
-    """How often state is written and the input committed."""
+    """How often state is written, what is due of it, and the input committed."""
+    reread_s: Annotated[float, Field(ge=0, le=600)] = 3.0
+    """Work that a crash may make a worker do again, in seconds of its processor time. More means
+    that less is written; 0 writes every change at every flush."""
     tick_interval_s: Positive = 1.0
     """How often every partition is told what time it is."""
     metrics_port: Port = 9464

@@ -24,21 +24,18 @@ class Page:
     """The unit in which state is written: a few accounts of one partition.
 
     `guard` is the offset (exclusive) up to which the page already holds the log: records below it
-    are skipped for the page's accounts when the log is read again. `written` is the guard that
-    stands in the page as it was last written; a page that has not changed since holds more.
+    are skipped for the page's accounts when the log is read again.
     """
 
-    __slots__ = ("accounts", "dirty", "guard", "number", "parts", "size_bytes", "slot", "written")
+    __slots__ = ("accounts", "dirty", "guard", "number", "size_bytes")
 
     def __init__(self, number: int, guard: int = 0) -> None:
         self.number = number
-        self.guard = self.written = guard
+        self.guard = guard
         self.accounts: list[str] = []
         self.dirty = False
         self.size_bytes = 0
         """As last written; 0 before the first time."""
-        self.slot = 0
-        self.parts = 0
 
 
 class Folded:

@@ -10,7 +10,7 @@ import structlog
 from aiokafka import AIOKafkaConsumer
 from aiokafka.structs import TopicPartition
 
-from pulse.stream.pages import Snapshot
+from pulse.stream.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

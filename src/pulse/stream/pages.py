@@ -1,14 +1,21 @@
-"""State as bytes: pages, their parts, and the manifest of a partition.
+"""State as bytes: the records of the changelog, and what their keys say.
 
-The changelog topic has one record for each part of a page and one manifest for each partition.
-A page holds the input offset up to which its accounts hold the log. The manifest names every page
-with that offset, and the input position; it is written after the pages.
+    page/<page>/<writer>/<slot>/<part>   a piece of a page, as one writer wrote it
+    manifest/<generation>                what the state consists of, as one writer knows it
 
-- A page that the manifest does not name was written after it. Its accounts came after the
-  manifest's position, so reading on from there makes them again: it is ignored.
-- A page ahead of the manifest was written just before a crash: its guard skips what it holds.
-- A page behind the manifest was overwritten by a worker that had been thought dead: reading moves
-  back to what that page holds.
+A *generation* is one taking-up of a partition by a worker; a later one has a higher number. Each
+writes under its own, so that a worker that was thought dead and writes on harms nobody:
+
+- What one writer wrote of a page holds, whatever the version, the same accounts at its beginning:
+  an account that joined a page never leaves it.
+- A writer overwrites nothing but its own pages and manifest, always with what is further on.
+- The manifest of the highest generation holds. It names each page with its writer, and how many
+  accounts it has: those beyond came later and are made again by reading the input again.
+
+A page version holds all of the log before its offset for its accounts; records below it are
+skipped for them. The manifest is written after the pages it names. It says where the input must be
+read on from (`read_on`): pages may hold more than that, never less. A page that holds less than
+its manifest says was lost on the way, and reading begins where that page stands.
 
 A page larger than a message is written in numbered parts, alternately in two slots, so that a
 crash between two parts leaves the former version whole.
@@ -16,64 +23,94 @@ crash between two parts leaves the former version whole.
 
 from __future__ import annotations
 
-import zlib
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+import cramjam
 import msgspec
 
-from pulse.engine import Engine, Page, PartitionState
 from pulse.errors import PulseError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
-STATE_VERSION = 2
+    from pulse.engine import PartitionState
+
+STATE_VERSION = 3
 """Of what stands in the changelog. Another version is refused, never misread."""
 
 PART_BYTES = 262_144
-MANIFEST_KEY = b"manifest"
+
+_LEVEL: Final = 1
+_GROUP_BITS: Final = 32
+_MANIFEST: Final = b"manifest/"
+_PAGE: Final = b"page/"
 
 
 class StateError(PulseError):
     """The state in the changelog cannot be used."""
 
 
-class Part(msgspec.Struct, array_like=True):
-    """The value of one page record: where the page stood, and a piece of its compressed body."""
+class Context(msgspec.Struct, array_like=True, frozen=True):
+    """An offset of the input, and all that reading on from it must know of what lies before."""
 
-    version: int
-    number: int
-    applied: int
+    offset: int
     clock_ms: int | None
     first_tick_ms: int | None
     historical: bool
+
+    @classmethod
+    def of(cls, state: PartitionState) -> Context:
+        """Where the state stands now."""
+        return cls(state.position, state.clock_ms, state.first_tick_ms, state.historical)
+
+    def put(self, state: PartitionState) -> None:
+        """Let the state read on from here."""
+        state.position, state.clock_ms = self.offset, self.clock_ms
+        state.first_tick_ms, state.historical = self.first_tick_ms, self.historical
+
+
+class PageVersion(msgspec.Struct, array_like=True, frozen=True):
+    """One page as one writer wrote it."""
+
+    number: int
+    writer: int
+    applied: int
+    slot: int
+    parts: int
+    accounts: int
+
+
+class Part(msgspec.Struct, array_like=True):
+    """The value of one page record: a piece of a page's compressed accounts.
+
+    `context` is that of the offset up to which the page holds the log.
+    """
+
+    version: int
+    context: Context
+    accounts: int
     part: int
     parts: int
     body: bytes
 
 
-class ManifestPage(msgspec.Struct, array_like=True):
-    """One page as the manifest knows it."""
+class Manifest(msgspec.Struct, array_like=True):
+    """What a partition's state consists of.
 
-    number: int
-    applied: int
-    slot: int
-    parts: int
+    `position` is the input offset up to which everything the input caused was acknowledged when
+    this was written. The pages hold all of the input before `read_on`.
+    """
 
-
-class Manifest(msgspec.Struct):
-    """What a partition's state consists of, as of the input offset `position` (exclusive)."""
-
-    version: int
     partitions: int
-    position: int
-    clock_ms: int | None
-    first_tick_ms: int | None
-    historical: bool
-    next_page: int
     config_version: str
-    generation: int
-    pages: list[ManifestPage]
+    position: int
+    read_on: Context
+    pages: list[PageVersion]
+
+
+class _Envelope(msgspec.Struct, array_like=True):
+    version: int
+    body: bytes
 
 
 class ChangelogRecord(NamedTuple):
@@ -83,157 +120,118 @@ class ChangelogRecord(NamedTuple):
     value: bytes | None
 
 
+class PageKey(NamedTuple):
+    """What the key of a page record says."""
+
+    number: int
+    writer: int
+    slot: int
+    part: int
+
+    def encode(self) -> bytes:
+        """The key's bytes.
+
+        >>> PageKey(number=14, writer=5, slot=0, part=1).encode()
+        b'page/14/5/0/1'
+        """
+        return b"page/%d/%d/%d/%d" % self
+
+    @classmethod
+    def decode(cls, key: bytes) -> PageKey | None:
+        """The inverse; None for the key of anything else."""
+        if not key.startswith(_PAGE):
+            return None
+        try:
+            number, writer, slot, part = map(int, key[len(_PAGE) :].split(b"/"))
+        except ValueError:
+            return None
+        return cls(number, writer, slot, part)
+
+
 _encode = msgspec.msgpack.Encoder().encode
-_version = msgspec.msgpack.Decoder(dict[str, Any])
-_first = msgspec.msgpack.Decoder(list[Any])
+_head = msgspec.msgpack.Decoder(list[Any])
 _decode_part = msgspec.msgpack.Decoder(Part)
+_decode_envelope = msgspec.msgpack.Decoder(_Envelope)
 _decode_manifest = msgspec.msgpack.Decoder(Manifest)
 _decode_accounts = msgspec.msgpack.Decoder(list[bytes])
 
 
-def write_pages(state: PartitionState) -> Iterator[ChangelogRecord]:
-    """Records of all dirty pages, which are clean after. Nothing may be applied meanwhile."""
-    for page in state.pages:
-        # A page that is ahead of a log that is read again waits until the log has caught up: the
-        # clock that stands in a page must be the clock at its offset.
-        if page.dirty and page.guard <= state.position:
-            page.guard = page.written = state.position
-            page.dirty = False
-            yield from _write_page(state, page)
+def generation_after(highest: int | None, group_generation: int) -> int:
+    """The generation of a take-up, higher than all before.
+
+    `highest` is the highest that the changelog knows. The group counts its generations, and begins
+    anew when it was forgotten; then what lies above the lower 32 bits counts on.
+
+    >>> generation_after(None, 4), generation_after(4, 7)
+    (4, 7)
+    >>> generation_after(7, 1) == (1 << 32) + 1
+    True
+    """
+    if highest is None:
+        return group_generation
+    life, last = divmod(highest, 1 << _GROUP_BITS)
+    return ((life if group_generation > last else life + 1) << _GROUP_BITS) + group_generation
 
 
-def _write_page(state: PartitionState, page: Page) -> Iterator[ChangelogRecord]:
-    accounts = [state.packed(account_id) for account_id in page.accounts]
-    body = zlib.compress(_encode(accounts), 1)
-    parts = max(-(-len(body) // PART_BYTES), 1)
-    if parts > 1 or page.parts > 1:
-        page.slot = 1 - page.slot
-    page.parts, page.size_bytes = parts, len(body)
-    for part in range(parts):
+def encode_accounts(accounts: list[bytes]) -> bytes:
+    """Packed accounts as the body of a page."""
+    return bytes(cramjam.zstd.compress(_encode(accounts), _LEVEL))
+
+
+def decode_accounts(body: bytes) -> list[bytes]:
+    """The accounts of a page, in the order in which they joined it."""
+    return _decode_accounts.decode(cramjam.zstd.decompress(body))
+
+
+def page_records(version: PageVersion, context: Context, body: bytes) -> Iterator[ChangelogRecord]:
+    """The records of one version of a page, part after part."""
+    for part in range(version.parts):
         piece = body[part * PART_BYTES : (part + 1) * PART_BYTES]
-        value = Part(
-            STATE_VERSION, page.number, page.written, state.clock_ms, state.first_tick_ms,
-            state.historical, part, parts, piece,
-        )  # fmt: skip
-        yield ChangelogRecord(_page_key(page.number, page.slot, part), _encode(value))
+        value = Part(STATE_VERSION, context, version.accounts, part, version.parts, piece)
+        key = PageKey(version.number, version.writer, version.slot, part)
+        yield ChangelogRecord(key.encode(), _encode(value))
 
 
-def write_manifest(
-    state: PartitionState, partitions: int, config_version: str, generation: int
-) -> ChangelogRecord:
-    """The manifest record, to be written after every page that `write_pages` gave."""
-    manifest = Manifest(
-        version=STATE_VERSION,
-        partitions=partitions,
-        position=state.position,
-        clock_ms=state.clock_ms,
-        first_tick_ms=state.first_tick_ms,
-        historical=state.historical,
-        next_page=state.next_page,
-        config_version=config_version,
-        generation=generation,
-        pages=[ManifestPage(p.number, p.written, p.slot, p.parts) for p in state.pages],
-    )
-    return ChangelogRecord(MANIFEST_KEY, _encode(manifest))
+def manifest_record(generation: int, manifest: Manifest) -> ChangelogRecord:
+    """The manifest of a generation, to be written after every page that it names."""
+    body = bytes(cramjam.zstd.compress(_encode(manifest), _LEVEL))
+    return ChangelogRecord(_MANIFEST + b"%d" % generation, _encode(_Envelope(STATE_VERSION, body)))
 
 
-class Snapshot:
-    """A partition's changelog while it is read: the last value of every key."""
-
-    def __init__(self) -> None:
-        self._values: dict[bytes, bytes] = {}
-
-    def take(self, key: bytes | None, value: bytes | None) -> None:
-        """Take one record, in the order of the changelog."""
-        if key is None:
-            return
-        if value is None:
-            self._values.pop(key, None)
-        else:
-            self._values[key] = value
-
-    def manifest(self, partitions: int) -> Manifest | None:
-        """The manifest, None if the partition has no state yet.
-
-        Raises `StateError` for a version, or a number of partitions, that is not ours.
-        """
-        value = self._values.get(MANIFEST_KEY)
-        if value is None:
-            return None
-        version = _version.decode(value).get("version")
-        if version != STATE_VERSION:
-            raise StateError(
-                f"the state was written in version {version}, this pulse reads {STATE_VERSION}",
-                hint="run the pulse that wrote it, or delete the changelog topic and replay",
-            )
-        manifest = _decode_manifest.decode(value)
-        if manifest.partitions != partitions:
-            raise StateError(
-                f"the state was made with {manifest.partitions} partitions, "
-                f"the events topic has {partitions}",
-                hint="the number of partitions is fixed when the topic is made; "
-                "go back to it, or start a new group with new topics",
-            )
-        return manifest
-
-    def restore(self, engine: Engine, state: PartitionState, manifest: Manifest) -> None:
-        """Fill an empty state; `state.position` is where the input must be read on from."""
-        state.position = state.settled = manifest.position
-        state.clock_ms, state.first_tick_ms = manifest.clock_ms, manifest.first_tick_ms
-        state.historical, state.next_page = manifest.historical, manifest.next_page
-        for named in sorted(manifest.pages, key=lambda page: page.number):
-            first, body, slot = self._best(named)
-            page = Page(named.number, first.applied)
-            page.slot, page.parts, page.size_bytes = slot, first.parts, len(body)
-            if first.applied < named.applied:
-                # Overwritten by a worker that had been thought dead: read its input again.
-                if first.applied < state.position:
-                    state.position = first.applied
-                    state.clock_ms = first.clock_ms
-                    state.first_tick_ms = first.first_tick_ms
-                    state.historical = first.historical
-            else:
-                # Clean since: it holds everything up to the manifest.
-                page.guard = max(first.applied, manifest.position)
-            state.pages.append(page)
-            for packed in _decode_accounts.decode(zlib.decompress(body)):
-                engine.restore(state, page, packed)
-
-    def _best(self, named: ManifestPage) -> tuple[Part, bytes, int]:
-        """The most advanced whole version of a page."""
-        found: tuple[Part, bytes, int] | None = None
-        for slot in (0, 1):
-            parts = [self._part(key) for key in self._keys(named.number, slot)]
-            if not parts:
-                continue
-            first = parts[0]
-            same = [p for p in parts[: first.parts] if p.applied == first.applied]
-            whole = len(same) == first.parts
-            if whole and (found is None or first.applied > found[0].applied):
-                found = first, b"".join(part.body for part in same), slot
-        if found is None:
-            raise StateError(
-                f"page {named.number} of the state is missing from the changelog",
-                hint="delete the changelog topic and the consumer group's offsets, and replay",
-            )
-        return found
-
-    def _part(self, key: bytes) -> Part:
-        version = _first.decode(self._values[key])[0]
-        if version != STATE_VERSION:
-            raise StateError(
-                f"a page of the state was written in version {version}, "
-                f"this pulse reads {STATE_VERSION}",
-                hint="run the pulse that wrote it, or delete the changelog topic and replay",
-            )
-        return _decode_part.decode(self._values[key])
-
-    def _keys(self, number: int, slot: int) -> Iterable[bytes]:
-        part = 0
-        while (key := _page_key(number, slot, part)) in self._values:
-            yield key
-            part += 1
+def manifest_generation(key: bytes) -> int | None:
+    """The generation whose manifest has this key, None if it is no manifest's."""
+    generation = key.removeprefix(_MANIFEST)
+    return int(generation) if key != generation and generation.isdigit() else None
 
 
-def _page_key(number: int, slot: int, part: int) -> bytes:
-    return b"page/%d/%d/%d" % (number, slot, part)
+def is_written_by(key: bytes, generation: int) -> bool:
+    """Whether it is the key of a record that this generation writes."""
+    page = PageKey.decode(key)
+    return (page.writer if page else manifest_generation(key)) == generation
+
+
+def decode_part(value: bytes) -> Part:
+    """A part of a page. Raises `StateError` for another version."""
+    check_version(value)
+    return _decode_part.decode(value)
+
+
+def decode_manifest(value: bytes) -> Manifest:
+    """A manifest. Raises `StateError` for another version."""
+    check_version(value)
+    body = _decode_envelope.decode(value).body
+    return _decode_manifest.decode(cramjam.zstd.decompress(body))
+
+
+def check_version(value: bytes) -> None:
+    """Raise `StateError` where a record was written in another version."""
+    try:
+        version = _head.decode(value)[0]
+    except (msgspec.DecodeError, IndexError):
+        version = "1 or 2"  # whose manifests had another form
+    if version != STATE_VERSION:
+        raise StateError(
+            f"the state was written in version {version}, this pulse reads {STATE_VERSION}",
+            hint="run the pulse that wrote it, or delete the changelog topic and the consumer "
+            "group's offsets, and count again from the events that are kept",
+        )

@@ -3,9 +3,10 @@
 The order of writes, each acknowledged before the next:
 
 1. what the records caused: alerts, dead letters, misplaced events (`Outbox`, at once)
-2. the pages of state that changed
+2. the pages of state that have waited for longest
 3. the manifest
 4. the commit (by the worker, for all partitions together)
+5. tombstones for what the manifest does not need
 
 Another order loses something: state before alerts would lose the alerts of a crash between them,
 since the state's offset guard skips what caused them.
@@ -14,23 +15,29 @@ since the state's offset guard skips what caused them.
 from __future__ import annotations
 
 import asyncio
+import math
+import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from pulse.engine import Columns, DeadLetter, Effects, Engine, PartitionState
+from pulse.engine import Columns, DeadLetter, Effects, Engine, Page, PartitionState
 from pulse.engine.engine import FORWARDED_HEADER
 from pulse.stream.outbox import Outbox, Outgoing, PartitionLostError, Producer
-from pulse.stream.pages import write_manifest, write_pages
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Coroutine, Iterable
 
     from pulse.config import Config
     from pulse.metrics import WorkerMetrics
+    from pulse.stream.checkpoint import Checkpoint, Written
+    from pulse.stream.pages import ChangelogRecord
 
 
-CHUNK_BYTES = 1 << 20
-"""Pages are sent and acknowledged in chunks of about this size."""
+CHUNK_BYTES = 512 << 10
+"""Pages are packed, sent and acknowledged in chunks of about this size; records flow between."""
+
+MANIFEST_S = 300.0
+"""A manifest is written this often at least: `pulse export` shows the accounts as of it."""
 
 MAX_DEAD_LETTER_BYTES = 900_000
 """A dead letter must fit the topic, whatever the events topic permits. The rest of a larger record
@@ -57,29 +64,47 @@ class Surroundings:
     at: Callable[[str, int | None], None] = _pass
 
 
+class Bound(NamedTuple):
+    """What may stay unwritten: so much work of the engine, so old at most."""
+
+    work_s: float
+    age_s: float
+
+
+EVERYTHING = Bound(0.0, 0.0)
+
+
 class Partition:
     """One partition of the events topic while this worker has it."""
 
-    def __init__(self, number: int, state: PartitionState, around: Surroundings) -> None:
+    def __init__(
+        self, number: int, state: PartitionState, checkpoint: Checkpoint, around: Surroundings
+    ) -> None:
         self.number = number
         self.state = state
-        self._closed = False
+        self.checkpoint = checkpoint
+        self.work_s = 0.0
+        """Processor time that applying has taken so far."""
+        self.committed: int | None = None
+        """The offset that the group took last."""
         self.gap_at: int | None = None
         """The position at which records were missing and were asked for again."""
-        self.flushed = state.position
-        """Input offset (exclusive) up to which everything is written."""
+        self._closed = False
         self._around = around
         self._outbox = Outbox(around.producer)
         self._flushing = asyncio.Lock()
         self._writing: asyncio.Task[None] | None = None
-        self.has_manifest = state.settled > 0
-        """Whether the changelog knows the partition; before that nothing may be committed."""
+        self._handed_on = False
+        """Whether dead letters or misplaced events left since the last manifest."""
 
     def apply(self, columns: Columns) -> None:
         """Apply records in log order; what they cause is on its way."""
         around = self._around
+        started_s = time.thread_time()
         effects = around.engine.apply_columns(self.state, columns)
+        self.work_s += time.thread_time() - started_s
         around.metrics.count(effects.counts)
+        self._handed_on |= bool(effects.dead_letters or effects.misplaced)
         self._outbox.add(self._outgoing(effects))
 
     def is_closed(self) -> bool:
@@ -97,46 +122,98 @@ class Partition:
         """Wait while too much is on its way to the broker."""
         await self._outbox.has_room()
 
-    async def flush(self) -> int | None:
-        """Write what has changed; the offset that may be committed, None if there is none.
+    @property
+    def written(self) -> int:
+        """The offset that may be committed: where reading begins again by the last manifest."""
+        return self.checkpoint.written.context.offset
 
-        What is applied meanwhile belongs to the next flush.
+    @property
+    def backlog_s(self) -> float:
+        """The work that a crash now would have to be done again."""
+        return self.work_s - self.checkpoint.written.work_s
+
+    async def take_up(self) -> None:
+        """Write the first manifest of this generation: from now on it is the one that holds."""
+        await self._guarded(self._write_manifest())
+
+    async def flush(self, bound: Bound = EVERYTHING, until_s: float = math.inf) -> None:
+        """Write what has waited for longer than `bound`, and everything where no record came.
+
+        What is applied meanwhile belongs to the next flush. Past `until_s` (monotonic) no further
+        page is begun.
         """
         async with self._flushing:
-            state, around = self.state, self._around
-            position = state.position
-            if self.is_closed() or position == self.flushed:
-                return None
-            topic = around.config.kafka.topics.changelog
-            pages = [Outgoing(topic, self.number, key, value) for key, value in write_pages(state)]
-            key, value = write_manifest(state, around.partitions, around.config.version, 0)
-            manifest = Outgoing(topic, self.number, key, value)
-            self._writing = asyncio.create_task(self._write(pages, manifest), name="write")
-            try:
-                await self._writing
-            except (asyncio.CancelledError, PartitionLostError):
-                if not self.is_closed():
-                    raise
-                return None
-            self.has_manifest = True
-            self.flushed = position
-            return position
+            if self._closed:
+                return
+            checkpoint, former = self.checkpoint, self.checkpoint.last.context.offset
+            mark = checkpoint.mark(self.work_s, time.monotonic())
+            if mark.context.offset == former:
+                bound = EVERYTHING
+            limits = mark.work_s - bound.work_s, mark.at_s - bound.age_s
+            due = checkpoint.due(*limits)
+            handed_on, self._handed_on = self._handed_on, False
+            stale = mark.at_s - checkpoint.told.at_s >= MANIFEST_S and (
+                checkpoint.told.context.offset < mark.context.offset
+            )
+            if due or handed_on or stale or checkpoint.is_late(*limits):
+                await self._guarded(self._write(due, until_s))
 
-    async def _write(self, pages: list[Outgoing], manifest: Outgoing) -> None:
-        """Everything in its order; cancelled when the partition is given up."""
+    async def delete_unneeded(self) -> None:
+        """Write tombstones; called when the group has taken a commit after the last flush."""
+        async with self._flushing:
+            records = list(self.checkpoint.deletions())
+            if records and not self._closed:
+                await self._guarded(self._send(records))
+
+    async def _guarded(self, work: Coroutine[None, None, None]) -> None:
+        """Do what is cancelled when the partition is given up."""
+        self._writing = asyncio.create_task(work, name="write")
+        try:
+            await self._writing
+        except (asyncio.CancelledError, PartitionLostError):
+            if not self.is_closed():
+                raise
+
+    async def _write(self, due: Iterable[Page], until_s: float) -> None:
+        """Everything in its order."""
         around = self._around
         await self._outbox.drained()
         around.at("effects_acknowledged", self.number)
-        for chunk in _chunks(pages):
-            await self._send(chunk)
-            around.at("pages_chunk_written", self.number)
+        chunk: list[Written] = []
+        size = 0
+        for page in due:
+            if time.monotonic() > until_s:
+                break
+            chunk.append(self.checkpoint.pack(page))
+            size += page.size_bytes
+            if size >= CHUNK_BYTES:
+                await self._write_chunk(chunk)
+                chunk, size = [], 0
+        if chunk:
+            await self._write_chunk(chunk)
         around.at("pages_written", self.number)
-        await self._send([manifest])
+        await self._write_manifest()
+
+    async def _write_chunk(self, chunk: list[Written]) -> None:
+        # A page holds what was applied meanwhile, so what that caused must leave before it.
+        await self._outbox.drained()
+        await self._send([record for page in chunk for record in page.records])
+        self.checkpoint.wrote(chunk)
+        self._around.at("pages_chunk_written", self.number)
+
+    async def _write_manifest(self) -> None:
+        around = self._around
+        record = self.checkpoint.manifest(around.partitions, around.config.version)
+        await self._send([record])
+        self.checkpoint.wrote_manifest()
         around.at("manifest_written", self.number)
 
-    async def _send(self, records: list[Outgoing]) -> None:
-        await self._around.producer.send(records)
-        self._around.metrics.state_bytes.inc(sum(len(r.value or b"") for r in records))
+    async def _send(self, records: Iterable[ChangelogRecord]) -> None:
+        topic = self._around.config.kafka.topics.changelog
+        outgoing = [Outgoing(topic, self.number, key, value) for key, value in records]
+        await self._around.producer.send(outgoing)
+        sizes = (len(each.key or b"") + len(each.value or b"") for each in outgoing)
+        self._around.metrics.state_bytes.inc(sum(sizes))
 
     def _outgoing(self, effects: Effects) -> list[Outgoing]:
         topics, metrics = self._around.config.kafka.topics, self._around.metrics
@@ -171,20 +248,6 @@ class Partition:
             raw = dead.raw[:MAX_DEAD_LETTER_BYTES]
             out.append(Outgoing(topics.deadletter, None, None, raw, _headers(texts)))
         return out
-
-
-def _chunks(records: list[Outgoing]) -> Iterator[list[Outgoing]]:
-    """The records in their order, in lists of about `CHUNK_BYTES`."""
-    chunk: list[Outgoing] = []
-    size = 0
-    for record in records:
-        chunk.append(record)
-        size += len(record.value or b"")
-        if size >= CHUNK_BYTES:
-            yield chunk
-            chunk, size = [], 0
-    if chunk:
-        yield chunk
 
 
 def _headers(texts: dict[str, str]) -> list[tuple[str, bytes]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import structlog
@@ -10,13 +11,16 @@ from aiokafka.errors import KafkaError
 
 from pulse.errors import PulseError
 from pulse.stream.changelog import InputRange, read_ranges, read_snapshots
-from pulse.stream.partition import Surroundings, empty_state
+from pulse.stream.checkpoint import Checkpoint
+from pulse.stream.pages import generation_after
+from pulse.stream.partition import Partition, Surroundings, empty_state
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
     from pulse.engine import PartitionState
-    from pulse.stream.pages import Snapshot
+    from pulse.stream.pages import Manifest
+    from pulse.stream.snapshot import Restored, Snapshot
 
 log = structlog.get_logger("pulse.worker")
 
@@ -24,10 +28,10 @@ RETRY_S = 1.0
 T = TypeVar("T")
 
 
-async def read_states(
-    around: Surroundings, settings: dict[str, Any], numbers: Sequence[int]
-) -> dict[int, PartitionState]:
-    """The state of each partition; `position` is where its input is read on.
+async def read_back(
+    around: Surroundings, settings: dict[str, Any], numbers: Sequence[int], group_generation: int
+) -> list[Partition]:
+    """The partitions as their state was written; `position` is where the input is read on.
 
     Waits while Kafka is away. Raises PulseError where the counts could not be exact: state of
     another version or number of partitions, state or input that is gone.
@@ -37,32 +41,25 @@ async def read_states(
     ranges = await _patiently(
         lambda: read_ranges(settings, kafka.group, kafka.topics.events, numbers)
     )
-    return {
-        number: _restore(around, number, snapshots[number], ranges[number]) for number in numbers
-    }
+    partitions = []
+    for number in numbers:
+        snapshot = snapshots.pop(number)  # its memory is free once it is restored
+        state, restored = _restore(around, number, snapshot, ranges[number])
+        generation = generation_after(snapshot.generation, group_generation)
+        checkpoint = Checkpoint(state, generation, restored, time.monotonic())
+        partitions.append(Partition(number, state, checkpoint, around))
+        await asyncio.sleep(0)
+    return partitions
 
 
 def _restore(
     around: Surroundings, number: int, snapshot: Snapshot, held: InputRange
-) -> PartitionState:
-    state = empty_state(around.config, number)
+) -> tuple[PartitionState, Restored | None]:
+    state, restored = empty_state(around.config, number), None
     manifest = snapshot.manifest(around.partitions)
     if manifest is not None:
-        snapshot.restore(around.engine, state, manifest)
-        if manifest.config_version != around.config.version:
-            log.warning(
-                "the configuration has changed since the state was written",
-                partition=number,
-                was=manifest.config_version,
-                now=around.config.version,
-            )
-        if state.position < manifest.position:
-            log.warning(
-                "a page was overwritten by an older one, reading its input again",
-                partition=number,
-                from_offset=state.position,
-                to_offset=manifest.position,
-            )
+        restored = snapshot.restore(around.engine, state, manifest)
+        _tell(around, number, manifest, state, restored)
     elif held.committed:
         raise PulseError(
             f"partition {number} was read up to offset {held.committed}, "
@@ -85,7 +82,38 @@ def _restore(
         )
     state.position = max(state.position, held.earliest)
     state.touched.update(state.ids())
-    return state
+    return state, restored
+
+
+def _tell(
+    around: Surroundings, number: int, manifest: Manifest, state: PartitionState, restored: Restored
+) -> None:
+    """Say what is remarkable about what was read back."""
+    again = max(manifest.position - state.position, 0)
+    around.metrics.reread_records.inc(again)
+    around.metrics.pages_behind.inc(restored.behind)
+    if restored.behind:
+        log.warning(
+            "pages hold less than they should, reading their input again",
+            partition=number,
+            pages=restored.behind,
+            from_offset=state.position,
+            to_offset=manifest.position,
+        )
+    elif again:
+        log.info(
+            "reading again what was applied and not yet written",
+            partition=number,
+            from_offset=state.position,
+            to_offset=manifest.position,
+        )
+    if manifest.config_version != around.config.version:
+        log.warning(
+            "the configuration has changed since the state was written",
+            partition=number,
+            was=manifest.config_version,
+            now=around.config.version,
+        )
 
 
 async def _patiently(ask: Callable[[], Awaitable[T]]) -> T:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import tempfile
 import time
 from typing import TYPE_CHECKING, Any
@@ -20,15 +21,15 @@ from pulse.errors import PulseError
 from pulse.metrics import WorkerMetrics
 from pulse.placement import partition_of
 from pulse.stream.outbox import Producer
-from pulse.stream.partition import Partition, Surroundings
+from pulse.stream.partition import EVERYTHING, Bound, Partition, Surroundings
 from pulse.stream.readers import Readers
-from pulse.stream.recovery import read_states
+from pulse.stream.recovery import read_back
 from pulse.stream.ticker import Ticker
 from pulse.stream.topics import wait_for_topics
 from pulse.stream.transport import Batch, Consumer, batches_of, install
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from pulse.config import Config
 
@@ -36,6 +37,9 @@ log = structlog.get_logger("pulse.worker")
 
 LAST_FLUSH_S = 10.0
 """How long the last flush may take at most, before a partition is given up or the worker ends."""
+
+UNWRITTEN_SHARE = 0.1
+"""Of the time for which events are kept: how old what is not written may become."""
 
 COMMIT_S = 5.0
 """How long a commit may take; what was written and not committed is committed with the next."""
@@ -101,7 +105,8 @@ class Worker:
                 await self._watch(tasks)
                 if self._failure is None:
                     with contextlib.suppress(asyncio.TimeoutError):
-                        await asyncio.wait_for(self._flush_all(), timeout=self._last_flush_s)
+                        mine = list(self.partitions.values())
+                        await asyncio.wait_for(self._last_flush(mine), timeout=self._last_flush_s)
             finally:
                 for partition in self.partitions.values():
                     partition.close()
@@ -244,18 +249,15 @@ class Worker:
 
     async def _last_flush(self, partitions: list[Partition]) -> None:
         if await self._still_member(partitions):
-            await self._flush(partitions)
+            await self._flush(partitions, last=True)
 
     @property
     def _last_flush_s(self) -> float:
         return min(LAST_FLUSH_S, self.config.worker.session_timeout_s / 2)
 
     async def _still_member(self, partitions: list[Partition]) -> bool:
-        """Whether the group still takes this worker's commits, so that nobody else has these.
-
-        A partition of which nothing is written yet has nothing to commit, and nothing to protect.
-        """
-        offsets = {TP(self._topic, p.number): p.flushed for p in partitions if p.has_manifest}
+        """Whether the group still takes this worker's commits, so that nobody else has these."""
+        offsets = {TP(self._topic, p.number): p.written for p in partitions}
         return not offsets or await self._commit(offsets)
 
     async def _commit(self, offsets: dict[TP, int]) -> bool:
@@ -290,12 +292,13 @@ class Worker:
             self.partitions.pop(number).close()
         generation = self._app.consumer_generation_id
         self._at("recovery_started", None)
-        states = await read_states(self._around, self._settings, new)
+        partitions = await read_back(self._around, self._settings, new, generation)
         self._at("recovery_read", None)
+        if generation == self._app.consumer_generation_id:
+            await asyncio.gather(*(partition.take_up() for partition in partitions))
         if generation != self._app.consumer_generation_id:
             return  # another rebalance came meanwhile, and reads anew what is left here
-        for number, state in states.items():
-            self.partitions[number] = Partition(number, state, self._around)
+        self.partitions.update((partition.number, partition) for partition in partitions)
         consumer.position_of = self._position_of
         self.metrics.recovery_seconds.set(time.perf_counter() - started)
         self.metrics.partitions_assigned.set(len(self.partitions))
@@ -330,23 +333,53 @@ class Worker:
         self._flushed_at_s = time.monotonic()
         await self._flush(partitions)
 
-    async def _flush(self, partitions: list[Partition]) -> None:
+    async def _flush(self, partitions: list[Partition], *, last: bool = False) -> None:
+        """Write what is due of these, or all if it is the `last` time, and commit."""
         started = time.perf_counter()
-        offsets: dict[TP, int] = {}
-        for number, position in zip(
-            [p.number for p in partitions],
-            await asyncio.gather(*(p.flush() for p in partitions)),
-            strict=True,
-        ):
-            if position is not None:
-                offsets[TP(self._topic, number)] = position
-        if not offsets:
-            return
+        bound, until_s = self._bound(partitions), math.inf
+        if last:
+            bound, until_s = EVERYTHING, time.monotonic() + self._last_flush_s / 2
+        await asyncio.gather(*(partition.flush(bound, until_s) for partition in partitions))
         written = time.perf_counter()
         self.metrics.flush_seconds.observe(written - started)
-        if await self._commit(offsets):
+        moved = [p for p in partitions if p.written != p.committed and not p.is_closed()]
+        offsets = {TP(self._topic, p.number): p.written for p in moved}
+        if offsets and await self._commit(offsets):
             self._at("committed", None)
-        self.metrics.commit_seconds.observe(time.perf_counter() - written)
-        for tp, position in offsets.items():
-            end = self._consumer.highwater(tp)
-            self.metrics.lag_records.labels(str(tp.partition)).set(max((end or 0) - position, 0))
+            self.metrics.commit_seconds.observe(time.perf_counter() - written)
+            for partition in moved:
+                partition.committed = offsets[TP(self._topic, partition.number)]
+                await partition.delete_unneeded()
+        for partition in partitions:
+            self._note_lag(partition)
+
+    def _bound(self, partitions: Iterable[Partition]) -> Bound:
+        """What each partition may leave unwritten, so that together it is what may be."""
+        share_s = even_share([p.backlog_s for p in partitions], self.config.worker.reread_s)
+        kept_s = self.config.kafka.retention_days.events * 86_400
+        return Bound(share_s, kept_s * UNWRITTEN_SHARE)
+
+    def _note_lag(self, partition: Partition) -> None:
+        if not partition.is_closed():
+            end = self._consumer.highwater(TP(self._topic, partition.number)) or 0
+            lag = max(end - partition.state.position, 0)
+            self.metrics.lag_records.labels(str(partition.number)).set(lag)
+
+
+def even_share(backlogs: Sequence[float], total: float) -> float:
+    """What each may keep of its backlog, so that together they keep no more than `total`.
+
+    >>> even_share([1.0, 2.0], 3.0)
+    inf
+    >>> even_share([1.0, 4.0, 4.0], 5.0)
+    2.0
+    """
+    left = sorted(backlogs)
+    if sum(left) <= total:
+        return math.inf
+    for number, backlog in enumerate(left):
+        share = total / (len(left) - number)
+        if backlog > share:
+            return share
+        total -= backlog
+    return math.inf

@@ -3,240 +3,238 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
 
 from pulse.config import Config
 from pulse.config.policy import policy
-from pulse.engine import Engine, PartitionState
 from pulse.stream import pages
-from pulse.stream.pages import Snapshot, StateError, write_manifest, write_pages
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from pulse.stream.pages import ChangelogRecord
+from pulse.stream.pages import StateError, is_written_by
+from pulse.testing.changelog import Outside, Owner
+from pulse.testing.histories import Log
 
 DAY_MS = 86_400_000
 START_MS = 19_000 * DAY_MS
+POLICY = policy(Config())
 
 
-@dataclass
-class Record:
-    offset: int
-    value: bytes
-    headers: tuple[tuple[str, bytes], ...] = ()
-    timestamp: int | None = None
-
-
-class Log:
-    """A changelog in memory: what a compacted topic would keep."""
-
-    def __init__(self) -> None:
-        self.values: dict[bytes, bytes | None] = {}
-
-    def write(self, records: Iterable[ChangelogRecord]) -> None:
-        for key, value in records:
-            self.values[key] = value
-
-    def snapshot(self) -> Snapshot:
-        snapshot = Snapshot()
-        for key, value in self.values.items():
-            snapshot.take(key, value)
-        return snapshot
-
-
-@pytest.fixture
-def engine() -> Engine:
-    return Engine(policy(Config()))
-
-
-def history(days: int, accounts: int = 5, seed: int = 1, text: int = 0) -> list[Record]:
-    """Events of some accounts, one tick a day; `text` lengthens the user ids."""
-    chance = random.Random(seed)
-    records: list[Record] = []
+def history(days: int, accounts: int = 5, seed: int = 1) -> Log:
+    """Events of some accounts, one tick a day."""
+    chance, log = random.Random(seed), Log()
     for day in range(days):
         at_ms = START_MS + day * DAY_MS
-        tick = b'{"type":"tick","ts":%d}' % at_ms
-        records.append(Record(len(records), tick, (("pulse-control", b"tick"),)))
+        log.tick(at_ms)
         for number in range(accounts):
             event = {
                 "id": f"e{day}-{number}",
                 "account_id": f"account-{number}",
-                "user_id": f"user-{chance.getrandbits(64):x}" + "x" * text,
+                "user_id": f"user-{chance.getrandbits(64):x}",
                 "event": "report.run",
                 "ts": at_ms + chance.randrange(3_600_000),
                 "properties": {"value": chance.randrange(1000)},
             }
-            records.append(Record(len(records), msgspec.json.encode(event)))
-    return records
+            log.add(msgspec.json.encode(event))
+    return log
 
 
-def write(state: PartitionState, log: Log) -> None:
-    log.write(list(write_pages(state)))
-    log.write([write_manifest(state, 4, "0" * 12, 1)])
+def calm(log: Log) -> object:
+    """What an owner finds to whom nothing happens."""
+    return Owner(POLICY, Outside(log.records)).finish()
 
 
-def restored(engine: Engine, log: Log) -> PartitionState:
-    snapshot = log.snapshot()
-    manifest = snapshot.manifest(4)
-    assert manifest is not None
-    state = PartitionState(0)
-    snapshot.restore(engine, state, manifest)
-    return state
+def own(outside: Outside, kept_back: int = 0, page_accounts: int = 64) -> Owner:
+    owner = Owner(POLICY, outside, kept_back=kept_back, page_accounts=page_accounts)
+    while owner.step():
+        pass
+    return owner
 
 
-def statuses(engine: Engine, state: PartitionState) -> list[dict[str, Any]]:
-    engine.settle(state)
-    assert state.clock_ms is not None
-    return [engine.status(state.account(name), state.clock_ms) for name in sorted(state.ids())]
+def page_keys(outside: Outside, since: int = 0) -> list[bytes]:
+    return [key for key, _ in outside.changelog[since:] if key.startswith(b"page/")]
 
 
-def test_a_restored_state_goes_on_as_the_old_one(engine: Engine) -> None:
-    records = history(60)
-    state, log = PartitionState(0), Log()
-    engine.apply(state, records[:200])
-    write(state, log)
-    again = restored(engine, log)
-    assert again.position == state.position == 200
-    first = engine.apply(state, records[200:]).alerts
-    assert engine.apply(again, records[200:]).alerts == first
-    assert statuses(engine, again) == statuses(engine, state)
+def test_a_restored_state_goes_on_as_the_old_one() -> None:
+    log = history(60)
+    outside = Outside(log.records)
+    owner = own(outside)
+    owner.work(200)
+    owner.write()
+    again = own(outside)
+    assert again.state.position == 200
+    assert again.finish() == calm(log)
 
 
-def test_only_pages_that_changed_are_written(engine: Engine) -> None:
-    state = PartitionState(0, page_accounts=1)
-    engine.apply(state, history(1, accounts=3))
-    assert len(list(write_pages(state))) == 3
-    more = {"id": "n", "account_id": "account-1", "event": "x", "ts": START_MS + 1}
-    engine.apply(state, [Record(4, msgspec.json.encode(more))])
-    assert [key for key, _ in write_pages(state)] == [b"page/1/0/0"]
+def test_only_pages_that_changed_are_written() -> None:
+    log = history(1, accounts=3)
+    log.add(log.records[2].value.replace(b"e0-1", b"e9-1"))  # type: ignore[union-attr]
+    outside = Outside(log.records)
+    owner = own(outside, page_accounts=1)
+    owner.work(4)
+    owner.write()
+    assert len(page_keys(outside)) == 3
+    before = len(outside.changelog)
+    owner.work(1)
+    owner.write()
+    assert page_keys(outside, before) == [b"page/1/1/0/0"]
 
 
-def test_a_page_ahead_of_the_manifest_skips_what_it_holds(engine: Engine) -> None:
-    records = history(60)
-    state, log = PartitionState(0), Log()
-    engine.apply(state, records[:200])
-    write(state, log)
-    engine.apply(state, records[200:250])
-    log.write(write_pages(state))  # and the crash comes before the manifest
-    again = restored(engine, log)
-    assert again.position == 200
-    effects = engine.apply(again, records[200:250])
-    assert effects.counts["skipped"] == sum(not record.headers for record in records[200:250])
-    engine.apply(state, records[250:])
-    engine.apply(again, records[250:])
-    assert statuses(engine, again) == statuses(engine, state)
+def test_what_is_not_written_is_read_again() -> None:
+    log = history(60)
+    outside = Outside(log.records)
+    owner = own(outside, kept_back=50, page_accounts=2)
+    for _ in range(18):
+        owner.work(10)
+        owner.write()
+    assert 180 - 50 - 10 <= outside.committed < 180
+    again = own(outside, page_accounts=2)
+    assert again.state.position == outside.committed
+    assert again.finish() == calm(log)
 
 
-def test_a_page_overwritten_by_an_older_one_is_made_again(engine: Engine) -> None:
-    records = history(60)
-    state, log, zombie = PartitionState(0, page_accounts=2), Log(), Log()
-    engine.apply(state, records[:100])
-    write(state, zombie)
-    engine.apply(state, records[100:200])
-    write(state, log)
-    log.values[b"page/1/0/0"] = zombie.values[b"page/1/0/0"]
-    again = restored(engine, log)
-    assert again.position == 100
-    engine.apply(again, records[100:])
-    engine.apply(state, records[200:])
-    assert statuses(engine, again) == statuses(engine, state)
+def test_a_page_ahead_of_the_manifest_skips_what_it_holds() -> None:
+    log = history(60)
+    outside = Outside(log.records)
+    owner = own(outside)
+    owner.work(200)
+    owner.write()
+    owner.work(50)
+    owner.begin_flush()
+    owner.step()  # and the crash comes before the manifest
+    again = own(outside)
+    assert again.state.position == 200
+    effects = again.engine.apply(again.state, log.records[200:250])
+    assert effects.counts["skipped"] == sum(not record.headers for record in log.records[200:250])
+    assert again.finish() == calm(log)
 
 
-def test_accounts_of_a_page_that_no_manifest_names_are_made_again(engine: Engine) -> None:
-    records = history(60)
-    state, log = PartitionState(0, page_accounts=2), Log()
-    engine.apply(state, records[:3])  # a tick and two accounts: one page
-    write(state, log)
-    engine.apply(state, records[3:100])
-    log.write(write_pages(state))
-    again = restored(engine, log)
-    assert sorted(again.ids()) == ["account-0", "account-1"]
-    engine.apply(again, records[3:])
-    engine.apply(state, records[100:])
-    assert statuses(engine, again) == statuses(engine, state)
+def test_a_page_that_holds_less_than_it_should_is_made_again() -> None:
+    log = history(60)
+    outside = Outside(log.records)
+    owner = own(outside, page_accounts=2)
+    owner.work(100)
+    owner.write()
+    (old,) = [record for record in outside.changelog if record.key == b"page/1/1/0/0"]
+    owner.work(100)
+    owner.write()
+    outside.changelog.append(old)
+    again = own(outside, page_accounts=2)
+    assert again.behind == 1
+    assert again.state.position == 100
+    assert again.finish() == calm(log)
+
+
+def test_accounts_of_a_page_that_no_manifest_names_are_made_again() -> None:
+    log = history(60)
+    outside = Outside(log.records)
+    owner = own(outside, page_accounts=2)
+    owner.work(3)  # a tick and two accounts: one page
+    owner.write()
+    owner.work(97)
+    owner.begin_flush()
+    for _ in range(3):
+        owner.step()
+    again = own(outside, page_accounts=2)
+    assert sorted(again.state.ids()) == ["account-0", "account-1"]
+    assert again.finish() == calm(log)
 
 
 def test_a_crash_between_two_parts_leaves_the_former_version(
-    engine: Engine, monkeypatch: pytest.MonkeyPatch
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(pages, "PART_BYTES", 500)
-    records = history(60)
-    state, log = PartitionState(0), Log()
-    engine.apply(state, records[:200])
-    write(state, log)
-    parts = [key for key in log.values if key.startswith(b"page/")]
-    assert len(parts) > 2
-    engine.apply(state, records[200:250])
-    half = list(write_pages(state))
-    log.write(half[: len(half) // 2])
-    again = restored(engine, log)
-    assert again.position == 200
-    engine.apply(again, records[200:])
-    engine.apply(state, records[250:])
-    assert statuses(engine, again) == statuses(engine, state)
+    log = history(60)
+    outside = Outside(log.records)
+    owner = own(outside)
+    owner.work(200)
+    owner.write()
+    parts = len(page_keys(outside))
+    assert parts > 2
+    owner.work(50)
+    owner.begin_flush()
+    for _ in range(parts // 2):
+        owner.step()
+    again = own(outside)
+    assert again.state.position == 200
+    assert again.finish() == calm(log)
 
 
-def test_sums_beyond_64_bits_survive(engine: Engine) -> None:
-    state, log = PartitionState(0), Log()
-    engine.apply(state, history(1))
-    state.account("account-0").value.today = 1 << 80
-    write(state, log)
-    assert restored(engine, log).account("account-0").value.today == 1 << 80
-
-
-def test_another_version_is_refused(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    state, log = PartitionState(0), Log()
-    engine.apply(state, history(1))
-    write(state, log)
-    monkeypatch.setattr(pages, "STATE_VERSION", 3)
-    with pytest.raises(StateError, match="written in version 2, this pulse reads 3"):
-        log.snapshot().manifest(4)
-
-
-def test_another_number_of_partitions_is_refused(engine: Engine) -> None:
-    state, log = PartitionState(0), Log()
-    engine.apply(state, history(1))
-    write(state, log)
-    with pytest.raises(StateError, match="made with 4 partitions, the events topic has 8"):
-        log.snapshot().manifest(8)
-
-
-def test_a_missing_page_is_refused(engine: Engine) -> None:
-    state, log = PartitionState(0), Log()
-    engine.apply(state, history(1))
-    write(state, log)
-    del log.values[b"page/0/0/0"]
-    with pytest.raises(StateError, match="page 0 of the state is missing"):
-        restored(engine, log)
-
-
-@pytest.mark.xfail(
-    strict=True,
-    raises=StateError,
-    reason="a worker that was thought dead and its successor write the same keys: a page in parts "
-    "can lose both of its versions; the keys need the generation of who writes",
-)
-def test_parts_of_two_writers_leave_a_whole_version(
-    engine: Engine, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_parts_of_two_writers_leave_a_whole_version(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pages, "PART_BYTES", 500)
-    records = history(60)
-    state, log = PartitionState(0), Log()
-    engine.apply(state, records[:200])
-    write(state, log)
-    zombie, successor = restored(engine, log), restored(engine, log)
+    log = history(60)
+    outside = Outside(log.records)
+    owner = own(outside)
+    owner.work(200)
+    owner.write()
+    zombie, successor = own(outside), own(outside)
     for end in (240, 280):
-        engine.apply(successor, records[200:end])
-        write(successor, log)
-        engine.apply(zombie, records[200 : end - 10])
-        half = list(write_pages(zombie))
-        log.write(half[: len(half) // 2])
-    again = restored(engine, log)
-    engine.apply(again, records[200:])
-    engine.apply(successor, records[280:])
-    assert statuses(engine, again) == statuses(engine, successor)
+        successor.work(end - successor.state.position)
+        successor.write()
+        zombie.work(end - 10 - zombie.state.position)
+        zombie.begin_flush()
+        for _ in range(3):
+            zombie.step()
+    again = own(outside)
+    assert again.state.position == 280
+    assert again.finish() == calm(log)
+
+
+def test_what_a_writer_replaced_is_deleted_once_the_group_has_heard_of_it() -> None:
+    log = history(60)
+    outside = Outside(log.records)
+    first = own(outside)
+    first.work(100)
+    first.write()
+    second = own(outside)
+    second.work(100)
+    second.write()
+    left = {key for key, value in outside.changelog if value is not None}
+    left -= {key for key, value in outside.changelog if value is None}
+    assert left == {b"page/0/2/0/0", b"manifest/2"}
+    assert all(is_written_by(key, 2) for key in left)
+
+
+def test_sums_beyond_64_bits_survive() -> None:
+    outside = Outside(history(1).records)
+    owner = own(outside)
+    owner.work(6)
+    owner.state.account("account-0").value.today = 1 << 80
+    owner.write()
+    assert own(outside).state.account("account-0").value.today == 1 << 80
+
+
+@pytest.mark.parametrize("version", [2, 4])
+def test_another_version_is_refused(version: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    outside = Outside(history(1).records)
+    with monkeypatch.context() as other:
+        other.setattr(pages, "STATE_VERSION", version)
+        owner = own(outside)
+        owner.work(6)
+        owner.write()
+    with pytest.raises(StateError, match=f"written in version {version}, this pulse reads 3"):
+        outside.snapshot().manifest(4)
+
+
+def test_a_manifest_of_before_there_were_generations_is_refused() -> None:
+    outside = Outside([])
+    snapshot = outside.snapshot()
+    snapshot.take(b"manifest", msgspec.msgpack.encode({"version": 1, "partitions": 4}))
+    with pytest.raises(StateError, match="written in version 1 or 2, this pulse reads 3"):
+        snapshot.manifest(4)
+
+
+def test_another_number_of_partitions_is_refused() -> None:
+    outside = Outside([])
+    own(outside)
+    with pytest.raises(StateError, match="made with 4 partitions, the events topic has 8"):
+        outside.snapshot().manifest(8)
+
+
+def test_a_missing_page_is_refused() -> None:
+    outside = Outside(history(1).records)
+    owner = own(outside)
+    owner.work(6)
+    owner.write()
+    outside.changelog.append(pages.ChangelogRecord(b"page/0/1/0/0", None))
+    with pytest.raises(StateError, match="page 0 of the state is missing"):
+        own(outside)

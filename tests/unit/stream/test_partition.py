@@ -9,6 +9,7 @@ from pulse.config.policy import policy
 from pulse.engine import Columns, Engine
 from pulse.metrics import WorkerMetrics
 from pulse.stream import partition as module
+from pulse.stream.checkpoint import Checkpoint
 from pulse.stream.outbox import Outgoing, Producer
 from pulse.stream.partition import Partition, Surroundings, empty_state
 from pulse.testing.histories import Log, usage
@@ -41,18 +42,24 @@ async def test_each_write_of_a_flush_is_acknowledged_before_the_next(
         config, Engine(policy(config)), Broker(steps), WorkerMetrics(), 4,
         lambda step, number: steps.append(f"{step} {number}"),
     )  # fmt: skip
-    partition = Partition(3, empty_state(config, 3), around)
+    state = empty_state(config, 3)
+    partition = Partition(3, state, Checkpoint(state, 7), around)
+    await partition.take_up()
+    assert steps == ["manifest/7", "manifest_written 3"]
+    steps.clear()
     log = Log()
     log.add(b"not json")
     log.add(usage("e1", "a", 0))
     log.add(usage("e2", "b", 0))
     partition.apply(Columns.of(log.records))
-    assert await partition.flush() == 3
+    assert partition.written == 0
+    await partition.flush()
+    assert partition.written == 3
     assert steps == [
         "pulse.deadletter",
         "effects_acknowledged 3",
-        "page/0/0/0", "pages_chunk_written 3",
-        "page/1/0/0", "pages_chunk_written 3",
+        "page/0/7/0/0", "pages_chunk_written 3",
+        "page/1/7/0/0", "pages_chunk_written 3",
         "pages_written 3",
-        "manifest", "manifest_written 3",
+        "manifest/7", "manifest_written 3",
     ]  # fmt: skip
