@@ -13,7 +13,7 @@ pytestmark = pytest.mark.timeout(240)
 
 
 def test_at_every_step_of_a_flush(scene: Scene) -> None:
-    scene.play(40)
+    scene.play(90)
     other = scene.worker().start()
     worker = scene.worker()
     for step, number in (

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 EXAMPLE = Path(__file__).parents[2] / "examples/contributions"
 HISTORY = EXAMPLE / "contributions.ndjson.gz"
 PARTITIONS = 4
-WORKER = {"session_timeout_s": 6, "flush_interval_s": 0.5, "fetch_records": 500, "reread_s": 0.2}
+WORKER = {"session_timeout_s": 6, "flush_interval_s": 0.5, "fetch_records": 500, "reread_s": 0.02}
 
 pytestmark = pytest.mark.timeout(300)
 

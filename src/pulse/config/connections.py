@@ -250,6 +250,8 @@ class Worker(Section):
     """Records taken from one partition at once, at most."""
     session_timeout_s: Annotated[float, Field(ge=1, le=1800)] = 10.0
     """After this much silence the group gives a worker's partitions to the others."""
+    stall_timeout_s: Annotated[float, Field(ge=10, le=86_400)] = 600.0
+    """A worker that has input and gets nowhere for so long ends and says why."""
 
 
 class Notifier(Section):

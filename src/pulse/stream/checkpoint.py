@@ -9,6 +9,7 @@ those that wait. What must be done again after a crash is bounded by the work it
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -25,7 +26,7 @@ from pulse.stream.pages import (
 from pulse.stream.snapshot import Restored
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from pulse.engine import Page, PartitionState
 
@@ -175,3 +176,22 @@ class Checkpoint:
         """
         keys, self._to_delete = self._to_delete, []
         return (ChangelogRecord(key, None) for key in keys)
+
+
+def even_share(backlogs: Sequence[float], total: float) -> float:
+    """What each may keep of its backlog, so that together they keep no more than `total`.
+
+    >>> even_share([1.0, 2.0], 3.0)
+    inf
+    >>> even_share([1.0, 4.0, 4.0], 5.0)
+    2.0
+    """
+    left = sorted(backlogs)
+    if sum(left) <= total:
+        return math.inf
+    for number, backlog in enumerate(left):
+        share = total / (len(left) - number)
+        if backlog > share:
+            return share
+        total -= backlog
+    return math.inf

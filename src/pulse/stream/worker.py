@@ -20,6 +20,7 @@ from pulse.engine import Engine
 from pulse.errors import PulseError
 from pulse.metrics import WorkerMetrics
 from pulse.placement import partition_of
+from pulse.stream.checkpoint import even_share
 from pulse.stream.outbox import Producer
 from pulse.stream.partition import EVERYTHING, Bound, Partition, Surroundings
 from pulse.stream.readers import Readers
@@ -27,9 +28,10 @@ from pulse.stream.recovery import read_back
 from pulse.stream.ticker import Ticker
 from pulse.stream.topics import wait_for_topics
 from pulse.stream.transport import Batch, Consumer, batches_of, install
+from pulse.stream.watch import StallWatch
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable
 
     from pulse.config import Config
 
@@ -73,6 +75,9 @@ class Worker:
         self._failure: BaseException | None = None
         self._flushed_at_s = time.monotonic()
         self._kafka_away = False
+        self._reading_back = False
+        self._rounds = 0
+        """Flushes that came to their end, committed if there was something to commit."""
         self._around: Surroundings
         self._app: faust.App
         self._ticker: Ticker
@@ -125,6 +130,8 @@ class Worker:
             raise self._failure
 
     async def _watch(self, tasks: Iterable[asyncio.Task[None]]) -> None:
+        timeout_s = self.config.worker.stall_timeout_s
+        reading, writing = StallWatch(timeout_s), StallWatch(timeout_s)
         while not self._stop.is_set():
             with contextlib.suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(self._stop.wait(), timeout=0.5)
@@ -133,6 +140,20 @@ class Worker:
             for task in tasks:
                 if task.done() and not task.cancelled() and task.exception() is not None:
                     self._fail(task.exception())
+            try:
+                positions = tuple(p.state.position for p in self.partitions.values())
+                reading.look(self._waits_for(), positions)
+                mine = "what was counted cannot be written and committed"
+                writing.look(mine if self.partitions else None, self._rounds)
+            except PulseError as error:
+                self._fail(error)
+
+    def _waits_for(self) -> str | None:
+        """What should come to its end, or at least go on."""
+        if self._reading_back:
+            return "state is being read back"
+        lag = sum(self._lag(partition) for partition in self.partitions.values())
+        return f"{lag} records wait and none is applied" if lag else None
 
     def _fail(self, error: BaseException | None) -> None:
         if self._failure is None:
@@ -276,12 +297,15 @@ class Worker:
 
     async def _assigned(self, *_: Any, **__: Any) -> None:
         """The rebalance is over: read back what is new here. Nothing flows until this returns."""
+        self._reading_back = True
         try:
             await self._read_back()
         except Exception as error:
             if not isinstance(error, PulseError):
                 log.exception("state could not be read back")
             self._fail(error)
+        finally:
+            self._reading_back = False
 
     async def _read_back(self) -> None:
         consumer = self._consumer
@@ -344,14 +368,18 @@ class Worker:
         self.metrics.flush_seconds.observe(written - started)
         moved = [p for p in partitions if p.written != p.committed and not p.is_closed()]
         offsets = {TP(self._topic, p.number): p.written for p in moved}
-        if offsets and await self._commit(offsets):
+        if not offsets:
+            self._rounds += 1
+        elif await self._commit(offsets):
+            self._rounds += 1
             self._at("committed", None)
             self.metrics.commit_seconds.observe(time.perf_counter() - written)
             for partition in moved:
                 partition.committed = offsets[TP(self._topic, partition.number)]
                 await partition.delete_unneeded()
         for partition in partitions:
-            self._note_lag(partition)
+            if not partition.is_closed():
+                self.metrics.lag_records.labels(str(partition.number)).set(self._lag(partition))
 
     def _bound(self, partitions: Iterable[Partition]) -> Bound:
         """What each partition may leave unwritten, so that together it is what may be."""
@@ -359,27 +387,9 @@ class Worker:
         kept_s = self.config.kafka.retention_days.events * 86_400
         return Bound(share_s, kept_s * UNWRITTEN_SHARE)
 
-    def _note_lag(self, partition: Partition) -> None:
-        if not partition.is_closed():
-            end = self._consumer.highwater(TP(self._topic, partition.number)) or 0
-            lag = max(end - partition.state.position, 0)
-            self.metrics.lag_records.labels(str(partition.number)).set(lag)
-
-
-def even_share(backlogs: Sequence[float], total: float) -> float:
-    """What each may keep of its backlog, so that together they keep no more than `total`.
-
-    >>> even_share([1.0, 2.0], 3.0)
-    inf
-    >>> even_share([1.0, 4.0, 4.0], 5.0)
-    2.0
-    """
-    left = sorted(backlogs)
-    if sum(left) <= total:
-        return math.inf
-    for number, backlog in enumerate(left):
-        share = total / (len(left) - number)
-        if backlog > share:
-            return share
-        total -= backlog
-    return math.inf
+    def _lag(self, partition: Partition) -> int:
+        """Records that are in the topic and not applied, as far as is known here."""
+        if partition.is_closed():
+            return 0
+        end = self._consumer.highwater(TP(self._topic, partition.number))
+        return max((end or 0) - partition.state.position, 0)
