@@ -229,7 +229,7 @@ class Worker(Section):
 
     flush_interval_s: Positive = 2.0
     """How often state is written, what is due of it, and the input committed."""
-    reread_s: Annotated[float, Field(ge=0, le=600)] = 3.0
+    reread_s: Annotated[float, Field(ge=0, le=600)] = 6.0
     """Work that a crash may make a worker do again, in seconds of its processor time. More means
     that less is written; 0 writes every change at every flush."""
     tick_interval_s: Positive = 1.0
