@@ -68,6 +68,20 @@ def test_batches_and_slices_change_nothing(
     assert result(engine, state, outcome) == run(policy, log)
 
 
+@given(policies, histories, cuts, st.sampled_from([0, 1, 2]))
+def test_which_accounts_are_folded_changes_nothing(
+    policy: Policy, items: list[Item], at: list[int], live: int
+) -> None:
+    log = log_of(items)
+    engine, outcome = Engine(policy, least_slice=1), Outcome()
+    state = PartitionState(live_accounts=live)
+    for batch in parts(log.records, at):
+        outcome.take(engine.apply(state, batch))
+        assert len(state.live) <= live
+
+    assert result(engine, state, outcome) == run(policy, log)
+
+
 @given(policies, histories, cuts)
 def test_a_record_may_hold_one_line_or_many(
     policy: Policy, items: list[Item], at: list[int]
