@@ -15,7 +15,7 @@ from pulse.engagement.measures import MICRO
 from pulse.model.fields import MAX_VALUE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from pulse.model.wire import Decoder, Line
 
@@ -76,8 +76,6 @@ class UsageReader:
     """Reads lines by one set of rules."""
 
     def __init__(self, rules: UsageRules, decoder: Decoder) -> None:
-        self._feature = decoder.getter(rules.feature)
-        self._value = decoder.getter(rules.value)
         self._value_path = rules.value
         self._feature_path = rules.feature
         self._ignore = [_condition(rule, decoder) for rule in rules.ignore]
@@ -104,21 +102,24 @@ class UsageReader:
         """Whether a rule leaves the event out."""
         return any(condition(line) for condition in self._ignore)
 
-    def read(self, line: Line, event: str) -> tuple[str, int, int]:
+    def read(
+        self, event: str, said: Any, value: Any, known: Mapping[str, int]
+    ) -> tuple[str, int, int]:
         """Feature, weight and value of the event, weight and value in 10**-6.
 
-        `BadUsageError` if its properties make no sense.
+        `said` and `value` are what stands at the paths of the feature and the value, `known` the
+        features that were taken before. `BadUsageError` if it makes no sense.
         """
-        feature = self._feature(line)
-        if feature is None:
+        if isinstance(said, str):
+            feature = said
+        elif said is None:
             feature = event
-        elif not isinstance(feature, str):
-            if isinstance(feature, (dict, list)):
-                raise BadUsageError("wrong_shape", f"{self._feature_path}: not a name")
-            feature = str(feature)
-        if not feature.isprintable() or len(feature) > 256:
+        elif isinstance(said, (dict, list)):
+            raise BadUsageError("wrong_shape", f"{self._feature_path}: not a name")
+        else:
+            feature = str(said)
+        if feature not in known and (not feature.isprintable() or len(feature) > 256):
             raise BadUsageError("wrong_shape", f"{self._feature_path}: not a printable name")
-        value = self._value(line)
         if value is None:
             return feature, self._weight_of(event), 0
         kind = type(value)

@@ -290,10 +290,12 @@ class LastSeen:
         ring = self.ring
         if not ring:
             return
-        get = ring.get
-        self.live = (a - get(day - W7, 0), b - get(day - W28, 0), c - get(day - W84, 0))
+        self.live = (
+            a - ring.get(day - W7, 0), b - ring.get(day - W28, 0), c - ring.get(day - W84, 0)
+        )  # fmt: skip
         gone = day - KEPT_DAYS
-        if ring.pop(gone, 0):
+        if gone in ring:
+            del ring[gone]
             self.days = {name: last for name, last in self.days.items() if last != gone}
 
     def windows(self) -> Triple:

@@ -28,13 +28,17 @@ class MisplacedError(Exception):
 _INSTANTS = ("started_at", "renewal_at")
 
 
-def check_texts(event_id: str, source: str, new_account: str, user: str | None) -> None:
-    """Raises `BadUsageError` where an id or a name cannot be one."""
+def check_id(event_id: str, source: str) -> None:
+    """Raises `BadUsageError` where an event's id or its source cannot be one."""
     if not event_id.isprintable():
         raise BadUsageError("wrong_shape", "id: characters that cannot be printed")
     if not source.isprintable():
         raise BadUsageError("wrong_shape", "source: characters that cannot be printed")
-    if not new_account.isprintable():
+
+
+def check_names(account_id: str, user: str | None) -> None:
+    """Raises `BadUsageError` where an account's or a user's id cannot be one."""
+    if not account_id.isprintable():
         raise BadUsageError("wrong_shape", "account_id: characters that cannot be printed")
     if user is not None and not user.isprintable():
         raise BadUsageError("wrong_shape", "user_id: characters that cannot be printed")

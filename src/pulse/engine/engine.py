@@ -21,7 +21,8 @@ from pulse.engagement.usage import BadUsageError, UsageReader
 from pulse.engine.admission import (
     LATE_MS,
     MisplacedError,
-    check_texts,
+    check_id,
+    check_names,
     check_time,
     profile_fields,
 )
@@ -47,6 +48,7 @@ TICK_AHEAD_MS = 5_000
 """A tick further ahead of the broker's append time is refused."""
 
 _HOUR_MS = 3_600_000
+_MOST_SOURCES = 1_000
 
 
 class Engine:
@@ -67,6 +69,10 @@ class Engine:
         self._place = place
         self._decoder = Decoder(policy.usage.paths())
         self._usage = UsageReader(policy.usage, self._decoder)
+        self._read = self._decoder.reader(policy.usage.feature, policy.usage.value)
+        self._sources: set[str] = set()
+        """Sources that are known to be printable."""
+        self._no_features: dict[str, int] = {}
         self._activity = policy.activity
         self._dormant_after_ms: int = policy.lifecycle.dormant_after_ms
         self._evaluator = Evaluator(policy)
@@ -186,7 +192,7 @@ class Engine:
     ) -> None:
         """Count one line. Raises `BadUsageError` or `MisplacedError` before anything changes."""
         offset: int = columns.offsets[at]
-        account_id: str = line.account_id
+        account_id, ts, user, kind, line_id, source, event, said, said_value = self._read(line)
         account = state.live.get(account_id)
         if account is None:
             folded = state.folded.get(account_id)
@@ -198,21 +204,20 @@ class Engine:
         elif offset < account.page.guard:
             fx.counts["skipped"] += 1
             return
-        at_ms = to_ms(line.ts)
+        at_ms = to_ms(ts)
         clock = state.clock_ms
-        user: str | None = line.user_id
-        event: str | None = None
         feature, weight, value = "", 0, 0
         facts: dict[str, Any] | None = None
-        is_profile = line.type == "profile"
-        line_id: str = line.id
-        source: str = line.source
+        is_profile = kind == "profile"
         if is_profile:
-            check_texts(line_id, source, account_id if account is None else "", None)
-        elif (event := line.event) is None:
+            user = None
+        elif event is None:
             raise BadUsageError("wrong_shape", "neither `event` nor `type: profile`")
-        else:
-            check_texts(line_id, source, account_id if account is None else "", user)
+        if not line_id.isprintable() or source not in self._sources:
+            self._check_id(line_id, source)
+        # What the account has taken before was printable then.
+        if account is None or (user is not None and user not in account.users.days):
+            check_names(account_id, user)
         if clock is None or at_ms > clock or at_ms < clock - LATE_MS or at_ms < 0:
             check_time(at_ms, clock, columns.timestamps[at])
         if (
@@ -228,7 +233,8 @@ class Engine:
             if self._usage.has_ignore_rules and self._usage.ignores(line):
                 fx.counts["ignored"] += 1
                 return
-            feature, weight, value = self._usage.read(line, event or "")
+            features = self._no_features if account is None else account.features.days
+            feature, weight, value = self._usage.read(event or "", said, said_value, features)
 
         if account is None:
             account = self._new_account(state, account_id, at_ms, offset)
@@ -272,6 +278,12 @@ class Engine:
         account.page.dirty = True
         state.touched.add(account_id)
         self._time.schedule(state, account)
+
+    def _check_id(self, line_id: str, source: str) -> None:
+        check_id(line_id, source)
+        if len(self._sources) >= _MOST_SOURCES:
+            self._sources.clear()
+        self._sources.add(source)
 
     def _count(
         self, account: Account, at_ms: int, weight: int, value: int, user: str | None, feature: str

@@ -79,6 +79,11 @@ class BadLine(NamedTuple):
     detail: str
 
 
+Said = tuple[str, Any, str | None, str | None, str, str, str | None, Any, Any]
+"""Of a line: account_id, ts, user_id, type, id, source, event, and what stands at the paths of the
+feature and the value."""
+
+
 class Entry(NamedTuple):
     """One line of a record: its number (from 1), its bytes, and what they say."""
 
@@ -127,6 +132,19 @@ class Decoder:
             return value
 
         return walk
+
+    def reader(self, feature: str, value: str) -> Callable[[Line], Said]:
+        """Function that reads at once what is needed of every line, with these two paths."""
+        fields = ("account_id", "ts", "user_id", "type", "id", "source", "event")
+        names = [path.split(".")[1:] for path in (feature, value)]
+        if all(len(name) == 1 for name in names):
+            return attrgetter(*fields, *(f"properties.{self._field[name]}" for (name,) in names))
+        first, get_feature, get_value = (
+            attrgetter(*fields),
+            self.getter(feature),
+            self.getter(value),
+        )
+        return lambda line: (*first(line), get_feature(line), get_value(line))
 
     def decode_lines(self, values: Sequence[bytes]) -> list[Line] | None:
         """All lines of `values`, in order, or None where they must be taken one by one.

@@ -28,8 +28,10 @@ def reader(rules: UsageRules, **changes: Any) -> tuple[UsageReader, Line]:
 
 
 def read(rules: UsageRules | None = None, **changes: Any) -> tuple[str, int, int]:
-    usage, line = reader(rules or UsageRules(), **changes)
-    return usage.read(line, line.event or "")
+    rules = rules or UsageRules()
+    usage, line = reader(rules, **changes)
+    *_, event, feature, value = Decoder(rules.paths()).reader(rules.feature, rules.value)(line)
+    return usage.read(event or "", feature, value, {})
 
 
 def ignored(*rules: IgnoreRule, **changes: Any) -> bool:
