@@ -12,6 +12,9 @@ BENCH_VENV := .venv-bench
 BENCH_STAMP := $(BENCH_VENV)/.stamp
 # The extras and the group that `requirements.lock` holds.
 LOCKED := --all-extras --group dev
+# Faults mostly wait: several at once, each worker with a Kafka of its own.
+FAULTS := tests/faults -n 3
+MINUTES := 60
 
 .PHONY: help
 help: ## List the targets
@@ -29,7 +32,15 @@ test: setup ## Run everything: lint, types, imports, then all tests on a real Ka
 	@$(MAKE) --no-print-directory lint types
 	@$(BIN)/python -m pulse.testing.kafka
 	PULSE_PURE=1 $(BIN)/pytest tests/unit/engine tests/unit/engagement tests/property
-	$(BIN)/pytest
+	$(BIN)/pytest --ignore=tests/faults
+	$(BIN)/pytest $(FAULTS)
+
+.PHONY: soak
+soak: setup ## All seeds of every fault, then an hour-long run (MINUTES=60): what grows meanwhile
+	@sh deploy/doctor.sh tests
+	@$(BIN)/python -m pulse.testing.kafka
+	PULSE_SEEDS=all $(BIN)/pytest $(FAULTS)
+	$(BIN)/python -m pulse.testing.soak $(MINUTES)
 
 # --- setting up -------------------------------------------------------------
 

@@ -1,33 +1,40 @@
-"""Scenes on which something is injured: a system, its player, and the comparison at the end."""
+"""What is common to all scenarios: the seeds, the scenes, a receiver.
+
+test_killed_worker     kill -9 of a worker at every step of a flush, of a recovery and of a
+                       rebalance; at random moments
+test_killed_notifier   kill -9 of the notifier between sending, logging and committing
+test_killed_broker     kill -9 of Kafka in the middle of input, and its restart on the same disk
+test_stopped_worker    SIGSTOP of one worker, then of two, beyond their session; SIGCONT; a
+                       restart of all
+test_coming_and_going  workers added, stopped and killed every few seconds
+test_redis_away        Valkey killed, and started again empty
+test_lost_state        the changelog deleted, input deleted, other partitions, other versions
+test_too_large         a page beyond Kafka's message size, an account with a million users
+test_full_disk         a broker whose disk is full, and then is not
+test_clock             two tickers, one an hour ahead, none for five minutes
+
+Every scenario asserts that there was something to lose when it was injured, and ends with the
+comparison of `pulse.testing.truth`. `PULSE_SEEDS=all` runs each with all seeds.
+"""
 
 from __future__ import annotations
 
 import os
-import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pulse.testing.paced import RULES, PacedInput, Player
-from pulse.testing.system import System
-from pulse.testing.truth import Truth
+from pulse.testing.webhooks import EXAMPLE_SECRET, Answer, ReceiverThread, WebhookReceiver
+
+from .scenes import Scene
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from pulse.testing.kafka import KafkaServer
-    from pulse.testing.system import PulseProcess
 
-PARTITIONS = 4
 SEEDS = range(5)
-WORKER = {
-    "session_timeout_s": 2,
-    "flush_interval_s": 0.4,
-    "fetch_records": 100,
-    "page_accounts": 4,
-    "reread_s": 0,
-}
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -36,84 +43,31 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("seed", SEEDS if os.environ.get("PULSE_SEEDS") == "all" else [0])
 
 
-class Scene:
-    """A system with paced input. `seconds` is how long the input lasts."""
-
-    def __init__(
-        self, bootstrap: str, folder: Path, prefix: str, seed: int, settings: dict[str, Any]
-    ) -> None:
-        self.system = System(
-            bootstrap, folder, prefix=prefix, partitions=PARTITIONS, settings=RULES | settings
-        )
-        self.system.create_topics()
-        self.paced = PacedInput(seed, PARTITIONS)
-        self._player: Player | None = None
-
-    def play(self, seconds: float) -> Player:
-        """Begin to play."""
-        self._player = Player(self.system, self.paced, seconds)
-        self._player.start()
-        return self._player
-
-    @property
-    def player(self) -> Player:
-        assert self._player is not None, "nothing is played yet"
-        return self._player
-
-    def worker(self, **settings: Any) -> PulseProcess:
-        """A worker, not started."""
-        return self.system.process("work", **WORKER | settings)
-
-    def injured(self, worker: PulseProcess, step: str, number: int = 1) -> None:
-        """Start the worker, let it die at that step, and see that it left something undone."""
-        worker.dies_at = (step, number)
-        worker.launch()
-        death = worker.wait_for_death()
-        assert death.step == step
-        assert self.system.uncommitted(death.at_ms) > 0
-        worker.kill()  # it is dead; forget it, so that it can start again
-        worker.dies_at = None
-
-    def finish(self) -> None:
-        """Play to the end, until nothing more is due; workers must be running."""
-        self.player.finish()
-        # What is handed on makes the log longer.
-        self.system.wait_until_applied()
-        self.system.wait_until_applied()
-        self.player.close_days()
-        self.system.wait_until_applied()
-
-    def assert_exact(self) -> Truth:
-        """Everything is as the log says, and the log holds what was played."""
-        truth = Truth.of(self.system)
-        assert truth.differences(self.system) == []
-        # The scene must have had something to lose.
-        assert truth.left_due == 0
-        assert len(truth.alerts) > 50
-        assert {alert["status"] for alert in truth.alerts} == {"firing", "resolved"}
-        assert {alert["reason"] for alert in truth.alerts} == {"danger", "approaching", "silence"}
-        for kind in ("duplicates", "late_minutes", "late_hours", "late_days", "misplaced"):
-            assert truth.counts[kind] > 5, kind
-        assert {reason for _, reason in truth.dead_letters} > {"not_json", "too_late", "future"}
-        events = truth.events_counted()
-        wandering = self.paced.wandering
-        assert {name: events[name] for name in self.paced.counted if name not in wandering} == {
-            name: count for name, count in self.paced.counted.items() if name not in wandering
-        }
-        return truth
+@pytest.fixture
+def receiver(monkeypatch: pytest.MonkeyPatch) -> Iterator[WebhookReceiver]:
+    """A receiver that verifies every signature, and takes its time."""
+    monkeypatch.setenv("PULSE_TEST_SECRET", EXAMPLE_SECRET)
+    with ReceiverThread(WebhookReceiver(behaviour=lambda _: Answer(after_s=0.2))) as receiver:
+        yield receiver
 
 
 @pytest.fixture
-def scene(kafka: KafkaServer, tmp_path: Path, unique: str, seed: int) -> Iterator[Scene]:
-    """A scene on the broker that nobody injures."""
-    scene = Scene(kafka.bootstrap, tmp_path, unique, seed, {})
-    yield scene
-    scene.system.stop()
+def make_scene(
+    kafka: KafkaServer, tmp_path: Path, unique: str, seed: int
+) -> Iterator[Callable[..., Scene]]:
+    """Makes a scene with settings of its own, on the broker that nobody injures."""
+    scenes: list[Scene] = []
+
+    def make(**settings: Any) -> Scene:
+        scenes.append(Scene(kafka.bootstrap, tmp_path, unique, seed, settings))
+        return scenes[-1]
+
+    yield make
+    for scene in scenes:
+        scene.close()
 
 
-def wait_for(condition: Callable[[], bool], within_s: float = 30.0) -> None:
-    """Return when the condition holds."""
-    deadline = time.monotonic() + within_s
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.05)
+@pytest.fixture
+def scene(make_scene: Callable[..., Scene]) -> Scene:
+    """A scene as it comes."""
+    return make_scene()

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import random
+import time
 from typing import TYPE_CHECKING
 
 import pytest
 
+from .scenes import AS_USUAL, PARTITIONS, assigned, wait_for
+
 if TYPE_CHECKING:
-    from .conftest import Scene
+    from .scenes import Scene
 
 pytestmark = pytest.mark.timeout(240)
 
 
 def test_at_every_step_of_a_flush(scene: Scene) -> None:
-    scene.play(90)
+    scene.play(injuries=4)
     other = scene.worker().start()
     worker = scene.worker()
     for step, number in (
@@ -23,8 +27,43 @@ def test_at_every_step_of_a_flush(scene: Scene) -> None:
         ("manifest_written", 3),
     ):
         scene.injured(worker, step, number)
-    assert scene.player.share < 1
     worker.start()
     scene.finish()
     scene.assert_exact()
     assert other.running
+
+
+def test_while_it_reads_back_and_while_it_gives_up(scene: Scene) -> None:
+    scene.play(injuries=6)
+    other = scene.worker().start()
+    worker, third = scene.worker(), scene.worker()
+    wait_for(lambda: assigned(other) == PARTITIONS)
+    # It would have taken over half of what the other one had.
+    scene.injured(worker, "recovery_read")
+    scene.injured(worker, "recovery_started", 2, cause=third.start)
+    scene.injured(worker, "revoking", cause=third.stop)
+    scene.injured(worker, "revoking", cause=third.start)
+    # All at once, so that whoever reads back has nobody beside it.
+    scene.killed(other)
+    third.kill()
+    scene.injured(worker, "recovery_read")
+    other.start()
+    scene.finish()
+    scene.assert_exact()
+
+
+def test_at_random_moments(scene: Scene, seed: int) -> None:
+    chance = random.Random(seed)
+    scene.play(injuries=6)
+    workers = [scene.worker(**AS_USUAL).start() for _ in range(2)]
+    kills = 0
+    while kills < 6:
+        victim = chance.choice(workers)
+        wait_for(lambda: any(assigned(worker) for worker in workers))
+        time.sleep(chance.uniform(0.0, 2.0))
+        scene.killed(victim)
+        kills += 1
+        time.sleep(chance.choice([0.0, 0.0, 3.0]))
+        victim.start()
+    scene.finish()
+    scene.assert_exact()

@@ -1,10 +1,11 @@
 """Input at a pace: weeks of made-up usage played into the events topic within a minute or so.
 
     player = Player(system, PacedInput(seed=7), seconds=45)
+    player.up_to(0.5)
     player.start()
-    player.wait_for_share(0.5)      # half of it is in the topic
-    ...                             # injure something
-    player.finish()                 # all of it is
+    player.wait_for_share(0.3)      # three tenths of it are in the topic
+    ...                             # injure something; input goes on meanwhile
+    player.finish()                 # all of it is in the topic
 
 The player writes the ticks too, as whoever plays history does (`clock: events`). What it plays is a
 function of the seed: duplicates, disorder within a minute and beyond, late events (minutes, hours,
@@ -33,6 +34,11 @@ if TYPE_CHECKING:
     from pulse.testing.system import System
 
 SECOND_MS, MINUTE_MS, HOUR_MS, DAY_MS = 1_000, 60_000, 3_600_000, 86_400_000
+TRICKLE = 15
+"""How many times slower the input goes beyond the share that was asked for."""
+
+_NAP_S = 0.02
+
 START_MS = 1_709_251_200_000
 """2024-03-01, so that a change of clocks lies within."""
 
@@ -219,9 +225,10 @@ def _delay_ms(rng: random.Random) -> int:
 
 
 class Player(threading.Thread):
-    """Plays an input into a system's events topic, evenly over `seconds`.
+    """Plays an input into a system's events topic; all of it would take `seconds`.
 
-    A Kafka that is away is waited for, up to `timeout_s`.
+    `up_to` makes it go on at a trickle from some share on, so that a scenario on a slow machine
+    does not run out of input. A Kafka that is away is waited for, up to `timeout_s`.
     """
 
     def __init__(
@@ -232,15 +239,22 @@ class Player(threading.Thread):
         self.share = 0.0
         """How much of it is played, from 0 to 1."""
         self._seconds = seconds
+        self._goal = 1.0
         self._kafka = system.config.kafka
         self._timeout_s = timeout_s
         self._error: BaseException | None = None
+        self._stopped = threading.Event()
 
     def run(self) -> None:
         try:
-            self._play()
+            records = self.paced.records()
+            self._send(records, self._seconds / len(records))
         except BaseException as error:
             self._error = error
+
+    def up_to(self, share: float) -> None:
+        """Play at full pace up to this share, and at a trickle beyond it."""
+        self._goal = share
 
     def wait_for_share(self, share: float, within_s: float = 180.0) -> None:
         """Return when so much is played. Raises what went wrong, and `TimeoutError`."""
@@ -248,35 +262,42 @@ class Player(threading.Thread):
         while self.share < share and self._error is None:
             if time.monotonic() > deadline:
                 raise TimeoutError(f"only {self.share:.0%} was played within {within_s:g} s")
-            time.sleep(0.02)
+            time.sleep(_NAP_S)
         if self._error is not None:
             raise self._error
 
     def finish(self, within_s: float = 180.0) -> None:
-        """Return when all of it is acknowledged; raises what went wrong."""
+        """Play the rest at full pace; return when all is acknowledged. Raises what went wrong."""
+        self.up_to(1.0)
+        self.wait_for_share(1.0, within_s)
         self.join(within_s)
         if self._error is not None:
             raise self._error
-        if self.is_alive():
-            raise TimeoutError(f"only {self.share:.0%} was played within {within_s:g} s")
+
+    def stop(self) -> None:
+        """Play no more."""
+        self._stopped.set()
+        self.join(10)
 
     def close_days(self) -> None:
         """Play the ticks that end it all, as fast as they go."""
         self._send(self.paced.closing(), 0.0)
 
-    def _play(self) -> None:
-        self._send(self.paced.records(), self._seconds)
-
-    def _send(self, records: list[PacedRecord], seconds: float) -> None:
+    def _send(self, records: list[PacedRecord], step_s: float) -> None:
         sender = Sender(self._kafka, max_bytes=1 << 20, timeout_s=self._timeout_s)
-        started = time.monotonic()
+        due_s = time.monotonic()
         try:
             for number, record in enumerate(records, 1):
-                due_s = started + seconds * number / len(records)
-                while (left_s := due_s - time.monotonic()) > 0:
-                    time.sleep(min(left_s, 0.02))
+                if self._stopped.is_set():
+                    break
+                is_trickling = step_s > 0 and number > self._goal * len(records)
+                due_s += step_s * (TRICKLE if is_trickling else 1)
+                while (left_s := due_s - time.monotonic()) > 0 and not self._stopped.is_set():
+                    time.sleep(min(left_s, _NAP_S))
+                    if is_trickling and number <= self._goal * len(records):
+                        due_s = time.monotonic()
                 sender.send(record.partition, record.value, record.key, [*record.headers])
-                if seconds:
+                if step_s:
                     self.share = number / len(records)
             sender.flush()
         finally:

@@ -30,10 +30,14 @@ from pulse.config import Config
 from pulse.processes import Server, ServerError, free_port
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
 _POLL_S = 0.2
+
+COMMITS_TOPIC = "__consumer_offsets"
+COMMITS_PARTITIONS = 1
+"""As `pulse.testing.kafka` sets it."""
 
 
 class Death(msgspec.Struct, frozen=True):
@@ -97,6 +101,11 @@ class PulseProcess(Server):
         """Send a signal, like SIGSTOP."""
         os.kill(self.pid, number)
 
+    def stop(self, within_s: float = 30.0) -> None:
+        if self.running:
+            self.signal(signal.SIGCONT)  # one that stands still ends at nothing but SIGKILL
+        super().stop(within_s)
+
     def wait(self, within_s: float) -> int:
         """The exit code of a process that ends by itself."""
         if self._process is None:
@@ -142,38 +151,41 @@ class System:
 
     def create_topics(self) -> None:
         """Create the topics as `pulse topics` does, on one broker."""
-        topics = self.config.kafka.topics
-        compacted = {"cleanup.policy": "compact"}
-        # Room for records that are mistakes.
-        events = {"message.timestamp.type": "LogAppendTime", "max.message.bytes": str(8 << 20)}
+        for name in ("events", "alerts", "deadletter", "deliveries", "changelog"):
+            self.create_topic(name)
+
+    def create_topic(self, name: str, **settings: str) -> None:
+        """Create one of the topics; `settings` are Kafka's, with `_` for `.`."""
+        configs = {key.replace("_", "."): value for key, value in settings.items()}
+        if name == "events":
+            # Room for records that are mistakes.
+            configs = {
+                "message.timestamp.type": "LogAppendTime",
+                "max.message.bytes": str(8 << 20),
+                **configs,
+            }
+        elif name in ("deliveries", "changelog"):
+            configs = {"cleanup.policy": "compact", **configs}
+        topic = getattr(self.config.kafka.topics, name)
         admin = KafkaAdminClient(bootstrap_servers=self.bootstrap)
         try:
-            admin.create_topics(
-                [
-                    NewTopic(name, self.partitions, 1, topic_configs=configs)
-                    for name, configs in (
-                        (topics.events, events),
-                        (topics.alerts, {}),
-                        (topics.deadletter, {}),
-                        (topics.deliveries, compacted),
-                        (topics.changelog, compacted),
-                    )
-                ]
-            )
+            admin.create_topics([NewTopic(topic, self.partitions, 1, topic_configs=configs)])
         finally:
             admin.close()
 
-    def process(self, command: str, **worker: Any) -> PulseProcess:
+    def process(
+        self, command: str, *, kafka: Mapping[str, Any] | None = None, **worker: Any
+    ) -> PulseProcess:
         """A `pulse work` or `pulse notify` on a port of its own; not started.
 
-        `worker` overrides settings of the section that the process reads.
+        `worker` overrides settings of the section that the process reads, `kafka` of that section.
         """
         number = len(self._processes) + 1
         name = f"{command}-{number}"
         port = free_port()
         section = "worker" if command == "work" else "notifier"
         path = f"{name}.yaml"
-        self._write(path, {section: {"metrics_port": port, **worker}})
+        self._write(path, {section: {"metrics_port": port, **worker}, "kafka": kafka or {}})
         arguments = [command, "--config", str(self.folder / path)]
         process = PulseProcess(self.folder, name, arguments, port)
         self._processes.append(process)
@@ -251,23 +263,59 @@ class System:
 
         return asyncio.run(read_packed(self.config))
 
-    def uncommitted(self, before_ms: int) -> int:
-        """How many records were in the events topic at an instant and are not committed now."""
-        consumer = KafkaConsumer(
-            bootstrap_servers=self.bootstrap,
-            group_id=self.config.kafka.group,
-            enable_auto_commit=False,
-        )
+    def uncommitted_at(self, at_ms: int) -> int:
+        """How many records were in the events topic at an instant and not committed.
+
+        As the topics say it afterwards, so that whatever happened since changes nothing: the append
+        times of the records, and the history of the commits.
+        """
+        committed = self._committed_at(at_ms)
+        consumer = KafkaConsumer(bootstrap_servers=self.bootstrap, enable_auto_commit=False)
         try:
-            left = 0
-            for number in range(self.partitions):
-                tp = TopicPartition(self.config.kafka.topics.events, number)
-                later = consumer.offsets_for_times({tp: before_ms + 1})[tp]
-                end = consumer.end_offsets([tp])[tp] if later is None else later.offset
-                left += max(end - (consumer.committed(tp) or 0), 0)
-            return left
+            topic = self.config.kafka.topics.events
+            tps = [TopicPartition(topic, number) for number in range(self.partitions)]
+            ends = consumer.end_offsets(tps)
+            for tp, later in consumer.offsets_for_times(dict.fromkeys(tps, at_ms + 1)).items():
+                if later is not None:
+                    ends[tp] = later.offset
+            return sum(max(ends[tp] - committed.get(tp.partition, 0), 0) for tp in tps)
         finally:
             consumer.close()
+
+    def _committed_at(self, at_ms: int) -> dict[int, int]:
+        """The offset that was committed of each partition of the events topic."""
+        kafka = self.config.kafka
+        found: dict[int, int] = {}
+        for record in self._read_topic(COMMITS_TOPIC, range(COMMITS_PARTITIONS)):
+            commit = _commit_of(record)
+            if commit is not None and record.timestamp <= at_ms:
+                group, topic, partition, offset = commit
+                if (group, topic) == (kafka.group, kafka.topics.events):
+                    found[partition] = offset
+        return found
+
+    def deliveries(self) -> dict[str, str]:
+        """What has become of each notification: the state in its newest record, by its id."""
+        latest = {record.key.decode(): record.value for record in self.read("deliveries")}
+        return {
+            key: msgspec.json.decode(value)["state"]
+            for key, value in latest.items()
+            if key.startswith("al_") and value
+        }
+
+    def wait_until_delivered(self, within_s: float = 60.0) -> None:
+        """Wait until nothing of what is in the alerts topic is left to be sent, to one receiver."""
+        alerts = {(a["id"], a["status"]) for a in self.alerts() if not a["historical"]}
+        deadline = time.monotonic() + within_s
+        while True:
+            states = self.deliveries()
+            left = sum(state in ("pending", "retrying") for state in states.values())
+            if not left and len(states) >= len(alerts):
+                return
+            self._check_processes()
+            if time.monotonic() > deadline:
+                raise ServerError(f"{len(alerts) - len(states) + left} notifications are left")
+            time.sleep(2 * _POLL_S)
 
     def alerts(self) -> list[dict[str, Any]]:
         """Everything in the alerts topic, partition by partition."""
@@ -275,8 +323,10 @@ class System:
 
     def read(self, topic: str) -> list[Any]:
         """All records of one of the topics (`alerts`, `deadletter`, …), in order."""
-        name = getattr(self.config.kafka.topics, topic)
-        tps = [TopicPartition(name, number) for number in range(self.partitions)]
+        return self._read_topic(getattr(self.config.kafka.topics, topic), range(self.partitions))
+
+    def _read_topic(self, name: str, partitions: Iterable[int]) -> list[Any]:
+        tps = [TopicPartition(name, number) for number in partitions]
         consumer = KafkaConsumer(bootstrap_servers=self.bootstrap, enable_auto_commit=False)
         try:
             consumer.assign(tps)
@@ -303,3 +353,22 @@ class System:
         with path.open("w") as file:
             YAML(typ="safe").dump(settings, file)
         return Config.load(path)
+
+
+def _commit_of(record: Any) -> tuple[str, str, int, int] | None:
+    """Group, topic, partition and offset of a commit; None for the topic's other records.
+
+    Key: version (2 bytes), group, topic (each with its length in 2 bytes), partition (4). Value:
+    version (2), offset (8), and what else was said. The key of other records has a version from 2.
+    """
+    key, value = record.key, record.value
+    if not value or int.from_bytes(key[:2]) > 1:
+        return None
+    group, rest = _text_of(key[2:])
+    topic, rest = _text_of(rest)
+    return group, topic, int.from_bytes(rest[:4]), int.from_bytes(value[2:10])
+
+
+def _text_of(data: bytes) -> tuple[str, bytes]:
+    end = 2 + int.from_bytes(data[:2])
+    return data[2:end].decode(), data[end:]

@@ -1,7 +1,7 @@
 """What must have come of a log: the engine, alone, on the records as they stand in the topic.
 
     truth = Truth.of(system)
-    assert truth.differences(system) == []
+    truth.assert_holds(system)
 
 Every partition's records are applied in one go, in order: no worker, no restart, no page. Whatever
 was done to the workers, the accounts in their changelog must be the same to the byte, and so must
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from pulse.testing.system import System
 
 MOST_SHOWN = 5
+SHOWN_BEFORE, SHOWN_AFTER = 150, 250
 
 
 @dataclass
@@ -74,9 +75,9 @@ class Truth:
             truth.handed_on |= {f"{origin}/{lost.offset}" for lost in effects.misplaced}
             truth.counts += effects.counts
             truth.left_due += len(engine.settle(state))
+            truth.packed |= {name: state.packed(name) for name in state.ids()}
             if state.clock_ms is not None:
                 statuses += [engine.status(state.account(i), state.clock_ms) for i in state.ids()]
-            truth.packed |= {name: state.packed(name) for name in state.ids()}
         statuses.sort(key=lambda status: str(status["account_id"]))
         truth.accounts = [msgspec.json.encode(status) for status in statuses]
         return truth
@@ -86,6 +87,12 @@ class Truth:
         statuses = [msgspec.json.decode(line) for line in self.accounts]
         return {each["account_id"]: each["measures"]["events"]["84d"] for each in statuses}
 
+    def assert_holds(self, system: System) -> None:
+        """Raise `AssertionError` with everything that is not as it must be."""
+        differences = self.differences(system)
+        if differences:
+            raise AssertionError("\n".join(["not as the log says:", *differences]))
+
     def differences(self, system: System) -> list[str]:
         """What is not as it must be, in words; a few examples of each kind."""
         letters = {
@@ -93,11 +100,11 @@ class Truth:
             for headers in (dict(record.headers) for record in system.read("deadletter"))
         }
         return [
-            *_unlike("account", _by_id(self.accounts), _by_id(system.accounts())),
-            *_unlike("packed account", self.packed, system.packed()),
-            *_unlike("alert", _alerts_by_key(self.alerts), _alerts_by_key(system.alerts())),
-            *_unlike("dead letter", dict(self.dead_letters), dict(letters)),
-            *_unlike(
+            *unlike("account", _by_id(self.accounts), _by_id(system.accounts())),
+            *unlike("packed account", self.packed, system.packed()),
+            *unlike("alert", _alerts_by_key(self.alerts), _alerts_by_key(system.alerts())),
+            *unlike("dead letter", dict(self.dead_letters), dict(letters)),
+            *unlike(
                 "event of another partition",
                 dict.fromkeys(self.handed_on),
                 dict.fromkeys(self.forwarded),
@@ -118,11 +125,13 @@ def _alerts_by_key(alerts: Iterable[dict[str, Any]]) -> dict[str, list[bytes]]:
     return {key: sorted(contents) for key, contents in found.items()}
 
 
-def _unlike(what: str, right: dict[Any, Any], found: dict[Any, Any]) -> list[str]:
+def unlike(what: str, right: dict[Any, Any], found: dict[Any, Any]) -> list[str]:
+    """What is missing, too much or otherwise, in words; a few examples of each kind."""
     missing = [f"{what} {key} is missing" for key in right if key not in found]
     extra = [f"{what} {key} should not be" for key in found if key not in right]
     other = [
-        f"{what} {key} is {found[key]!r:.600} and should be {value!r:.600}"
+        f"{what} {key} is {_where_unlike(found[key], value)} and should be "
+        + _where_unlike(value, found[key])
         for key, value in right.items()
         if key in found and found[key] != value
     ]
@@ -132,3 +141,11 @@ def _unlike(what: str, right: dict[Any, Any], found: dict[Any, Any]) -> list[str
         if len(kind) > MOST_SHOWN:
             shown.append(f"… and {len(kind) - MOST_SHOWN} more of this kind")
     return shown
+
+
+def _where_unlike(value: Any, other: Any) -> str:
+    """A value, as far as it has something to do with where it differs from the other."""
+    text, beside = repr(value), repr(other)
+    at = next((n for n, (a, b) in enumerate(zip(text, beside, strict=False)) if a != b), 0)
+    first = max(at - SHOWN_BEFORE, 0)
+    return f"{'…' if first else ''}{text[first : at + SHOWN_AFTER]}"

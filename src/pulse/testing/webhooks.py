@@ -4,13 +4,15 @@
         ...  # have pulse send to receiver.url
         assert receiver.delivered_ids == {...}
 
-It can misbehave as endpoints do: fail a share of the requests, throttle, go for good, redirect,
-answer late, hang. The demo runs it too, so nothing here needs a test framework.
+`ReceiverThread` is the same for tests without an event loop. It can misbehave as endpoints do: fail
+a share of the requests, throttle, go for good, redirect, answer late, hang. The demo runs it too,
+so nothing here needs a test framework.
 """
 
 import asyncio
 import json
 import random
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -208,6 +210,30 @@ class WebhookReceiver:
         self.listener(answered)
         async with self._arrived:
             self._arrived.notify_all()
+
+
+class ReceiverThread:
+    """A `WebhookReceiver` on an event loop in a thread of its own.
+
+    with ReceiverThread() as receiver:
+        ...  # have pulse send to receiver.url
+    """
+
+    def __init__(self, receiver: WebhookReceiver | None = None) -> None:
+        self.receiver = receiver or WebhookReceiver()
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="receiver", daemon=True)
+
+    def __enter__(self) -> WebhookReceiver:
+        self._thread.start()
+        asyncio.run_coroutine_threadsafe(self.receiver.start(), self._loop).result(30)
+        return self.receiver
+
+    def __exit__(self, *error: object) -> None:
+        asyncio.run_coroutine_threadsafe(self.receiver.stop(), self._loop).result(30)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(30)
+        self._loop.close()
 
 
 def _json(raw: bytes) -> Any:

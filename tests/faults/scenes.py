@@ -1,0 +1,294 @@
+"""Scenes on which something is injured: a system, its player, and the comparison at the end."""
+
+from __future__ import annotations
+
+import signal
+import time
+from typing import TYPE_CHECKING, Any
+
+from kafka import KafkaProducer
+
+from pulse.engine import control
+from pulse.model import notification_id
+from pulse.placement import partition_of
+from pulse.testing.histories import usage
+from pulse.testing.paced import HOUR_MS, RULES, START_MS, PacedInput, Player
+from pulse.testing.system import System
+from pulse.testing.truth import Truth
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable
+    from pathlib import Path
+
+    from pulse.testing.system import PulseProcess
+    from pulse.testing.webhooks import WebhookReceiver
+
+PARTITIONS = 4
+WORKER = {
+    "session_timeout_s": 2,
+    "flush_interval_s": 0.4,
+    "fetch_records": 100,
+    "page_accounts": 4,
+    "reread_s": 0,
+}
+"""Much is written, so that there are many moments between two writes."""
+
+AS_USUAL = {"reread_s": 6}
+"""Pages are written when they have waited; more of the input is read again."""
+
+
+class Scene:
+    """A system with paced input."""
+
+    def __init__(
+        self, bootstrap: str, folder: Path, prefix: str, seed: int, settings: dict[str, Any]
+    ) -> None:
+        self.system = System(
+            bootstrap, folder, prefix=prefix, partitions=PARTITIONS, settings=RULES | settings
+        )
+        self.system.create_topics()
+        self.paced = PacedInput(seed, PARTITIONS)
+        self._player: Player | None = None
+        self._injuries = self._inflicted = 0
+
+    def play(self, seconds: float = 30, *, injuries: int = 0) -> Player:
+        """Begin to play, at full pace `seconds` for all of it.
+
+        Where `injuries` are announced, the input is spread over them: each takes up its share, and
+        goes on at a trickle until the next one.
+        """
+        self._injuries = injuries
+        self._player = Player(self.system, self.paced, seconds)
+        self.inflict()
+        self._player.start()
+        return self._player
+
+    def inflict(self) -> None:
+        """One more injury is at hand."""
+        if self._injuries:
+            self._inflicted += 1
+            self.player.up_to(self._inflicted / (self._injuries + 1))
+
+    def close(self) -> None:
+        """End everything."""
+        if self._player is not None:
+            self._player.stop()
+        self.system.stop()
+
+    @property
+    def player(self) -> Player:
+        assert self._player is not None, "nothing is played yet"
+        return self._player
+
+    def worker(self, **settings: Any) -> PulseProcess:
+        """A worker, not started."""
+        return self.system.process("work", **WORKER | settings)
+
+    def notifier(self) -> PulseProcess:
+        """A notifier, not started."""
+        return self.system.process("notify")
+
+    def injured(
+        self,
+        worker: PulseProcess,
+        step: str,
+        number: int = 1,
+        cause: Callable[[], object] | None = None,
+    ) -> None:
+        """Start the worker, let it die at that step, and see that it left something undone.
+
+        `cause` brings the step about, once the worker has partitions.
+        """
+        worker.dies_at = (step, number)
+        worker.launch()
+        if cause is not None:
+            wait_for(lambda: assigned(worker) > 0)
+            cause()
+        death = worker.wait_for_death()
+        assert death.step == step
+        self.forget(worker)
+        self.injured_at(death.at_ms)
+
+    def killed(self, worker: PulseProcess) -> None:
+        """Kill the worker now, in the middle of its work."""
+        worker.signal(signal.SIGSTOP)
+        time.sleep(0.3)  # input goes on
+        at_ms = now_ms()
+        worker.kill()
+        self.injured_at(at_ms)
+
+    def injured_at(self, at_ms: int) -> None:
+        """There was something to lose at that instant; on to the next injury."""
+        assert self.system.uncommitted_at(at_ms) > 0
+        self.inflict()
+
+    def forget(self, process: PulseProcess) -> None:
+        """A process that has died can be started again, to live."""
+        process.kill()
+        process.dies_at = None
+
+    def finish(self) -> None:
+        """Play to the end, until nothing more is due; workers must be running."""
+        self.player.finish()
+        # What is handed on makes the log longer.
+        self.system.wait_until_applied()
+        self.system.wait_until_applied()
+        self.player.close_days()
+        self.system.wait_until_applied()
+
+    def assert_exact(self) -> Truth:
+        """Everything is as the log says, and the log holds what was played."""
+        truth = Truth.of(self.system)
+        truth.assert_holds(self.system)
+        # The scene must have had something to lose.
+        assert truth.left_due == 0
+        assert len(truth.alerts) > 50
+        assert {alert["status"] for alert in truth.alerts} == {"firing", "resolved"}
+        assert {alert["reason"] for alert in truth.alerts} == {"danger", "approaching", "silence"}
+        for kind in ("duplicates", "late_minutes", "late_hours", "late_days", "misplaced"):
+            assert truth.counts[kind] > 5, kind
+        assert {reason for _, reason in truth.dead_letters} > {"not_json", "too_late", "future"}
+        events = truth.events_counted()
+        wandering = self.paced.wandering
+        assert {name: events[name] for name in self.paced.counted if name not in wandering} == {
+            name: count for name, count in self.paced.counted.items() if name not in wandering
+        }
+        return truth
+
+    def assert_delivered(
+        self, truth: Truth, receiver: WebhookReceiver, besides: Collection[str] = ()
+    ) -> None:
+        """The receiver has every notification that is due, and no other.
+
+        `besides` was under way when a notifier died: it may have been answered without a record of
+        it, and the alert may have ended before its turn came again.
+        """
+        self.system.wait_until_delivered()
+        states = self.system.deliveries()
+        wanted = {
+            notification_id(alert["id"], "cs", alert["status"])
+            for alert in truth.alerts
+            if not alert["historical"]
+        }
+        assert set(states) == wanted
+        delivered = {key for key, state in states.items() if state == "succeeded"}
+        assert receiver.delivered_ids - set(besides) <= delivered <= receiver.delivered_ids
+        # What was not sent had ended before its turn came: both of its states, or the first alone.
+        for key in wanted - delivered:
+            first, last = key.replace("_resolved", "_firing"), key.replace("_firing", "_resolved")
+            assert last in wanted
+            assert states[first] == "superseded"
+            assert key == first or states[key] == "skipped"
+        assert len(delivered) > len(wanted) / 2
+        assert all(request.problem is None for request in receiver.requests)
+
+
+class Small:
+    """A system into which a test writes by hand, mostly events of `acme`."""
+
+    def __init__(self, bootstrap: str, folder: Path, prefix: str, **settings: Any) -> None:
+        self.system = System(bootstrap, folder, prefix=prefix, settings=settings)
+        self.system.create_topics()
+        self.partition = partition_of("acme", PARTITIONS)
+        self._producer = KafkaProducer(
+            bootstrap_servers=bootstrap, acks="all", max_request_size=8 << 20, linger_ms=5
+        )
+
+    def close(self) -> None:
+        """End everything."""
+        self.system.stop()
+        self._producer.close()
+
+    def write(self, numbers: Iterable[int]) -> None:
+        """Events of `acme`, one an hour, each with its tick."""
+        for number in numbers:
+            at_ms = START_MS + number * HOUR_MS
+            self.event(usage(f"e{number}", "acme", at_ms, user_id=f"u{number}"))
+            self.tick(at_ms)
+        self._producer.flush()
+
+    def event(self, value: bytes, account_id: str = "acme") -> None:
+        """A record in the partition of the account."""
+        partition = partition_of(account_id, PARTITIONS)
+        self._send(self.system.config.kafka.topics.events, partition, value)
+
+    def neighbours(self, count: int) -> list[str]:
+        """Other accounts of the partition of `acme`."""
+        names = (f"neighbour-{number}" for number in range(100 * count))
+        return [n for n in names if partition_of(n, PARTITIONS) == self.partition][:count]
+
+    def tick(self, at_ms: int) -> None:
+        """A tick in every partition."""
+        headers, value = control.tick(at_ms)
+        for partition in range(PARTITIONS):
+            self._send(self.system.config.kafka.topics.events, partition, value, headers=[*headers])
+
+    def flush(self) -> None:
+        """Wait until Kafka has it all."""
+        self._producer.flush()
+
+    def end(self) -> int:
+        """The end of the partition of `acme` in the events topic."""
+        return 1 + max(
+            r.offset for r in self.system.read("events") if r.partition == self.partition
+        )
+
+    def changelog(self) -> list[Any]:
+        """The records of the changelog, over all partitions."""
+        return self.system.read("changelog")
+
+    def rewrite(self, change: Callable[[bytes], bytes]) -> None:
+        """Write the newest record of every key of the changelog again, changed."""
+        newest = {(record.partition, record.key): record.value for record in self.changelog()}
+        for (partition, key), value in newest.items():
+            if value is not None:
+                topic = self.system.config.kafka.topics.changelog
+                self._send(topic, partition, change(value), key=key)
+        self._producer.flush()
+
+    def _send(self, topic: str, partition: int, value: bytes, **record: Any) -> None:
+        self._producer.send(topic, value, partition=partition, **record)
+
+
+def receivers(url: str) -> dict[str, Any]:
+    """The section that has alerts sent to one receiver."""
+    receiver = {
+        "name": "cs",
+        "kind": "webhook",
+        "url": url,
+        "secret_env": "PULSE_TEST_SECRET",
+        "allow_private": True,
+        "retry": {"schedule_s": [0, *[0.2] * 49]},
+    }
+    return {"receivers": [receiver]}
+
+
+def assigned(worker: PulseProcess) -> int:
+    """How many partitions a worker has; 0 also where it does not answer."""
+    return round(metric(worker, "pulse_partitions_assigned"))
+
+
+def metric(process: PulseProcess, name: str) -> float:
+    """The sum of a metric over its labels; 0 where the process does not answer."""
+    try:
+        lines = process.metrics().splitlines()
+    except OSError:
+        return 0.0
+    return sum(
+        float(line.rsplit(" ", 1)[1])
+        for line in lines
+        if line.startswith((f"{name} ", f"{name}{{"))
+    )
+
+
+def now_ms() -> int:
+    """The wall clock."""
+    return time.time_ns() // 1_000_000
+
+
+def wait_for(condition: Callable[[], bool], within_s: float = 30.0) -> None:
+    """Return when the condition holds."""
+    deadline = time.monotonic() + within_s
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.05)

@@ -1,0 +1,65 @@
+"""Redis goes away and comes back empty: the workers go on, and it is filled from their state."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import pytest
+
+from pulse.readmodel import ReadModel
+from pulse.testing.valkey import ValkeyServer
+
+from .scenes import metric, wait_for
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from pulse.testing.truth import Truth
+
+    from .scenes import Scene
+
+pytestmark = pytest.mark.timeout(240)
+
+
+def test_away_in_the_middle_and_back(make_scene: Callable[..., Scene], tmp_path: Path) -> None:
+    with ValkeyServer(tmp_path / "valkey") as valkey:
+        scene = make_scene(redis={"url": valkey.url, "prefix": "pulse:"})
+        scene.play(injuries=1)
+        workers = [scene.worker().start() for _ in range(2)]
+        wait_for(lambda: all(metric(each, "pulse_read_model_up") == 1 for each in workers))
+        wait_for(lambda: len(shown(valkey)) > 10)
+        valkey.kill()
+        wait_for(lambda: all(metric(each, "pulse_read_model_up") == 0 for each in workers))
+        applied = scene.system.applied()
+        wait_for(lambda: scene.system.applied() > applied + 200)
+        valkey.start()
+        assert shown(valkey) == {}
+        wait_for(lambda: all(metric(each, "pulse_read_model_up") == 1 for each in workers))
+        scene.finish()
+        truth = scene.assert_exact()
+        wait_for(lambda: lasting(shown(valkey)) == lasting(known(truth)))
+        scene.system.stop()
+
+
+def shown(valkey: ValkeyServer) -> dict[str, Any]:
+    """What people would see, by account."""
+
+    async def walk() -> dict[str, Any]:
+        async with ReadModel(valkey.url, "pulse:", config_version="") as model:
+            return {each["account_id"]: each async for each in model.walk()}
+
+    return asyncio.run(walk())
+
+
+def known(truth: Truth) -> dict[str, Any]:
+    """What they should see."""
+    return {each["account_id"]: each for each in map(msgspec.json.decode, truth.accounts)}
+
+
+def lasting(accounts: dict[str, Any]) -> dict[str, Any]:
+    """Of each account what a document and a status have in common and does not age."""
+    names = ("account_id", "last_active_at", "lifecycle", "zone", "line")
+    return {key: {name: each[name] for name in names} for key, each in accounts.items()}

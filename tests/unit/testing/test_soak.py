@@ -1,0 +1,22 @@
+"""The slope of a long run."""
+
+import pytest
+
+from pulse.testing.soak import Series
+
+
+def test_the_slope_is_that_of_the_second_half() -> None:
+    series = Series("worker, MB")
+    for step in range(20):
+        series.note(step * 60.0, 100.0 + 10 * min(step, 10))
+
+    assert series.slope_an_hour == pytest.approx(0.0)
+    assert series.row().startswith("| worker, MB | 100.0 | 195.0 | ")
+
+
+def test_what_grows_is_seen() -> None:
+    series = Series("worker, open files")
+    for step in range(20):
+        series.note(step * 60.0, 10.0 + step)
+
+    assert series.slope_an_hour == pytest.approx(60.0)
