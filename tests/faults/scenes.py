@@ -271,14 +271,9 @@ def assigned(worker: PulseProcess) -> int:
 def metric(process: PulseProcess, name: str) -> float:
     """The sum of a metric over its labels; 0 where the process does not answer."""
     try:
-        lines = process.metrics().splitlines()
+        return process.metric(name)
     except OSError:
         return 0.0
-    return sum(
-        float(line.rsplit(" ", 1)[1])
-        for line in lines
-        if line.startswith((f"{name} ", f"{name}{{"))
-    )
 
 
 def now_ms() -> int:

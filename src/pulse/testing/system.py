@@ -82,6 +82,14 @@ class PulseProcess(Server):
         with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=2) as page:
             return str(page.read().decode())
 
+    def metric(self, name: str) -> float:
+        """The sum of a metric over its labels."""
+        return sum(
+            float(line.rsplit(" ", 1)[1])
+            for line in self.metrics().splitlines()
+            if line.startswith((f"{name} ", f"{name}{{"))
+        )
+
     @property
     def _note(self) -> Path:
         return self.log_path.with_suffix(".died.json")
