@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     Headers = Sequence[tuple[str, bytes]]
+
+
+FORWARDED_HEADER: Final = "pulse-forwarded-from"
+"""Header of an event that was handed to another partition: topic/partition/offset/line of where it
+came from."""
 
 
 class LogRecord(Protocol):
@@ -56,6 +61,17 @@ class Columns:
             columns.values.append(record.value)
             columns.timestamps.append(record.timestamp)
         return columns
+
+    def origin(self, at: int) -> tuple[int, int, int] | None:
+        """Partition, offset and line from which the record at a place was handed on, else None."""
+        header = self.header(at, FORWARDED_HEADER)
+        if header is None:
+            return None
+        try:
+            partition, offset, line = map(int, header.rsplit(b"/", 3)[1:])
+        except ValueError:
+            return None
+        return partition, offset, line
 
     def __len__(self) -> int:
         return len(self.offsets)

@@ -26,7 +26,7 @@ from pulse.engine.admission import (
     check_time,
     profile_fields,
 )
-from pulse.engine.columns import Columns
+from pulse.engine.columns import FORWARDED_HEADER, Columns
 from pulse.engine.control import CONTROL_HEADER, tick_time
 from pulse.engine.evaluate import Evaluator
 from pulse.engine.state import DeadLetter, Effects, Misplaced, Page, PartitionState
@@ -40,9 +40,6 @@ if TYPE_CHECKING:
     from pulse.engine.columns import LogRecord
     from pulse.engine.policy import Policy
     from pulse.model.alert import Alert
-
-FORWARDED_HEADER = "pulse-forwarded-from"
-"""Header of an event that was handed to another partition: where it came from."""
 
 TICK_AHEAD_MS = 5_000
 """A tick further ahead of the broker's append time is refused."""
@@ -192,6 +189,9 @@ class Engine:
     ) -> None:
         """Count one line. Raises `BadUsageError` or `MisplacedError` before anything changes."""
         offset: int = columns.offsets[at]
+        if at in columns.headers and not self._is_first(state, columns, at):
+            fx.counts["duplicates"] += 1
+            return
         account_id, ts, user, kind, line_id, source, event, said, said_value = self._read(line)
         account = state.live.get(account_id)
         if account is None:
@@ -278,6 +278,21 @@ class Engine:
         account.page.dirty = True
         state.touched.add(account_id)
         self._time.schedule(state, account)
+
+    def _is_first(self, state: PartitionState, columns: Columns, at: int) -> bool:
+        """Whether a record was not handed on before, however long ago by the log's clock.
+
+        What one partition hands on comes in its order, and again in its order after a crash.
+        """
+        origin = columns.origin(at)
+        if origin is None:
+            return True
+        partition, offset, line = origin
+        known = state.forwarded.get(partition)
+        if known is not None and (offset, line) <= known[:2]:
+            return known == (offset, line, columns.offsets[at])
+        state.forwarded[partition] = (offset, line, columns.offsets[at])
+        return True
 
     def _check_id(self, line_id: str, source: str) -> None:
         check_id(line_id, source)

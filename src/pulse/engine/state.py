@@ -94,6 +94,9 @@ class PartitionState:
         self.first_tick_ms: int | None = None
         self.historical = False
         """Between a `history` and a `live` record: alerts are recorded and never sent."""
+        self.forwarded: dict[int, tuple[int, int, int]] = {}
+        """By partition, offset and line of the last event that was handed on from there, and the
+        offset at which it arrived."""
         self.soon: list[tuple[int, str]] = []
         """Heap of (due, account): minutes that close and deadlines."""
         self.days: dict[int, list[str]] = {}

@@ -57,16 +57,24 @@ class Context(msgspec.Struct, array_like=True, frozen=True):
     clock_ms: int | None
     first_tick_ms: int | None
     historical: bool
+    forwarded: dict[int, tuple[int, int, int]]
 
     @classmethod
     def of(cls, state: PartitionState) -> Context:
         """Where the state stands now."""
-        return cls(state.position, state.clock_ms, state.first_tick_ms, state.historical)
+        return cls(
+            state.position,
+            state.clock_ms,
+            state.first_tick_ms,
+            state.historical,
+            dict(state.forwarded),
+        )
 
     def put(self, state: PartitionState) -> None:
         """Let the state read on from here."""
         state.position, state.clock_ms = self.offset, self.clock_ms
         state.first_tick_ms, state.historical = self.first_tick_ms, self.historical
+        state.forwarded = dict(self.forwarded)
 
 
 class PageVersion(msgspec.Struct, array_like=True, frozen=True):

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from pulse.engine import Columns, DeadLetter, Effects, Engine, Page, PartitionState
-from pulse.engine.engine import FORWARDED_HEADER
+from pulse.engine.columns import FORWARDED_HEADER
 from pulse.stream.outbox import Outbox, Outgoing, PartitionLostError, Producer
 
 if TYPE_CHECKING:
@@ -234,7 +234,7 @@ class Partition:
                 continue
             key = misplaced.account_id.encode()
             target = self._around.engine.partition_of(misplaced.account_id)
-            headers = _headers({FORWARDED_HEADER: f"{origin}/{misplaced.offset}"})
+            headers = _headers({FORWARDED_HEADER: f"{origin}/{misplaced.offset}/{misplaced.line}"})
             out.append(Outgoing(topics.events, target, key, raw, headers))
         for dead in dead_letters:
             metrics.dead_letters.labels(dead.reason).inc()

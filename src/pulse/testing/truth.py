@@ -18,7 +18,7 @@ import msgspec
 
 from pulse.config.policy import policy
 from pulse.engine import Engine
-from pulse.engine.engine import FORWARDED_HEADER
+from pulse.engine.columns import FORWARDED_HEADER
 from pulse.placement import partition_of
 from pulse.stream.partition import empty_state
 
@@ -72,7 +72,7 @@ class Truth:
                 (f"{origin}/{dead.offset}/{dead.line}", dead.reason)
                 for dead in effects.dead_letters
             }
-            truth.handed_on |= {f"{origin}/{lost.offset}" for lost in effects.misplaced}
+            truth.handed_on |= {f"{origin}/{lost.offset}/{lost.line}" for lost in effects.misplaced}
             truth.counts += effects.counts
             truth.left_due += len(engine.settle(state))
             truth.packed |= {name: state.packed(name) for name in state.ids()}

@@ -9,6 +9,7 @@ import pytest
 
 from pulse.config import Config
 from pulse.config.policy import policy
+from pulse.engagement.days import DAY_MS
 from pulse.engine import DeadLetter, Engine, Misplaced, PartitionState
 from pulse.model.time import parse_ts
 from pulse.testing.histories import Log, profile, usage
@@ -247,6 +248,28 @@ def test_one_that_was_handed_on_and_is_still_wrong_is_a_dead_letter() -> None:
     assert effects.dead_letters == [
         DeadLetter(0, 1, there, "misplaced", effects.dead_letters[0].detail)
     ]
+
+
+def test_what_is_handed_on_twice_counts_once_however_far_apart() -> None:
+    engine, state, log = Engine(POLICY), PartitionState(0), Log()
+
+    def hand_on(number: int, origin: str) -> None:
+        log.add(usage(f"e{number}", "acme", NOW), ("pulse-forwarded-from", origin.encode()))
+
+    log.tick(NOW)
+    hand_on(1, "pulse.events/3/7/1")
+    hand_on(2, "pulse.events/3/7/2")
+    hand_on(3, "pulse.events/2/5/1")
+    later_ms = NOW_MS + 3 * DAY_MS
+    log.tick(later_ms)  # by now no id is remembered any more
+    hand_on(1, "pulse.events/3/7/1")
+    hand_on(2, "pulse.events/3/7/2")
+    hand_on(3, "pulse.events/2/5/1")
+    hand_on(4, "pulse.events/3/8/1")
+    effects = engine.apply(state, log.records)
+
+    assert effects.counts["duplicates"] == 3
+    assert engine.status(state.account("acme"), later_ms)["measures"]["events"]["7d"] == 4
 
 
 def test_what_was_handed_on_before_a_restart_is_not_handed_on_again() -> None:
