@@ -275,6 +275,7 @@ async def test_a_notifier_that_was_thought_dead_undoes_nothing(
                 sleeper.send_signal(signal.SIGTERM)
                 assert await sleeper.wait() == 0
         settled = len(server.requests)
+        server.behaviour = lambda request: Answer(200)
         async with notifying(place.config(server.url)):
             await place.produce(firings(1, "last"))
             await server.wait_for_ids(ids(firings(1, "last")))
