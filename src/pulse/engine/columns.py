@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    Headers = Sequence[tuple[str, bytes]]
+    Headers = Sequence[tuple[str, bytes | None]]
 
 
 FORWARDED_HEADER: Final = "pulse-forwarded-from"
 """Header of an event that was handed to another partition: topic/partition/offset/line of where it
 came from."""
+
+
+_DIGITS: Final = 18
+"""A number of more digits is no offset: it would not fit the state."""
 
 
 class LogRecord(Protocol):
@@ -23,7 +27,7 @@ class LogRecord(Protocol):
     @property
     def value(self) -> bytes | None: ...
     @property
-    def headers(self) -> Sequence[tuple[str, bytes]]: ...
+    def headers(self) -> Sequence[tuple[str, bytes | None]]: ...
     @property
     def timestamp(self) -> int | None:
         """When the broker appended it, in ms; None or negative if it does not say."""
@@ -67,18 +71,20 @@ class Columns:
         header = self.header(at, FORWARDED_HEADER)
         if header is None:
             return None
-        try:
-            partition, offset, line = map(int, header.rsplit(b"/", 3)[1:])
-        except ValueError:
+        numbers = header.rsplit(b"/", 3)[1:]
+        if len(numbers) != 3 or not all(n.isdigit() and len(n) <= _DIGITS for n in numbers):
             return None
-        return partition, offset, line
+        return int(numbers[0]), int(numbers[1]), int(numbers[2])
 
     def __len__(self) -> int:
         return len(self.offsets)
 
     def header(self, at: int, name: str) -> bytes | None:
         """The value of a header of the record at a place, None if it has none of that name."""
-        for key, value in self.headers.get(at, ()):
-            if key == name:
+        # Anybody writes headers, also such as have no value.
+        headers: Any = self.headers.get(at, ())
+        for header in headers:
+            if header[0] == name:
+                value: bytes | None = header[1]
                 return value
         return None

@@ -46,6 +46,9 @@ TICK_AHEAD_MS = 5_000
 
 _HOUR_MS = 3_600_000
 _MOST_SOURCES = 1_000
+_MOST_FORWARDED = 10_000
+"""Events handed on from elsewhere that are remembered: a worker that crashed hands on again what
+it did in its last seconds."""
 
 
 class Engine:
@@ -242,8 +245,12 @@ class Engine:
         key: int = xxh3_64_intdigest((source + "\0" + line_id).encode())
         seen = account.seen
         if seen:
-            if clock is not None and clock >= account.forget_ms:
-                forget_seen(account, state)
+            if (
+                clock is not None
+                and clock >= account.forget_ms
+                and forget_seen(account, clock, state.first_tick_ms or 0)
+            ):
+                account.page.dirty = True
             if key in seen:
                 fx.counts["duplicates"] += 1
                 return
@@ -280,18 +287,17 @@ class Engine:
         self._time.schedule(state, account)
 
     def _is_first(self, state: PartitionState, columns: Columns, at: int) -> bool:
-        """Whether a record was not handed on before, however long ago by the log's clock.
-
-        What one partition hands on comes in its order, and again in its order after a crash.
-        """
+        """Whether a record was not handed on before, however long ago by the log's clock."""
         origin = columns.origin(at)
         if origin is None:
             return True
-        partition, offset, line = origin
-        known = state.forwarded.get(partition)
-        if known is not None and (offset, line) <= known[:2]:
-            return known == (offset, line, columns.offsets[at])
-        state.forwarded[partition] = (offset, line, columns.offsets[at])
+        arrived, forwarded = columns.offsets[at], state.forwarded
+        known = forwarded.get(origin)
+        if known is not None:
+            return known == arrived
+        if len(forwarded) >= _MOST_FORWARDED:
+            del forwarded[next(iter(forwarded))]
+        forwarded[origin] = arrived
         return True
 
     def _check_id(self, line_id: str, source: str) -> None:

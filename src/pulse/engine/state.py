@@ -94,9 +94,9 @@ class PartitionState:
         self.first_tick_ms: int | None = None
         self.historical = False
         """Between a `history` and a `live` record: alerts are recorded and never sent."""
-        self.forwarded: dict[int, tuple[int, int, int]] = {}
-        """By partition, offset and line of the last event that was handed on from there, and the
-        offset at which it arrived."""
+        self.forwarded: dict[tuple[int, int, int], int] = {}
+        """Where the last events that were handed on came from (partition, offset, line) → the
+        offset at which each arrived first."""
         self.soon: list[tuple[int, str]] = []
         """Heap of (due, account): minutes that close and deadlines."""
         self.days: dict[int, list[str]] = {}
@@ -118,6 +118,12 @@ class PartitionState:
         """An account to look at, not to change. KeyError if there is none."""
         account = self.live.get(account_id)
         return self.folded[account_id].unfold() if account is None else account
+
+    def is_ahead(self, account_id: str) -> bool:
+        """Whether the account holds more of the log than has been read again so far."""
+        account = self.live.get(account_id)
+        page = self.folded[account_id].page if account is None else account.page
+        return bool(page.guard > self.position)
 
     def packed(self, account_id: str) -> bytes:
         """An account as bytes, for a page."""

@@ -177,8 +177,11 @@ class Timekeeper:
         calendar = account.calendar
         if len(calendar.segments) > 1:
             calendar.forget(at_ms - (KEPT_DAYS + 2) * DAY_MS)
-        if account.seen:
-            forget_seen(account, state)
+        clock = state.clock_ms
+        if account.seen and clock is not None:
+            # By the day start, not by the clock at which a slice comes to it; and an event may
+            # begin a day before the clock has reached it.
+            forget_seen(account, at_ms if at_ms < clock else clock, state.first_tick_ms or 0)
         self._evaluate(state, account, at_ms, fx, day=True)
         account.parked = self._can_park(account, at_ms)
 
@@ -255,18 +258,24 @@ def _schedule_day(state: PartitionState, account_id: str, due_ms: int) -> None:
         ids.append(account_id)
 
 
-def forget_seen(account: Account, state: PartitionState) -> None:
-    """Forget the events that can have no duplicate any more by the log's clock."""
-    clock = state.clock_ms
-    if clock is None or clock < account.forget_ms:
-        return
-    seen, first_tick = account.seen, state.first_tick_ms or 0
+def forget_seen(account: Account, now_ms: int, first_tick_ms: int) -> bool:
+    """Forget the events that can have no duplicate any more; whether there were any.
+
+    `now_ms` is an instant that the log's clock has reached. What came before the first tick counts
+    from there.
+    """
+    if now_ms < account.forget_ms:
+        return False
+    seen = account.seen
     gone = []
     for key, stamp in seen.items():
-        due_ms = (stamp or first_tick) + DUPLICATE_MS
-        if clock < due_ms:
+        due_ms = (stamp or first_tick_ms) + DUPLICATE_MS
+        if now_ms < due_ms:
             account.forget_ms = due_ms
             break
         gone.append(key)
     for key in gone:
         del seen[key]
+    if not seen:
+        account.forget_ms = 0
+    return bool(gone)

@@ -26,7 +26,7 @@ from pulse.stream.pages import (
 from pulse.stream.snapshot import Restored
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Sequence
 
     from pulse.engine import Page, PartitionState
 
@@ -158,6 +158,7 @@ class Checkpoint:
             max(self._mark.context.offset, self._state.settled),
             self.read_on.context,
             list(self._versions.values()),
+            [(*origin, arrived) for origin, arrived in self._state.forwarded.items()],
         )
         return manifest_record(self.generation, manifest)
 
@@ -167,15 +168,20 @@ class Checkpoint:
         self._to_delete += self._garbage
         self._garbage = []
 
-    def deletions(self) -> Iterator[ChangelogRecord]:
-        """Tombstones for what nobody needs.
+    def deletions(self) -> list[ChangelogRecord]:
+        """Tombstones for what nobody needs once a commit of the last manifest is taken.
 
-        Called after a commit that the group took and that came after the last manifest: whoever
-        has the partition later reads that manifest or one that follows from it, and so cannot
-        need these keys. A worker that was only thought to have the partition never comes so far.
+        They are written after a commit that the group took and that came after this was called:
+        whoever has the partition later reads that manifest or one that follows from it, and so
+        cannot need these keys. A worker that was only thought to have the partition never comes
+        so far.
         """
         keys, self._to_delete = self._to_delete, []
-        return (ChangelogRecord(key, None) for key in keys)
+        return [ChangelogRecord(key, None) for key in keys]
+
+    def not_deleted(self, records: Iterable[ChangelogRecord]) -> None:
+        """These are still to be deleted: the group did not take the commit."""
+        self._to_delete += [record.key for record in records]
 
 
 def even_share(backlogs: Sequence[float], total: float) -> float:

@@ -57,24 +57,16 @@ class Context(msgspec.Struct, array_like=True, frozen=True):
     clock_ms: int | None
     first_tick_ms: int | None
     historical: bool
-    forwarded: dict[int, tuple[int, int, int]]
 
     @classmethod
     def of(cls, state: PartitionState) -> Context:
         """Where the state stands now."""
-        return cls(
-            state.position,
-            state.clock_ms,
-            state.first_tick_ms,
-            state.historical,
-            dict(state.forwarded),
-        )
+        return cls(state.position, state.clock_ms, state.first_tick_ms, state.historical)
 
     def put(self, state: PartitionState) -> None:
         """Let the state read on from here."""
         state.position, state.clock_ms = self.offset, self.clock_ms
         state.first_tick_ms, state.historical = self.first_tick_ms, self.historical
-        state.forwarded = dict(self.forwarded)
 
 
 class PageVersion(msgspec.Struct, array_like=True, frozen=True):
@@ -106,7 +98,8 @@ class Manifest(msgspec.Struct, array_like=True):
     """What a partition's state consists of.
 
     `position` is the input offset up to which everything the input caused was acknowledged when
-    this was written. The pages hold all of the input before `read_on`.
+    this was written. The pages hold all of the input before `read_on`. `forwarded` are the events
+    that were handed on to the partition: partition, offset and line of each, and where it arrived.
     """
 
     partitions: int
@@ -114,6 +107,7 @@ class Manifest(msgspec.Struct, array_like=True):
     position: int
     read_on: Context
     pages: list[PageVersion]
+    forwarded: list[tuple[int, int, int, int]]
 
 
 class _Envelope(msgspec.Struct, array_like=True):

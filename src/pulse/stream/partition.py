@@ -25,7 +25,7 @@ from pulse.engine.columns import FORWARDED_HEADER
 from pulse.stream.outbox import Outbox, Outgoing, PartitionLostError, Producer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterable
+    from collections.abc import Callable, Coroutine, Iterable, Sequence
 
     from pulse.config import Config
     from pulse.metrics import WorkerMetrics
@@ -158,10 +158,9 @@ class Partition:
             if due or handed_on or stale or checkpoint.is_late(*limits):
                 await self._guarded(self._write(due, until_s))
 
-    async def delete_unneeded(self) -> None:
-        """Write tombstones; called when the group has taken a commit after the last flush."""
+    async def delete(self, records: Sequence[ChangelogRecord]) -> None:
+        """Write `checkpoint.deletions()`, which were asked for before a commit was taken."""
         async with self._flushing:
-            records = list(self.checkpoint.deletions())
             if records and not self._closed:
                 await self._guarded(self._send(records))
 

@@ -65,6 +65,11 @@ class Readers:
         if state.clock_ms is None or not state.touched:
             return
         touched, state.touched = sorted(state.touched), set()
+        # What holds more of a log that is read again is told when the log has caught up.
+        ahead = [name for name in touched if state.is_ahead(name)]
+        if ahead:
+            state.touched.update(ahead)
+            touched = [name for name in touched if name not in state.touched]
         for start in range(0, len(touched), CHUNK):
             if partition.is_closed():
                 return

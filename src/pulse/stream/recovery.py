@@ -67,7 +67,7 @@ def _restore(
             hint=f"bring the topic {around.config.kafka.topics.changelog} back, or delete the "
             f"offsets of group {around.config.kafka.group} to count from the beginning",
         )
-    if held.earliest > state.position and (manifest is not None or held.committed):
+    if held.earliest > state.position and (manifest is not None or held.committed is not None):
         raise PulseError(
             f"partition {number} must be read on from offset {state.position}, "
             f"but the topic begins at {held.earliest}: its retention is too short",

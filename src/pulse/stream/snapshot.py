@@ -112,6 +112,12 @@ class Snapshot:
             needed.update(restored.replaced[page.number])
         restored.garbage = [key for key in self._values if key not in needed]
         read_on.put(state)
+        # What arrived later arrives again.
+        state.forwarded = {
+            (partition, offset, line): arrived
+            for partition, offset, line, arrived in manifest.forwarded
+            if arrived < read_on.offset
+        }
         state.settled = max(manifest.position, state.position)
         return restored
 

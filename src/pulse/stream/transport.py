@@ -127,6 +127,14 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
             return False
         return len(wanted) == len(offsets)
 
+    def position_of(self, tp: TP) -> int:
+        """Up to where records were taken from what was fetched; -1 where that is not known."""
+        assignment = self._ensure_consumer()._subscription.subscription.assignment
+        if assignment is None or tp not in assignment.tps:
+            return -1
+        state = assignment.state_value(TopicPartition(tp.topic, tp.partition))
+        return state.position if state.has_valid_position else -1
+
     async def on_thread_stop(self) -> None:
         """Close the connection; a fetch that is given up takes aiokafka's own `stop` with it."""
         with contextlib.suppress(asyncio.CancelledError):
@@ -143,6 +151,8 @@ class Consumer(driver.Consumer):
         super().__init__(*args, **kwargs)
         self.epochs: dict[TP, int] = {}
         """How often each partition was sought."""
+        self.handed: dict[TP, int] = {}
+        """Offset after the last record that was handed to the agent, of each partition."""
         self.position_of: Callable[[TP], int | None] = lambda tp: None
         """Where to read on in a partition; None while its state is not there."""
 
@@ -152,6 +162,8 @@ class Consumer(driver.Consumer):
     async def _getmany(self, active_partitions: Any, timeout: float) -> Any:  # noqa: ASYNC109  # Faust's
         before = dict(self.epochs)
         fetched = await super()._getmany(active_partitions, timeout)
+        for tp, pieces in fetched.items():
+            self.handed[tp] = pieces[-1].offsets[-1] + 1
         return {
             tp: [Batch(tp, columns, before.get(tp, 0)) for columns in pieces]
             for tp, pieces in fetched.items()
@@ -166,6 +178,13 @@ class Consumer(driver.Consumer):
 
     def on_buffer_drop(self, tp: TP) -> None:
         """See `on_buffer_full`."""
+
+    def has_read(self, tp: TP, position: int, end: int) -> bool:
+        """Whether who stands at `position` has had all records before `end`."""
+        return (
+            position >= self.handed.get(tp, 0)
+            and cast("ConsumerThread", self._thread).position_of(tp) >= end
+        )
 
     async def commit(self, *_: Any, **__: Any) -> bool:
         """Faust commits by itself at times; only `commit_to` does."""
@@ -184,6 +203,7 @@ class Consumer(driver.Consumer):
 
     async def seek(self, partition: TP, offset: int) -> None:
         self.epochs[partition] = self.epochs.get(partition, 0) + 1
+        self.handed.pop(partition, None)
         await super().seek(partition, offset)
         # The offset of a batch is its last record's, so it may not be below this one.
         self._read_offset[partition] = None

@@ -229,7 +229,6 @@ class Worker:
         tp = TP(self._topic, batch.partition)
         if batch.epoch != self._consumer.epochs.get(tp, 0):
             # Fetched before a rebalance or a seek; it comes again.
-            partition.gap_at = None
             return False
         position = partition.state.position
         if batch.first_offset <= position or partition.gap_at == position:
@@ -368,15 +367,20 @@ class Worker:
         self.metrics.flush_seconds.observe(written - started)
         moved = [p for p in partitions if p.written != p.committed and not p.is_closed()]
         offsets = {TP(self._topic, p.number): p.written for p in moved}
+        # Before the commit: what a flush meanwhile frees waits for a commit of its own.
+        freed = [(p, p.checkpoint.deletions()) for p in moved]
         if not offsets:
             self._rounds += 1
         elif await self._commit(offsets):
             self._rounds += 1
             self._at("committed", None)
             self.metrics.commit_seconds.observe(time.perf_counter() - written)
-            for partition in moved:
+            for partition, records in freed:
                 partition.committed = offsets[TP(self._topic, partition.number)]
-                await partition.delete_unneeded()
+                await partition.delete(records)
+        else:
+            for partition, records in freed:
+                partition.checkpoint.not_deleted(records)
         for partition in partitions:
             if not partition.is_closed():
                 self.metrics.lag_records.labels(str(partition.number)).set(self._lag(partition))
@@ -391,5 +395,7 @@ class Worker:
         """Records that are in the topic and not applied, as far as is known here."""
         if partition.is_closed():
             return 0
-        end = self._consumer.highwater(TP(self._topic, partition.number))
-        return max((end or 0) - partition.state.position, 0)
+        tp, position = TP(self._topic, partition.number), partition.state.position
+        end = self._consumer.highwater(tp) or 0
+        # What ends a transaction has an offset too, and is no record.
+        return 0 if self._consumer.has_read(tp, position, end) else max(end - position, 0)

@@ -272,6 +272,42 @@ def test_what_is_handed_on_twice_counts_once_however_far_apart() -> None:
     assert engine.status(state.account("acme"), later_ms)["measures"]["events"]["7d"] == 4
 
 
+@pytest.mark.parametrize(
+    "origin",
+    [
+        None,
+        b"",
+        b"x",
+        b"t/0/1",
+        b"t/0/-1/1",
+        b"t/0/1/+1",
+        b"t/0/" + b"9" * 20 + b"/1",
+        b"t/\xb2/1/1",
+    ],
+)
+def test_a_header_that_names_no_origin_is_nothing(origin: bytes | None) -> None:
+    engine, state, log = Engine(POLICY), PartitionState(0), Log()
+    log.add(usage("a", "acme", NOW), ("pulse-forwarded-from", origin), ("traceparent", None))  # type: ignore[arg-type]
+    log.add(usage("b", "acme", NOW), ("pulse-forwarded-from", origin))  # type: ignore[arg-type]
+    effects = engine.apply(state, log.records)
+
+    assert effects.counts == {"events": 2}
+    assert state.forwarded == {}
+
+
+def test_whoever_hands_on_something_later_hides_nothing() -> None:
+    engine, state, log = Engine(POLICY), PartitionState(0), Log()
+    for number, offset in enumerate((3, 4, 10**15, 1, 2, 3, 4)):
+        log.add(
+            usage(f"e{number}", "acme", NOW),
+            ("pulse-forwarded-from", b"pulse.events/3/%d/1" % offset),
+        )
+    effects = engine.apply(state, log.records)
+
+    assert effects.counts["duplicates"] == 2
+    assert state.account("acme").events.today == 5_000_000
+
+
 def test_what_was_handed_on_before_a_restart_is_not_handed_on_again() -> None:
     engine, state, log = (
         Engine(POLICY, lambda account: int("x" in account)),
