@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -29,8 +31,13 @@ def test_twice_in_the_middle_of_input(
             process.start()
         for share in (0.2, 0.5):
             scene.player.wait_for_share(share)
+            for worker in workers:
+                worker.signal(signal.SIGSTOP)
+            time.sleep(0.5)  # input goes on
             at_ms = now_ms()
             kafka.kill()
+            for worker in workers:
+                worker.signal(signal.SIGCONT)
             kafka.start()
             scene.injured_at(at_ms)
         scene.finish()
