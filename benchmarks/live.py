@@ -36,8 +36,8 @@ SILENT_AFTER_MS = 21 * DAY_MS
 SILENT = 1_000
 SECRET_VARIABLE = "PULSE_BENCH_SECRET"
 BACKLOG_EVENTS = 10_000
-LOW_RATE = 200
-LOW_S = 30.0
+IN_TURN_S = 40.0
+WARM_S = 10.0
 LOAD_S = 40.0
 
 
@@ -46,8 +46,12 @@ class Recovery(msgspec.Struct):
 
     changelog_ratio: float
     """Bytes of state for a byte of the job."""
-    live_changelog_ratio: float
-    """The same at a low rate."""
+    in_turn_changelog_ratio: float
+    """The same where every account is as likely as another, as in life at any rate: what is left
+    unwritten is bounded by the work to do it again, not by time.
+    """
+    in_turn_rate: float
+    """Events a second that the worker takes then, a producer beside it."""
     seconds: float
     read_back_s: float
 
@@ -60,11 +64,12 @@ class Lateness(msgspec.Struct):
     load: float
 
 
-def recovery(place: Place, files: job.JobFiles) -> Recovery:
+def recovery(place: Place, files: job.JobFiles, rate: float) -> Recovery:
     """The job with many accounts; then more events, `kill -9`, and another worker.
 
     The second worker starts when the first is dead. The first one is still a member of the group
     then, as in life, until its session runs out. Caught up: everything in the topic is committed.
+    At last events of all accounts in turn, at `rate` a second, which should be more than it takes.
     """
     loaded = place.load(files, 500)
     system = place.system(loaded)
@@ -95,20 +100,28 @@ def recovery(place: Place, files: job.JobFiles) -> Recovery:
         system.wait_until_applied(within_s=300)
         seconds = time.perf_counter() - killed_s
         read_back_s = metric(second.metrics(), "pulse_recovery_seconds")
-        live_ratio = _live_changelog_ratio(system, second, files)
+        in_turn = _in_turn(system, second, files, rate)
     finally:
         system.stop()
-    return Recovery(ratio, live_ratio, seconds, read_back_s)
+    return Recovery(ratio, *in_turn, seconds, read_back_s)
 
 
-def _live_changelog_ratio(system: System, worker: PulseProcess, files: job.JobFiles) -> float:
+def _in_turn(
+    system: System, worker: PulseProcess, files: job.JobFiles, rate: float
+) -> tuple[float, float]:
+    """Bytes of state a byte of input, and events a second."""
     clock_ms = files.job.start_ms + (files.job.days + 1) * DAY_MS + HOUR_MS
-    before = metric(worker.metrics(), "pulse_state_bytes_total")
-    accounts = files.job.accounts
-    pouring = _pour(system, accounts, LOW_RATE, LOW_S, word="low", clock_ms=clock_ms)
+    state_bytes = metric(worker.metrics(), "pulse_state_bytes_total")
+    pouring = _pour(system, files.job.accounts, rate, IN_TURN_S, word="turn", clock_ms=clock_ms)
+    time.sleep(WARM_S)
+    began_s, began = time.perf_counter(), metric(worker.metrics(), "pulse_records_total")
+    time.sleep(IN_TURN_S - 2 * WARM_S)
+    taken = metric(worker.metrics(), "pulse_records_total") - began
+    taken_s = time.perf_counter() - began_s
     _, size = pouring.wait()
-    system.wait_until_applied()
-    return (metric(worker.metrics(), "pulse_state_bytes_total") - before) / size
+    system.wait_until_applied(within_s=300)
+    state_bytes = metric(worker.metrics(), "pulse_state_bytes_total") - state_bytes
+    return state_bytes / size, taken / taken_s
 
 
 def lateness(place: Place, accounts: int, load: float) -> Lateness:

@@ -89,16 +89,17 @@ def _scale(scale: Scale) -> str:
     sizes = _table(
         (
             "accounts", "bytes an account at rest", "… in use", "µs an event",
-            "µs the first one of an account", "tick, nothing due, ms",
+            "… of all accounts in turn", "µs the first one of an account", "tick, nothing due, ms",
         ),
         [
             (
                 f"{each.accounts:,}", f"{each.rest_bytes:,.0f}", f"{each.live_bytes:,.0f}",
-                f"{each.event_us:.1f}", f"{each.first_event_us:.1f}", f"{each.idle_tick_ms:.3f}",
+                f"{each.event_us:.1f}", f"{each.spread_event_us:.1f}",
+                f"{each.first_event_us:.1f}", f"{each.idle_tick_ms:.3f}",
             )
             for each in scale.sizes
         ],
-        right=range(6),
+        right=range(7),
     )  # fmt: skip
     singles = [(name, number(value), unit) for name, value, unit in scale.singles()]
     notes = "".join(f"\n\n{note}" for note in scale.notes)

@@ -76,7 +76,7 @@ def reached(results: Results) -> Iterator[Reached]:
     for title, floor, stretch, unit, value in (
         ("memory an account, 10 events a day", 2048, 600, "bytes", scale.account_bytes),
         ("changelog bytes an input byte, the job", 2, 0.5, "", scale.changelog_ratio),
-        ("changelog bytes an input byte, low live rate", 2, 0.5, "", scale.live_changelog_ratio),
+        ("changelog bytes an input byte, all in turn", 2, 0.5, "", scale.in_turn_changelog_ratio),
         ("tick with nothing due", 1, 0.2, "ms", scale.idle_tick_ms),
         ("tick with 1,000 due", 100, 10, "ms", scale.busy_tick_ms),
         ("`kill -9` to caught up", 30, 5, "s", scale.recovery_s),

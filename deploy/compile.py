@@ -21,12 +21,16 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 SOURCES = ROOT / "src"
 CORE = [
+    "pulse/model/instants.py",
+    "pulse/model/shape.py",
+    "pulse/alerting/alert.py",
+    "pulse/signals/silence.py",
     *(f"pulse/engagement/{name}.py" for name in (
         "windows", "line", "days", "measures", "scorecard", "account", "packing", "usage",
-        "lifecycle",
+        "lifecycle", "codec", "recent", "profile", "notes", "distinct", "patching",
     )),
     *(f"pulse/engine/{name}.py" for name in (
-        "state", "columns", "evaluate", "timekeeper", "engine", "admission",
+        "state", "columns", "evaluate", "timekeeper", "engine", "intake", "admission",
     )),
 ]  # fmt: skip
 NOTE = SOURCES / "pulse" / ".compiled"

@@ -280,7 +280,7 @@ def serve(
     Raises `PulseError` where that cannot be, naming the `setting` that says otherwise.
     """
     # They double the page, and nothing reads them.
-    disable_created_metrics()  # type: ignore[no-untyped-call]
+    disable_created_metrics()  # type: ignore[no-untyped-call]  # the client has none
     try:
         server, thread = start_http_server(port, addr=host, registry=registry)
     except OSError as error:

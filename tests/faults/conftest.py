@@ -4,12 +4,14 @@ test_killed_worker     kill -9 of a worker at every step of a flush, of a recove
                        rebalance; at random moments
 test_killed_notifier   kill -9 of the notifier between sending, logging and committing
 test_killed_broker     kill -9 of Kafka in the middle of input, and its restart on the same disk
-test_stopped_worker    SIGSTOP of one worker, then of two, beyond their session; SIGCONT; a
-                       restart of all
+test_stopped_worker    SIGSTOP of one worker, then of two, beyond their session, and in the middle
+                       of a flush; SIGCONT; a restart of all
 test_coming_and_going  workers added, stopped and killed every few seconds
 test_redis_away        Valkey killed, and started again empty
-test_lost_state        the changelog deleted, input deleted, other partitions, other versions
+test_lost_state        the changelog deleted, input deleted, pages behind their manifest, other
+                       partitions, other versions
 test_too_large         a page beyond Kafka's message size, an account with a million users
+test_slow_kafka        a changelog that is read back for longer than a worker may stand still
 test_full_disk         a broker whose disk is full, and then is not
 test_clock             two tickers, one an hour ahead, none for five minutes
 

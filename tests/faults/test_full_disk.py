@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ import pytest
 
 from pulse.testing.kafka import KafkaServer
 
-from .scenes import Scene, now_ms, wait_for
+from .scenes import Scene, wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,12 +44,14 @@ def test_a_full_disk(disk: Path, tmp_path: Path, unique: str, seed: int) -> None
         workers = [scene.worker().start() for _ in range(2)]
         scene.play(injuries=1)
         scene.player.wait_for_share(0.2)
+        scene.stand_still(*workers)
         fill(disk / "ballast")
+        for worker in workers:
+            worker.signal(signal.SIGCONT)
         wait_for(lambda: not kafka.running, within_s=90)
-        at_ms = now_ms()
         (disk / "ballast").unlink()
         kafka.start()
-        scene.injured_at(at_ms)
+        scene.inflict()
         scene.finish()
         scene.assert_exact()
         assert all(worker.running for worker in workers)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import signal
-import time
 from typing import TYPE_CHECKING
 
 import pytest
 
 from pulse.testing.kafka import KafkaServer
 
-from .scenes import Scene, now_ms, receivers
+from .scenes import Scene, receivers
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,15 +30,12 @@ def test_twice_in_the_middle_of_input(
             process.start()
         for share in (0.2, 0.5):
             scene.player.wait_for_share(share)
-            for worker in workers:
-                worker.signal(signal.SIGSTOP)
-            time.sleep(0.5)  # input goes on
-            at_ms = now_ms()
+            scene.stand_still(*workers)
             kafka.kill()
             for worker in workers:
                 worker.signal(signal.SIGCONT)
             kafka.start()
-            scene.injured_at(at_ms)
+            scene.inflict()
         scene.finish()
         truth = scene.assert_exact()
         scene.assert_delivered(truth, receiver)

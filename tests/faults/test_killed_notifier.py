@@ -43,7 +43,7 @@ def test_between_sending_logging_and_committing(
             # What was answered and not logged is what comes again.
             answered = unsettled & receiver.delivered_ids
             assert answered
-        scene.forget(notifier)
+        notifier.dies_at = None
         scene.inflict()
     notifier.start()
     scene.finish()

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import random
+import subprocess
+import sys
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -10,17 +13,21 @@ import pytest
 from kafka import TopicPartition
 from kafka.admin import KafkaAdminClient, NewPartitions
 
+from pulse.stream.pages import PageKey, decode_part
 from pulse.testing.histories import usage
 from pulse.testing.paced import HOUR_MS, START_MS
 from pulse.testing.truth import Truth
 
-from .scenes import WORKER, Small, wait_for
+from .scenes import PARTITIONS, WORKER, Small, assigned, keep, metric, wait_for
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from pulse.testing.kafka import KafkaServer
+    from pulse.testing.system import System
+
+    from .scenes import Scene
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -43,8 +50,8 @@ def small(kafka: KafkaServer, tmp_path: Path, unique: str) -> Iterator[Small]:
 
 
 @pytest.fixture
-def admin(small: Small) -> Iterator[KafkaAdminClient]:
-    admin = KafkaAdminClient(bootstrap_servers=small.system.bootstrap)
+def admin(kafka: KafkaServer) -> Iterator[KafkaAdminClient]:
+    admin = KafkaAdminClient(bootstrap_servers=kafka.bootstrap)
     yield admin
     admin.close()
 
@@ -109,6 +116,48 @@ def test_a_changelog_deleted_under_a_running_worker(small: Small, admin: KafkaAd
     assert_refused(small, "missing from the changelog", "delete")
 
 
+def test_an_events_topic_made_again_is_no_input_of_the_old_state(
+    kafka: KafkaServer, tmp_path: Path, unique: str, admin: KafkaAdminClient
+) -> None:
+    small = Small(kafka.bootstrap, tmp_path, unique)
+    small.write(range(60))
+    small.event(b"not json")
+    small.flush()
+    # Its first manifests are those of the partitions it takes up; the next one is because of the
+    # dead letter, and names no page of what was applied: that must be read again.
+    worker = small.system.process("work", **WORKER | {"reread_s": 60})
+    worker.dies_at = ("manifest_written", PARTITIONS + 1)
+    worker.launch()
+    worker.wait_for_death()
+    assert next(map(msgspec.json.decode, small.system.accounts()))["account_id"] == "acme"
+
+    topic = small.system.config.kafka.topics.events
+    admin.delete_topics([topic])
+    wait_for(lambda: topic not in admin.list_topics())
+    assert_export_says(small, f"there is no topic {topic}")
+    small.system.create_topic("events")
+    small.write(range(3))
+    word = "is ahead of its topic: offset 121, the topic ends at 6"
+    assert_export_says(small, word, "Use a new group and changelog")
+    worker.dies_at = None
+    worker.launch()
+    assert worker.wait(60) != 0
+    assert word in worker.log_tail()
+    small.close()
+
+
+def assert_export_says(small: Small, *words: str) -> None:
+    """`pulse export` ends with these words, soon."""
+    program = [sys.executable, "-c", "from pulse.cli import main; main()", "export", "--config"]
+    path = small.system.folder / "pulse.yaml"
+    done = subprocess.run([*program, path], capture_output=True, text=True, timeout=30, check=False)
+    assert done.returncode != 0
+    assert done.stdout == ""
+    for word in words:
+        assert word in " ".join(done.stderr.split())
+    assert "Traceback" not in done.stderr
+
+
 def test_input_deleted_that_recovery_needs(small: Small, admin: KafkaAdminClient) -> None:
     tp = TopicPartition(small.system.config.kafka.topics.events, small.partition)
     end = small.end()
@@ -147,6 +196,78 @@ def of_version(value: bytes, version: int) -> bytes:
     else:
         content[0] = version
     return msgspec.msgpack.encode(content)
+
+
+def lose_last_writes(system: System, choose: Callable[[list[int]], int]) -> dict[int, int]:
+    """Let pages stand as if their last writes had been lost; no worker may be running.
+
+    `choose` gets the offsets of the input up to which the versions of a page hold it, oldest first,
+    and gives the one that is to stand. Of the partitions with a page that is behind now: the least
+    offset.
+    """
+    versions: dict[tuple[int, bytes], dict[int, bytes]] = {}
+    deleted = set()
+    for record in system.read("changelog"):
+        if record.value is None:
+            deleted.add((record.partition, record.key))
+        elif PageKey.decode(record.key) is not None:
+            part = decode_part(record.value)
+            assert part.parts == 1, "a part alone is no version"
+            by_offset = versions.setdefault((record.partition, record.key), {})
+            by_offset[part.context.offset] = record.value
+    behind: dict[int, int] = {}
+    lost = []
+    for (partition, key), by_offset in versions.items():
+        if (partition, key) not in deleted:
+            offsets = sorted(by_offset)
+            offset = choose(offsets)
+            if offset < offsets[-1]:
+                lost.append((partition, key, by_offset[offset]))
+                behind[partition] = min(behind.get(partition, offset), offset)
+    keep(system, lost)
+    return behind
+
+
+def test_pages_behind_their_manifest(make_scene: Callable[..., Scene], seed: int) -> None:
+    scene = make_scene()
+    # With time for its last flush, also on a busy machine: then nothing it leaves is unwritten.
+    worker = scene.worker(session_timeout_s=20).start()
+    wait_for(lambda: assigned(worker) == PARTITIONS)  # so that it writes every page several times
+    scene.play(15, injuries=1)
+    scene.player.wait_for_share(0.4)
+    worker.stop()
+    applied = scene.system.applied()
+    chance = random.Random(seed)
+    behind = lose_last_writes(scene.system, lambda offsets: chance.choice(offsets[:-1] or offsets))
+    assert len(behind) == PARTITIONS
+    scene.inflict()
+
+    worker.start()
+    wait_for(lambda: assigned(worker) == PARTITIONS)
+    assert metric(worker, "pulse_pages_behind_total") > PARTITIONS
+    # A machine that is very busy may have left something unwritten besides.
+    assert metric(worker, "pulse_reread_records_total") >= applied - sum(behind.values())
+    assert "pages hold less than they should" in worker.log_path.read_text()
+    scene.finish()
+    scene.assert_exact()
+
+
+def test_a_page_behind_its_manifest_whose_input_is_deleted(
+    small: Small, admin: KafkaAdminClient
+) -> None:
+    worker = small.system.process("work", **WORKER).start()
+    small.system.wait_until_applied()
+    small.write(range(60, 70))
+    small.system.wait_until_applied()
+    worker.stop()
+    behind = lose_last_writes(small.system, min)[small.partition]
+    tp = TopicPartition(small.system.config.kafka.topics.events, small.partition)
+    admin.delete_records({tp: behind + 1})
+    assert_refused(
+        small,
+        f"must be read on from offset {behind}, but the topic begins at {behind + 1}: "
+        "its retention is too short",
+    )
 
 
 def test_nothing_lost(small: Small) -> None:

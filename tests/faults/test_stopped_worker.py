@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from .scenes import PARTITIONS, WORKER, assigned, now_ms, wait_for
+from pulse.stream.pages import PageKey, manifest_generation
+
+from .scenes import PARTITIONS, WORKER, assigned, wait_for
 
 if TYPE_CHECKING:
-    from pulse.testing.system import PulseProcess
+    from pulse.testing.system import PulseProcess, System
 
     from .scenes import Scene
 
@@ -22,10 +24,8 @@ def stopped_beyond_session(
     scene: Scene, victims: list[PulseProcess], successor: PulseProcess
 ) -> None:
     """Stop workers until another one has taken all over and written; then let them go on."""
-    for victim in victims:
-        victim.signal(signal.SIGSTOP)
-    time.sleep(0.3)  # input goes on
-    scene.injured_at(now_ms())
+    scene.stand_still(*victims)
+    scene.inflict()
     wait_for(lambda: assigned(successor) == PARTITIONS)
     applied = scene.system.applied()
     # It has gone on where they stood, and written.
@@ -53,3 +53,60 @@ def test_one_then_two_then_all_restarted(scene: Scene) -> None:
         worker.start()
     scene.finish()
     scene.assert_exact()
+
+
+@pytest.mark.parametrize("step", ["effects_acknowledged", "pages_chunk_written", "pages_written"])
+def test_stopped_in_the_middle_of_a_flush(scene: Scene, step: str) -> None:
+    """Whoever wakes there writes on at once, before it hears that it has lost its partitions."""
+    victim, successor = scene.worker(), scene.worker()
+    victim.stops_at = (step, 10)
+    victim.start()
+    wait_for(lambda: assigned(victim) == PARTITIONS)
+    scene.play(15, injuries=1)
+    stop = victim.wait_for_stop()
+    partition = stop.partition
+    assert partition is not None
+    scene.stand_still(victim)
+    scene.inflict()
+    known = manifests(scene.system, partition)
+    successor.start()
+    wait_for(lambda: assigned(successor) == PARTITIONS)
+    wait_for(lambda: manifests(scene.system, partition) > known)
+    victim.signal(signal.SIGCONT)
+    wait_for(lambda: assigned(victim) == assigned(successor) == PARTITIONS // 2)
+    scene.finish()
+    # It had something unwritten, and wrote it over its successor's head, up to its manifest.
+    late = late_writes(scene.system)
+    assert any(where == partition and manifest_generation(key) for where, key in late)
+    if step == "effects_acknowledged":
+        assert any(where == partition and PageKey.decode(key) for where, key in late)
+    assert "commit refused, the work will be done again" in victim.log_path.read_text()
+    # The next ones to read the changelog find the late writes there.
+    for worker in (victim, successor):
+        worker.stop()
+    victim.stops_at = None
+    victim.start()
+    scene.system.wait_until_applied()
+    scene.assert_exact()
+
+
+def manifests(system: System, partition: int) -> set[int | None]:
+    """The generations that have written a manifest in a partition."""
+    changelog = system.read("changelog")
+    return {manifest_generation(r.key) for r in changelog if r.partition == partition}
+
+
+def late_writes(system: System) -> list[tuple[int, bytes]]:
+    """What was written by a generation after a later one had its first manifest."""
+    late, highest = [], dict.fromkeys(range(PARTITIONS), -1)
+    for record in system.read("changelog"):
+        if record.value is None:
+            continue
+        page, generation = PageKey.decode(record.key), manifest_generation(record.key)
+        writer = page.writer if page is not None else generation
+        assert writer is not None
+        if writer < highest[record.partition]:
+            late.append((record.partition, record.key))
+        elif page is None:
+            highest[record.partition] = writer
+    return late

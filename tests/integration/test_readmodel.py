@@ -196,6 +196,20 @@ async def test_a_write_that_redis_refuses_counts_as_away(
     assert await model.write([doc("a")]) is Written.AWAY
 
 
+async def test_what_was_lost_is_told_also_where_a_write_failed_halfway(tmp_path: Path) -> None:
+    clock = Clock()
+    with ValkeyServer(tmp_path) as server:
+        async with ReadModel(server.url, monotonic_s=clock) as model:
+            assert await model.write([doc("a")]) is Written.DONE
+            server.kill()
+            server.start()
+            # More than go at once; Redis takes the first ones, and not the last one's score.
+            many = [*(doc(f"a{n}") for n in range(600)), doc("b", score=float("nan"))]
+            assert await model.write(many) is Written.AWAY
+            clock.now_s += 10.0
+            assert await model.write([doc("a")]) is Written.EMPTIED
+
+
 async def test_a_password_is_never_shown() -> None:
     port = free_port()
     async with ReadModel(f"redis://user:hunter2@127.0.0.1:{port}/0") as model:

@@ -298,6 +298,9 @@ def test_a_refused_login_is_said_soon(
 
     *_, said = done.stderr.strip().splitlines()
     assert said.startswith("pulse.topics.broker.KafkaAwayError: Kafka at 127.0.0.1:")
-    assert reason in said
+    # A broker may end the connection before it has said why.
+    assert reason in said or (
+        reason.startswith("Invalid") and "ends the connection at the login" in said
+    )
     assert "check protocol, mechanism, username, password and ca_file" in said
     assert time.monotonic() - started_s < 20

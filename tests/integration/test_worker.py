@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from aiokafka import AIOKafkaProducer
+from faust.types import TP
 from kafka import KafkaProducer
 
+from pulse.config import Config
 from pulse.engine import control
 from pulse.placement import partition_of
 from pulse.processes import ServerError
+from pulse.stream.worker import Worker
 from pulse.testing.kafka import KafkaServer
 from pulse.testing.system import System
+from pulse.testing.truth import Truth
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -55,6 +61,10 @@ class Writer:
 
     def raw(self, value: bytes | None, partition: int = 0, **record: Any) -> None:
         self._producer.send(self._topic, value, partition=partition, **record).get(30)
+
+    def send(self, value: bytes, partition: int = 0) -> None:
+        """Without waiting for it."""
+        self._producer.send(self._topic, value, partition=partition)
 
     def close(self) -> None:
         self._producer.close()
@@ -133,6 +143,72 @@ def test_bad_input_is_in_the_dead_letter_and_all_around_it_is_counted(
     assert by_reason["not_json"].count(nul) == 2
     metrics = worker.metrics()
     assert 'pulse_dead_letters_total{reason="future"} 2.0' in metrics
+
+
+def test_a_topic_of_one_event_a_transaction_is_read_without_a_halt(
+    system: System, writer: Writer
+) -> None:
+    """The end of a transaction has an offset, and is no record that might have been lost."""
+    account, count = in_partition(0), 200
+
+    async def fill() -> None:
+        async with AIOKafkaProducer(
+            bootstrap_servers=system.bootstrap, transactional_id=system.config.kafka.group
+        ) as producer:
+            for number in range(count):
+                async with producer.transaction():
+                    value = usage(account, number)
+                    await producer.send(system.config.kafka.topics.events, value, partition=0)
+
+    writer.tick(START_MS)
+    asyncio.run(fill())
+    assert system.written() == 2 * count + PARTITIONS
+    # A fetch comes in twenty pieces, each of which begins after the end of a transaction.
+    worker = system.process("work", **WORKER, fetch_records=10).start()
+    wait_for(lambda: number(worker.metrics(), "pulse_partitions_assigned") == PARTITIONS)
+    system.wait_until_applied(within_s=5)
+    assert number(worker.metrics(), "pulse_records_total") == count + PARTITIONS
+    writer.tick(START_MS + 60_000)
+    writer.event(account, count)
+    system.wait_until_applied(within_s=5)
+    assert counted(system) == {account: count + 1}
+    Truth.of(system).assert_holds(system)
+
+
+def test_what_is_dropped_on_the_way_is_read_again(system: System, writer: Writer) -> None:
+    """However often: seeks beyond what is applied stand for whatever makes Faust drop records."""
+    account, count = in_partition(0), 3_000
+    writer.tick(START_MS)
+    for start in range(0, count, 5):
+        lines = [usage(account, number) for number in range(start, start + 5)]
+        writer.send(b"\n".join(lines))
+    settings = {**system.settings, "worker": {**WORKER, "fetch_records": 5}}
+    tp = TP(system.config.kafka.topics.events, 0)
+
+    async def work() -> int:
+        assigned = asyncio.Event()
+        worker = Worker(
+            Config.model_validate(settings),
+            at=lambda step, _: assigned.set() if step == "assigned" else None,
+        )
+        running, sought = asyncio.create_task(worker.run()), 0
+        end = count // 5 + 1
+        await assigned.wait()
+        state = worker.partitions[0].state
+        while state.position < end and not running.done():
+            if sought < 6 and state.position < end - 20:
+                sought += 1
+                # The last one leaves nothing that would show the hole.
+                ahead = end if sought == 6 else state.position + 1 + sought % 7
+                await worker._consumer.seek(tp, ahead)
+            await asyncio.sleep(0.01)
+        worker.stop()
+        await running
+        return sought
+
+    assert asyncio.run(asyncio.wait_for(work(), timeout=60)) == 6
+    assert counted(system) == {account: count}
+    Truth.of(system).assert_holds(system)
 
 
 def test_a_misplaced_event_is_handed_on_and_counted_once(system: System, writer: Writer) -> None:

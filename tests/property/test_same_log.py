@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from pulse.engine import Engine, PartitionState
 from pulse.testing.histories import Log
-from pulse.testing.playing import Outcome
+from pulse.testing.playing import Outcome, checked
 
 from .histories import MINUTE_MS, POLICIES, Item, histories, log_of
 
@@ -35,7 +35,7 @@ cuts = st.lists(st.integers(0, 100), max_size=10)
 
 def result(engine: Engine, state: PartitionState, outcome: Outcome) -> Result:
     """Alerts as they are written, every account as of the clock, and as a page holds it."""
-    outcome.alerts += engine.settle(state)
+    outcome.alerts += map(checked, engine.settle(state))
     clock_ms = state.clock_ms or 0
     names = sorted(state.ids())
     return (

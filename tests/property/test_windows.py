@@ -8,8 +8,10 @@ from zoneinfo import available_timezones
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from pulse.engagement.codec import Reader, Writer
 from pulse.engagement.days import DAY_MS, Calendar, day_of, day_start
-from pulse.engagement.windows import TILE_DAYS, WINDOWS, LastSeen, Sums
+from pulse.engagement.distinct import LastSeen
+from pulse.engagement.windows import TILE_DAYS, WINDOWS, Sums
 from pulse.model.time import parse_ts
 
 START = 1_000
@@ -68,7 +70,10 @@ def test_distinct_ids_equal_a_recount(steps: list[tuple[int, int, int]]) -> None
         running = {w: count(today - w + 1, today) for w in WINDOWS}
 
         assert ids.windows() == tuple(max(fixed[w], running[w]) for w in WINDOWS)
-        assert sum(ids.ring.values()) == len(ids.days)
+        again, writer = LastSeen(1_000), Writer()
+        ids.write(writer, today)
+        again.read(Reader(writer.done(), 0), today)
+        assert (again.days, again.live, again.fixed) == (ids.days, ids.live, ids.fixed)
 
 
 zones = st.sampled_from(sorted(available_timezones() - {"localtime", "Factory"}))

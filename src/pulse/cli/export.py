@@ -32,10 +32,12 @@ def command(
     from pulse.stream.export import read_statuses
 
     loaded = Config.load(config)
-    changelog = loaded.kafka.topics.changelog
+    topics = [loaded.kafka.topics.changelog, loaded.kafka.topics.events]
     with Brokers(loaded.kafka, timeout_s=CONNECT_S) as brokers:
-        if changelog not in brokers.find([changelog]):
-            raise PulseError(f"there is no topic {changelog}", hint="`pulse topics` makes it")
+        found = brokers.find(topics)
+    for topic in topics:
+        if topic not in found:
+            raise PulseError(f"there is no topic {topic}", hint="`pulse topics` makes it")
     statuses = asyncio.run(read_statuses(loaded))
     with LineFile(accounts_out) as out:
         for status in statuses:

@@ -1,9 +1,10 @@
-"""What Kafka's clients are given: addresses, name, TLS and passwords.
+"""What Kafka's clients are given: addresses, name, TLS and passwords; and how one is closed.
 
 The dicts are keyword arguments for every client class of a library (producer, consumer, admin).
 They may hold a password: they are handed on, never printed or logged.
 """
 
+import asyncio
 import ssl
 from pathlib import Path
 from typing import Any
@@ -91,3 +92,15 @@ def _readable(path: str | None, setting: str) -> Path | None:
             hint="put the file there, readable by the user pulse runs as",
         ) from None
     return file
+
+
+async def close(client: Any) -> None:
+    """Stop a client of aiokafka.
+
+    In a task of its own: a fetch that is given up between two attempts has `stop` raise
+    `CancelledError`, and nobody meant to cancel the caller.
+    """
+    task = asyncio.ensure_future(client.stop())
+    await asyncio.wait({task})
+    if not task.cancelled():
+        task.exception()  # it is closed all the same

@@ -17,7 +17,7 @@ from pulse.signals.silence import Silence
 def policy(config: Config) -> Policy:
     """The engine's rules of a configuration."""
     usage, life, silence = config.usage, config.lifecycle, config.signals.silence
-    windows = [usage.active.window.get(name) for name in WINDOW_NAMES]  # type: ignore[call-overload]
+    windows = [usage.active.window.get(name) for name in WINDOW_NAMES]  # type: ignore[call-overload]  # keys are Literals
     return Policy(
         version=config.version,
         timezone=config.timezone,

@@ -6,26 +6,22 @@ things are due, and what follows from a score, is the engine's.
 
 from __future__ import annotations
 
-from array import array
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
-from pulse.engagement.days import Calendar
+from pulse.engagement.days import NEVER, NO_INSTANT, Calendar
+from pulse.engagement.distinct import LastSeen
 from pulse.engagement.line import Trigger, Zone
-from pulse.engagement.measures import MICRO, Measures
-from pulse.engagement.windows import KEPT_DAYS, THEN_DAYS, W84, LastSeen, Sums, Triple
+from pulse.engagement.measures import MICRO, NEVER_USED, Measures
+from pulse.engagement.notes import Notes
+from pulse.engagement.profile import Profile, ProfileValue
+from pulse.engagement.recent import RecentIds
+from pulse.engagement.windows import KEPT_DAYS, THEN_DAYS, W84, Sums, Triple
 
 EXACT_USERS: Final = 10_000
 EXACT_FEATURES: Final = 500
-NEVER: Final = 1 << 62
-"""An instant that does not come."""
 
-SCORE_RING: Final = 128
-_SCORE_MASK: Final = 127
-_NO_SCORE: Final = 65_535
-_NOTHING: Final = (0, 0, 0)
-
-ProfileValue = str | int | float | None
+_LONGEST: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,16 +71,15 @@ class Account:
 
     __slots__ = (
         "account_id", "active", "active_total", "alerts", "approach", "calendar", "danger",
-        "day_at", "deadline_ms", "distinct", "events", "features", "first_day", "first_ms",
-        "force", "forget_ms", "front_ms", "known", "known_from", "last_day", "last_ms", "late",
-        "noted_features", "noted_users",
-        "open_ms", "page", "parked", "profile", "quiet", "resurrected_ms", "score", "scores",
+        "day_at", "deadline_ms", "events", "features", "first_day", "first_ms",
+        "force", "forget_ms", "front_ms", "known", "last_day", "last_ms", "late",
+        "notes", "open_ms", "page", "parked", "profile", "quiet", "resurrected_ms", "score",
         "seen", "soon_at", "used", "users", "value", "zone",
     )  # fmt: skip
 
-    def __init__(self, account_id: str, timezone: str, day: int) -> None:
+    def __init__(self, account_id: str, calendar: Calendar) -> None:
         self.account_id = account_id
-        self.calendar = Calendar(timezone, day)
+        self.calendar = calendar
         self.events = Sums(MICRO)
         self.value = Sums(MICRO)
         self.active = Sums()
@@ -92,36 +87,27 @@ class Account:
         self.features = LastSeen(EXACT_FEATURES)
         self.active_total = 0
         """Active days over the whole life, today left out."""
-        self.first_ms: int | None = None
-        self.last_ms: int | None = None
+        self.first_ms = NO_INSTANT
+        self.last_ms = NO_INSTANT
         self.last_day = 0
-        self.resurrected_ms: int | None = None
-        self.profile: dict[str, tuple[int, str, ProfileValue]] = {}
-        """Field → (ts in ms, id of the record, value); the latest (ts, id) wins."""
+        self.resurrected_ms = NO_INSTANT
+        self.profile: Profile | None = None
         self.danger = Trigger()
         self.approach = Trigger()
         self.known = False
         self.zone: Zone = "unknown"
         self.score: float | None = None
-        self.known_from = NEVER
-        """The first day at whose start something was measured."""
-        self.scores: Any = None
-        """Scores at the starts of days in hundredths, day D at D modulo the ring's length."""
-        self.distinct: list[tuple[int, Triple, Triple]] = []
-        """(day, users, features) at the starts of days, oldest first, where they changed."""
-        self.noted_users: Triple = _NOTHING
-        self.noted_features: Triple = _NOTHING
-        """Users and features as they stand last in `distinct`."""
+        self.notes = Notes()
         self.late: list[Late] = []
         """What came late since the day that is "then", so that a past day can be told as it was."""
         self.alerts: dict[str, OpenAlert] = {}
-        self.seen: dict[int, int] = {}
-        """Hash of (source, id) → the log's clock when it was first seen; oldest first."""
+        self.seen = RecentIds()
+        """Hashes of (source, id) with the log's clock when each was first seen."""
         self.forget_ms = 0
         """By the log's clock, no id of `seen` can be forgotten before."""
         self.front_ms = 0
         """Start of the latest minute that an event opened; minutes before it are closed."""
-        self.open_ms: int | None = None
+        self.open_ms = NO_INSTANT
         """The minute in which something changed and which is still to be evaluated."""
         self.force = False
         """The open minute must be evaluated even if nothing can have got better."""
@@ -136,23 +122,20 @@ class Account:
         self.page: Any = None
         self.used = True
         """Whether a record touched it since it was last considered for folding."""
-        self.first_day: int | None = None
+        self.first_day = 0
         """The day of `first_ms`, once it has been looked up."""
 
     # -- what is known of it -------------------------------------------------------------------
 
     def fact(self, field: str) -> ProfileValue:
         """A field of the profile, None if it is not known."""
-        got = self.profile.get(field)
-        return got[2] if got else None
+        return None if self.profile is None else self.profile.fact(field)
 
-    def merge(self, field: str, ts_ms: int, record_id: str, value: ProfileValue) -> bool:
-        """Merge one field of a profile record; whether it is the latest word."""
-        known = self.profile.get(field)
-        if known is not None and (ts_ms, record_id) <= known[:2]:
-            return False
-        self.profile[field] = (ts_ms, record_id, value)
-        return True
+    def merge(self, ts_ms: int, record_id: str, facts: dict[str, Any]) -> bool:
+        """Merge a profile record; whether it changed anything."""
+        if self.profile is None:
+            self.profile = Profile()
+        return self.profile.merge(ts_ms, record_id, facts)
 
     # -- events and days -----------------------------------------------------------------------
 
@@ -173,12 +156,12 @@ class Account:
         if user is not None:
             self.users.touch(user, day, today)
         self.features.touch(feature, day, today)
-        if self.last_ms is None or at_ms > self.last_ms:
+        if at_ms > self.last_ms:
             self.last_ms = at_ms
             self.last_day = day
-        if self.first_ms is None or at_ms < self.first_ms:
+        if at_ms < self.first_ms or self.first_ms == NO_INSTANT:
             self.first_ms = at_ms
-            self.first_day = None
+            self.first_day = 0
 
     def _correct(self, day: int, today: int, weight: int, value: int, rule: Activity) -> None:
         if day == today:
@@ -231,7 +214,7 @@ class Account:
             self.users.roll(day)
             self.features.roll(day)
         if today > old + 1:  # a date that the zone skipped was measured as the day before it
-            self._repeat_score(old, today)
+            self.notes.repeat(old, today)
         if self.late:
             self.late = [late for late in self.late if late.noticed >= today - THEN_DAYS]
         return calendar.start_ms
@@ -242,15 +225,7 @@ class Account:
         old = calendar.day
         calendar.jump(at_ms)
         if calendar.day > old:
-            self._repeat_score(old, calendar.day + 1)
-
-    def _repeat_score(self, day: int, until: int) -> None:
-        """Give the days after `day`, up to `until`, its score."""
-        scores = self.scores
-        if scores is not None:
-            first = max(day + 1, until - SCORE_RING)
-            for each in range(first, until):
-                scores[each & _SCORE_MASK] = scores[day & _SCORE_MASK]
+            self.notes.repeat(old, calendar.day + 1)
 
     # -- what it measures ----------------------------------------------------------------------
 
@@ -296,14 +271,14 @@ class Account:
             self.users.fixed_windows(),
             self.features.fixed_windows(),
             self.active.fixed,
-            None,
+            NEVER_USED,
         )
         return _above_minimum(measures, rule) if rule.has_window_minimum else measures
 
-    def _recency_ms(self, at_ms: int) -> int | None:
+    def _recency_ms(self, at_ms: int) -> int:
         last_ms = self.last_ms
-        if last_ms is None:
-            return None
+        if last_ms == NO_INSTANT:
+            return NEVER_USED
         return at_ms - last_ms if at_ms > last_ms else 0
 
     def approximate(self) -> list[str]:
@@ -318,52 +293,30 @@ class Account:
 
     def note_day(self, score: float | None) -> None:
         """Keep what was measured at the start of today."""
-        today = self.calendar.day
-        scores = self.scores
-        if scores is None:
-            scores = self.scores = array("H", [_NO_SCORE]) * SCORE_RING
-            self.known_from = today
-        scores[today & _SCORE_MASK] = _NO_SCORE if score is None else int(score * 100.0 + 0.5)
-        users, features = self.users.fixed_windows(), self.features.fixed_windows()
-        if users == self.noted_users and features == self.noted_features and self.distinct:
-            return
-        self.noted_users, self.noted_features = users, features
-        distinct = self.distinct
-        distinct.append((today, users, features))
-        while len(distinct) > 1 and distinct[1][0] <= today - THEN_DAYS:
-            del distinct[0]
-
-    def score_on(self, day: int) -> float | None:
-        """The score at the start of one of the last `KEPT_DAYS` days; None if there was none."""
-        today = self.calendar.day
-        if self.scores is None or not max(self.known_from, today - KEPT_DAYS) <= day <= today:
-            return None
-        got: int = self.scores[day & _SCORE_MASK]
-        return None if got == _NO_SCORE else got / 100.0
+        self.notes.note(
+            self.calendar.day, score, self.users.fixed_windows(), self.features.fixed_windows()
+        )
 
     def row_on(self, day: int, rule: Activity) -> Row | None:
         """What was measured at the start of a day up to `THEN_DAYS` back; None before the first.
 
         As it was known then: what came late since is left out.
         """
-        today = self.calendar.day
-        if not max(self.known_from, today - THEN_DAYS) <= day <= today:
+        today, notes = self.calendar.day, self.notes
+        if not notes.knows(day, today):
             return None
-        users = features = _NOTHING
-        for since, some_users, some_features in self.distinct:
-            if since <= day:
-                users, features = some_users, some_features
+        late = self._unknown_on(day)
         measures = Measures(
-            self.events.windows_at_start(day, [(x.day, x.events) for x in self._unknown_on(day)]),
-            self.value.windows_at_start(day, [(x.day, x.value) for x in self._unknown_on(day)]),
-            users,
-            features,
-            self.active.windows_at_start(day, [(x.day, x.active) for x in self._unknown_on(day)]),
-            None,
+            self.events.windows_at_start(day, today, [(x.day, x.events) for x in late]),
+            self.value.windows_at_start(day, today, [(x.day, x.value) for x in late]),
+            notes.users_on(day),
+            notes.features_on(day),
+            self.active.windows_at_start(day, today, [(x.day, x.active) for x in late]),
+            NEVER_USED,
         )
         if rule.has_window_minimum:
             measures = _above_minimum(measures, rule)
-        return Row(day, self.score_on(day), measures)
+        return Row(day, notes.score_on(day, today), measures)
 
     def _unknown_on(self, day: int) -> list[Late]:
         return [late for late in self.late if late.noticed >= day]
@@ -375,19 +328,17 @@ class Account:
             and self.value.is_empty()
             and self.users.is_empty()
             and self.features.is_empty()
-            and self.events.fixed == _NOTHING
-            and self.users.fixed == _NOTHING
-            and self.features.fixed == _NOTHING
+            and not self.events.fixed[_LONGEST]
+            and not self.users.fixed[_LONGEST]
+            and not self.features.fixed[_LONGEST]
         )
 
     def baseline_days(self) -> int:
         """Complete days that the account's 84 days really hold."""
-        if self.first_ms is None:
-            return 0
         calendar = self.calendar
-        if self.first_ms >= calendar.start_ms:
+        if self.first_ms == NO_INSTANT or self.first_ms >= calendar.start_ms:
             return 0
-        if self.first_day is None:
+        if not self.first_day:
             self.first_day = calendar.day_of(self.first_ms)
         days = calendar.day - self.first_day
         return days if days < W84 else W84

@@ -10,27 +10,25 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
+
+if TYPE_CHECKING:
+    from pulse.engagement.codec import Reader, Writer
 
 MINUTE_MS: Final = 60_000
 DAY_MS: Final = 86_400_000
-FIRST_DAY = date(1970, 1, 1).toordinal()
-LAST_DAY = date(9999, 12, 30).toordinal()
+NEVER: Final = (1 << 62) - 1
+"""An instant, or a day, that does not come."""
+NO_INSTANT: Final = -1
+"""In place of an instant that is not known; all others are after 1970."""
+FIRST_DAY: Final = date(1970, 1, 1).toordinal()
+LAST_DAY: Final = date(9999, 12, 30).toordinal()
 
-_ENDLESS_MS = 1 << 62
-_LAST_MS = (LAST_DAY - FIRST_DAY) * DAY_MS
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MILLISECOND = timedelta(milliseconds=1)
-
-
-def to_ms(ts: datetime | int) -> int:
-    """Milliseconds UTC of a decoded timestamp; a fraction of a millisecond is cut off."""
-    if isinstance(ts, int):
-        return ts
-    since = ts - _EPOCH
-    # Floor division by a timedelta takes twice as long.
-    return since.days * DAY_MS + since.seconds * 1000 + since.microseconds // 1000
+_ENDLESS_MS: Final = NEVER
+_LAST_MS: Final = (LAST_DAY - FIRST_DAY) * DAY_MS
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND: Final = timedelta(milliseconds=1)
 
 
 @lru_cache(maxsize=1024)
@@ -51,6 +49,27 @@ def day_start(day: int, timezone: str) -> int:
     midnight = datetime.combine(date.fromordinal(day), datetime.min.time(), zone(timezone))
     ms = (midnight - _EPOCH) // _MILLISECOND
     return -(-ms // MINUTE_MS) * MINUTE_MS
+
+
+class _Latest:
+    """What `day_start` said last: at a midnight it is asked the same for every account."""
+
+    __slots__ = ("said",)
+
+    def __init__(self) -> None:
+        self.said = (0, "", 0)
+
+
+_LATEST: Final = _Latest()
+
+
+def _next_start(day: int, timezone: str) -> int:
+    known_day, known_zone, start_ms = _LATEST.said
+    if day == known_day and timezone == known_zone:
+        return start_ms
+    start_ms = day_start(day, timezone)
+    _LATEST.said = (day, timezone, start_ms)
+    return start_ms
 
 
 def day_of(at_ms: int, timezone: str) -> int:
@@ -78,30 +97,28 @@ class Calendar:
     (719164, 122400000)
     """
 
-    __slots__ = ("day", "end_ms", "segments", "start_ms")
+    __slots__ = ("day", "end_ms", "segments", "start_ms", "timezone")
 
-    def __init__(self, timezone: str, day: int) -> None:
+    def __init__(self, timezone: str, day: int, start_ms: int = -1, end_ms: int = -1) -> None:
         self.segments: list[tuple[int, int, str]] = [(-1, 0, timezone)]
         """Since when (ms), from which day number, which time zone; oldest first."""
-        self.day = day
-        self.start_ms = day_start(day, timezone)
-        self.end_ms = day_start(day + 1, timezone)
-
-    @property
-    def timezone(self) -> str:
+        self.timezone = timezone
         """The zone that holds today."""
-        return self.segments[-1][2]
+        self.day = day
+        self.start_ms = day_start(day, timezone) if start_ms < 0 else start_ms
+        self.end_ms = day_start(day + 1, timezone) if end_ms < 0 else end_ms
 
     def step(self, timezone: str) -> None:
         """Begin the next day, in `timezone`, at the instant at which today ends."""
         now = self.end_ms
         day = self.day + 1
-        if timezone != self.segments[-1][2]:
+        if timezone != self.timezone:
             day = max(day, day_of(now, timezone))
             self.segments.append((now, day, timezone))
+            self.timezone = timezone
         self.day = day
         self.start_ms = now
-        self.end_ms = day_start(day + 1, timezone)
+        self.end_ms = _next_start(day + 1, timezone)
         if self.end_ms <= now:  # a date that the zone skipped
             self.step(timezone)
 
@@ -125,6 +142,34 @@ class Calendar:
                 return min(max(day_of(at_ms, timezone), first), last)
             last = first - 1
         return last
+
+    def write(self, writer: Writer) -> None:
+        """Write everything; `read` takes it."""
+        segments = self.segments
+        first = segments[0]
+        is_plain = len(segments) == 1 and first[0] == -1 and first[1] == 0
+        writer.number(0 if is_plain else len(segments))
+        if not is_plain:
+            for since_ms, day, timezone in segments:
+                writer.number(since_ms)
+                writer.number(day)
+                writer.text(timezone)
+        writer.text(self.timezone)
+        writer.number(self.day)
+        writer.number(self.start_ms)
+        writer.number(self.end_ms - self.start_ms)
+
+    @staticmethod
+    def read(reader: Reader) -> Calendar:
+        """What `write` wrote."""
+        segments: list[tuple[int, int, str]] = []
+        for _ in range(reader.number()):
+            segments.append((reader.number(), reader.number(), reader.text()))
+        timezone, day, start_ms = reader.text(), reader.number(), reader.number()
+        calendar = Calendar(timezone, day, start_ms, start_ms + reader.number())
+        if segments:
+            calendar.segments = segments
+        return calendar
 
     def forget(self, before_ms: int) -> None:
         """Drop the zones that ended before `before_ms`."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from pulse.engagement.days import NO_INSTANT
+
 Lifecycle = Literal["new", "current", "resurrected", "dormant", "churned"]
 
 
@@ -20,24 +22,25 @@ class LifecycleRule:
 def lifecycle(
     rule: LifecycleRule,
     at_ms: int,
-    first_ms: int | None,
-    last_ms: int | None,
-    resurrected_ms: int | None,
+    first_ms: int,
+    last_ms: int,
+    resurrected_ms: int,
 ) -> Lifecycle:
     """The stage at an instant.
 
     `first_ms` and `last_ms` are the first and the last meaningful event; `resurrected_ms` is the
     start of the day on which the account last came back from dormancy. Quiet is not churned: an
-    account is dormant first.
+    account is dormant first. Each is
+    `NO_INSTANT` where there was none.
     """
-    if first_ms is None or last_ms is None:
+    if first_ms == NO_INSTANT or last_ms == NO_INSTANT:
         return "new"
     idle_ms = at_ms - last_ms
     if idle_ms >= rule.churned_after_ms:
         return "churned"
     if idle_ms >= rule.dormant_after_ms:
         return "dormant"
-    if resurrected_ms is not None and at_ms - resurrected_ms < rule.dormant_after_ms:
+    if resurrected_ms != NO_INSTANT and at_ms - resurrected_ms < rule.dormant_after_ms:
         return "resurrected"
     if at_ms - first_ms < rule.new_ms:
         return "new"

@@ -11,6 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from pulse.engagement.days import NO_INSTANT
+
 Zone = Literal["unknown", "healthy", "approaching", "danger"]
 ZONES: tuple[Zone, ...] = ("unknown", "healthy", "approaching", "danger")
 
@@ -50,14 +52,14 @@ class Trigger:
 
     def __init__(self) -> None:
         self.on = False
-        self.turning_ms: int | None = None
+        self.turning_ms = NO_INSTANT
         """Since when the score has been beyond what would turn the trigger."""
-        self.since_ms: int | None = None
+        self.since_ms = NO_INSTANT
         """When the score went where the present state comes from (before the dwell)."""
 
     def reset(self) -> None:
         """Forget everything."""
-        self.on, self.turning_ms, self.since_ms = False, None, None
+        self.on, self.turning_ms, self.since_ms = False, NO_INSTANT, NO_INSTANT
 
     def follow(
         self, score: float, on_below: float, off_at: float, dwell_ms: int, at_ms: int
@@ -65,14 +67,14 @@ class Trigger:
         """Take the score at an instant; whether the trigger turned."""
         beyond = score >= off_at if self.on else score < on_below
         if not beyond:
-            self.turning_ms = None
+            self.turning_ms = NO_INSTANT
             return False
-        if self.turning_ms is None:
+        if self.turning_ms == NO_INSTANT:
             self.turning_ms = at_ms
         if at_ms < self.turning_ms + dwell_ms:
             return False
         self.on = not self.on
-        self.since_ms, self.turning_ms = self.turning_ms, None
+        self.since_ms, self.turning_ms = self.turning_ms, NO_INSTANT
         return True
 
 

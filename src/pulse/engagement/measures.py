@@ -10,10 +10,12 @@ from pulse.engagement.windows import WINDOWS, Triple
 MICRO: Final = 1_000_000
 """Weights and values are integers of 10**-6, so that sums are exact."""
 
+NEVER_USED: Final = -1
+
 WINDOW_NAMES = tuple(f"{days}d" for days in WINDOWS)
-WINDOWED = ("events", "value", "active_users", "features", "active_days")
+WINDOWED: Final = ("events", "value", "active_users", "features", "active_days")
 """The measures that have a window, in the order in which `Measures` holds them."""
-SUMS = ("events", "value")
+SUMS: Final = ("events", "value")
 """Those that are sums, in 10**-6; the others are counts."""
 
 
@@ -21,7 +23,7 @@ class Measures:
     """All measures of an account as of one instant.
 
     `events` and `value` are sums in 10**-6, the others counts; one number for each of `WINDOWS`.
-    `recency_ms` is the time since the last meaningful event, None before the first.
+    `recency_ms` is the time since the last meaningful event, `NEVER_USED` before the first.
     """
 
     __slots__ = ("active_days", "active_users", "events", "features", "recency_ms", "value")
@@ -33,7 +35,7 @@ class Measures:
         active_users: Triple,
         features: Triple,
         active_days: Triple,
-        recency_ms: int | None,
+        recency_ms: int,
     ) -> None:
         self.events = events
         self.value = value
@@ -60,28 +62,28 @@ class Measures:
     @property
     def recency_days(self) -> float | None:
         """Days since the last meaningful event."""
-        return None if self.recency_ms is None else self.recency_ms / DAY_MS
+        return None if self.recency_ms == NEVER_USED else self.recency_ms / DAY_MS
 
 
 def readable(measures: Measures) -> dict[str, object]:
     """The measures as they are written out: exact decimals, whole numbers without a fraction."""
-    out: dict[str, object] = {
-        name: dict(
-            zip(
-                WINDOW_NAMES,
-                (
-                    [_decimal(n) for n in measures.windowed(index)]
-                    if name in SUMS
-                    else measures.windowed(index)
-                ),
-                strict=True,
-            )
-        )
-        for index, name in enumerate(WINDOWED)
-    }
     days = measures.recency_days
-    out["recency_days"] = None if days is None else round(days, 3)
-    return out
+    return {
+        "events": _sums(measures.events),
+        "value": _sums(measures.value),
+        "active_users": _counts(measures.active_users),
+        "features": _counts(measures.features),
+        "active_days": _counts(measures.active_days),
+        "recency_days": None if days is None else round(days, 3),
+    }
+
+
+def _sums(triple: Triple) -> dict[str, int | float]:
+    return {"7d": _decimal(triple[0]), "28d": _decimal(triple[1]), "84d": _decimal(triple[2])}
+
+
+def _counts(triple: Triple) -> dict[str, int]:
+    return {"7d": triple[0], "28d": triple[1], "84d": triple[2]}
 
 
 def _decimal(micro: int) -> int | float:

@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple
 
+from librt.vecs import vec
+from mypy_extensions import i64
+
 from pulse.engagement.days import DAY_MS
-from pulse.engagement.measures import MICRO, SUMS, WINDOWED, Measures
+from pulse.engagement.measures import MICRO, NEVER_USED, SUMS, WINDOWED, Measures
 from pulse.engagement.windows import W84, WINDOWS
 
 
@@ -83,7 +86,7 @@ class Scorecard:
     def __init__(self, rules: tuple[MeasureRule, ...]) -> None:
         self.rules = rules
         self._plans = [_Plan(rule) for rule in rules]
-        self._shares = [0.0] * len(rules)
+        self._shares: vec[float] = vec[float]([0.0] * len(rules))
         self.rises_with_use = all(_rises_with_use(rule) for rule in rules)
         """Whether more use on the same day can never lower the score."""
         self.recency_floor_days = max(
@@ -101,8 +104,9 @@ class Scorecard:
         if total <= 0.0:
             return NO_DATA
         score = 0.0
+        shares = self._shares
         for n, plan in enumerate(self._plans):
-            share = self._shares[n]
+            share = shares[i64(n)]
             if share != _MISSING:
                 score += 100.0 * plan.weight * share / total
         return score
@@ -126,15 +130,16 @@ class Scorecard:
         """Fill in each rule's share of its full marks; the weight of all that have data."""
         seats, mrr, baseline_days = facts.seats, facts.mrr, facts.baseline_days
         total = 0.0
+        shares = self._shares
         for n, plan in enumerate(self._plans):
-            self._shares[n] = _MISSING
+            shares[i64(n)] = _MISSING
             if plan.index == _RECENCY:
                 recency_ms = now.recency_ms
-                if recency_ms is None:
+                if recency_ms == NEVER_USED:
                     continue
-                number = recency_ms / DAY_MS
+                number = float(recency_ms) / _DAY_MS
             else:
-                number = _pick(now, plan.index, plan.window) / plan.unit
+                number = float(_pick(now, plan.index, plan.window)) / plan.unit
             if plan.per_mrr:
                 if mrr <= 0.0:
                     continue
@@ -148,11 +153,11 @@ class Scorecard:
             elif plan.kind == _OF_BASELINE:
                 if baseline_days <= 0 or plan.index == _RECENCY:
                     continue
-                own = _pick(fixed, plan.index, _LONGEST) / plan.unit
+                own = float(_pick(fixed, plan.index, _LONGEST)) / plan.unit
                 if plan.per_mrr:
                     own /= mrr
                 if baseline_days > plan.days:
-                    own *= plan.days / baseline_days
+                    own *= float(plan.days) / float(baseline_days)
                 if own <= 0.0:
                     continue
                 target = plan.amount * own
@@ -163,12 +168,13 @@ class Scorecard:
             else:
                 share = (number - floor) / (target - floor)
                 share = 0.0 if share <= 0.0 else 1.0 if share > 1.0 else share
-            self._shares[n] = share
+            shares[i64(n)] = share
             total += plan.weight
         return total
 
 
 _LONGEST: Final = 2
+_DAY_MS: Final = float(DAY_MS)
 
 
 def _pick(measures: Measures, index: int, window: int) -> int:
@@ -193,7 +199,7 @@ class _Plan:
         self.floor: float = float(rule.floor)
         self.index: int = WINDOWED.index(measure) if measure in WINDOWED else _RECENCY
         self.window: int = rule.window
-        self.unit: int = MICRO if measure in SUMS else 1
+        self.unit: float = float(MICRO) if measure in SUMS else 1.0
         self.kind: int = _KINDS[rule.target.kind]
         self.amount: float = float(rule.target.amount)
         # A sum is compared with an average window, a distinct count with all that there was.

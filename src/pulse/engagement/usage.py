@@ -15,7 +15,7 @@ from pulse.engagement.measures import MICRO
 from pulse.model.fields import MAX_VALUE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from pulse.model.wire import Decoder, Line
 
@@ -103,12 +103,12 @@ class UsageReader:
         return any(condition(line) for condition in self._ignore)
 
     def read(
-        self, event: str, said: Any, value: Any, known: Mapping[str, int]
+        self, event: str, said: Any, value: Any, *, is_printable: bool
     ) -> tuple[str, int, int]:
         """Feature, weight and value of the event, weight and value in 10**-6.
 
-        `said` and `value` are what stands at the paths of the feature and the value, `known` the
-        features that were taken before. `BadUsageError` if it makes no sense.
+        `said` and `value` are what stands at the paths of the feature and the value;
+        `is_printable` says that all texts are known to be. `BadUsageError` if it makes no sense.
         """
         if isinstance(said, str):
             feature = said
@@ -118,17 +118,21 @@ class UsageReader:
             raise BadUsageError("wrong_shape", f"{self._feature_path}: not a name")
         else:
             feature = str(said)
-        if feature not in known and (not feature.isprintable() or len(feature) > 256):
+        if len(feature) > 256 or not (is_printable or feature.isprintable()):
             raise BadUsageError("wrong_shape", f"{self._feature_path}: not a printable name")
         if value is None:
             return feature, self._weight_of(event), 0
         kind = type(value)
-        if kind is not int and kind is not float:
+        if kind is int:
+            whole: int = value
+            if -MAX_VALUE <= whole <= MAX_VALUE:
+                return feature, self._weight_of(event), whole * MICRO
+        elif kind is float:
+            if -MAX_VALUE <= value <= MAX_VALUE:
+                return feature, self._weight_of(event), round(value * MICRO)
+        else:
             raise BadUsageError("wrong_shape", f"{self._value_path}: not a number")
-        if not -MAX_VALUE <= value <= MAX_VALUE:
-            raise BadUsageError("wrong_shape", f"{self._value_path}: beyond ±{MAX_VALUE:,}")
-        micro = value * MICRO if kind is int else round(value * MICRO)
-        return feature, self._weight_of(event), micro
+        raise BadUsageError("wrong_shape", f"{self._value_path}: beyond ±{MAX_VALUE:,}")
 
 
 def _condition(rule: IgnoreRule, decoder: Decoder) -> Callable[[Line], bool]:

@@ -1,4 +1,4 @@
-"""Rolling windows of one account: sums and distinct counts over 7, 28 and 84 of its days.
+"""Rolling windows of one account: sums over 7, 28 and 84 of its days; `distinct` has the counts.
 
 A measure over W days is the larger of two: over the last W complete days, fixed at the start of
 today (`fixed`), and over the W days that end today (`past` and today together). So growth shows
@@ -11,14 +11,12 @@ what falls out. Tests hold every number against a naive recount.
 
 from __future__ import annotations
 
-import sys
-from array import array
-from typing import TYPE_CHECKING, Any, Final
+from typing import Final
 
-from xxhash import xxh3_64_intdigest
+from librt.vecs import vec
+from mypy_extensions import i16, i64
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+from pulse.engagement.codec import Reader, Writer
 
 WINDOWS: Final = (7, 28, 84)
 """Whole weeks, so that every weekday counts equally often."""
@@ -40,16 +38,14 @@ _MASK: Final = 127
 Triple = tuple[int, int, int]
 """One number a window, in the order of `WINDOWS`."""
 
-_NOTHING: Final = (0, 0, 0)
-_WIDER: Final = {"b": "h", "h": "i", "i": "q"}
-"""Type codes of `array`, 1 to 8 bytes a number; what is wider still is kept in a list."""
+_WIDEST: Final = 32_767
 
 
 class Sums:
     """Sums of one quantity by day, with their windows. Integers; exact, however large.
 
-    Past days are kept in a ring of the narrowest integers that hold them, in multiples of `unit`
-    as long as all of them are.
+    Past days are kept in a ring, in multiples of `unit` as long as all of them are, and in two
+    bytes each as long as they fit.
 
     >>> s = Sums()
     >>> s.today = 5
@@ -59,85 +55,105 @@ class Sums:
     (7, 7, 7)
     """
 
-    __slots__ = ("fixed", "kept", "last", "past", "today", "unit")
+    __slots__ = (
+        "_fixed7", "_fixed28", "_fixed84", "_folded", "_last", "_past7", "_past28", "_past84",
+        "_ring", "_unit", "_wide", "is_kept", "today",
+    )  # fmt: skip
 
     def __init__(self, unit: int = 1) -> None:
-        self.unit = unit
+        self._unit = unit
         self.today = 0
-        self.kept: Any = None
-        """Past days, day D at D modulo the ring's length; None while all are zero."""
-        self.last = 0
+        self.is_kept = False
+        """Whether any past day that is kept is not zero."""
+        self._ring: vec[i16] = vec[i16]()
+        """Past days, day D at D modulo the ring's length; empty while all are zero."""
+        self._wide: list[int] | None = None
+        """The same where two bytes do not do."""
+        self._folded = b""
+        """Or still as it was written, until a day before today is asked for."""
+        self._last = 0
         """The latest past day that was not zero when it was written."""
-        self.past: Triple = _NOTHING
+        self._past7 = 0
         """Over the W - 1 days before today."""
-        self.fixed: Triple = _NOTHING
+        self._past28 = 0
+        self._past84 = 0
+        self._fixed7 = 0
         """Over the W days before today, as of the start of today."""
+        self._fixed28 = 0
+        self._fixed84 = 0
+
+    @property
+    def fixed(self) -> Triple:
+        """Over the complete days, as of the start of today."""
+        return (self._fixed7, self._fixed28, self._fixed84)
 
     def roll(self, day: int) -> None:
         """Begin `day`, the day after today."""
         today = self.today
-        if self.kept is None:
-            if not today:
-                self.past = self.fixed = _NOTHING
-                return
-        elif not today and day - self.last > TILE_DAYS:
-            self.kept = None
-            self.past = self.fixed = _NOTHING
+        if not today and (not self.is_kept or day - self._last > TILE_DAYS):
+            self._forget()
             return
-        a, b, c = self.past
-        if today:
-            a += today
-            b += today
-            c += today
-            self.today = 0
+        self.today = 0
+        if self._folded:
+            self._unfold(day - 1)
         self._put(day - 1, today)
-        self.fixed = (a, b, c)
-        kept, unit = self.kept, self.unit
-        u: int = kept[(day - W7) & _MASK]
-        v: int = kept[(day - W28) & _MASK]
-        w: int = kept[(day - W84) & _MASK]
-        self.past = (a - u * unit, b - v * unit, c - w * unit)
+        a, b, c = self._past7 + today, self._past28 + today, self._past84 + today
+        self._fixed7, self._fixed28, self._fixed84 = a, b, c
+        wide, unit = self._wide, self._unit
+        if wide is None:
+            ring = self._ring
+            at = i64(day)
+            self._past7 = a - int(ring[(at - W7) & _MASK]) * unit
+            self._past28 = b - int(ring[(at - W28) & _MASK]) * unit
+            self._past84 = c - int(ring[(at - W84) & _MASK]) * unit
+        else:
+            self._past7 = a - wide[(day - W7) & _MASK] * unit
+            self._past28 = b - wide[(day - W28) & _MASK] * unit
+            self._past84 = c - wide[(day - W84) & _MASK] * unit
 
     def correct(self, day: int, today: int, amount: int) -> None:
         """Add `amount` to a past `day`, `today` being today."""
+        if self._folded:
+            self._unfold(today)
         self._put(day, self._get(day) + amount)
-        a, b, c = self.past
         age = today - day
         if age < W7:
-            a += amount
+            self._past7 += amount
         if age < W28:
-            b += amount
+            self._past28 += amount
         if age < W84:
-            c += amount
-        self.past = (a, b, c)
+            self._past84 += amount
 
     def windows(self) -> Triple:
         """The measure over each window, as of now."""
-        a, b, c = self.past
         today = self.today
-        a, b, c = a + today, b + today, c + today
-        x, y, z = self.fixed
+        a, b, c = self._past7 + today, self._past28 + today, self._past84 + today
+        x, y, z = self._fixed7, self._fixed28, self._fixed84
         return (a if a > x else x, b if b > y else y, c if c > z else z)
 
     def on(self, day: int, today: int) -> int:
         """The sum of one day, `today` being today."""
+        if self._folded:
+            self._unfold(today)
         return self.today if day == today else self._get(day)
 
     def tiles(self, today: int) -> dict[int, int]:
         """The days before `today` that are not zero, oldest first."""
+        if self._folded:
+            self._unfold(today)
         days = range(today - TILE_DAYS, today)
         return {day: amount for day in days if (amount := self._get(day))}
 
-    def windows_at_start(self, day: int, unknown: list[tuple[int, int]]) -> Triple:
-        """The measure over each window at the start of a past `day`.
+    def windows_at_start(self, day: int, today: int, unknown: list[tuple[int, int]]) -> Triple:
+        """The measure over each window at the start of a past `day`, `today` being today.
 
         `unknown` are (day, amount) that came later and were not known then.
         """
+        if self._folded:
+            self._unfold(today)
         fixed, past = [0, 0, 0], [0, 0, 0]
         for n, width in enumerate(WINDOWS):
-            total = 0
-            for age in range(1, width):
-                total += self._get(day - age)
+            total = self._total(day - width + 1, day)
             last = self._get(day - width)
             for late_day, amount in unknown:
                 if day - width < late_day < day:
@@ -147,222 +163,134 @@ class Sums:
             past[n], fixed[n] = total, total + last
         return (max(fixed[0], past[0]), max(fixed[1], past[1]), max(fixed[2], past[2]))
 
+    def _total(self, first: int, end: int) -> int:
+        """Over the days from `first` up to `end`."""
+        if not self.is_kept:
+            return 0
+        wide = self._wide
+        if wide is not None:
+            return sum([wide[day & _MASK] for day in range(first, end)]) * self._unit
+        ring, at, last, total = self._ring, i64(first), i64(end), i64(0)
+        while at < last:
+            total += i64(ring[at & _MASK])
+            at += 1
+        return int(total) * self._unit
+
     def is_empty(self) -> bool:
         """Whether every day that is kept is zero."""
-        return self.kept is None and not self.today
+        return not self.is_kept and not self.today
+
+    def _forget(self) -> None:
+        if self.is_kept:
+            self.is_kept, self._ring, self._wide, self._folded = False, vec[i16](), None, b""
+        self._past7 = self._past28 = self._past84 = 0
+        self._fixed7 = self._fixed28 = self._fixed84 = 0
 
     def _get(self, day: int) -> int:
-        if self.kept is None:
+        if not self.is_kept:
             return 0
-        got: int = self.kept[day & _MASK]
-        return got * self.unit
+        wide = self._wide
+        if wide is not None:
+            return wide[day & _MASK] * self._unit
+        return int(self._ring[i64(day) & _MASK]) * self._unit
 
     def _put(self, day: int, amount: int) -> None:
-        if self.kept is None:
+        if not self.is_kept:
             if not amount:
                 return
-            self.kept = array("b", bytes(_RING))
-        unit = self.unit
+            self.is_kept, self._ring = True, vec[i16]([0] * _RING)
+        unit = self._unit
         if amount:
-            if day > self.last:
-                self.last = day
-            if unit != 1 and amount % unit:
-                self._in_ones()
-                unit = 1
-        while True:
-            try:
-                self.kept[day & _MASK] = amount // unit
+            if day > self._last:
+                self._last = day
+            if unit != 1:
+                if amount % unit:
+                    self._count_in_ones()
+                else:
+                    amount //= unit
+        wide = self._wide
+        if wide is None:
+            if -_WIDEST <= amount <= _WIDEST:
+                self._ring[i64(day) & _MASK] = i16(i64(amount))
                 return
-            except OverflowError:
-                self._widen()
+            wide = self._wide = [int(each) for each in self._ring]
+            self._ring = vec[i16]()
+        wide[day & _MASK] = amount
 
-    def _in_ones(self) -> None:
-        days = [int(each) * self.unit for each in self.kept]
-        self.kept, self.unit = array("b", bytes(_RING)), 1
-        for at, amount in enumerate(days):
-            while True:
-                try:
-                    self.kept[at] = amount
-                    break
-                except OverflowError:
-                    self._widen()
+    def _count_in_ones(self) -> None:
+        wide = self._wide
+        if wide is None:
+            wide = [int(each) for each in self._ring]
+            self._ring = vec[i16]()
+        self._wide = [each * self._unit for each in wide]
+        self._unit = 1
 
-    def _widen(self) -> None:
-        wider = _WIDER.get(self.kept.typecode)
-        self.kept = list(self.kept) if wider is None else array(wider, self.kept)
+    def write(self, writer: Writer, today: int) -> None:
+        """Write everything; `read` takes it. `today` is today."""
+        unit = self._unit
+        writer.number(unit)
+        for amount in (
+            self.today, self._past7, self._past28, self._past84,
+            self._fixed7, self._fixed28, self._fixed84,
+        ):  # fmt: skip
+            writer.number(packed_amount(amount, unit))
+        writer.number(self._last)
+        writer.data(self._folded or (self._days(today) if self.is_kept else b""))
 
-    def pack(self) -> tuple[Any, ...]:
-        """The whole state; `unpack` takes it."""
-        if self.kept is None:
-            if not self.today and self.past == _NOTHING and self.fixed == _NOTHING:
-                return (self.unit,)
-            return (self.unit, self.today, self.past, self.fixed)
-        kept = self.kept
-        if isinstance(kept, list):
-            return (self.unit, self.today, self.past, self.fixed, self.last, "", kept)
-        data = kept.tobytes()
-        return (self.unit, self.today, self.past, self.fixed, self.last, kept.typecode, data)
-
-    def unpack(self, packed: Sequence[Any]) -> None:
-        """Become what `pack` said."""
-        self.unit = packed[0]
-        if len(packed) > 1:
-            self.today = packed[1]
-            past, fixed = packed[2], packed[3]
-            self.past = (past[0], past[1], past[2])
-            self.fixed = (fixed[0], fixed[1], fixed[2])
-        if len(packed) > 4:
-            self.last = packed[4]
-            code = packed[5]
-            self.kept = array(code, packed[6]) if code else list(packed[6])
-
-
-class LastSeen:
-    """Distinct ids by window, exact up to `limit` ids and O(1).
-
-    `days` keeps for each id the last day on which it was seen, `ring` counts ids by that day; the
-    distinct ids of the W days ending today are the sum of the ring's last W slots.
-
-    Beyond `limit` ids it becomes a sample: only ids whose hash ends in `level` zero bits are kept
-    and counts are multiplied by 2**level (adaptive sampling, Flajolet 1990; the standard error of
-    a count is about 1.2 / sqrt(limit)). `level` > 0 marks the count as approximate.
-
-    >>> seen = LastSeen(limit=10_000)
-    >>> seen.touch("ada", 100, 100), seen.touch("bob", 98, 100), seen.touch("ada", 99, 100)
-    (True, True, False)
-    >>> seen.windows()
-    (2, 2, 2)
-    """
-
-    __slots__ = ("days", "fixed", "level", "limit", "live", "ring")
-
-    def __init__(self, limit: int) -> None:
-        self.limit = limit
-        self.level = 0
-        self.days: dict[str, int] = {}
-        self.ring: dict[int, int] = {}
-        self.live: Triple = _NOTHING
-        """Ids last seen in the W days that end today."""
-        self.fixed: Triple = _NOTHING
-        """Ids seen in the W days before today, as of the start of today."""
-
-    def touch(self, name: str, day: int, today: int) -> bool:
-        """See `name` on `day` (today or before); whether that changed anything."""
-        last = self.days.get(name, 0)
-        if last >= day:
-            return False
-        if self.level and xxh3_64_intdigest(name.encode()) & ((1 << self.level) - 1):
-            return False
-        ring = self.ring
-        if not last:
-            name = sys.intern(name)  # many accounts have features of the same names
-        if last:
-            if ring[last] == 1:
-                del ring[last]
-            else:
-                ring[last] -= 1
-        ring[day] = ring.get(day, 0) + 1
-        self.days[name] = day
-        out = today - W84
-        if last <= out:
-            a, b, c = self.live
-            if day > today - W7:
-                a += 1
-            if day > today - W28:
-                b += 1
-            if day > out:
-                c += 1
-            self.live = (a, b, c)
-        else:
-            a, b, c = self.live
-            if last <= today - W7 < day:
-                a += 1
-            if last <= today - W28 < day:
-                b += 1
-            self.live = (a, b, c)
-        if len(self.days) > self.limit:
-            self._thin(today)
-        return True
-
-    def roll(self, day: int) -> None:
-        """Begin `day`, the day after today."""
-        self.fixed = a, b, c = self.live
-        ring = self.ring
-        if not ring:
-            return
-        self.live = (
-            a - ring.get(day - W7, 0), b - ring.get(day - W28, 0), c - ring.get(day - W84, 0)
+    def read(self, reader: Reader) -> None:
+        """Become what `write` wrote."""
+        unit = self._unit = reader.number()
+        self.today = _amount(reader, unit)
+        self._past7, self._past28, self._past84 = (
+            _amount(reader, unit), _amount(reader, unit), _amount(reader, unit)
         )  # fmt: skip
-        gone = day - KEPT_DAYS
-        if gone in ring:
-            del ring[gone]
-            self.days = {name: last for name, last in self.days.items() if last != gone}
+        self._fixed7, self._fixed28, self._fixed84 = (
+            _amount(reader, unit), _amount(reader, unit), _amount(reader, unit)
+        )  # fmt: skip
+        self._last = reader.number()
+        self._folded = reader.data()
+        self.is_kept = len(self._folded) > 0
 
-    def windows(self) -> Triple:
-        """Distinct ids over each window, as of now."""
-        a, b, c = self.live
-        x, y, z = self.fixed
-        level = self.level
-        return (
-            (a if a > x else x) << level,
-            (b if b > y else y) << level,
-            (c if c > z else z) << level,
-        )
+    def _days(self, today: int) -> bytes:
+        # From the first day on that is not zero, so that a young account takes little.
+        first = today - TILE_DAYS
+        while first < today and not self._get(first):
+            first += 1
+        writer = Writer()
+        writer.number(today - first)
+        wide = self._wide
+        if wide is None:
+            writer.number(0)
+            writer.ring(self._ring, first, today)
+        else:
+            writer.number(1)
+            for day in range(first, today):
+                writer.number(wide[day & _MASK])
+        return writer.done()
 
-    def fixed_windows(self) -> Triple:
-        """Distinct ids over the complete days, as of the start of today."""
-        level = self.level
-        if not level:
-            return self.fixed
-        x, y, z = self.fixed
-        return (x << level, y << level, z << level)
+    def _unfold(self, today: int) -> None:
+        reader, self._folded = Reader(self._folded, 0), b""
+        first = today - reader.number()
+        if reader.number():
+            wide = self._wide = [0] * _RING
+            for day in range(first, today):
+                wide[day & _MASK] = reader.number()
+        else:
+            self._ring = vec[i16]([0] * _RING)
+            reader.ring(self._ring, first, today)
 
-    def is_empty(self) -> bool:
-        """Whether no id is kept."""
-        return not self.days
 
-    def pack(self, today: int) -> tuple[Any, ...]:
-        """The whole state; `unpack` takes it. `today` is today."""
-        days = self.days
-        if not days:
-            return (self.level, self.live, self.fixed)
-        # Ids are kept for less than 256 days.
-        ages = bytes([today - last for last in days.values()])
-        return (self.level, self.live, self.fixed, list(days), ages)
+def _amount(reader: Reader, unit: int) -> int:
+    return unpacked(reader.number(), unit)
 
-    def unpack(self, packed: Sequence[Any], today: int) -> None:
-        """Become what `pack` said."""
-        self.level = packed[0]
-        live, fixed = packed[1], packed[2]
-        self.live = (live[0], live[1], live[2])
-        self.fixed = (fixed[0], fixed[1], fixed[2])
-        if len(packed) > 3:
-            ages: bytes = packed[4]
-            ring = self.ring
-            names: list[str] = packed[3]
-            for name, age in zip(names, ages, strict=True):
-                last = today - age
-                self.days[sys.intern(name)] = last
-                ring[last] = ring.get(last, 0) + 1
 
-    def _thin(self, today: int) -> None:
-        while len(self.days) > self.limit:
-            self.level += 1
-            mask = (1 << self.level) - 1
-            self.days = {
-                n: d for n, d in self.days.items() if not xxh3_64_intdigest(n.encode()) & mask
-            }
-            # What was fixed at the day's start was counted at the level before.
-            self.fixed = (self.fixed[0] >> 1, self.fixed[1] >> 1, self.fixed[2] >> 1)
-        self.ring = {}
-        for last in self.days.values():
-            self.ring[last] = self.ring.get(last, 0) + 1
-        a = b = c = 0
-        for last, n in self.ring.items():
-            if last > today - W84:
-                c += n
-                if last > today - W28:
-                    b += n
-                    if last > today - W7:
-                        a += n
-        self.live = (a, b, c)
+def packed_amount(amount: int, unit: int) -> int:
+    """An amount as it is written: in multiples of `unit` where that goes."""
+    if unit != 1 and amount % unit == 0:
+        return amount // unit << 1
+    return amount << 1 | 1
+
+
+def unpacked(number: int, unit: int) -> int:
+    """What `packed_amount` gave."""
+    return number >> 1 if number & 1 else (number >> 1) * unit

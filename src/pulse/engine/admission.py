@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from pulse.engagement.days import DAY_MS, to_ms
+from pulse.engagement.days import DAY_MS
 from pulse.engagement.usage import BadUsageError
 from pulse.model.fields import MAX_AMOUNT
+from pulse.model.instants import to_ms
 from pulse.model.time import format_ms, is_time_zone
-from pulse.model.wire import MAX_TS_MS
+from pulse.model.wire import MAX_TS_MS, PROFILE_INSTANTS
 
 if TYPE_CHECKING:
     from pulse.model.wire import Line
 
-FUTURE_MS = 3_600_000
+FUTURE_MS: Final = 3_600_000
 """An event further ahead of the clock is refused."""
-LATE_MS = 90 * DAY_MS
+LATE_MS: Final = 90 * DAY_MS
 """An event further behind the clock is refused."""
 
 
 class MisplacedError(Exception):
     """The line's account belongs to another partition."""
-
-
-_INSTANTS = ("started_at", "renewal_at")
 
 
 def check_id(event_id: str, source: str) -> None:
@@ -59,6 +57,14 @@ def check_time(at_ms: int, clock_ms: int | None, appended_ms: int | None) -> Non
         raise BadUsageError("too_late", f"ts {format_ms(at_ms)}, clock {format_ms(clock_ms)}")
 
 
+def instant(name: str, ts: str | int) -> int:
+    """`to_ms` of a field. Raises `BadUsageError` where it is no instant."""
+    try:
+        return to_ms(ts)
+    except ValueError as error:
+        raise BadUsageError("wrong_shape", f"{name}: {error}") from None
+
+
 def profile_fields(line: Line) -> dict[str, Any]:
     """What a profile record says, checked; times in ms."""
     if line.profile is None:
@@ -69,8 +75,8 @@ def profile_fields(line: Line) -> dict[str, Any]:
         if value is msgspec.UNSET:
             continue
         if value is not None:
-            if name in _INSTANTS:
-                value = to_ms(value)
+            if name in PROFILE_INSTANTS:
+                value = instant(f"profile.{name}", value)
                 if not 0 <= value <= MAX_TS_MS:
                     raise BadUsageError("wrong_shape", f"profile.{name}: not between 1970 and 9999")
             elif isinstance(value, str):

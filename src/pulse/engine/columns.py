@@ -36,11 +36,13 @@ class LogRecord(Protocol):
 class Columns:
     """Records in log order, by column: lists as long as there are records.
 
-    `timestamps` are in ms, None where a record has none. `headers` has, by their place in the
-    lists, those of the records that have any.
+    They are all that the log has from offset `start` up to `end` (exclusive). What lies there
+    besides is no record: the ends of transactions, what was compacted away. `timestamps` are in ms,
+    None where a record has none. `headers` has, by their place in the lists, those of the records
+    that have any.
     """
 
-    __slots__ = ("headers", "offsets", "timestamps", "values")
+    __slots__ = ("end", "headers", "offsets", "start", "timestamps", "values")
 
     def __init__(
         self,
@@ -48,22 +50,28 @@ class Columns:
         values: list[bytes | None],
         timestamps: list[int | None],
         headers: dict[int, Headers],
+        start: int,
+        end: int,
     ) -> None:
         self.offsets = offsets
         self.values = values
         self.timestamps = timestamps
         self.headers = headers
+        self.start = start
+        self.end = end
 
     @classmethod
     def of(cls, records: Iterable[LogRecord]) -> Columns:
         """These records by column."""
-        columns = cls([], [], [], {})
+        columns = cls([], [], [], {}, 0, 0)
         for record in records:
             if record.headers:
                 columns.headers[len(columns.offsets)] = record.headers
             columns.offsets.append(record.offset)
             columns.values.append(record.value)
             columns.timestamps.append(record.timestamp)
+        if columns.offsets:
+            columns.start, columns.end = columns.offsets[0], columns.offsets[-1] + 1
         return columns
 
     def origin(self, at: int) -> tuple[int, int, int] | None:

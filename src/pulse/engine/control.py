@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 import msgspec
 
-CONTROL_HEADER = "pulse-control"
+CONTROL_HEADER: Final = "pulse-control"
 """Header that marks a control record; its value is the kind (`tick`, `history`, `live`)."""
 
 

@@ -8,47 +8,34 @@ clock before a record touches it, and everything due is worked off in the order 
 from __future__ import annotations
 
 from bisect import bisect_left
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from xxhash import xxh3_64_intdigest
-
-from pulse.engagement.account import Account
-from pulse.engagement.days import DAY_MS, MINUTE_MS, day_of, to_ms
-from pulse.engagement.line import zone_of
+from pulse.engagement.days import NO_INSTANT
 from pulse.engagement.measures import readable
 from pulse.engagement.packing import pack, unpack
-from pulse.engagement.usage import BadUsageError, UsageReader
-from pulse.engine.admission import (
-    LATE_MS,
-    MisplacedError,
-    check_id,
-    check_names,
-    check_time,
-    profile_fields,
-)
+from pulse.engagement.usage import BadUsageError
+from pulse.engine.admission import MisplacedError
 from pulse.engine.columns import FORWARDED_HEADER, Columns
 from pulse.engine.control import CONTROL_HEADER, tick_time
 from pulse.engine.evaluate import Evaluator
+from pulse.engine.intake import Intake
 from pulse.engine.state import DeadLetter, Effects, Misplaced, Page, PartitionState
-from pulse.engine.timekeeper import GRACE_MS, LEAST_SLICE, Timekeeper, forget_seen
+from pulse.engine.timekeeper import LEAST_SLICE, Timekeeper
 from pulse.model.time import format_ms
 from pulse.model.wire import MAX_TS_MS, BadLine, Decoder, Entry, Line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from pulse.alerting.alert import AlertRecord
+    from pulse.engagement.account import Account
+    from pulse.engagement.lifecycle import Lifecycle
+    from pulse.engagement.line import Zone
     from pulse.engine.columns import LogRecord
     from pulse.engine.policy import Policy
-    from pulse.model.alert import Alert
 
-TICK_AHEAD_MS = 5_000
+TICK_AHEAD_MS: Final = 5_000
 """A tick further ahead of the broker's append time is refused."""
-
-_HOUR_MS = 3_600_000
-_MOST_SOURCES = 1_000
-_MOST_FORWARDED = 10_000
-"""Events handed on from elsewhere that are remembered: a worker that crashed hands on again what
-it did in its last seconds."""
 
 
 class Engine:
@@ -68,15 +55,9 @@ class Engine:
         self.policy = policy
         self._place = place
         self._decoder = Decoder(policy.usage.paths())
-        self._usage = UsageReader(policy.usage, self._decoder)
-        self._read = self._decoder.reader(policy.usage.feature, policy.usage.value)
-        self._sources: set[str] = set()
-        """Sources that are known to be printable."""
-        self._no_features: dict[str, int] = {}
-        self._activity = policy.activity
-        self._dormant_after_ms: int = policy.lifecycle.dormant_after_ms
         self._evaluator = Evaluator(policy)
         self._time = Timekeeper(policy, self._evaluator, least_slice)
+        self._intake = Intake(policy, self._decoder, self._time, place)
 
     def partition_of(self, account_id: str) -> int | None:
         """The account's partition; None where there are none."""
@@ -99,16 +80,18 @@ class Engine:
         start = bisect_left(offsets, state.position)
         if start:
             fx.counts["skipped"] += start
-        for at in sorted(columns.headers):
-            if at >= start:
-                kind = columns.header(at, CONTROL_HEADER)
-                if kind is not None:
-                    self._apply_run(state, columns, start, at, fx)
-                    self._apply_control(state, kind, columns.values[at], columns.timestamps[at], fx)
-                    start = at + 1
+        controls = [
+            (at, kind)
+            for at in sorted(columns.headers)
+            if at >= start and (kind := columns.header(at, CONTROL_HEADER)) is not None
+        ]
+        self._intake.has_headers = len(columns.headers) > len(controls)
+        for at, kind in controls:
+            self._apply_run(state, columns, start, at, fx)
+            self._apply_control(state, kind, columns.values[at], columns.timestamps[at], fx)
+            start = at + 1
         self._apply_run(state, columns, start, len(offsets), fx)
-        if offsets and offsets[-1] >= state.position:
-            state.position = offsets[-1] + 1
+        state.position = max(state.position, columns.end)
         state.fold_idle()
         return fx
 
@@ -116,7 +99,7 @@ class Engine:
         """It is `at_ms`, as a tick record says it."""
         self._time.tick(state, at_ms, fx)
 
-    def settle(self, state: PartitionState) -> list[Alert]:
+    def settle(self, state: PartitionState) -> list[AlertRecord]:
         """Work off everything that the last tick left for later; for an end or a comparison."""
         fx = Effects()
         self._time.work_off(state, fx, limit=None)
@@ -129,37 +112,43 @@ class Engine:
         if start == until:
             return
         values = [value or b"" for value in columns.values[start:until]]
-        lines = self._decoder.decode_lines(values)
-        if lines is None:
+        decoded = self._decoder.decode_lines(values)
+        if decoded is None:
             stripped = [value.rstrip(b"\n") for value in values]
             if stripped != values:
-                lines = self._decoder.decode_lines(stripped)
-                if lines is not None:
+                decoded = self._decoder.decode_lines(stripped)
+                if decoded is not None:
                     values = stripped
-        if lines is None:
+        if decoded is None:
             for at, value in enumerate(values, start):
                 self._apply_entries(state, columns, at, self._decoder.decode_record(value), fx)
             return
+        lines = decoded.lines
         fx.counts["events"] += len(lines)
+        self._intake.is_printable = decoded.is_printable
         if len(lines) == len(values):
-            for n, line in enumerate(lines):
+            at = start
+            for line in lines:
                 try:
-                    self._apply_line(state, columns, start + n, line, fx)
+                    self._intake.take(state, columns, at, line, fx)
                 except (BadUsageError, MisplacedError):
-                    self._apply_or_refuse(state, columns, start + n, Entry(1, values[n], line), fx)
-            return
-        n = 0
-        for at, value in enumerate(values, start):
-            first = n
-            end = n + value.count(b"\n") + 1
-            while n < end:
-                line = lines[n]
-                n += 1
-                try:
-                    self._apply_line(state, columns, at, line, fx)
-                except (BadUsageError, MisplacedError):
-                    raw = value.split(b"\n")[n - 1 - first]
-                    self._apply_or_refuse(state, columns, at, Entry(n - first, raw, line), fx)
+                    entry = Entry(1, values[at - start], line)
+                    self._apply_or_refuse(state, columns, at, entry, fx)
+                at += 1
+        else:
+            n = 0
+            for at, value in enumerate(values, start):
+                first = n
+                end = n + value.count(b"\n") + 1
+                while n < end:
+                    line = lines[n]
+                    n += 1
+                    try:
+                        self._intake.take(state, columns, at, line, fx)
+                    except (BadUsageError, MisplacedError):
+                        raw = value.split(b"\n")[n - 1 - first]
+                        self._apply_or_refuse(state, columns, at, Entry(n - first, raw, line), fx)
+        self._intake.is_printable = False
 
     def _apply_entries(
         self,
@@ -181,157 +170,11 @@ class Engine:
     ) -> None:
         line: Any = entry.line
         try:
-            self._apply_line(state, columns, at, line, fx)
+            self._intake.take(state, columns, at, line, fx)
         except BadUsageError as bad:
             self._refuse(state, columns.offsets[at], entry, BadLine(bad.reason, bad.detail), fx)
         except MisplacedError:
             self._hand_on(state, columns, at, entry, line, fx)
-
-    def _apply_line(
-        self, state: PartitionState, columns: Columns, at: int, line: Line, fx: Effects
-    ) -> None:
-        """Count one line. Raises `BadUsageError` or `MisplacedError` before anything changes."""
-        offset: int = columns.offsets[at]
-        if at in columns.headers and not self._is_first(state, columns, at):
-            fx.counts["duplicates"] += 1
-            return
-        account_id, ts, user, kind, line_id, source, event, said, said_value = self._read(line)
-        account = state.live.get(account_id)
-        if account is None:
-            folded = state.folded.get(account_id)
-            if folded is not None:
-                if offset < folded.page.guard:
-                    fx.counts["skipped"] += 1
-                    return
-                account = state.find(account_id)
-        elif offset < account.page.guard:
-            fx.counts["skipped"] += 1
-            return
-        at_ms = to_ms(ts)
-        clock = state.clock_ms
-        feature, weight, value = "", 0, 0
-        facts: dict[str, Any] | None = None
-        is_profile = kind == "profile"
-        if is_profile:
-            user = None
-        elif event is None:
-            raise BadUsageError("wrong_shape", "neither `event` nor `type: profile`")
-        if not line_id.isprintable() or source not in self._sources:
-            self._check_id(line_id, source)
-        # What the account has taken before was printable then.
-        if account is None or (user is not None and user not in account.users.days):
-            check_names(account_id, user)
-        if clock is None or at_ms > clock or at_ms < clock - LATE_MS or at_ms < 0:
-            check_time(at_ms, clock, columns.timestamps[at])
-        if (
-            account is None
-            and self._place is not None
-            and self._place(account_id) != state.partition
-        ):
-            raise MisplacedError
-        # Read before anything changes: an event is counted whole or not at all.
-        if is_profile:
-            facts = profile_fields(line)
-        else:
-            if self._usage.has_ignore_rules and self._usage.ignores(line):
-                fx.counts["ignored"] += 1
-                return
-            features = self._no_features if account is None else account.features.days
-            feature, weight, value = self._usage.read(event or "", said, said_value, features)
-
-        if account is None:
-            account = self._new_account(state, account_id, at_ms, offset)
-        account.used = True
-        key: int = xxh3_64_intdigest((source + "\0" + line_id).encode())
-        seen = account.seen
-        if seen:
-            if (
-                clock is not None
-                and clock >= account.forget_ms
-                and forget_seen(account, clock, state.first_tick_ms or 0)
-            ):
-                account.page.dirty = True
-            if key in seen:
-                fx.counts["duplicates"] += 1
-                return
-        seen[key] = 0 if clock is None else clock
-
-        minute_ms = at_ms - at_ms % MINUTE_MS
-        self._time.advance(state, account, minute_ms, fx)
-        closed_ms = account.front_ms
-        if clock is not None and closed_ms + MINUTE_MS <= clock - GRACE_MS:
-            closed_ms = (clock - GRACE_MS) // MINUTE_MS * MINUTE_MS
-        if minute_ms < closed_ms:
-            late_ms = closed_ms - at_ms
-            fx.counts[
-                "late_minutes" if late_ms < _HOUR_MS
-                else "late_hours" if late_ms < DAY_MS
-                else "late_days"
-            ] += 1  # fmt: skip
-            # A late event changes no past evaluation; it counts at the close of the minute at hand.
-            minute_ms = closed_ms
-        account.front_ms = account.open_ms = minute_ms
-
-        if facts is None:
-            if weight:
-                self._count(account, at_ms, weight, value, user, feature)
-            else:
-                fx.counts["weightless"] += 1
-        else:
-            fx.counts["profiles"] += 1
-            for field, fact in facts.items():
-                if account.merge(field, at_ms, line_id, fact):
-                    account.force = True
-        account.page.dirty = True
-        state.touched.add(account_id)
-        self._time.schedule(state, account)
-
-    def _is_first(self, state: PartitionState, columns: Columns, at: int) -> bool:
-        """Whether a record was not handed on before, however long ago by the log's clock."""
-        origin = columns.origin(at)
-        if origin is None:
-            return True
-        arrived, forwarded = columns.offsets[at], state.forwarded
-        known = forwarded.get(origin)
-        if known is not None:
-            return known == arrived
-        if len(forwarded) >= _MOST_FORWARDED:
-            del forwarded[next(iter(forwarded))]
-        forwarded[origin] = arrived
-        return True
-
-    def _check_id(self, line_id: str, source: str) -> None:
-        check_id(line_id, source)
-        if len(self._sources) >= _MOST_SOURCES:
-            self._sources.clear()
-        self._sources.add(source)
-
-    def _count(
-        self, account: Account, at_ms: int, weight: int, value: int, user: str | None, feature: str
-    ) -> None:
-        last_ms, minute_ms = account.last_ms, at_ms - at_ms % MINUTE_MS
-        if last_ms is not None and minute_ms - last_ms >= self._dormant_after_ms:
-            account.resurrected_ms = minute_ms
-            found = zone_of(account.danger, account.approach)
-            if found != "healthy" and found not in account.alerts:
-                # It had left, which ended its alerts. It begins again: what was found before says
-                # nothing now.
-                account.danger.reset()
-                account.approach.reset()
-                account.force = True
-        if value < 0:
-            account.force = True
-        account.add(at_ms, weight, value, user, feature, self._activity)
-
-    def _new_account(
-        self, state: PartitionState, account_id: str, at_ms: int, offset: int
-    ) -> Account:
-        timezone = self.policy.timezone
-        clock = state.clock_ms
-        now_ms = at_ms if clock is None else max(at_ms, clock - GRACE_MS)
-        account = Account(account_id, timezone, day_of(now_ms, timezone))
-        state.adopt(account, state.page_for_new(offset))
-        return account
 
     def _hand_on(
         self,
@@ -395,14 +238,13 @@ class Engine:
         Everything due by then is taken as done, also what waits for a tick; the account itself
         does not change.
         """
-        if self._time.due_ms(account) <= as_of_ms:
-            account = self._copy_as_of(account, as_of_ms)
+        account = self._as_of(account, as_of_ms)
         view = self._evaluator.view(account, as_of_ms)
         score, contributions = view.score()
         status: dict[str, Any] = {
             "account_id": account.account_id,
             "as_of": format_ms(as_of_ms),
-            "last_active_at": None if account.last_ms is None else format_ms(account.last_ms),
+            "last_active_at": None if account.last_ms == NO_INSTANT else format_ms(account.last_ms),
             "lifecycle": view.lifecycle,
             "zone": account.zone,
             "score": None if score is None else round(score, 2),
@@ -419,7 +261,15 @@ class Engine:
             status["approximate"] = approximate
         return status
 
-    def _copy_as_of(self, account: Account, at_ms: int) -> Account:
+    def standing(self, account: Account, as_of_ms: int) -> tuple[Zone, Lifecycle, float | None]:
+        """Zone, lifecycle and score of `status`, for a fraction of its cost."""
+        account = self._as_of(account, as_of_ms)
+        view = self._evaluator.view(account, as_of_ms)
+        return account.zone, view.lifecycle, view.score().value
+
+    def _as_of(self, account: Account, at_ms: int) -> Account:
+        if self._time.due_ms(account) > at_ms:
+            return account
         copy = unpack(pack(account))
         state = PartitionState()
         state.adopt(copy, state.page_for_new(0))

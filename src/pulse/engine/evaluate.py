@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from pulse.alerting.alert import Circumstances, build
-from pulse.engagement.account import NEVER, Account, OpenAlert
-from pulse.engagement.days import day_start
+from pulse.alerting.alert import AlertRecord, Circumstances, build
+from pulse.engagement.account import Account, OpenAlert
+from pulse.engagement.days import NEVER, NO_INSTANT, day_start
 from pulse.engagement.lifecycle import Lifecycle, lifecycle
 from pulse.engagement.line import Line, Zone, zone_of
 from pulse.engagement.scorecard import NO_DATA, Facts, Score, Scorecard
 from pulse.engagement.windows import THEN_DAYS
-from pulse.signals import silence
+from pulse.signals.silence import REASON as SILENCE
 
 if TYPE_CHECKING:
     from pulse.engagement.measures import Measures
     from pulse.engine.policy import Policy, SegmentPolicy
-    from pulse.model.alert import Alert, Resolution
+    from pulse.model.alert import Resolution
     from pulse.signals.silence import Silence
 
 _Change = tuple[str, OpenAlert, "Resolution | None"]
@@ -65,6 +65,14 @@ class View:
         return self.rules.scorecard.score(self.now, self.fixed, self.facts)
 
 
+def facts_of(account: Account) -> Facts:
+    """What a scorecard may use of the account besides its measures."""
+    profile = account.profile
+    if profile is None:
+        return Facts(0.0, 0.0, account.baseline_days())
+    return Facts(profile.seats, profile.mrr, account.baseline_days())
+
+
 class Evaluator:
     """Evaluates accounts by one policy."""
 
@@ -80,28 +88,20 @@ class Evaluator:
 
     def rules_of(self, account: Account) -> Rules:
         """The rules of the account's segment."""
-        if account.profile:
-            segment = account.fact("segment")
-            if isinstance(segment, str):
-                return self._segments.get(segment, self._default)
-        return self._default
+        profile = account.profile
+        if profile is None or not profile.segment:
+            return self._default
+        return self._segments.get(profile.segment, self._default)
 
-    def view(self, account: Account, at_ms: int, *, day: bool = False) -> View:
-        """Measures and lifecycle as of an instant; changes nothing.
-
-        `day` says that it is the start of the account's day.
-        """
-        if day:
-            now, fixed = account.measures_of_day_start(at_ms, self._activity)
-        else:
-            now = account.measures(at_ms, self._activity)
-            fixed = account.fixed_measures(self._activity)
-        seats = mrr = 0.0
-        if account.profile:
-            seats = float(account.fact("seats") or 0)
-            mrr = float(account.fact("mrr") or 0)
-        facts = Facts(seats, mrr, account.baseline_days())
-        return View(now, fixed, facts, self.lifecycle(account, at_ms), self.rules_of(account))
+    def view(self, account: Account, at_ms: int) -> View:
+        """Measures and lifecycle as of an instant; changes nothing."""
+        return View(
+            account.measures(at_ms, self._activity),
+            account.fixed_measures(self._activity),
+            facts_of(account),
+            self.lifecycle(account, at_ms),
+            self.rules_of(account),
+        )
 
     def lifecycle(self, account: Account, at_ms: int) -> Lifecycle:
         """Where the account is in its life."""
@@ -110,36 +110,41 @@ class Evaluator:
         )
 
     def evaluate(
-        self, account: Account, at_ms: int, day: bool, historical: bool, out: list[Alert]
+        self, account: Account, at_ms: int, day: bool, historical: bool, out: list[AlertRecord]
     ) -> None:
         """Evaluate what was due at an instant; alerts that fire or resolve go to `out`.
 
         Called at the close of a minute in which the account changed, at the start of its day
         (`day`), and at its deadlines, always in the order of time.
         """
-        view = self.view(account, at_ms, day=day)
-        rules = view.rules
-        value = rules.scorecard.value(view.now, view.fixed, view.facts)
+        activity = self._activity
+        if day:
+            now, fixed = account.measures_of_day_start(at_ms, activity)
+        else:
+            now, fixed = account.measures(at_ms, activity), account.fixed_measures(activity)
+        rules, stage = self.rules_of(account), self.lifecycle(account, at_ms)
+        facts = facts_of(account)
+        value = rules.scorecard.value(now, fixed, facts)
         score = None if value == NO_DATA else value
         account.score = score
-        active_days = account.active_days(self._activity)
+        active_days = account.active_days(activity)
         if day:
             first_ms = account.first_ms
             account.known = (
                 score is not None
-                and first_ms is not None
+                and first_ms != NO_INSTANT
                 and at_ms - first_ms >= rules.min_history_ms
                 and active_days >= rules.min_active_days
             )
         was: Zone = account.zone
         danger, approach = account.danger, account.approach
         before = after = zone_of(danger, approach)
-        if account.known and score is not None and view.lifecycle != "churned":
+        if account.known and score is not None and stage != "churned":
             danger.follow(score, rules.enter, rules.exit, rules.dwell_ms, at_ms)
             approach.follow(score, rules.approach, rules.approach_exit, rules.dwell_ms, at_ms)
             after = zone_of(danger, approach)
         else:
-            danger.turning_ms = approach.turning_ms = None
+            danger.turning_ms = approach.turning_ms = NO_INSTANT
         # `unknown` hides the zone without ending what was found before.
         account.zone = after if account.known else "unknown"
 
@@ -147,19 +152,20 @@ class Evaluator:
             account.note_day(score)
         changes: list[_Change] = []
         if after != before or account.alerts:
-            changes = self._zone_alerts(account, before, after, view, at_ms)
+            changes = self._zone_alerts(account, before, after, stage, at_ms)
         if self._silence is None:
-            if silence.REASON in account.alerts:
-                gone = account.alerts.pop(silence.REASON)
-                changes.append((silence.REASON, gone, "rule_removed"))
+            if SILENCE in account.alerts:
+                gone = account.alerts.pop(SILENCE)
+                changes.append((SILENCE, gone, "rule_removed"))
         else:
             last_ms = account.last_ms
-            if last_ms is not None and (
+            if last_ms != NO_INSTANT and (
                 account.alerts or at_ms - last_ms >= self._silence_after_ms
             ):
-                changes += self._silence_alerts(account, active_days, view, at_ms)
+                changes += self._silence_alerts(account, active_days, stage, at_ms)
         if changes:
             policy = self._policy
+            view = View(now, fixed, facts, stage, rules)
             what = self._circumstances(account, view, was, active_days, at_ms, historical)
             for reason, opened, resolution in changes:
                 play = policy.plays.get(reason)
@@ -169,8 +175,8 @@ class Evaluator:
             not account.alerts
             and not danger.on
             and not approach.on
-            and danger.turning_ms is None
-            and approach.turning_ms is None
+            and danger.turning_ms == NO_INSTANT
+            and approach.turning_ms == NO_INSTANT
             and rules.scorecard.rises_with_use
         )
 
@@ -181,18 +187,18 @@ class Evaluator:
         last_ms = account.last_ms
         next_ms = NEVER
         turning_ms = account.danger.turning_ms
-        if turning_ms is not None and after_ms < turning_ms + dwell_ms:
+        if turning_ms != NO_INSTANT and after_ms < turning_ms + dwell_ms:
             next_ms = turning_ms + dwell_ms
         turning_ms = account.approach.turning_ms
-        if turning_ms is not None and after_ms < turning_ms + dwell_ms < next_ms:
+        if turning_ms != NO_INSTANT and after_ms < turning_ms + dwell_ms < next_ms:
             next_ms = turning_ms + dwell_ms
-        if last_ms is None:
+        if last_ms == NO_INSTANT:
             return next_ms
         if (
             active_days >= self._silence_days
             and self._silence is not None
             and after_ms < last_ms + self._silence_after_ms < next_ms
-            and silence.REASON not in account.alerts
+            and SILENCE not in account.alerts
         ):
             next_ms = last_ms + self._silence_after_ms
         # Those who look at the fleet want to know who has left.
@@ -202,10 +208,10 @@ class Evaluator:
         return next_ms
 
     def _zone_alerts(
-        self, account: Account, before: Zone, after: Zone, view: View, at_ms: int
+        self, account: Account, before: Zone, after: Zone, stage: Lifecycle, at_ms: int
     ) -> list[_Change]:
         changes: list[_Change] = []
-        if view.lifecycle == "churned":
+        if stage == "churned":
             # An account that has left raises nothing more, and nobody need look after it.
             for reason in sorted(account.alerts):
                 changes.append((reason, account.alerts.pop(reason), "churned"))
@@ -219,27 +225,27 @@ class Evaluator:
             )
         if _RANK[after] > _RANK[before]:
             trigger = account.danger if after == "danger" else account.approach
-            since_ms = trigger.since_ms if trigger.since_ms is not None else at_ms
+            since_ms = trigger.since_ms if trigger.since_ms != NO_INSTANT else at_ms
             account.alerts[after] = OpenAlert(at_ms, since_ms)
             changes.append((after, account.alerts[after], None))
         return changes
 
     def _silence_alerts(
-        self, account: Account, active_days: int, view: View, at_ms: int
+        self, account: Account, active_days: int, stage: Lifecycle, at_ms: int
     ) -> list[_Change]:
         rule, last_ms = self._silence, account.last_ms
-        if rule is None or last_ms is None:
+        if rule is None or last_ms == NO_INSTANT:
             return []
-        opened = account.alerts.get(silence.REASON)
+        opened = account.alerts.get(SILENCE)
         if opened is not None:
             if last_ms + rule.after_ms <= at_ms:
                 return []
-            del account.alerts[silence.REASON]
-            return [(silence.REASON, opened, "active_again")]
-        if rule.due_ms(last_ms, active_days) > at_ms or view.lifecycle == "churned":
+            del account.alerts[SILENCE]
+            return [(SILENCE, opened, "active_again")]
+        if rule.due_ms(last_ms, active_days) > at_ms or stage == "churned":
             return []
-        account.alerts[silence.REASON] = OpenAlert(at_ms, last_ms)
-        return [(silence.REASON, account.alerts[silence.REASON], None)]
+        account.alerts[SILENCE] = OpenAlert(at_ms, last_ms)
+        return [(SILENCE, account.alerts[SILENCE], None)]
 
     def _circumstances(
         self,
@@ -254,10 +260,9 @@ class Evaluator:
         then_day = calendar.day - THEN_DAYS
         then = account.row_on(then_day, self._activity)
         score = view.score()
+        said = {} if account.profile is None else account.profile.said()
         profile: dict[str, Any] = {
-            name: value
-            for name, (_, _, value) in sorted(account.profile.items())
-            if value is not None
+            name: said[name][2] for name in sorted(said) if said[name][2] is not None
         }
         return Circumstances(
             account_id=account.account_id,
@@ -271,7 +276,7 @@ class Evaluator:
             now=view.now,
             then=then,
             then_at_ms=None if then is None else day_start(then_day, calendar.timezone),
-            last_ms=account.last_ms,
+            last_ms=None if account.last_ms == NO_INSTANT else account.last_ms,
             active_days=active_days,
             profile=profile,
             historical=historical,

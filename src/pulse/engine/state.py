@@ -6,14 +6,12 @@ from collections import Counter, deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from cramjam import lz4
-
-from pulse.engagement.account import NEVER
+from pulse.engagement.days import NEVER
 from pulse.engagement.packing import pack, unpack
 
 if TYPE_CHECKING:
+    from pulse.alerting.alert import AlertRecord
     from pulse.engagement.account import Account
-    from pulse.model.alert import Alert
 
 
 LIVE_ACCOUNTS: Final = 6_000
@@ -41,21 +39,20 @@ class Page:
 class Folded:
     """An account that nothing has touched for a while: packed, with where a tick finds it."""
 
-    __slots__ = ("_squeezed", "day_at", "page", "soon_at")
+    __slots__ = ("day_at", "packed", "page", "patches", "soon_at")
 
     def __init__(self, packed: bytes, page: Page, soon_at: int, day_at: int) -> None:
-        self._squeezed = bytes(lz4.compress_block(packed))
+        self.packed = packed
+        """The account as bytes, for a page."""
         self.page = page
         self.soon_at = soon_at
         self.day_at = day_at
-
-    def packed(self) -> bytes:
-        """The account as bytes, for a page."""
-        return bytes(lz4.decompress_block(self._squeezed))
+        self.patches = 0
+        """Events that were counted without unpacking it."""
 
     def unfold(self) -> Account:
         """The account, ready to be worked on."""
-        account = unpack(self.packed())
+        account = unpack(self.packed)
         account.page = self.page
         account.soon_at, account.day_at = self.soon_at, self.day_at
         return account
@@ -128,7 +125,7 @@ class PartitionState:
     def packed(self, account_id: str) -> bytes:
         """An account as bytes, for a page."""
         account = self.live.get(account_id)
-        return self.folded[account_id].packed() if account is None else pack(account)
+        return self.folded[account_id].packed if account is None else pack(account)
 
     def find(self, account_id: str) -> Account | None:
         """An account to work on, None if it is not known."""
@@ -147,6 +144,13 @@ class PartitionState:
         self.folded[account.account_id] = Folded(
             pack(account), account.page, account.soon_at, account.day_at
         )
+
+    def patch(self, account_id: str, folded: Folded, packed: bytes) -> None:
+        """Give a folded account, which an event has changed, its new bytes."""
+        folded.packed = packed
+        folded.patches += 1
+        folded.page.dirty = True
+        self.touched.add(account_id)
 
     def fold_idle(self) -> None:
         """Fold accounts that nothing has touched for the longest, down to `live_accounts`."""
@@ -225,7 +229,7 @@ class Misplaced:
 class Effects:
     """What a batch asks to be done outside, and what it counted."""
 
-    alerts: list[Alert] = field(default_factory=list)
+    alerts: list[AlertRecord] = field(default_factory=list)
     dead_letters: list[DeadLetter] = field(default_factory=list)
     misplaced: list[Misplaced] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)

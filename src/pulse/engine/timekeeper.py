@@ -15,12 +15,12 @@ from __future__ import annotations
 import heapq
 from typing import TYPE_CHECKING, Final
 
-from pulse.engagement.account import NEVER, Account
-from pulse.engagement.days import DAY_MS, MINUTE_MS
+from pulse.engagement.days import DAY_MS, MINUTE_MS, NEVER, NO_INSTANT
 from pulse.engagement.packing import header
 from pulse.engagement.windows import KEPT_DAYS
 
 if TYPE_CHECKING:
+    from pulse.engagement.account import Account
     from pulse.engine.evaluate import Evaluator
     from pulse.engine.policy import Policy
     from pulse.engine.state import Effects, Page, PartitionState
@@ -33,7 +33,7 @@ DAY_SLICE_MS: Final = 600_000
 """Day starts are spread over this long (and so done within the 15 minutes promised)."""
 LEAST_SLICE: Final = 500
 
-_AHEAD_MS: Final = 3_600_000
+AHEAD_MS: Final = 3_600_000
 """A deadline is put where a tick finds it if it is due before the account's day has begun for sure;
 the others are looked at then."""
 
@@ -123,12 +123,12 @@ class Timekeeper:
             self._advance_parked(state, account, closing, reached, minute_ms > 0, fx)
         while not account.parked:
             open_ms, deadline_ms = account.open_ms, account.deadline_ms
-            close_ms = NEVER if open_ms is None else open_ms + MINUTE_MS
+            close_ms = NEVER if open_ms == NO_INSTANT else open_ms + MINUTE_MS
             day_ms = account.calendar.end_ms
             if close_ms <= day_ms and close_ms <= deadline_ms:
                 if close_ms > closing:
                     return
-                account.open_ms = None
+                account.open_ms = NO_INSTANT
                 if account.force or not account.quiet:
                     account.force = False
                     self._evaluate(state, account, close_ms, fx)
@@ -171,14 +171,15 @@ class Timekeeper:
 
     def _begin_day(self, state: PartitionState, account: Account, fx: Effects) -> None:
         timezone = self._timezone
-        if account.profile:
-            timezone = str(account.fact("timezone") or timezone)
+        profile = account.profile
+        if profile is not None and profile.timezone:
+            timezone = profile.timezone
         at_ms = account.begin_day(timezone, self._activity)
         calendar = account.calendar
         if len(calendar.segments) > 1:
             calendar.forget(at_ms - (KEPT_DAYS + 2) * DAY_MS)
         clock = state.clock_ms
-        if account.seen and clock is not None:
+        if account.forget_ms and clock is not None:
             # By the day start, not by the clock at which a slice comes to it; and an event may
             # begin a day before the clock has reached it.
             forget_seen(account, at_ms if at_ms < clock else clock, state.first_tick_ms or 0)
@@ -187,18 +188,18 @@ class Timekeeper:
 
     def _can_park(self, account: Account, at_ms: int) -> bool:
         """Whether no later day start can change anything until a record comes."""
-        if account.first_ms is None or account.last_ms is None:
-            return account.open_ms is None  # known by its profile alone
+        if account.last_ms == NO_INSTANT:
+            return account.open_ms == NO_INSTANT  # known by its profile alone
         if not account.is_empty():
             return False
         rules = self._evaluator.rules_of(account)
         recency_ms = rules.scorecard.recency_floor_days * DAY_MS
         return (
-            account.open_ms is None
+            account.open_ms == NO_INSTANT
             and at_ms - account.last_ms > recency_ms
             and at_ms - account.first_ms >= rules.min_history_ms
-            and account.danger.turning_ms is None
-            and account.approach.turning_ms is None
+            and account.danger.turning_ms == NO_INSTANT
+            and account.approach.turning_ms == NO_INSTANT
         )
 
     def _evaluate(
@@ -211,17 +212,17 @@ class Timekeeper:
         """Put the account where a tick finds it."""
         open_ms, due_ms = account.open_ms, account.deadline_ms
         day_ms = NEVER if account.parked else account.calendar.end_ms
-        close_ms = NEVER if open_ms is None else open_ms + MINUTE_MS
+        close_ms = NEVER if open_ms == NO_INSTANT else open_ms + MINUTE_MS
         first_ms = close_ms if close_ms < day_ms else day_ms
         if due_ms >= first_ms and due_ms < first_ms + GRACE_MS:
             due_ms = first_ms + GRACE_MS
         if (
-            open_ms is not None
+            open_ms != NO_INSTANT
             and due_ms > close_ms + GRACE_MS
             and (account.force or not account.quiet)
         ):
             due_ms = close_ms + GRACE_MS
-        if due_ms < account.soon_at and due_ms < day_ms + _AHEAD_MS:
+        if due_ms < account.soon_at and due_ms < day_ms + AHEAD_MS:
             account.soon_at = due_ms
             heapq.heappush(state.soon, (due_ms, account.account_id))
         if day_ms != NEVER and account.day_at != day_ms + GRACE_MS:
@@ -232,7 +233,7 @@ class Timekeeper:
         """Put an account that was read back into its page, and where a tick finds it."""
         front = header(packed)
         folded = state.adopt_packed(front.account_id, packed, page)
-        if front.soon_ms < front.day_ms + _AHEAD_MS:
+        if front.soon_ms < front.day_ms + AHEAD_MS:
             folded.soon_at = front.soon_ms
             heapq.heappush(state.soon, (front.soon_ms, front.account_id))
         if front.day_ms != NEVER:
@@ -244,7 +245,7 @@ class Timekeeper:
         due_ms = account.deadline_ms
         if not account.parked:
             due_ms = min(due_ms, account.calendar.end_ms)
-        if account.open_ms is not None and (account.force or not account.quiet):
+        if account.open_ms != NO_INSTANT and (account.force or not account.quiet):
             due_ms = min(due_ms, account.open_ms + MINUTE_MS)
         return due_ms
 
@@ -267,15 +268,6 @@ def forget_seen(account: Account, now_ms: int, first_tick_ms: int) -> bool:
     if now_ms < account.forget_ms:
         return False
     seen = account.seen
-    gone = []
-    for key, stamp in seen.items():
-        due_ms = (stamp or first_tick_ms) + DUPLICATE_MS
-        if now_ms < due_ms:
-            account.forget_ms = due_ms
-            break
-        gone.append(key)
-    for key in gone:
-        del seen[key]
-    if not seen:
-        account.forget_ms = 0
-    return bool(gone)
+    gone = seen.forget(now_ms - DUPLICATE_MS, first_tick_ms)
+    account.forget_ms = seen.oldest_ms(first_tick_ms) + DUPLICATE_MS if len(seen) else 0
+    return gone

@@ -6,7 +6,7 @@ decodes into a time-zone-aware `datetime`, so the hot decoder and the pydantic m
 """
 
 from datetime import UTC, datetime, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from typing import Annotated
 from zoneinfo import available_timezones
 
@@ -16,6 +16,7 @@ MAX_MS = 253_402_300_799_999
 """The last millisecond of the year 9999; the first instant is 0."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_EPOCH_NAIVE = datetime(1970, 1, 1)  # noqa: DTZ001  # for text alone
 _MILLISECOND = timedelta(milliseconds=1)
 _AwareDatetime = Annotated[datetime, msgspec.Meta(tz=True)]
 
@@ -49,6 +50,7 @@ def parse_ts(value: object) -> int:
     return ms
 
 
+@lru_cache(maxsize=4096)
 def format_ms(ms: int) -> str:
     """RFC 3339 UTC text of an instant in milliseconds, with `.mmm` only where it is not whole.
 
@@ -60,7 +62,7 @@ def format_ms(ms: int) -> str:
     if not 0 <= ms <= MAX_MS:
         raise ValueError(f"{ms} ms is not between 1970-01-01 and 9999-12-31")
     seconds, rest_ms = divmod(ms, 1000)
-    text = (_EPOCH + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%S")
+    text = (_EPOCH_NAIVE + timedelta(seconds=seconds)).isoformat()
     return f"{text}.{rest_ms:03d}Z" if rest_ms else f"{text}Z"
 
 

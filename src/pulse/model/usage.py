@@ -18,8 +18,9 @@ from pulse.model.fields import (
     Timestamp,
     is_bounded,
 )
+from pulse.model.shape import MAX_LINE_BYTES
 from pulse.model.time import is_time_zone
-from pulse.model.wire import MAX_LINE_BYTES, is_too_deep, own_fields
+from pulse.model.wire import is_too_deep, own_fields
 
 
 class _Inbound(BaseModel):

@@ -13,28 +13,24 @@ a doubled field the last.
 from __future__ import annotations
 
 import re
-from datetime import datetime
 from operator import attrgetter
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple
 
 import msgspec
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+from pulse.model.instants import to_ms
+from pulse.model.shape import MAX_DEPTH, MAX_LINE_BYTES, all_objects, is_plain
 
-MAX_TS_MS = 253_402_300_799_999
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+MAX_TS_MS: Final = 253_402_300_799_999
 """The last millisecond of the year 9999: the largest time that RFC 3339 can write."""
 
-MAX_LINE_BYTES = 1 << 20
-"""A larger line is a mistake, not a usage event; it goes to the dead letter unread."""
-
-MAX_DEPTH = 256
-"""JSON nested deeper is refused. How deep a decoder can go depends on the interpreter and on where
-it is called from; what pulse counts must not."""
-
 Id = Annotated[str, Meta(min_length=1, max_length=256)]
-Timestamp = Annotated[datetime, Meta(tz=True)] | int
+Timestamp = str | int
+"""As it stands there; `pulse.model.instants.to_ms` reads it."""
 
 
 class ProfileFields(Struct, gc=False):
@@ -49,6 +45,10 @@ class ProfileFields(Struct, gc=False):
     started_at: Timestamp | UnsetType | None = UNSET
     renewal_at: Timestamp | UnsetType | None = UNSET
     timezone: str | UnsetType | None = UNSET
+
+
+PROFILE_INSTANTS: Final = ("started_at", "renewal_at")
+"""Those of its fields that are instants."""
 
 
 class Line(Struct, gc=False):
@@ -79,9 +79,9 @@ class BadLine(NamedTuple):
     detail: str
 
 
-Said = tuple[str, Any, str | None, str | None, str, str, str | None, Any, Any]
-"""Of a line: account_id, ts, user_id, type, id, source, event, and what stands at the paths of the
-feature and the value."""
+said: Callable[[Line], tuple[Any, ...]] = msgspec.structs.astuple
+"""What a line says, at once: id, account_id, ts, event, user_id, source, type, profile,
+properties."""
 
 
 class Entry(NamedTuple):
@@ -90,6 +90,13 @@ class Entry(NamedTuple):
     number: int
     raw: bytes
     line: Line | BadLine
+
+
+class Lines(NamedTuple):
+    """The lines of a batch; `is_printable` says that all their texts are known to be."""
+
+    lines: list[Line]
+    is_printable: bool
 
 
 class Decoder:
@@ -133,50 +140,42 @@ class Decoder:
 
         return walk
 
-    def reader(self, feature: str, value: str) -> Callable[[Line], Said]:
-        """Function that reads at once what is needed of every line, with these two paths."""
-        fields = ("account_id", "ts", "user_id", "type", "id", "source", "event")
-        names = [path.split(".")[1:] for path in (feature, value)]
-        if all(len(name) == 1 for name in names):
-            return attrgetter(*fields, *(f"properties.{self._field[name]}" for (name,) in names))
-        first, get_feature, get_value = (
-            attrgetter(*fields),
-            self.getter(feature),
-            self.getter(value),
-        )
-        return lambda line: (*first(line), get_feature(line), get_value(line))
+    def field(self, path: str) -> str | None:
+        """The field of a line's `properties` that holds `path`; None where it lies deeper."""
+        name, *rest = path.split(".")[1:]
+        return None if rest else self._field[name]
 
-    def decode_lines(self, values: Sequence[bytes]) -> list[Line] | None:
+    def decode_lines(self, values: list[bytes]) -> Lines | None:
         """All lines of `values`, in order, or None where they must be taken one by one.
 
-        One call into C for a whole batch. Where each value begins with `{`, ends with `}`, and
-        each line break stands between `}` and `{`, an object never spans two values or lines, and
-        the number of a value's lines is that of its line breaks and one.
+        One call into C for a whole batch. Where each line of each value begins with `{` and ends
+        with `}`, an object never spans two of them, and there are as many objects as lines.
         """
         blob = b"\n".join(values)
-        joints = blob.count(b"\n")
-        if (
-            blob[:1] != b"{"
-            or blob[-1:] != b"}"
-            or blob.count(b"}\n{") != joints
-            or not (max(map(len, values)) <= 2 * MAX_DEPTH or _are_plain(blob, joints + 1))
-        ):
+        # Looking for one byte is fast, counting it is not.
+        raws = blob.split(b"\n") if b"\n" in b"".join(values) else values
+        if not all_objects(raws):
             return None
+        is_ascii = blob.isascii()
         try:
-            if not blob.isascii():
+            if not is_ascii:
                 # msgspec does not look into strings that it skips.
                 blob.decode()
             lines = self._decoder.decode_lines(blob)
         except (msgspec.DecodeError, UnicodeDecodeError):
             return None
-        return lines if len(lines) == joints + 1 else None
+        if len(lines) != len(raws):
+            return None
+        # One look at all bytes instead of one at every text: in ASCII without escapes there is only
+        # one character that cannot be printed, DEL.
+        return Lines(lines, is_ascii and b"\\" not in blob and b"\x7f" not in blob)
 
     def decode_record(self, value: bytes) -> list[Entry]:
         """All lines of one record: one JSON object a line, or one object over several lines."""
         raws = value.rstrip(b"\n").split(b"\n")
-        lines = self.decode_lines(raws)
-        if lines is not None:
-            return list(map(Entry, range(1, len(raws) + 1), raws, lines))
+        decoded = self.decode_lines(raws)
+        if decoded is not None:
+            return list(map(Entry, range(1, len(raws) + 1), raws, decoded.lines))
         entries = [
             Entry(number, raw, self.decode_line(raw))
             for number, raw in enumerate(raws, 1)
@@ -201,7 +200,7 @@ class Decoder:
                 raw.decode()
             if is_too_deep(raw):
                 return BadLine("too_deep", f"nested more than {MAX_DEPTH} times")
-            return self._decoder.decode(raw)
+            return _with_instant(self._decoder.decode(raw))
         except UnicodeDecodeError as error:
             return BadLine("not_utf8", f"byte {error.start}: {error.reason}")
         except msgspec.ValidationError:
@@ -216,9 +215,18 @@ class Decoder:
                 said = msgspec.json.decode(fields["profile"], type=dict[str, Raw])
                 known = {n: said[n] for n in ProfileFields.__struct_fields__ if n in said}
                 fields["profile"] = Raw(msgspec.json.encode(known))
-            return self._decoder.decode(msgspec.json.encode(fields))
+            return _with_instant(self._decoder.decode(msgspec.json.encode(fields)))
         except msgspec.DecodeError as error:
             return BadLine("wrong_shape", str(error))
+
+
+def _with_instant(line: Line) -> Line | BadLine:
+    """The line, if its time is one: where many are decoded at once, that is seen later."""
+    try:
+        to_ms(line.ts)
+    except ValueError as error:
+        return BadLine("wrong_shape", f"ts: {error}")
+    return line
 
 
 def own_fields(raw: bytes) -> dict[str, Raw]:
@@ -253,7 +261,7 @@ _TOKENS = re.compile(rb'"(?:[^"\\]|\\.)*"|[][{}]', re.DOTALL)
 
 def is_too_deep(raw: bytes) -> bool:
     """Whether JSON is nested more than `MAX_DEPTH` times; no matter for what is no JSON."""
-    if _is_plain(raw):
+    if is_plain(raw):
         return False
     depth = 0
     for token in _TOKENS.finditer(raw):
@@ -264,19 +272,3 @@ def is_too_deep(raw: bytes) -> bool:
         elif token[0] in (b"}", b"]"):
             depth -= 1
     return False
-
-
-def _are_plain(blob: bytes, lines: int) -> bool:
-    """Whether it is seen at once that no line of `blob` is too large or too deep."""
-    if len(blob) <= MAX_LINE_BYTES and blob.count(b"[") + blob.count(b"{") < lines + MAX_DEPTH:
-        return True
-    raws = blob.split(b"\n")
-    return max(map(len, raws)) <= 2 * MAX_DEPTH or all(map(_is_plain, raws))
-
-
-def _is_plain(raw: bytes) -> bool:
-    """Whether it is seen at once that a line is neither too large nor too deep."""
-    size = len(raw)
-    if size <= 2 * MAX_DEPTH:
-        return True
-    return size <= MAX_LINE_BYTES and raw.count(b"[") + raw.count(b"{") <= MAX_DEPTH

@@ -5,7 +5,6 @@ two disagree, the further one counts.
 """
 
 import asyncio
-import contextlib
 from collections.abc import Collection, Sequence
 from typing import Any, Final
 
@@ -27,6 +26,10 @@ MAX_ALERT_BYTES: Final = 256 * 1024
 
 _RECOVER_AT_ONCE: Final = 4
 _POLL_MS: Final = 200
+_LEAVE_WITHIN_S: Final = 5.0
+_REBALANCE_MS: Final = 20_000
+"""How long the group waits for a member that gives partitions up. Nobody may go on while it still
+finishes what it has under way, which takes a third of this at most (`Bounds.leave_within_s`)."""
 _FETCH: Final[dict[str, Any]] = {
     # Latency first: an alert that is there is fetched at once; at most 8 MB are read ahead.
     "fetch_max_wait_ms": 100,
@@ -66,8 +69,7 @@ class AlertConsumer:
             auto_offset_reset="earliest",
             session_timeout_ms=kafka.session_timeout_ms,
             heartbeat_interval_ms=kafka.heartbeat_ms,
-            # Nobody may go on while another member still finishes what it has under way.
-            rebalance_timeout_ms=60_000,
+            rebalance_timeout_ms=_REBALANCE_MS,
         )
         self._ready: set[TopicPartition] = set()
         self._recoveries: dict[TopicPartition, asyncio.Task[None]] = {}
@@ -75,6 +77,7 @@ class AlertConsumer:
         self._holding = False
         self._fullness = Fullness.ROOM
         self._leaving = False
+        self._given_up = False
 
     async def run(self, stop: asyncio.Event) -> None:
         """Consume until `stop`. Raises `KafkaError` where the membership is beyond repair.
@@ -88,6 +91,9 @@ class AlertConsumer:
             await _unless(stop, self._consumer.start())
             while not stop.is_set() and self._lease.held:
                 self._hold_or_go_on()
+                if self._consumer._fetcher.error_future.done():
+                    # `getmany` would give nothing for ever, and not say so.
+                    raise KafkaError("fetching has ended")
                 polled = await self._consumer.getmany(timeout_ms=_POLL_MS, max_records=500)
                 self._raise_failed_recovery()
                 recorded = await asyncio.gather(
@@ -102,9 +108,9 @@ class AlertConsumer:
             self._leaving = True
             keeping.cancel()
             await self.revoked(tuple(self._ready | set(self._recoveries)))
-            with contextlib.suppress(TimeoutError, KafkaError, OSError):
-                async with asyncio.timeout(5.0):
-                    await self._consumer.stop()
+            # From here on the next membership may have them.
+            self._given_up = True
+            await _leave(self._consumer)
 
     # --- partitions ---------------------------------------------------------------------------
 
@@ -119,6 +125,8 @@ class AlertConsumer:
 
     async def revoked(self, partitions: Collection[TopicPartition]) -> None:
         """Give the partitions up; return when nothing is sent or written for them any more."""
+        if self._given_up:
+            return
         for source in partitions:
             self._ready.discard(source)
             recovery = self._recoveries.pop(source, None)
@@ -181,7 +189,10 @@ class AlertConsumer:
         next_offset = records[-1].offset + 1
         try:
             await self._notifier.take(source.partition, arrivals, next_offset)
-        except PartitionClosed:
+        except PartitionClosed as error:
+            if source in self._ready and self._lease.held:
+                # Nobody took it away: what was read here has to be read again.
+                raise KafkaError(f"partition {source.partition} cannot be written") from error
             log.debug("partition was revoked", partition=source.partition)
             return source, None
         return source, next_offset
@@ -217,7 +228,7 @@ class AlertConsumer:
         log.error("a record of the alerts topic is no alert", origin=origin, error=error)
 
 
-class _Rebalance(ConsumerRebalanceListener):  # type: ignore[misc]
+class _Rebalance(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python has no types
     """Passes the group's decisions on."""
 
     def __init__(self, consumer: AlertConsumer) -> None:
@@ -228,6 +239,27 @@ class _Rebalance(ConsumerRebalanceListener):  # type: ignore[misc]
 
     async def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
         await self._consumer.assigned(assigned)
+
+
+_leaving: set[asyncio.Future[None]] = set()
+
+
+async def _leave(consumer: AIOKafkaConsumer) -> None:
+    """Leave the group. What takes longer goes on meanwhile.
+
+    It is not cancelled: halfway out, a consumer goes on to tell the group that it lives, and the
+    group would wait for it at every rebalance.
+    """
+    task = asyncio.ensure_future(consumer.stop())
+    _leaving.add(task)
+    task.add_done_callback(_left)
+    await asyncio.wait({task}, timeout=_LEAVE_WITHIN_S)
+
+
+def _left(task: asyncio.Future[None]) -> None:
+    _leaving.discard(task)
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.debug("leaving the group failed", error=str(error))
 
 
 async def _unless(stop: asyncio.Event, start: Any) -> None:

@@ -8,6 +8,7 @@ from typing import Any, Final, Protocol
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 
+from pulse.config.kafka_clients import close
 from pulse.notifier.kafka import KafkaSettings, Outage
 from pulse.notifier.lease import Lease
 
@@ -114,10 +115,13 @@ class KafkaDeliveryLog:
                 if producer is None:
                     producer = await self._renew(None)
                 await self._produce(producer, partition, records)
-            except (KafkaError, OSError) as error:
+            except Exception as error:
+                # Not only KafkaError: what aiokafka and the event loop raise as a connection breaks
+                # would end the writer, and nothing would be sent any more.
                 self._outage.away(error)
                 await asyncio.sleep(_RETRY_S)
-                if not getattr(error, "retriable", True) and self._producer is producer:
+                is_fine = getattr(error, "retriable", isinstance(error, OSError))
+                if not is_fine and self._producer is producer:
                     # An idempotent producer that lost its place never finds it again.
                     with contextlib.suppress(KafkaError, OSError):
                         await self._renew(producer)
@@ -236,7 +240,9 @@ class _Writer:
                     self._partition, [record for records, _ in batch for record in records]
                 )
             except BaseException:
+                self._closed = True
                 self._give_up(batch)
+                self._give_up(self._waiting)
                 raise
             for _, acknowledged in batch:
                 if not acknowledged.done():
@@ -265,7 +271,7 @@ async def _reader(kafka: KafkaSettings) -> AsyncIterator[AIOKafkaConsumer]:
         await consumer.start()
         yield consumer
     finally:
-        await consumer.stop()
+        await close(consumer)
 
 
 async def _stop(client: Any) -> None:

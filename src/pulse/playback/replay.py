@@ -11,8 +11,8 @@ from pulse.engine import Effects, Engine, PartitionState, control
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from pulse.alerting.alert import AlertRecord
     from pulse.engine import DeadLetter, Policy
-    from pulse.model.alert import Alert
     from pulse.playback.lines import FileLine
     from pulse.playback.script import Script
 
@@ -121,7 +121,7 @@ class Replay:
         for letter in effects.dead_letters:
             self._note_refused(_line_of(letter, batch), letter, refused)
 
-    def _note_alerts(self, alerts: list[Alert]) -> None:
+    def _note_alerts(self, alerts: list[AlertRecord]) -> None:
         for alert in alerts:
             self.tally.alerts[alert.reason, alert.status] += 1
             self._alerts.append((alert.at, alert.account_id, alert.to_json()))

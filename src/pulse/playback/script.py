@@ -10,8 +10,8 @@ import itertools
 import time
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from pulse.engagement.days import to_ms
 from pulse.engine.ticks import HistoryClock
+from pulse.model.instants import to_ms
 from pulse.model.wire import MAX_TS_MS, BadLine, Decoder, Line
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class Script:
         ticked = False
         until_ms, before = self._until_ms, self._clock.before
         for file_line, line in self._decoded():
-            at_ms = -1 if line is None else to_ms(line.ts)
+            at_ms = -1 if line is None else _instant(line)
             if line is None or not 0 <= at_ms <= MAX_TS_MS:
                 self.unreadable += 1
                 yield Cue(None, file_line)
@@ -88,8 +88,8 @@ class Script:
         lines = iter(self._lines)
         while chunk := list(itertools.islice(lines, _CHUNK)):
             decoded = self._decoder.decode_lines([line.raw for line in chunk])
-            if decoded is not None and len(decoded) == len(chunk):
-                yield from zip(chunk, decoded, strict=True)
+            if decoded is not None and len(decoded.lines) == len(chunk):
+                yield from zip(chunk, decoded.lines, strict=True)
                 continue
             for file_line in chunk:
                 yield file_line, self._line_of(file_line.raw)
@@ -97,3 +97,11 @@ class Script:
     def _line_of(self, raw: bytes) -> Line | None:
         line = self._decoder.decode_line(raw)
         return None if isinstance(line, BadLine) else line
+
+
+def _instant(line: Line) -> int:
+    """When an event happened (ms), -1 if it does not say so."""
+    try:
+        return to_ms(line.ts)
+    except ValueError:
+        return -1

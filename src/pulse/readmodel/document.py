@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from pulse.engagement.days import NO_INSTANT
 from pulse.engagement.measures import readable
 from pulse.engagement.windows import THEN_DAYS
 from pulse.model.time import format_ms
@@ -33,14 +34,15 @@ def document(
     `scorecard` is that of the account's segment, `activity` what counts as active.
     """
     since_ms = _zone_since_ms(account)
+    said = {} if account.profile is None else account.profile.said()
     return {
         **status,
-        "since": None if since_ms is None else format_ms(since_ms),
+        "since": None if since_ms == NO_INSTANT else format_ms(since_ms),
         "out_of": _out_of(status["contributions"], scorecard),
         "then": _then(account, activity),
         "profile": {
             field: format_ms(value) if field in _TIMES and isinstance(value, int) else value
-            for field, (_, _, value) in sorted(account.profile.items())
+            for field, (_, _, value) in sorted(said.items())
             if value is not None
         },
         "alerts": [
@@ -54,16 +56,14 @@ def document(
     }
 
 
-def _zone_since_ms(account: Account) -> int | None:
+def _zone_since_ms(account: Account) -> int:
     danger, approach = account.danger, account.approach
     if account.zone == "danger":
         return danger.since_ms
     if account.zone == "approaching":
         # It came from below (danger ended) or from above; whichever was last.
-        return max(
-            (ms for ms in (danger.since_ms, approach.since_ms) if ms is not None), default=None
-        )
-    return approach.since_ms if account.zone == "healthy" else None
+        return max(danger.since_ms, approach.since_ms)
+    return approach.since_ms if account.zone == "healthy" else NO_INSTANT
 
 
 def _out_of(contributions: Mapping[str, float], scorecard: Scorecard) -> dict[str, float]:

@@ -137,20 +137,23 @@ class ReadModel:
         """
         if self._monotonic_s() < self._leave_alone_until_s:
             return Written.AWAY
-        emptied = False
+        found = self._filled
         try:
             for some in _slices(documents):
-                emptied |= await self._write(some)
+                found = await self._write(some)
             for gone in _slices(removed):
                 await self._remove(gone)
         except (RedisError, OSError) as error:
             self._away(error)
             return Written.AWAY
         self._back()
-        return Written.EMPTIED if emptied else Written.DONE
+        # Noted only now: where a slice fails, the next call must find it again.
+        before, self._filled = self._filled, found
+        # Another word than last time: everything went meanwhile, whoever noticed first.
+        return Written.EMPTIED if before is not None and found != before else Written.DONE
 
-    async def _write(self, documents: Sequence[Mapping[str, Any]]) -> bool:
-        """Write one slice; whether Redis had lost what was written before."""
+    async def _write(self, documents: Sequence[Mapping[str, Any]]) -> bytes | None:
+        """Write one slice; the word that says since when Redis has been filled."""
         by_zone: dict[str, dict[str, float]] = {zone: {} for zone in WORST_FIRST}
         texts: dict[str, bytes] = {}
         for each in {each["account_id"]: each for each in documents}.values():
@@ -169,10 +172,8 @@ class ReadModel:
                 if elsewhere := everywhere.difference(accounts):
                     pipe.zrem(self._zone_key(zone), *elsewhere)
             self._write_meta(pipe, max(each["as_of"] for each in documents))
-            found = (await pipe.execute())[1]
-        before, self._filled = self._filled, found
-        # Another word than last time: everything went meanwhile, whoever noticed first.
-        return before is not None and found != before
+            found: bytes | None = (await pipe.execute())[1]
+        return found
 
     def _write_meta(self, pipe: Pipeline, as_of: str) -> None:
         meta: dict[Any, Any] = {"as_of": as_of, "written_at": format_ms(int(time.time()) * 1000)}

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
-from pulse.engagement.account import NEVER
+from pulse.engagement.days import NEVER
 
-REASON = "silence"
+REASON: Final = "silence"
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import structlog
 from aiokafka import AIOKafkaConsumer
 from aiokafka.structs import TopicPartition
 
+from pulse.config.kafka_clients import close
 from pulse.stream.snapshot import Snapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-log = structlog.get_logger("pulse.worker")
+    from collections.abc import Callable, Iterable
 
 _POLL_MS = 500
 
@@ -29,16 +26,18 @@ class InputRange(NamedTuple):
 
 
 async def read_snapshots(
-    settings: dict[str, Any], topic: str, partitions: Iterable[int]
+    settings: dict[str, Any],
+    topic: str,
+    partitions: Iterable[int],
+    went_on: Callable[[], object] = lambda: None,
 ) -> dict[int, Snapshot]:
-    """The changelog of each partition, read to its end."""
+    """The changelog of each partition, read to its end. `went_on` is called while records come."""
     snapshots = {partition: Snapshot() for partition in partitions}
     if not snapshots:
         return snapshots
     consumer = AIOKafkaConsumer(
         enable_auto_commit=False, auto_offset_reset="earliest", fetch_max_wait_ms=100, **settings
     )
-    started = time.monotonic()
     try:
         await consumer.start()
         tps = [TopicPartition(topic, partition) for partition in snapshots]
@@ -47,27 +46,20 @@ async def read_snapshots(
         left = {tp for tp in tps if ends[tp] > 0}
         for tp in left:
             await consumer.seek_to_beginning(tp)
-        read = 0
         while left:
             fetched = await consumer.getmany(*left, timeout_ms=_POLL_MS)
             for tp, records in fetched.items():
                 take = snapshots[tp.partition].take
                 for record in records:
                     take(record.key, record.value)
-                read += len(records)
+                went_on()
             for tp in list(left):
                 # Some brokers answer the end offset too low; what a fetch says is right.
                 end = max(ends[tp], consumer.highwater(tp) or 0)
                 if await consumer.position(tp) >= end:
                     left.discard(tp)
-        log.info(
-            "state read back",
-            partitions=len(snapshots),
-            records=read,
-            seconds=round(time.monotonic() - started, 2),
-        )
     finally:
-        await consumer.stop()
+        await close(consumer)
     return snapshots
 
 
@@ -96,4 +88,4 @@ async def read_ranges(
             for tp, offset in zip(tps, committed, strict=True)
         }
     finally:
-        await consumer.stop()
+        await close(consumer)

@@ -12,7 +12,7 @@ from pulse.config.policy import policy
 from pulse.engine import Engine
 from pulse.errors import PulseError
 from pulse.placement import partition_of
-from pulse.stream.changelog import read_snapshots
+from pulse.stream.changelog import read_ranges, read_snapshots
 from pulse.stream.partition import empty_state
 
 if TYPE_CHECKING:
@@ -60,9 +60,8 @@ async def _settled(config: Config, engine: Engine) -> list[PartitionState]:
         if manifest is None:
             continue
         state = empty_state(config, number)
-        snapshot.restore(engine, state, manifest)
-        until = max([manifest.position, *(page.guard for page in state.pages)])
-        await _read_on(config, settings, engine, state, until)
+        restored = snapshot.restore(engine, state, manifest)
+        await _read_on(config, settings, engine, state, restored.until)
         if state.clock_ms is not None:
             engine.settle(state)
         states.append(state)
@@ -75,18 +74,25 @@ async def _read_on(
     """Bring a state up to the offset `until` (exclusive); what that causes was caused before."""
     if state.position >= until:
         return
-    tp = TopicPartition(config.kafka.topics.events, state.partition or 0)
+    kafka, tp = config.kafka, TopicPartition(config.kafka.topics.events, state.partition or 0)
+    ranges = await read_ranges(settings, kafka.group, tp.topic, [tp.partition])
+    held = ranges[tp.partition]
+    if held.earliest > state.position:
+        raise PulseError(
+            f"partition {tp.partition} must be read on from offset {state.position}, "
+            f"but the topic begins at {held.earliest}: its retention is too short",
+            hint="raise kafka.retention_days.events",
+        )
+    if held.end < until:
+        raise PulseError(
+            f"the state of partition {tp.partition} is ahead of its topic: "
+            f"offset {until}, the topic ends at {held.end}",
+            hint="was the events topic deleted and made again? Use a new group and changelog",
+        )
     consumer = AIOKafkaConsumer(enable_auto_commit=False, fetch_max_wait_ms=100, **settings)
     try:
         await consumer.start()
         consumer.assign([tp])
-        earliest = (await consumer.beginning_offsets([tp]))[tp]
-        if earliest > state.position:
-            raise PulseError(
-                f"partition {tp.partition} must be read on from offset {state.position}, "
-                f"but the topic begins at {earliest}: its retention is too short",
-                hint="raise kafka.retention_days.events",
-            )
         consumer.seek(tp, state.position)
         while await consumer.position(tp) < until:
             for records in (await consumer.getmany(tp, timeout_ms=_POLL_MS)).values():

@@ -40,7 +40,11 @@ def read(columns: Columns, records: Iterator[Any], room: int) -> None:
 
 
 class Pieces(aio.PartitionRecords):  # type: ignore[misc]  # aiokafka has no types
-    """What a fetch got of one partition, as `Columns` of up to `at_most` records, never none."""
+    """What a fetch got of one partition, as `Columns` of up to `at_most` records.
+
+    Each begins where the one before ended. One without records says that there are none up to its
+    end, as after the end of a transaction.
+    """
 
     next_fetch_offset: int
 
@@ -57,6 +61,8 @@ class Pieces(aio.PartitionRecords):  # type: ignore[misc]  # aiokafka has no typ
             fetched._isolation_level,
         )
         self._at_most = at_most
+        # It and its generator hold each other, and the bytes of the fetch.
+        fetched._records_iterator.close()
 
     def _unpack_records(self) -> Iterator[Columns]:
         """As aiokafka's, which says why: when a piece is taken `next_fetch_offset` is where the
@@ -65,7 +71,7 @@ class Pieces(aio.PartitionRecords):  # type: ignore[misc]  # aiokafka has no typ
         Raises CorruptRecordException where a batch is not what its checksum says; the position
         is still before the piece then.
         """
-        piece, at_most, batches = _empty(), self._at_most, self._records
+        piece, at_most, batches = self._new(), self._at_most, self._records
         while batches.has_next():
             batch = batches.next_batch()
             if self._check_crcs and not batch.validate_crc():
@@ -74,13 +80,18 @@ class Pieces(aio.PartitionRecords):  # type: ignore[misc]  # aiokafka has no typ
                 records = _from(self.next_fetch_offset, batch)
                 read(piece, records, at_most - len(piece))
                 while len(piece) == at_most:
-                    self.next_fetch_offset = piece.offsets[-1] + 1
+                    self.next_fetch_offset = piece.end = piece.offsets[-1] + 1
                     yield piece
-                    piece = _empty()
+                    piece = self._new()
                     read(piece, records, at_most)
             self.next_fetch_offset = batch.next_offset
-        if piece.offsets:
+        piece.end = self.next_fetch_offset
+        if piece.end > piece.start:
             yield piece
+
+    def _new(self) -> Columns:
+        """A piece that begins where reading stands."""
+        return Columns([], [], [], {}, self.next_fetch_offset, self.next_fetch_offset)
 
     def _is_wanted(self, batch: Any) -> bool:
         """Whether a batch is somebody's records, and not of a transaction that was aborted."""
@@ -91,10 +102,6 @@ class Pieces(aio.PartitionRecords):  # type: ignore[misc]  # aiokafka has no typ
             if batch.is_transactional and batch.producer_id in self._aborted_producers:
                 return False
         return not batch.is_control_batch
-
-
-def _empty() -> Columns:
-    return Columns([], [], [], {})
 
 
 def _from(offset: int, batch: Any) -> Iterator[Any]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
+from itertools import groupby
 from typing import Any, NamedTuple
 
 import structlog
@@ -61,10 +62,9 @@ class Producer:
             producer: AIOKafkaProducer | None = None
             try:
                 producer = await self._started()
-                sends = [
-                    await producer.send(r.topic, r.value, r.key, r.partition, headers=[*r.headers])
-                    for r in records
-                ]
+                sends: list[Awaitable[Any]] = []
+                for (topic, partition), run in groupby(records, key=_where):
+                    sends += await _sends(producer, topic, partition, list(run))
                 await asyncio.gather(*sends)
             except (MessageSizeTooLargeError, RecordTooLargeError) as error:
                 raise PulseError(
@@ -115,6 +115,34 @@ class Producer:
         with contextlib.suppress(asyncio.TimeoutError):
             # Its flush would wait for what is given up here.
             await asyncio.wait_for(_close(failed), timeout=5)
+
+
+def _where(record: Outgoing) -> tuple[str, int | None]:
+    return record.topic, record.partition
+
+
+async def _sends(
+    producer: AIOKafkaProducer, topic: str, partition: int | None, records: list[Outgoing]
+) -> list[Awaitable[Any]]:
+    """Hand records of one place over, in order; each result is an acknowledgement.
+
+    Many records of one partition go as batches: each alone costs ten times as much.
+    """
+    if partition is None or len(records) == 1:
+        return [
+            await producer.send(topic, r.value, r.key, partition, headers=[*r.headers])
+            for r in records
+        ]
+    sends = []
+    batch = producer.create_batch()
+    for r in records:
+        record = {"timestamp": None, "key": r.key, "value": r.value, "headers": [*r.headers]}
+        if batch.append(**record) is None:  # it is full
+            sends.append(await producer.send_batch(batch, topic, partition=partition))
+            batch = producer.create_batch()
+            batch.append(**record)
+    sends.append(await producer.send_batch(batch, topic, partition=partition))
+    return sends
 
 
 async def _close(producer: AIOKafkaProducer) -> None:

@@ -29,15 +29,24 @@ T = TypeVar("T")
 
 
 async def read_back(
-    around: Surroundings, settings: dict[str, Any], numbers: Sequence[int], group_generation: int
+    around: Surroundings,
+    settings: dict[str, Any],
+    numbers: Sequence[int],
+    group_generation: int,
+    went_on: Callable[[], object] = lambda: None,
 ) -> list[Partition]:
     """The partitions as their state was written; `position` is where the input is read on.
 
+    `went_on` is called whenever there is more of it than before.
     Waits while Kafka is away. Raises PulseError where the counts could not be exact: state of
     another version or number of partitions, state or input that is gone.
     """
-    kafka = around.config.kafka
-    snapshots = await _patiently(lambda: read_snapshots(settings, kafka.topics.changelog, numbers))
+    kafka, started_s = around.config.kafka, time.monotonic()
+    snapshots = await _patiently(
+        lambda: read_snapshots(settings, kafka.topics.changelog, numbers, went_on)
+    )
+    seconds = round(time.monotonic() - started_s, 2)
+    log.info("state read back", partitions=len(numbers), seconds=seconds)
     ranges = await _patiently(
         lambda: read_ranges(settings, kafka.group, kafka.topics.events, numbers)
     )
@@ -48,6 +57,7 @@ async def read_back(
         generation = generation_after(snapshot.generation, group_generation)
         checkpoint = Checkpoint(state, generation, restored, time.monotonic())
         partitions.append(Partition(number, state, checkpoint, around))
+        went_on()
         await asyncio.sleep(0)
     return partitions
 
@@ -74,10 +84,10 @@ def _restore(
             hint="raise kafka.retention_days.events; this time, count anew from what is there "
             "by deleting the changelog topic and the group's offsets",
         )
-    if manifest is not None and state.position > held.end:
+    if restored is not None and restored.until > held.end:
         raise PulseError(
             f"the state of partition {number} is ahead of its topic: "
-            f"offset {state.position}, the topic ends at {held.end}",
+            f"offset {restored.until}, the topic ends at {held.end}",
             hint="was the events topic deleted and made again? Use a new group and changelog",
         )
     state.position = max(state.position, held.earliest)

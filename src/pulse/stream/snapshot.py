@@ -40,6 +40,8 @@ class Restored:
     """The keys that nobody needs."""
     behind: int = 0
     """Pages that hold less than the manifest says."""
+    until: int = 0
+    """The offset up to which the input was applied, wherever it must be read on from."""
 
 
 class Snapshot:
@@ -119,6 +121,7 @@ class Snapshot:
             if arrived < read_on.offset
         }
         state.settled = max(manifest.position, state.position)
+        restored.until = max([state.settled, *(page.guard for page in state.pages)])
         return restored
 
     def _keys_by_page(self) -> dict[tuple[int, int], dict[int, list[PageKey]]]:

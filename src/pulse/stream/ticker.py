@@ -46,7 +46,8 @@ class Ticker:
                             acks=1, request_timeout_ms=2_000, retry_backoff_ms=100, **self._settings
                         )
                         await producer.start()
-                    await asyncio.wait_for(self._tick(producer), timeout=2.0)
+                    async with asyncio.timeout(2.0):
+                        await self._tick(producer)
                 except (TimeoutError, KafkaError, OSError) as error:
                     if not failing:
                         log.warning("ticks cannot be sent", reason=type(error).__name__)
@@ -73,6 +74,7 @@ class Ticker:
 
 async def _close(producer: AIOKafkaProducer) -> None:
     try:
-        await asyncio.wait_for(producer.stop(), timeout=3)
+        async with asyncio.timeout(3):
+            await producer.stop()
     except (TimeoutError, KafkaError, OSError):
         log.debug("a ticker's connection did not close in time")

@@ -9,7 +9,7 @@
 
 How records get out of a fetch is `pulse.stream.fetching`'s.
 
-Whatever was fetched before a seek carries an older `epoch` and is dropped by the agent.
+Whatever was fetched before a seek carries an older `epoch`: a hole before it is known already.
 """
 
 from __future__ import annotations
@@ -45,28 +45,30 @@ PIECES = 4
 
 
 class Batch:
-    """Records of one partition and fetch, as one Kafka message, whose offset is the last one's."""
+    """Records of one partition and fetch, as one Kafka message, whose offset is the last one of
+    what they cover.
+    """
 
     __slots__ = (
         "checksum", "columns", "epoch", "headers", "key", "offset", "partition",
         "serialized_key_size", "serialized_value_size", "timestamp", "timestamp_type", "topic",
-        "value",
     )  # fmt: skip
 
     def __init__(self, tp: TP, columns: Columns, epoch: int) -> None:
-        self.topic, self.partition, self.offset = tp.topic, tp.partition, columns.offsets[-1]
-        self.timestamp, self.timestamp_type = columns.timestamps[-1], None
+        self.topic, self.partition, self.offset = tp.topic, tp.partition, columns.end - 1
+        self.timestamp = self.timestamp_type = None
         self.headers: tuple[()] = ()
         self.key = self.checksum = None
         self.serialized_key_size = self.serialized_value_size = 0
         self.columns = columns
         self.epoch = epoch
-        self.value = self
 
     @property
-    def first_offset(self) -> int:
-        """The offset of the first record."""
-        return self.columns.offsets[0]
+    def value(self) -> Batch:
+        """What the agent gets. No attribute: a batch that holds itself would stay, with all of its
+        records, until the garbage collector looks, which is seldom.
+        """
+        return self
 
 
 class BatchSchema(Schema):  # type: ignore[type-arg]  # keys and values pass as they are
@@ -127,14 +129,6 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
             return False
         return len(wanted) == len(offsets)
 
-    def position_of(self, tp: TP) -> int:
-        """Up to where records were taken from what was fetched; -1 where that is not known."""
-        assignment = self._ensure_consumer()._subscription.subscription.assignment
-        if assignment is None or tp not in assignment.tps:
-            return -1
-        state = assignment.state_value(TopicPartition(tp.topic, tp.partition))
-        return state.position if state.has_valid_position else -1
-
     async def on_thread_stop(self) -> None:
         """Close the connection; a fetch that is given up takes aiokafka's own `stop` with it."""
         with contextlib.suppress(asyncio.CancelledError):
@@ -144,15 +138,26 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         """Faust's own watch takes a commit that waits for the state for a stall; see `Worker`."""
 
 
+class _Nothing(dict[Any, Any]):
+    """Remembers nothing of what Faust has read: it would leave out what is read again, and the
+    worker knows what follows.
+    """
+
+    def __getitem__(self, key: Any) -> None:
+        return None
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        return None
+
+
 class Consumer(driver.Consumer):
     """Coalesces fetches, commits what was written, reads on from the state."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._read_offset = _Nothing()
         self.epochs: dict[TP, int] = {}
         """How often each partition was sought."""
-        self.handed: dict[TP, int] = {}
-        """Offset after the last record that was handed to the agent, of each partition."""
         self.position_of: Callable[[TP], int | None] = lambda tp: None
         """Where to read on in a partition; None while its state is not there."""
 
@@ -162,8 +167,6 @@ class Consumer(driver.Consumer):
     async def _getmany(self, active_partitions: Any, timeout: float) -> Any:  # noqa: ASYNC109  # Faust's
         before = dict(self.epochs)
         fetched = await super()._getmany(active_partitions, timeout)
-        for tp, pieces in fetched.items():
-            self.handed[tp] = pieces[-1].offsets[-1] + 1
         return {
             tp: [Batch(tp, columns, before.get(tp, 0)) for columns in pieces]
             for tp, pieces in fetched.items()
@@ -178,13 +181,6 @@ class Consumer(driver.Consumer):
 
     def on_buffer_drop(self, tp: TP) -> None:
         """See `on_buffer_full`."""
-
-    def has_read(self, tp: TP, position: int, end: int) -> bool:
-        """Whether who stands at `position` has had all records before `end`."""
-        return (
-            position >= self.handed.get(tp, 0)
-            and cast("ConsumerThread", self._thread).position_of(tp) >= end
-        )
 
     async def commit(self, *_: Any, **__: Any) -> bool:
         """Faust commits by itself at times; only `commit_to` does."""
@@ -203,10 +199,7 @@ class Consumer(driver.Consumer):
 
     async def seek(self, partition: TP, offset: int) -> None:
         self.epochs[partition] = self.epochs.get(partition, 0) + 1
-        self.handed.pop(partition, None)
         await super().seek(partition, offset)
-        # The offset of a batch is its last record's, so it may not be below this one.
-        self._read_offset[partition] = None
 
 
 class Transport(driver.Transport):

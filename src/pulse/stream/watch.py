@@ -1,4 +1,4 @@
-"""Whether a worker gets anywhere: one that does not ends, so that it is started again."""
+"""Whether a worker gets anywhere: it reads again, or ends, so that it is started again."""
 
 from __future__ import annotations
 
@@ -8,7 +8,42 @@ from typing import TYPE_CHECKING
 from pulse.errors import PulseError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable
+    from collections.abc import Callable, Hashable, Mapping
+
+
+class Halts:
+    """Says which positions have stood still for longer than `after_s`, though something waits.
+
+    >>> clock = iter([0.0, 2.0, 4.0, 5.0]).__next__
+    >>> halts = Halts(3.0, clock)
+    >>> halts.look({0: 17, 1: 5}), halts.look({0: 17, 1: 6}), halts.look({0: 17, 1: 6})
+    ([], [], [0])
+    >>> halts.look({0: 17})
+    []
+    """
+
+    def __init__(self, after_s: float, now_s: Callable[[], float] = time.monotonic) -> None:
+        self._after_s = after_s
+        self._now_s = now_s
+        self._standing: dict[int, tuple[int, float]] = {}
+
+    def look(self, waiting: Mapping[int, int]) -> list[int]:
+        """`waiting` holds the position of each partition that has something to read. One that is
+        given back counts from now again.
+        """
+        now_s = self._now_s()
+        halted = []
+        standing = {}
+        for number, position in waiting.items():
+            before, since_s = self._standing.get(number, (-1, now_s))
+            if before != position:
+                since_s = now_s
+            elif now_s - since_s > self._after_s:
+                halted.append(number)
+                since_s = now_s
+            standing[number] = position, since_s
+        self._standing = standing
+        return halted
 
 
 class StallWatch:

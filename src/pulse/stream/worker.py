@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import faust
 import structlog
-from aiokafka.errors import KafkaError
+from aiokafka.errors import IllegalStateError, KafkaError
 from faust.types import TP
 
 from pulse.config.kafka_clients import for_aiokafka
@@ -28,7 +28,7 @@ from pulse.stream.recovery import read_back
 from pulse.stream.ticker import Ticker
 from pulse.stream.topics import wait_for_topics
 from pulse.stream.transport import Batch, Consumer, batches_of, install
-from pulse.stream.watch import StallWatch
+from pulse.stream.watch import Halts, StallWatch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -42,6 +42,9 @@ LAST_FLUSH_S = 10.0
 
 UNWRITTEN_SHARE = 0.1
 """Of the time for which events are kept: how old what is not written may become."""
+
+READ_AGAIN_S = 3.0
+"""After how long records that are there and do not come are read again."""
 
 COMMIT_S = 5.0
 """How long a commit may take; what was written and not committed is committed with the next."""
@@ -76,6 +79,9 @@ class Worker:
         self._flushed_at_s = time.monotonic()
         self._kafka_away = False
         self._reading_back = False
+        self._read_back_steps = 0
+        """How often reading state back went on."""
+        self._halts = Halts(READ_AGAIN_S)
         self._rounds = 0
         """Flushes that came to their end, committed if there was something to commit."""
         self._around: Surroundings
@@ -111,7 +117,8 @@ class Worker:
                 if self._failure is None:
                     with contextlib.suppress(asyncio.TimeoutError):
                         mine = list(self.partitions.values())
-                        await asyncio.wait_for(self._last_flush(mine), timeout=self._last_flush_s)
+                        async with asyncio.timeout(self._last_flush_s):
+                            await self._last_flush(mine)
             finally:
                 for partition in self.partitions.values():
                     partition.close()
@@ -142,7 +149,7 @@ class Worker:
                     self._fail(task.exception())
             try:
                 positions = tuple(p.state.position for p in self.partitions.values())
-                reading.look(self._waits_for(), positions)
+                reading.look(self._waits_for(), (positions, self._read_back_steps))
                 mine = "what was counted cannot be written and committed"
                 writing.look(mine if self.partitions else None, self._rounds)
             except PulseError as error:
@@ -201,7 +208,7 @@ class Worker:
 
         # One agent keeps a partition's order.
         app.agent(topic, name="usage", concurrency=1)(usage)
-        app.on_partitions_revoked.connect(self._revoked, weak=False)  # type: ignore[arg-type]
+        app.on_partitions_revoked.connect(self._revoked, weak=False)  # type: ignore[arg-type]  # Faust says less
         app.on_rebalance_complete.connect(self._assigned, weak=False)
         return app
 
@@ -227,14 +234,25 @@ class Worker:
     async def _follows(self, partition: Partition, batch: Batch) -> bool:
         """Whether the batch follows what was applied, without a hole."""
         tp = TP(self._topic, batch.partition)
-        if batch.epoch != self._consumer.epochs.get(tp, 0):
-            # Fetched before a rebalance or a seek; it comes again.
-            return False
         position = partition.state.position
-        if batch.first_offset <= position or partition.gap_at == position:
+        if batch.columns.start <= position:
+            # Also where it was fetched before a rebalance or a seek: it is the same log.
             return True
-        # What lies between may have been dropped on the way. If it is missing again after a seek,
-        # the topic does not have it.
+        if batch.epoch != self._consumer.epochs.get(tp, 0):
+            # The hole was seen, and what is missing comes again.
+            return False
+        # What lies between was dropped on the way, and may be so again: records that a seek
+        # overtook. Or the topic does not have it any more.
+        if partition.gap_at == position:
+            earliest = (await self._consumer.earliest_offsets(tp))[tp]
+            if batch.columns.start <= earliest:
+                log.error(
+                    "the topic has lost records that were not read: its retention is too short",
+                    partition=batch.partition,
+                    from_offset=position,
+                    to_offset=batch.columns.start,
+                )
+                return not partition.is_closed()
         await self._consumer.seek(tp, position)
         partition.gap_at = position
         return False
@@ -260,7 +278,8 @@ class Worker:
         if mine:
             self._at("revoking", None)
             with contextlib.suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(self._last_flush(mine), timeout=self._last_flush_s)
+                async with asyncio.timeout(self._last_flush_s):
+                    await self._last_flush(mine)
         for partition in mine:
             partition.close()
             del self.partitions[partition.number]
@@ -283,7 +302,8 @@ class Worker:
     async def _commit(self, offsets: dict[TP, int]) -> bool:
         """Commit; False where the group does not take it, or Kafka does not answer."""
         try:
-            done = await asyncio.wait_for(self._consumer.commit_to(offsets), timeout=COMMIT_S)
+            async with asyncio.timeout(COMMIT_S):
+                done = await self._consumer.commit_to(offsets)
         except TimeoutError:
             if not self._kafka_away:
                 log.warning("kafka does not answer, waiting", topic=self._topic)
@@ -315,7 +335,7 @@ class Worker:
             self.partitions.pop(number).close()
         generation = self._app.consumer_generation_id
         self._at("recovery_started", None)
-        partitions = await read_back(self._around, self._settings, new, generation)
+        partitions = await read_back(self._around, self._settings, new, generation, self._went_on)
         self._at("recovery_read", None)
         if generation == self._app.consumer_generation_id:
             await asyncio.gather(*(partition.take_up() for partition in partitions))
@@ -334,6 +354,9 @@ class Worker:
         )
         self._at("assigned", None)
 
+    def _went_on(self) -> None:
+        self._read_back_steps += 1
+
     def _position_of(self, tp: TP) -> int | None:
         partition = self.partitions.get(tp.partition)
         return None if partition is None or tp.topic != self._topic else partition.state.position
@@ -342,9 +365,26 @@ class Worker:
 
     async def _flush_loop(self) -> None:
         interval_s = self.config.worker.flush_interval_s
-        while True:
+        # Not only until it is cancelled: Faust's calls to its consumer may swallow that.
+        while not self._stop.is_set():
             await asyncio.sleep(interval_s)
             await self._flush_all()
+            await self._read_again()
+
+    async def _read_again(self) -> None:
+        """Read on at the state where records are there and do not come.
+
+        Faust drops what a fetch brings that was under way at a rebalance. The batch after it would
+        show the hole, if one came.
+        """
+        partitions = {} if self._reading_back else self.partitions
+        waiting = {n: p.state.position for n, p in partitions.items() if self._lag(p)}
+        for number in self._halts.look(waiting):
+            # Not louder: while Kafka is away this comes every few seconds.
+            log.debug("records that are there did not come, reading again", partition=number)
+            # It was given up meanwhile, or its records were taken at this moment.
+            with contextlib.suppress(IllegalStateError, KeyError):
+                await self._consumer.seek(TP(self._topic, number), waiting[number])
 
     async def _flush_all(self) -> None:
         partitions = list(self.partitions.values())
@@ -395,7 +435,5 @@ class Worker:
         """Records that are in the topic and not applied, as far as is known here."""
         if partition.is_closed():
             return 0
-        tp, position = TP(self._topic, partition.number), partition.state.position
-        end = self._consumer.highwater(tp) or 0
-        # What ends a transaction has an offset too, and is no record.
-        return 0 if self._consumer.has_read(tp, position, end) else max(end - position, 0)
+        end = self._consumer.highwater(TP(self._topic, partition.number)) or 0
+        return max(end - partition.state.position, 0)

@@ -8,6 +8,6 @@ production imports it.
 - `pulse.testing.system`: topics and `pulse` processes, and what came out of them
 - `pulse.testing.paced`: weeks of made-up usage, played within a minute
 - `pulse.testing.truth`: what must have come of a log, and what is not so
-- `pulse.testing.dying`: a process that dies of SIGKILL at a named step
+- `pulse.testing.dying`: a process that dies of SIGKILL, or stops, at a named step
 - `pulse.testing.webhooks`: a receiver that verifies signatures, and can misbehave
 """

@@ -17,6 +17,7 @@ from pulse.engine import Engine, PartitionState
 from pulse.stream.checkpoint import Checkpoint
 from pulse.stream.pages import generation_after
 from pulse.stream.snapshot import Snapshot
+from pulse.testing.playing import checked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -43,7 +44,7 @@ class Outside:
 
     def take(self, effects: Effects) -> None:
         """What an owner caused. An alert may come again, but only the same."""
-        for alert in effects.alerts:
+        for alert in map(checked, effects.alerts):
             assert self.alerts.setdefault((alert.id, alert.status), alert) == alert
         self.letters |= {(each.offset, each.line, each.reason) for each in effects.dead_letters}
         self.letters |= {(each.offset, each.line, "misplaced") for each in effects.misplaced}
@@ -118,7 +119,7 @@ class Owner:
         """Apply the rest; every account as of the clock."""
         self.work(len(self.outside.log))
         self._drain()
-        for alert in self.engine.settle(self.state):
+        for alert in map(checked, self.engine.settle(self.state)):
             assert self.outside.alerts.setdefault((alert.id, alert.status), alert) == alert
         clock_ms = self.state.clock_ms or 0
         return {

@@ -12,6 +12,7 @@ from pulse.testing.histories import Log
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from pulse.alerting.alert import AlertRecord
     from pulse.engine import DeadLetter, LogRecord, Misplaced, Policy
     from pulse.model import Alert
 
@@ -27,7 +28,7 @@ class Outcome:
 
     def take(self, effects: Effects) -> None:
         """Add what a batch caused."""
-        self.alerts += effects.alerts
+        self.alerts += map(checked, effects.alerts)
         self.dead_letters += effects.dead_letters
         self.misplaced += effects.misplaced
         self.counts.update(effects.counts)
@@ -35,6 +36,13 @@ class Outcome:
     def alerts_in_order(self) -> list[Alert]:
         """As `pulse replay` writes them: by the instant each was due and by account."""
         return sorted(self.alerts, key=lambda alert: (alert.at, alert.account_id))
+
+
+def checked(record: AlertRecord) -> Alert:
+    """The alert as those who read it have it, who would write the same bytes."""
+    alert = record.model()
+    assert alert.to_json() == record.to_json()
+    return alert
 
 
 class Play:
@@ -77,7 +85,7 @@ class Play:
 
     def settle(self) -> None:
         """Work off what ticks left for later."""
-        self.outcome.alerts += self.engine.settle(self.state)
+        self.outcome.alerts += map(checked, self.engine.settle(self.state))
 
     def status(self, account_id: str) -> dict[str, Any]:
         """An account as of the clock."""

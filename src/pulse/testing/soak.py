@@ -5,7 +5,8 @@
 One worker and one notifier on a Kafka, a Valkey and a webhook receiver of their own, unharmed.
 Every few seconds their memory and open files are noted, and how many records are in the topic and
 not applied. What the table shows as slope is that of a straight line through the second half of
-the run, when the windows are full and nothing should grow any more. At the end the state, the
+the run, when the windows are full and nothing should grow any more; of files through the least of
+every two minutes, since connections come and go. At the end the state, the
 alerts and the deliveries are compared with what the log says.
 """
 
@@ -40,6 +41,7 @@ EVENTS_A_SECOND: Final = 150
 EVENTS_AN_ACCOUNT: Final = 3.5 * DAYS
 SAMPLE_S: Final = 5.0
 PARTITIONS: Final = 4
+_FILES_OF: Final = round(120 / SAMPLE_S)
 LEAST_MINUTES: Final = 20
 """In a shorter run a slope says nothing."""
 MOST_FILES_AN_HOUR: Final = 5.0
@@ -52,6 +54,8 @@ class Series:
     """Something measured again and again: at how many seconds, and how much."""
 
     name: str
+    lowest_of: int = 1
+    """The slope is that of the lowest of so many samples after each other."""
     at_s: list[float] = field(default_factory=list)
     values: list[float] = field(default_factory=list)
 
@@ -63,10 +67,11 @@ class Series:
     @property
     def slope_an_hour(self) -> float:
         """Of a straight line through the second half."""
-        half = len(self.values) // 2
-        if len(self.values) - half < 3:
+        starts = range(len(self.values) // 2, len(self.values), self.lowest_of)
+        if len(starts) < 3:
             return 0.0
-        return linear_regression(self.at_s[half:], self.values[half:]).slope * 3600
+        lowest = [min(self.values[at : at + self.lowest_of]) for at in starts]
+        return linear_regression([self.at_s[at] for at in starts], lowest).slope * 3600
 
     def row(self) -> str:
         """A line of the table: first, median, 99 %, last, slope."""
@@ -83,7 +88,7 @@ class Watch:
         self._system = system
         self.lag = Series("lag, records")
         self.memory = [Series("worker, MB"), Series("notifier, MB")]
-        self.files = [Series("worker, open files"), Series("notifier, open files")]
+        self.files = [Series(f"{who}, open files", _FILES_OF) for who in ("worker", "notifier")]
         self._processes = (worker, notifier)
 
     def sample(self, at_s: float) -> None:

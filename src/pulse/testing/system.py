@@ -41,7 +41,7 @@ COMMITS_PARTITIONS = 1
 
 
 class Death(msgspec.Struct, frozen=True):
-    """The step at which a process died, its partition if it has one, and when."""
+    """The step at which a process died or stopped, its partition if it has one, and when."""
 
     step: str
     partition: int | None
@@ -61,13 +61,16 @@ class PulseProcess(Server):
         self.dies_at: tuple[str, int] | None = None
         """A step, and at which time it is reached the process is to die of SIGKILL; holds for the
         next start. See `pulse.testing.dying`."""
+        self.stops_at: tuple[str, int] | None = None
+        """The same with SIGSTOP: it goes on when it gets a SIGCONT."""
 
     def _command(self) -> Sequence[str | Path]:
-        if self.dies_at is not None:
+        how, at = ("SIGKILL", self.dies_at) if self.dies_at else ("SIGSTOP", self.stops_at)
+        if at is not None:
             self._note.unlink(missing_ok=True)
-            step, number = self.dies_at
+            step, number = at
             note = str(self._note)
-            dying = ["-m", "pulse.testing.dying", step, str(number), note]
+            dying = ["-m", "pulse.testing.dying", how, step, str(number), note]
             return [sys.executable, *dying, *self._arguments]
         return [sys.executable, "-c", "from pulse.cli import main; main()", *self._arguments]
 
@@ -99,6 +102,17 @@ class PulseProcess(Server):
         code = self.wait(within_s)
         if code != -signal.SIGKILL or not self._note.exists():
             raise ServerError(f"it was to die at {self.dies_at}, and ended:\n{self.log_tail()}")
+        return msgspec.json.decode(self._note.read_bytes(), type=Death)
+
+    def wait_for_stop(self, within_s: float = 60.0) -> Death:
+        """Where and when it stopped. Raises `ServerError` if it does not."""
+        deadline = time.monotonic() + within_s
+        while not self._note.exists():
+            if self.ended() or time.monotonic() > deadline:
+                raise ServerError(f"it was to stop at {self.stops_at}:\n{self.log_tail()}")
+            time.sleep(_POLL_S)
+        # Whoever writes the note stops at once, but not before.
+        time.sleep(_POLL_S)
         return msgspec.json.decode(self._note.read_bytes(), type=Death)
 
     def ended(self) -> bool:
@@ -228,7 +242,10 @@ class System:
                     return
                 self._check_processes()
                 if time.monotonic() > deadline:
-                    raise ServerError(f"not applied within {within_s:g} s: {left} records left")
+                    raise ServerError(
+                        f"not applied within {within_s:g} s: {left} records left:\n"
+                        f"{self._log_tails()}"
+                    )
                 time.sleep(_POLL_S)
         finally:
             consumer.close()
@@ -311,8 +328,12 @@ class System:
             if key.startswith("al_") and value
         }
 
-    def wait_until_delivered(self, within_s: float = 60.0) -> None:
-        """Wait until nothing of what is in the alerts topic is left to be sent, to one receiver."""
+    def wait_until_delivered(self, within_s: float = 150.0) -> None:
+        """Wait until nothing of what is in the alerts topic is left to be sent, to one receiver.
+
+        A client gives up a request that is never answered after 40 seconds; it may be one that
+        the group waits for.
+        """
         alerts = {(a["id"], a["status"]) for a in self.alerts() if not a["historical"]}
         deadline = time.monotonic() + within_s
         while True:
@@ -322,7 +343,8 @@ class System:
                 return
             self._check_processes()
             if time.monotonic() > deadline:
-                raise ServerError(f"{len(alerts) - len(states) + left} notifications are left")
+                left += len(alerts) - len(states)
+                raise ServerError(f"{left} notifications are left:\n{self._log_tails()}")
             time.sleep(2 * _POLL_S)
 
     def alerts(self) -> list[dict[str, Any]]:
@@ -352,6 +374,9 @@ class System:
         for process in self._processes:
             if process.ended():
                 raise ServerError(f"{process.log_path.stem} has ended:\n{process.log_tail()}")
+
+    def _log_tails(self) -> str:
+        return "\n".join(f"{each.log_path.stem}:\n{each.log_tail()}" for each in self._processes)
 
     def _write(self, name: str, changes: Mapping[str, Mapping[str, Any]]) -> Config:
         settings = dict(self.settings)

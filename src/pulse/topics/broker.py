@@ -164,7 +164,7 @@ def connected(
     where = ", ".join(kafka.brokers)
     started_s = time.monotonic()
     patience_s = _LEAST_S
-    with _Reasons() as reasons:
+    with _Reasons(logs_in=kafka.security.protocol.startswith("SASL")) as reasons:
         while True:
             # kafka-python's own attempts leave a socket open each, so it is not called in vain.
             if _somebody_listens(kafka.brokers):
@@ -193,21 +193,31 @@ class _Reasons(logging.Handler):
     """Why connections failed. kafka-python says that in its log, and raises a time-out."""
 
     _FINAL = ("SaslAuthenticationFailedError", "UnsupportedSaslMechanismError", "SSL: ")
+    _ENDED = "Connection lost"
+    _ENOUGH = 3
+    """So many connections that the broker ended at the login are no accident."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, logs_in: bool) -> None:
         super().__init__(logging.WARNING)
+        self._logs_in = logs_in
         self._said: list[str] = []
+        self._ended = 0
 
     def emit(self, record: logging.LogRecord) -> None:
         """Take down what waiting does not mend; called by kafka-python's threads."""
         said = record.getMessage()
         if any(each in said for each in self._FINAL):
             self._said.append(said)
+        # It had told its version. Kafka often ends the connection before it has said why.
+        elif self._logs_in and self._ENDED in said and "broker_version=(" in said:
+            self._ended += 1
 
     def refusal(self) -> str | None:
         """What the first broker that did not want us said, without what surrounds it."""
         if not self._said:
-            return None
+            if self._ended < self._ENOUGH:
+                return None
+            return "it ends the connection at the login, as for a wrong username or password"
         return re.sub(
             r"\(_ssl\.c.*|\(backoff.*", "", self._said[0].rpartition("Error: ")[2]
         ).strip()

@@ -11,9 +11,10 @@ from pulse.alerting.alert import Circumstances, alert_id, build
 from pulse.engagement.account import OpenAlert, Row
 from pulse.engagement.days import DAY_MS
 from pulse.engagement.line import Line
-from pulse.engagement.measures import MICRO, Measures
+from pulse.engagement.measures import MICRO, NEVER_USED, Measures
 from pulse.model import Alert
 from pulse.model.time import parse_ts
+from pulse.testing.playing import checked
 
 if TYPE_CHECKING:
     from pulse.model.alert import Resolution
@@ -24,7 +25,7 @@ NOW = Measures((3 * MICRO,) * 3, (0, 0, 0), (2, 2, 2), (1, 1, 1), (3, 3, 3), 5 *
 THEN = Row(
     1,
     62.5,
-    Measures((12 * MICRO,) * 3, (0, 0, 0), (10, 10, 10), (1, 1, 1), (12, 12, 12), None),
+    Measures((12 * MICRO,) * 3, (0, 0, 0), (10, 10, 10), (1, 1, 1), (12, 12, 12), NEVER_USED),
 )
 WHAT = Circumstances(
     account_id="acme",
@@ -48,7 +49,7 @@ WHAT = Circumstances(
 def alert(
     reason: str = "danger", resolution: Resolution | None = None, what: Circumstances = WHAT
 ) -> Alert:
-    return build(reason, OPENED, resolution, what, "call them", "0" * 12)
+    return checked(build(reason, OPENED, resolution, what, "call them", "0" * 12))
 
 
 def test_the_id_is_a_function_of_account_reason_and_beginning() -> None:
@@ -142,4 +143,4 @@ def test_nothing_is_said_of_a_past_that_is_not_known() -> None:
 
 
 def test_what_has_no_play_gets_one() -> None:
-    assert build("danger", OPENED, None, WHAT, None, "0" * 12).play
+    assert checked(build("danger", OPENED, None, WHAT, None, "0" * 12)).play

@@ -6,9 +6,10 @@ from datetime import date
 from typing import Any
 
 import pytest
+from mypy_extensions import i64
 
-from pulse.engagement.account import NEVER, Account, Activity, OpenAlert
-from pulse.engagement.days import DAY_MS, day_start
+from pulse.engagement.account import Account, Activity, OpenAlert
+from pulse.engagement.days import DAY_MS, NEVER, Calendar, day_start
 from pulse.engagement.measures import MICRO, Measures, readable
 from pulse.engagement.packing import header, pack, unpack
 
@@ -18,7 +19,7 @@ ANY = Activity()
 
 
 def account() -> Account:
-    return Account("acme", "UTC", START)
+    return Account("acme", Calendar("UTC", START))
 
 
 def use(acme: Account, day: float, rule: Activity = ANY, **what: Any) -> None:
@@ -130,14 +131,28 @@ def test_how_many_days_the_own_past_holds(first: float, now: float, days: int) -
 def test_the_latest_word_on_a_field_wins() -> None:
     acme = account()
 
-    assert acme.merge("plan", 100, "b", "pro")
-    assert not acme.merge("plan", 99, "z", "older")
-    assert not acme.merge("plan", 100, "a", "same instant, lesser id")
-    assert not acme.merge("plan", 100, "b", "the same record")
-    assert acme.merge("plan", 100, "c", None)
+    assert acme.merge(100, "b", {"plan": "pro", "seats": 7})
+    assert not acme.merge(99, "z", {"plan": "older"})
+    assert not acme.merge(100, "a", {"plan": "same instant, lesser id"})
+    assert not acme.merge(100, "b", {"plan": "the same record"})
+    assert acme.merge(100, "c", {"plan": None})
     assert acme.fact("plan") is None
-    assert not acme.merge("plan", 100, "b", "pro")
+    assert not acme.merge(100, "b", {"plan": "pro"})
     assert acme.fact("owner") is None
+    assert acme.fact("seats") == 7
+
+
+def test_what_evaluations_need_of_a_profile_follows_it() -> None:
+    acme = account()
+    acme.merge(1, "a", {"seats": 7, "mrr": 12.5, "segment": "smb", "timezone": "Asia/Tokyo"})
+    profile = acme.profile
+    assert profile is not None
+    assert (profile.seats, profile.mrr, profile.segment, profile.timezone) == (
+        7.0, 12.5, "smb", "Asia/Tokyo",
+    )  # fmt: skip
+
+    acme.merge(2, "b", {"seats": None, "segment": None})
+    assert (profile.seats, profile.mrr, profile.segment) == (0.0, 12.5, "")
 
 
 def test_a_past_day_is_told_as_it_was_measured() -> None:
@@ -173,7 +188,7 @@ def test_nothing_is_known_of_a_day_too_far_back() -> None:
 
     assert acme.row_on(today - 29, ANY) is None
     assert acme.row_on(today + 1, ANY) is None
-    assert [acme.score_on(today - age) for age in (0, 92, 93)] == [99.5, 53.5, None]
+    assert [acme.notes.score_on(today - age, today) for age in (0, 92, 93)] == [99.5, 53.5, None]
 
 
 def test_a_day_without_data_has_no_score() -> None:
@@ -181,7 +196,8 @@ def test_a_day_without_data_has_no_score() -> None:
     acme.begin_day("UTC", ANY)
     acme.note_day(None)
 
-    assert acme.score_on(acme.calendar.day) is None
+    today = acme.calendar.day
+    assert acme.notes.score_on(today, today) is None
 
 
 def full() -> Account:
@@ -195,54 +211,97 @@ def full() -> Account:
         acme.features.touch(f"many {number}", acme.calendar.day, acme.calendar.day)
     acme.begin_day("Asia/Tokyo", rule)
     acme.begin_day("Pacific/Pago_Pago", rule)
-    acme.merge("mrr", 5, "p1", 12.5)
-    acme.merge("owner", 6, "p2", None)
+    acme.merge(5, "p1", {"mrr": 12.5})
+    acme.merge(6, "p2", {"owner": None})
     acme.danger.follow(10.0, 40, 50, 0, 1000)
     acme.approach.follow(10.0, 40, 50, 99, 1000)
     acme.known, acme.zone, acme.score = True, "danger", 12.25
     acme.alerts = {"danger": OpenAlert(1000, 900)}
-    acme.seen = {2**64 - 1: 0, 7: 1000}
+    for key, stamp_ms in ((-(2**63), 0), (7, 1000)):
+        acme.seen.add(i64(key), stamp_ms)
+    acme.forget_ms = 77
     acme.front_ms, acme.open_ms, acme.force = 60_000, 60_000, True
     acme.deadline_ms, acme.parked, acme.quiet = 77, True, False
     acme.resurrected_ms = 88
     return acme
 
 
-def fields(thing: Any) -> Any:
-    """All that a thing of ours holds, as plain data."""
-    kind = type(thing)
-    slots = getattr(kind, "__mypyc_attrs__", getattr(kind, "__slots__", None))
-    if slots is None or isinstance(thing, tuple):
-        return thing
-    return {slot: fields(getattr(thing, slot)) for slot in slots if slot not in NO_STATE}
+def told(acme: Account) -> dict[str, Any]:
+    """All that can be asked of an account, today and on 30 days to come."""
+    today, seen = acme.calendar.day, []
+    scores = [acme.notes.score_on(today - age, today) for age in range(100)]
+    rows = [acme.row_on(today - age, ANY) for age in range(30)]
+    plain = {name: getattr(acme, name) for name in PLAIN}
+    for name in ("events", "value", "active"):
+        plain[name] = (getattr(acme, name).today, getattr(acme, name).tiles(today))
+    for name in ("users", "features"):
+        ids = getattr(acme, name)
+        plain[name] = (ids.level, ids.days, ids.live, ids.fixed)
+    calendar, danger, approach = acme.calendar, acme.danger, acme.approach
+    plain["calendar"] = (calendar.segments, calendar.day, calendar.start_ms, calendar.end_ms)
+    plain["triggers"] = [(t.on, t.since_ms, t.turning_ms) for t in (danger, approach)]
+    plain["profile"] = None if acme.profile is None else acme.profile.said()
+    plain["seen"] = [acme.seen.add(i64(key), 2000) for key in (-(2**63), 7, 8)]
+    for _ in range(30):
+        seen.append(readable(acme.measures(acme.calendar.end_ms, ANY)))
+        acme.begin_day("UTC", ANY)
+    return plain | {
+        "scores": scores,
+        "rows": [row and (row.score, readable(row.measures)) for row in rows],
+        "measures": seen,
+    }
 
 
-NO_STATE = ("page", "soon_at", "day_at", "used", "first_day")
+PLAIN = (
+    "account_id", "active_total", "alerts", "deadline_ms", "first_ms", "force", "forget_ms",
+    "front_ms", "known", "last_day", "last_ms", "late", "open_ms", "parked", "quiet",
+    "resurrected_ms", "score", "zone",
+)  # fmt: skip
+NO_STATE = {
+    "active", "approach", "calendar", "danger", "day_at", "events", "features", "first_day",
+    "notes", "page", "profile", "seen", "soon_at", "used", "users", "value",
+}  # fmt: skip
+"""What is told in another way, and what is no state."""
+
+
+def test_all_of_an_account_is_told() -> None:
+    kind: Any = Account
+    slots = getattr(kind, "__mypyc_attrs__", getattr(kind, "__slots__", ()))
+    assert set(PLAIN) | NO_STATE == {slot for slot in slots if not slot.startswith("__")}
 
 
 @pytest.mark.parametrize("make", [account, full])
 def test_packing_loses_nothing(make: Any) -> None:
-    acme = make()
-    packed = pack(acme)
+    packed = pack(make())
     again = unpack(packed)
 
-    assert fields(again) == fields(acme)
+    assert pack(again) == packed
+    assert told(again) == told(make())
+
+
+def test_what_is_looked_at_after_unpacking_packs_to_the_same() -> None:
+    packed = pack(full())
+    again = unpack(packed)
+    today = again.calendar.day
+    assert again.row_on(today - 3, ANY) is not None
+    assert again.events.tiles(today)
+
     assert pack(again) == packed
 
 
 def test_what_was_unpacked_shares_nothing() -> None:
     acme = full()
-    before = fields(unpack(pack(acme)))
+    before = pack(acme)
     twin = unpack(pack(acme))
     use(twin, 140, user="somebody", feature="something")
     twin.begin_day("UTC", ANY)
     twin.note_day(1.0)
-    twin.merge("mrr", 99, "p9", 1)
+    twin.merge(99, "p9", {"mrr": 1})
     twin.danger.reset()
     twin.alerts.clear()
-    twin.seen.clear()
+    twin.seen.forget(10**15, 0)
 
-    assert fields(acme) == before
+    assert pack(acme) == before
 
 
 def test_it_is_known_of_a_packed_account_when_it_is_due() -> None:

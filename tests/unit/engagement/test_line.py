@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pulse.engagement.days import NO_INSTANT
 from pulse.engagement.line import Line, Trigger, zone_of
 
 ENTER, EXIT, DWELL_MS = 40.0, 50.0, 100
@@ -15,7 +16,7 @@ def test_it_goes_on_when_the_score_has_been_below_for_the_dwell() -> None:
     trigger = Trigger()
 
     assert follow(trigger, (0, 39.9), (99, 10.0), (100, 39.9)) == [False, False, True]
-    assert (trigger.on, trigger.since_ms, trigger.turning_ms) == (True, 0, None)
+    assert (trigger.on, trigger.since_ms, trigger.turning_ms) == (True, 0, NO_INSTANT)
 
 
 def test_the_line_itself_is_not_below_the_line() -> None:
@@ -23,7 +24,7 @@ def test_the_line_itself_is_not_below_the_line() -> None:
     follow(trigger, (0, 40.0), (1000, 40.0))
 
     assert trigger.on is False
-    assert trigger.turning_ms is None
+    assert trigger.turning_ms == NO_INSTANT
 
 
 def test_a_score_that_comes_back_in_time_starts_the_dwell_again() -> None:

@@ -7,7 +7,7 @@ from typing import Literal
 import pytest
 
 from pulse.engagement.days import DAY_MS
-from pulse.engagement.measures import MICRO, Measures
+from pulse.engagement.measures import MICRO, NEVER_USED, Measures
 from pulse.engagement.scorecard import Facts, MeasureRule, Scorecard, Target
 
 Kind = Literal["absolute", "per_seat", "of_baseline"]
@@ -26,7 +26,7 @@ def measures(
         (users,) * 3,
         NOTHING,
         (days,) * 3,
-        None if recency_days is None else round(recency_days * DAY_MS),
+        NEVER_USED if recency_days is None else round(recency_days * DAY_MS),
     )
 
 

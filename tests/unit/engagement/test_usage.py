@@ -30,8 +30,9 @@ def reader(rules: UsageRules, **changes: Any) -> tuple[UsageReader, Line]:
 def read(rules: UsageRules | None = None, **changes: Any) -> tuple[str, int, int]:
     rules = rules or UsageRules()
     usage, line = reader(rules, **changes)
-    *_, event, feature, value = Decoder(rules.paths()).reader(rules.feature, rules.value)(line)
-    return usage.read(event or "", feature, value, {})
+    decoder = Decoder(rules.paths())
+    feature, value = (decoder.getter(path)(line) for path in (rules.feature, rules.value))
+    return usage.read(line.event or "", feature, value, is_printable=False)
 
 
 def ignored(*rules: IgnoreRule, **changes: Any) -> bool:

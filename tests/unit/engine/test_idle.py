@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pulse.config import Config
 from pulse.config.policy import policy
 from pulse.engine import Engine, PartitionState
+from pulse.testing.playing import checked
 
 DAY_MS = 86_400_000
 START_MS = 19_000 * DAY_MS
@@ -51,12 +52,12 @@ def test_an_alert_whose_rule_is_gone_resolves_as_rule_removed() -> None:
         records += [tick(2 * day, START_MS + day * DAY_MS), Record(2 * day + 1, line)]
     engine = Engine(policy(Config()))
     engine.apply(state, records)
-    fired = engine.apply(state, [tick(12, START_MS + 27 * DAY_MS)]).alerts
+    fired = [*map(checked, engine.apply(state, [tick(12, START_MS + 27 * DAY_MS)]).alerts)]
     assert [(alert.reason, alert.status) for alert in fired] == [("silence", "firing")]
 
     settings = {"signals": {"silence": {"enabled": False}}}
     silent = Engine(policy(Config.model_validate(settings)))
-    ended = silent.apply(state, [tick(13, START_MS + 29 * DAY_MS)]).alerts
+    ended = map(checked, silent.apply(state, [tick(13, START_MS + 29 * DAY_MS)]).alerts)
 
     assert [(a.id, a.status, a.resolution) for a in ended if a.reason == "silence"] == [
         (fired[0].id, "resolved", "rule_removed")

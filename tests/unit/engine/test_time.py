@@ -15,7 +15,7 @@ from pulse.engine import Effects, Engine, PartitionState, SegmentPolicy
 from pulse.engine.ticks import HistoryClock
 from pulse.model.time import format_ms, parse_ts
 from pulse.testing.histories import Log, LogEntry, profile, usage
-from pulse.testing.playing import Play
+from pulse.testing.playing import Play, checked
 
 HOUR_MS = 3_600_000
 START_MS = parse_ts("2024-01-01T00:00:00Z")
@@ -364,7 +364,7 @@ def test_alerts_of_played_history_are_marked_also_those_that_a_tick_left_for_lat
     for second in range(100):
         log.tick(at(70) + 1000 * second)
     engine, state = Engine(POLICY, least_slice=0), PartitionState()
-    alerts = engine.apply(state, log.records).alerts + engine.settle(state)
+    alerts = [*map(checked, engine.apply(state, log.records).alerts + engine.settle(state))]
 
     assert {alert.reason for alert in alerts} == {"approaching", "danger", "silence"}
     assert all(alert.historical for alert in alerts)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pulse.engagement.days import to_ms
+from pulse.model.instants import to_ms
 from pulse.model.wire import MAX_DEPTH, BadLine, Decoder, Entry, Line, is_too_deep
 
 EVENT = {"id": "e", "account_id": "acme", "event": "x", "ts": "2024-10-24T19:33:01Z"}
@@ -195,10 +195,21 @@ def test_a_large_record_of_good_lines_is_read() -> None:
 
 
 def test_many_records_of_one_line_each() -> None:
-    lines = DECODER.decode_lines([event(id="a"), event(id="b", x="\u00e9")])
+    decoded = DECODER.decode_lines([event(id="a"), event(id="b", x="\u00e9")])
 
-    assert lines is not None
-    assert [line.id for line in lines] == ["a", "b"]
+    assert decoded is not None
+    assert [line.id for line in decoded.lines] == ["a", "b"]
+    assert not decoded.is_printable  # an escape, as anything may be
+
+
+def test_plain_texts_are_known_to_be_printable() -> None:
+    plain = DECODER.decode_lines([event(id="a")])
+    deleted = DECODER.decode_lines([event(id="a\x7f")])
+
+    assert plain is not None
+    assert deleted is not None
+    assert plain.is_printable
+    assert not deleted.is_printable
 
 
 @pytest.mark.parametrize(
@@ -230,17 +241,18 @@ def test_what_is_not_plainly_one_event_a_record_is_left_to_the_other_way(
 
 
 def test_records_of_several_lines_are_read_in_one_go() -> None:
-    lines = DECODER.decode_lines([event(id="a") + b"\n" + event(id="b"), event(id="c")])
+    decoded = DECODER.decode_lines([event(id="a") + b"\n" + event(id="b"), event(id="c")])
 
-    assert lines is not None
-    assert [line.id for line in lines] == ["a", "b", "c"]
+    assert decoded is not None
+    assert [line.id for line in decoded.lines] == ["a", "b", "c"]
 
 
 def test_both_ways_say_the_same() -> None:
     values = [event(id=str(n), properties={"value": n}) for n in range(100)]
-    lines = DECODER.decode_lines(values)
+    decoded = DECODER.decode_lines(values)
 
-    assert lines == [DECODER.decode_line(value) for value in values]
+    assert decoded is not None
+    assert decoded.lines == [DECODER.decode_line(value) for value in values]
     assert DECODER.decode_record(b"\n".join(values)) == [
         Entry(n, value, DECODER.decode_line(value)) for n, value in enumerate(values, 1)
     ]

@@ -295,7 +295,7 @@ async def test_nothing_more_is_sent_while_it_is_recorded_that_an_endpoint_is_gon
         await recorded.wait()
         await broadcast(record)
 
-    stage.topic.broadcast = slow  # type: ignore[method-assign]
+    stage.topic.broadcast = slow  # type: ignore[method-assign]  # a Kafka that is slow
     async with stage.running() as notifier:
         await stage.take(notifier, sample_alert("acme"), sample_alert("bolt"))
         await stage.clock.advance(1000)

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from pulse.engagement.account import NEVER
+from pulse.engagement.days import NEVER
 from pulse.signals.silence import Silence
 
 RULE = Silence(after_ms=21, min_active_days=5)

@@ -20,3 +20,11 @@ def test_what_grows_is_seen() -> None:
         series.note(step * 60.0, 10.0 + step)
 
     assert series.slope_an_hour == pytest.approx(60.0)
+
+
+def test_what_comes_and_goes_does_not_grow() -> None:
+    series = Series("notifier, open files", lowest_of=4)
+    for step in range(80):
+        series.note(step * 60.0, 10.0 + step % 4 * step)
+
+    assert series.slope_an_hour == pytest.approx(0.0)

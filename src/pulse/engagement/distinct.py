@@ -1,0 +1,237 @@
+"""Distinct ids of one account, users or features, over 7, 28 and 84 of its days."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from librt.vecs import append, vec
+from mypy_extensions import i32, i64
+from xxhash import xxh3_64_intdigest
+
+from pulse.engagement.windows import KEPT_DAYS, W7, W28, W84, Triple
+
+if TYPE_CHECKING:
+    from pulse.engagement.codec import Reader, Writer
+
+_BREAK: Final = b"\n"
+_MANY: Final = 200
+"""More ids than that are always looked up in an index."""
+_OFTEN: Final = 12
+"""Looked for more often than that since it was unpacked, and an index is made."""
+
+
+class LastSeen:
+    """Distinct ids by window, exact up to `limit` ids.
+
+    Each id has the last day on which it was seen. The distinct ids of the W days that end today are
+    those seen last in these days: an event adds to the count, the start of a day takes away those
+    seen last W days ago.
+
+    Names stand one after the other in a few bytes, with a line break before and behind each; where
+    there are many, or one is asked for often, an index finds them.
+
+    Beyond `limit` ids it becomes a sample: only ids whose hash ends in `level` zero bits are kept
+    and counts are multiplied by 2**level (adaptive sampling, Flajolet 1990; the standard error of
+    a count is about 1.2 / sqrt(limit)). `level` > 0 marks the count as approximate.
+
+    >>> seen = LastSeen(limit=10_000)
+    >>> seen.touch("ada", 100, 100), seen.touch("bob", 98, 100), seen.touch("ada", 99, 100)
+    (True, True, False)
+    >>> seen.windows()
+    (2, 2, 2)
+    """
+
+    __slots__ = (
+        "_asked", "_fixed7", "_fixed28", "_fixed84", "_index", "_lasts", "_live7", "_live28",
+        "_live84", "_names", "level", "limit",
+    )  # fmt: skip
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.level = 0
+        self._lasts: vec[i32] = vec[i32]()
+        """The last day of each id, in the order in which they came."""
+        self._names = _BREAK
+        """The ids in the same order, where there is no index."""
+        self._index: dict[str, int] | None = None
+        """Id → its place in that order."""
+        self._asked = 0
+        """How often a name was looked for without an index."""
+        self._live7 = 0
+        """Ids last seen in the W days that end today."""
+        self._live28 = 0
+        self._live84 = 0
+        self._fixed7 = 0
+        """Ids seen in the W days before today, as of the start of today."""
+        self._fixed28 = 0
+        self._fixed84 = 0
+
+    def __len__(self) -> int:
+        return len(self._lasts)
+
+    @property
+    def live(self) -> Triple:
+        """Ids last seen in the W days that end today, of those that are kept."""
+        return (self._live7, self._live28, self._live84)
+
+    @property
+    def fixed(self) -> Triple:
+        """Ids seen in the W days before today, of those that are kept."""
+        return (self._fixed7, self._fixed28, self._fixed84)
+
+    @property
+    def days(self) -> dict[str, int]:
+        """The last day of each id that is kept."""
+        return dict(zip(self._all(), map(int, self._lasts), strict=True))
+
+    def touch(self, name: str, day: int, today: int) -> bool:
+        """See `name` on `day` (today or before); whether that changed anything."""
+        at = self._place(name)
+        last = 0 if at < 0 else int(self._lasts[i64(at)])
+        if last >= day:
+            return False
+        if at >= 0:
+            self._lasts[i64(at)] = i32(i64(day))
+        elif self.level and xxh3_64_intdigest(name.encode()) & ((1 << self.level) - 1):
+            return False
+        else:
+            if self._index is None:
+                self._names += name.encode() + _BREAK
+            else:
+                self._index[name] = len(self)
+            self._lasts = append(self._lasts, i32(i64(day)))
+        if last <= today - W7 < day:
+            self._live7 += 1
+        if last <= today - W28 < day:
+            self._live28 += 1
+        if last <= today - W84 < day:
+            self._live84 += 1
+        if len(self) > self.limit:
+            self._thin(today)
+        return True
+
+    def holds(self, name: str) -> bool:
+        """Whether an id is kept."""
+        return self._place(name) >= 0
+
+    def _place(self, name: str) -> int:
+        index = self._index
+        if index is not None:
+            return index.get(name, -1)
+        self._asked += 1
+        if self._asked > _OFTEN or len(self._lasts) > _MANY:
+            index = self._index = {each: n for n, each in enumerate(self._all())}
+            self._names = _BREAK
+            return index.get(name, -1)
+        at = self._names.find(("\n" + name + "\n").encode())
+        return at if at <= 0 else self._names.count(_BREAK, 0, at)
+
+    def _all(self) -> list[str]:
+        if self._index is not None:
+            return list(self._index)
+        return self._names[1:-1].decode().split("\n") if len(self._lasts) else []
+
+    def _joined(self) -> bytes:
+        if self._index is None:
+            return self._names
+        return ("\n" + "".join([name + "\n" for name in self._index])).encode()
+
+    def roll(self, day: int) -> None:
+        """Begin `day`, the day after today."""
+        self._fixed7, self._fixed28, self._fixed84 = self._live7, self._live28, self._live84
+        lasts, at, out7, out28, out84, gone = self._lasts, i64(0), i64(0), i64(0), i64(0), i64(0)
+        size, today = len(lasts), i64(day)
+        while at < size:
+            age = today - i64(lasts[at])
+            if age >= W7:
+                if age == W7:
+                    out7 += 1
+                elif age == W28:
+                    out28 += 1
+                elif age == W84:
+                    out84 += 1
+                elif age >= KEPT_DAYS:
+                    gone += 1
+            at += 1
+        self._live7 -= int(out7)
+        self._live28 -= int(out28)
+        self._live84 -= int(out84)
+        if gone:
+            self._keep([(name, last) for name, last in self.days.items() if day - last < KEPT_DAYS])
+
+    def _keep(self, kept: list[tuple[str, int]]) -> None:
+        """Keep these ids with their last days, and no others."""
+        self._lasts = vec[i32]([i32(i64(last)) for _, last in kept])
+        self._index = {name: n for n, (name, _) in enumerate(kept)}
+        self._names = _BREAK
+
+    def windows(self) -> Triple:
+        """Distinct ids over each window, as of now."""
+        a, b, c = self._live7, self._live28, self._live84
+        x, y, z = self._fixed7, self._fixed28, self._fixed84
+        level = self.level
+        if not level:
+            return (a if a > x else x, b if b > y else y, c if c > z else z)
+        return (
+            (a if a > x else x) << level,
+            (b if b > y else y) << level,
+            (c if c > z else z) << level,
+        )
+
+    def fixed_windows(self) -> Triple:
+        """Distinct ids over the complete days, as of the start of today."""
+        level = self.level
+        if not level:
+            return (self._fixed7, self._fixed28, self._fixed84)
+        return (self._fixed7 << level, self._fixed28 << level, self._fixed84 << level)
+
+    def is_empty(self) -> bool:
+        """Whether no id is kept."""
+        return not len(self._lasts)
+
+    def write(self, writer: Writer, today: int) -> None:
+        """Write everything; `read` takes it. `today` is today."""
+        writer.number(self.level)
+        writer.number(self._fixed7)
+        writer.number(self._fixed28)
+        writer.number(self._fixed84)
+        writer.data(self._joined())
+        writer.ages(self._lasts, today)
+
+    def read(self, reader: Reader, today: int) -> None:
+        """Become what `write` wrote."""
+        self.level = reader.number()
+        self._fixed7 = reader.number()
+        self._fixed28 = reader.number()
+        self._fixed84 = reader.number()
+        self._names = reader.data()
+        self._lasts = reader.ages(today)
+        self._count(today)
+
+    def _thin(self, today: int) -> None:
+        days = self.days
+        while len(days) > self.limit:
+            self.level += 1
+            mask = (1 << self.level) - 1
+            days = {n: d for n, d in days.items() if not xxh3_64_intdigest(n.encode()) & mask}
+            # What was fixed at the day's start was counted at the level before.
+            self._fixed7, self._fixed28, self._fixed84 = (
+                self._fixed7 >> 1, self._fixed28 >> 1, self._fixed84 >> 1
+            )  # fmt: skip
+        self._keep(list(days.items()))
+        self._count(today)
+
+    def _count(self, today: int) -> None:
+        """Count the windows that end today from the days."""
+        lasts, at, a, b, c = self._lasts, i64(0), i64(0), i64(0), i64(0)
+        size, now = len(lasts), i64(today)
+        while at < size:
+            age = now - i64(lasts[at])
+            if age < W84:
+                c += 1
+                if age < W28:
+                    b += 1
+                    if age < W7:
+                        a += 1
+            at += 1
+        self._live7, self._live28, self._live84 = int(a), int(b), int(c)

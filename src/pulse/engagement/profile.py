@@ -1,0 +1,98 @@
+"""What is known of an account besides its usage."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+if TYPE_CHECKING:
+    from pulse.engagement.codec import Reader, Writer
+
+ProfileValue = str | int | float | None
+Said = tuple[int, str, ProfileValue]
+"""When it was said (ms), the id of the record that said it, and what."""
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode: Any = msgspec.msgpack.Decoder(dict[str, tuple[int, str, Any]]).decode
+_NOTHING: Final = b"\x80"
+
+
+class Profile:
+    """Fields with their latest word, kept as bytes, and what evaluations need of them.
+
+    >>> profile = Profile()
+    >>> profile.merge(1_000, "p1", {"seats": 20, "plan": "pro"})
+    True
+    >>> profile.merge(900, "p0", {"seats": 5})
+    False
+    >>> profile.seats, profile.fact("plan")
+    (20.0, 'pro')
+    """
+
+    __slots__ = ("mrr", "packed", "seats", "segment", "timezone")
+
+    def __init__(self) -> None:
+        self.packed = _NOTHING
+        self.seats = 0.0
+        """0 where it is not known; MRR the same."""
+        self.mrr = 0.0
+        self.segment = ""
+        """Empty where it is not known; the time zone the same."""
+        self.timezone = ""
+
+    def said(self) -> dict[str, Said]:
+        """Every field that was ever said, by name; the value None where it was deleted."""
+        got: dict[str, Said] = _decode(self.packed)
+        return got
+
+    def fact(self, field: str) -> ProfileValue:
+        """A field's value, None if it is not known."""
+        got = self.said().get(field)
+        return None if got is None else got[2]
+
+    def merge(self, ts_ms: int, record_id: str, facts: dict[str, Any]) -> bool:
+        """Take a record: the latest (ts, id) of each field wins. Whether that changed anything."""
+        said = self.said()
+        changed = False
+        for field, value in facts.items():
+            known = said.get(field)
+            if known is None or (ts_ms, record_id) > (known[0], known[1]):
+                said[field] = (ts_ms, record_id, value)
+                changed = True
+        if changed:
+            self.packed = _encode({field: said[field] for field in sorted(said)})
+            self._look()
+        return changed
+
+    def write(self, writer: Writer) -> None:
+        """Write everything; `read` takes it. What evaluations need is not looked up again then."""
+        writer.data(self.packed)
+        writer.fraction(self.seats)
+        writer.fraction(self.mrr)
+        writer.text(self.segment)
+        writer.text(self.timezone)
+
+    def read(self, reader: Reader) -> None:
+        """Become what `write` wrote."""
+        self.packed = reader.data()
+        self.seats = reader.fraction()
+        self.mrr = reader.fraction()
+        self.segment = reader.text()
+        self.timezone = reader.text()
+
+    def _look(self) -> None:
+        said = self.said()
+        self.seats = self.mrr = 0.0
+        self.segment = self.timezone = ""
+        for field, (_, _, value) in said.items():
+            if value is None:
+                continue
+            if field == "seats":
+                self.seats = float(value)
+            elif field == "mrr":
+                self.mrr = float(value)
+            elif field == "segment":
+                self.segment = str(value)
+            elif field == "timezone":
+                self.timezone = str(value)

@@ -1,0 +1,266 @@
+"""One line → state: check it, place it, know it if it was there before, count it.
+
+All that a line can be refused for is read before anything changes, so an event is counted whole or
+not at all.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from librt.strings import read_i64_le
+from xxhash import xxh3_64_digest, xxh3_64_intdigest
+
+from pulse.engagement.account import Account
+from pulse.engagement.days import DAY_MS, MINUTE_MS, NO_INSTANT, Calendar, day_of
+from pulse.engagement.line import zone_of
+from pulse.engagement.patching import Ways, patch
+from pulse.engagement.usage import BadUsageError, UsageReader
+from pulse.engine.admission import (
+    FUTURE_MS,
+    LATE_MS,
+    MisplacedError,
+    check_id,
+    check_names,
+    check_time,
+    instant,
+    profile_fields,
+)
+from pulse.engine.timekeeper import AHEAD_MS, DUPLICATE_MS, GRACE_MS, Timekeeper, forget_seen
+from pulse.model.wire import MAX_TS_MS, Decoder, Line, said
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pulse.engine.columns import Columns
+    from pulse.engine.policy import Policy
+    from pulse.engine.state import Effects, Page, PartitionState
+
+_HOUR_MS: Final = 3_600_000
+_MOST_SOURCES: Final = 1_000
+_MOST_PATCHES: Final = 8
+"""An account with more events than that since it was folded is worth unpacking."""
+_MOST_FORWARDED: Final = 10_000
+"""Events handed on from elsewhere that are remembered: a worker that crashed hands on again what
+it did in its last seconds."""
+
+
+class Intake:
+    """Takes lines into partition states by one policy.
+
+    `place` gives an account's partition; None where there are no partitions. `has_headers` and
+    `is_printable` are said of the records at hand before their lines are taken: whether some have
+    headers that matter to lines, and whether it is known that all texts of theirs can be printed.
+    """
+
+    def __init__(
+        self,
+        policy: Policy,
+        decoder: Decoder,
+        time: Timekeeper,
+        place: Callable[[str], int] | None,
+    ) -> None:
+        self.has_headers = False
+        self.is_printable = False
+        # As attributes: what is not compiled is found at once then.
+        self._said = said
+        self._digest = xxh3_64_digest
+        self._place = place
+        self._time = time
+        self._timezone = policy.timezone
+        self._usage = UsageReader(policy.usage, decoder)
+        self._feature_field = decoder.field(policy.usage.feature) or ""
+        self._value_field = decoder.field(policy.usage.value) or ""
+        """Where the feature and the value stand in `properties`; empty if deeper."""
+        self._get_feature = decoder.getter(policy.usage.feature)
+        self._get_value = decoder.getter(policy.usage.value)
+        self._sources: set[str] = set()
+        """Sources that are known to be printable."""
+        self._seeds: dict[str, int] = {}
+        self._activity = policy.activity
+        self._dormant_after_ms: int = policy.lifecycle.dormant_after_ms
+        self._ways = Ways(self._dormant_after_ms, DUPLICATE_MS, GRACE_MS, AHEAD_MS)
+
+    def take(
+        self, state: PartitionState, columns: Columns, at: int, line: Line, fx: Effects
+    ) -> None:
+        """Count one line. Raises `BadUsageError` or `MisplacedError` before anything changes."""
+        offset: int = columns.offsets[at]
+        if self.has_headers and at in columns.headers and not self._is_first(state, columns, at):
+            fx.counts["duplicates"] += 1
+            return
+        says: tuple[str, str, Any, str | None, str | None, str, str | None, Any, Any] = self._said(
+            line
+        )
+        line_id, account_id, ts, event, user, source, kind, _, properties = says
+        now_ms = state.clock_ms
+        is_profile = kind == "profile"
+        account, folded = state.live.get(account_id), None
+        if account is None:
+            folded = state.folded.get(account_id)
+            if folded is not None:
+                if offset < folded.page.guard:
+                    fx.counts["skipped"] += 1
+                    return
+                if (
+                    is_profile
+                    or now_ms is None
+                    or not self.is_printable
+                    or folded.patches >= _MOST_PATCHES
+                ):
+                    account, folded = state.find(account_id), None
+        else:
+            home: Page = account.page
+            if offset < home.guard:
+                fx.counts["skipped"] += 1
+                return
+        at_ms = instant("ts", ts)
+        clock = NO_INSTANT if now_ms is None else now_ms
+        feature, weight, value = "", 0, 0
+        facts: dict[str, Any] | None = None
+        if is_profile:
+            user = None
+        elif event is None:
+            raise BadUsageError("wrong_shape", "neither `event` nor `type: profile`")
+        if not self.is_printable:
+            if not line_id.isprintable() or source not in self._sources:
+                self._check_id(line_id, source)
+            # What the account has taken before was printable then.
+            if account is None or (user is not None and not account.users.holds(user)):
+                check_names(account_id, user)
+        if not 0 <= clock - LATE_MS <= at_ms <= clock + FUTURE_MS <= MAX_TS_MS:
+            check_time(at_ms, now_ms, columns.timestamps[at])
+        if (
+            account is None
+            and folded is None
+            and self._place is not None
+            and self._place(account_id) != state.partition
+        ):
+            raise MisplacedError
+        # Read before anything changes: an event is counted whole or not at all.
+        if is_profile:
+            facts = profile_fields(line)
+        else:
+            if self._usage.has_ignore_rules and self._usage.ignores(line):
+                fx.counts["ignored"] += 1
+                return
+            name, amount = self._feature_field, self._value_field
+            feature, weight, value = self._usage.read(
+                event or "",
+                getattr(properties, name) if name else self._get_feature(line),
+                getattr(properties, amount) if amount else self._get_value(line),
+                is_printable=self.is_printable,
+            )
+
+        seed = self._seeds.get(source)
+        if seed is None:
+            seed = self._seed(source)
+        key = read_i64_le(self._digest(line_id.encode(), seed), 0)
+        if folded is not None:
+            if weight and value >= 0:
+                packed = patch(
+                    folded.packed, folded.soon_at, key, clock, at_ms, weight, value, user, feature,
+                    self._ways,
+                )  # fmt: skip
+                if packed is not None:
+                    state.patch(account_id, folded, packed)
+                    return
+            account = state.find(account_id)
+        if account is None:
+            account = self._new_account(state, account_id, at_ms, offset)
+        account.used = True
+        page: Page = account.page
+        if (
+            account.forget_ms
+            and clock >= account.forget_ms
+            and forget_seen(account, clock, state.first_tick_ms or 0)
+        ):
+            page.dirty = True
+        if not account.seen.add(key, 0 if now_ms is None else clock):
+            fx.counts["duplicates"] += 1
+            return
+        if not account.forget_ms:
+            account.forget_ms = 1 if now_ms is None else clock + DUPLICATE_MS
+
+        minute_ms = at_ms - at_ms % MINUTE_MS
+        self._time.advance(state, account, minute_ms, fx)
+        closed_ms = account.front_ms
+        if closed_ms + MINUTE_MS <= clock - GRACE_MS:
+            closed_ms = (clock - GRACE_MS) // MINUTE_MS * MINUTE_MS
+        if minute_ms < closed_ms:
+            late_ms = closed_ms - at_ms
+            fx.counts[
+                "late_minutes" if late_ms < _HOUR_MS
+                else "late_hours" if late_ms < DAY_MS
+                else "late_days"
+            ] += 1  # fmt: skip
+            # A late event changes no past evaluation; it counts at the close of the minute at hand.
+            minute_ms = closed_ms
+        account.front_ms = account.open_ms = minute_ms
+
+        if facts is None:
+            if weight:
+                self._count(account, at_ms, weight, value, user, feature)
+            else:
+                fx.counts["weightless"] += 1
+        else:
+            fx.counts["profiles"] += 1
+            if account.merge(at_ms, line_id, facts):
+                account.force = True
+        page.dirty = True
+        state.touched.add(account_id)
+        self._time.schedule(state, account)
+
+    def _is_first(self, state: PartitionState, columns: Columns, at: int) -> bool:
+        """Whether a record was not handed on before, however long ago by the log's clock."""
+        origin = columns.origin(at)
+        if origin is None:
+            return True
+        arrived, forwarded = columns.offsets[at], state.forwarded
+        known = forwarded.get(origin)
+        if known is not None:
+            return known == arrived
+        if len(forwarded) >= _MOST_FORWARDED:
+            del forwarded[next(iter(forwarded))]
+        forwarded[origin] = arrived
+        return True
+
+    def _seed(self, source: str) -> int:
+        """What makes one id of two sources two."""
+        if len(self._seeds) >= _MOST_SOURCES:
+            self._seeds.clear()
+        seed = self._seeds[source] = xxh3_64_intdigest(source.encode())
+        return seed
+
+    def _check_id(self, line_id: str, source: str) -> None:
+        check_id(line_id, source)
+        if len(self._sources) >= _MOST_SOURCES:
+            self._sources.clear()
+        self._sources.add(source)
+
+    def _count(
+        self, account: Account, at_ms: int, weight: int, value: int, user: str | None, feature: str
+    ) -> None:
+        last_ms, minute_ms = account.last_ms, at_ms - at_ms % MINUTE_MS
+        if last_ms != NO_INSTANT and minute_ms - last_ms >= self._dormant_after_ms:
+            account.resurrected_ms = minute_ms
+            found = zone_of(account.danger, account.approach)
+            if found != "healthy" and found not in account.alerts:
+                # It had left, which ended its alerts. It begins again: what was found before says
+                # nothing now.
+                account.danger.reset()
+                account.approach.reset()
+                account.force = True
+        if value < 0:
+            account.force = True
+        account.add(at_ms, weight, value, user, feature, self._activity)
+
+    def _new_account(
+        self, state: PartitionState, account_id: str, at_ms: int, offset: int
+    ) -> Account:
+        timezone = self._timezone
+        clock = state.clock_ms
+        now_ms = at_ms if clock is None else max(at_ms, clock - GRACE_MS)
+        account = Account(account_id, Calendar(timezone, day_of(now_ms, timezone)))
+        state.adopt(account, state.page_for_new(offset))
+        return account
