@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import signal
 import time
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,8 @@ from .scenes import PARTITIONS, WORKER, Small, assigned, keep, wait_for
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from pulse.testing.system import PulseProcess
 
 pytestmark = pytest.mark.timeout(180)
 
@@ -51,37 +54,84 @@ def slow_down(admin: KafkaAdminClient, bytes_a_second: int | None) -> None:
     )
 
 
-def test_state_that_takes_longer_to_read_than_a_worker_may_stand_still(
-    slow_kafka: KafkaServer, tmp_path: Path, unique: str
-) -> None:
-    admin = KafkaAdminClient(bootstrap_servers=slow_kafka.bootstrap)
-    small = Small(slow_kafka.bootstrap, tmp_path, unique)
-    small.write(range(40))
-    first, second = (
-        small.system.process("work", **WORKER, stall_timeout_s=STALL_S).start() for _ in range(2)
-    )
+class Slow:
+    """A system whose Kafka gives little at a time, as soon as `slow_down` is called."""
+
+    def __init__(self, kafka: KafkaServer, folder: Path, prefix: str) -> None:
+        self._admin = KafkaAdminClient(bootstrap_servers=kafka.bootstrap)
+        self.small = Small(kafka.bootstrap, folder, prefix)
+        self.small.write(range(40))
+
+    def worker(self) -> PulseProcess:
+        """A worker, started."""
+        settings = WORKER | {"stall_timeout_s": STALL_S}
+        return self.small.system.process("work", **settings).start()
+
+    def slow_down(self) -> None:
+        """Leave much to read back, and let it be read slowly."""
+        self.small.system.wait_until_applied()
+        # As busy workers leave it, before it is compacted.
+        litter = [
+            (partition, b"page/7/0/0/%d" % number, random.randbytes(4_000))
+            for partition in range(PARTITIONS)
+            for number in range(30)
+        ]
+        keep(self.small.system, litter)
+        slow_down(self._admin, BYTES_A_SECOND)
+
+    def finish(self, events: int) -> None:
+        """Fast again, to the end; everything must be as the log says."""
+        slow_down(self._admin, None)
+        system = self.small.system
+        system.wait_until_applied()
+        system.stop()
+        truth = Truth.of(system)
+        truth.assert_holds(system)
+        assert truth.events_counted() == {"acme": events}
+
+    def close(self) -> None:
+        """End everything."""
+        self.small.close()
+        self._admin.close()
+
+
+@pytest.fixture
+def slow(slow_kafka: KafkaServer, tmp_path: Path, unique: str) -> Iterator[Slow]:
+    slow = Slow(slow_kafka, tmp_path, unique)
+    yield slow
+    slow.close()
+
+
+def test_state_that_takes_longer_to_read_than_a_worker_may_stand_still(slow: Slow) -> None:
+    first, second = slow.worker(), slow.worker()
     wait_for(lambda: assigned(first) == assigned(second) == PARTITIONS // 2)
-    small.system.wait_until_applied()
-    # As busy workers leave it, before it is compacted.
-    litter = [
-        (partition, b"page/7/0/0/%d" % number, random.randbytes(4_000))
-        for partition in range(PARTITIONS)
-        for number in range(30)
-    ]
-    keep(small.system, litter)
-    slow_down(admin, BYTES_A_SECOND)
+    slow.slow_down()
     first.kill()
-    small.write(range(40, 60))
+    slow.small.write(range(40, 60))
     # It takes over what the other one had; what is read back at a start is not watched.
     started_s = time.monotonic()
     wait_for(lambda: assigned(second) == PARTITIONS or not second.running, within_s=100)
     assert second.running, second.log_tail()
     assert time.monotonic() - started_s > 1.5 * STALL_S, "it was read too fast to show anything"
-    slow_down(admin, None)
-    small.system.wait_until_applied()
-    second.stop()
-    truth = Truth.of(small.system)
-    truth.assert_holds(small.system)
-    assert truth.events_counted() == {"acme": 60}
-    small.close()
-    admin.close()
+    slow.finish(60)
+
+
+def test_a_signal_does_not_wait_until_state_is_read_back(slow: Slow) -> None:
+    first = slow.worker()
+    wait_for(lambda: assigned(first) == PARTITIONS)
+    slow.slow_down()
+    first.kill()
+    slow.small.write(range(40, 60))
+    taken_up = times_taken_up(first)
+    first.start()
+    time.sleep(5)
+    first.signal(signal.SIGTERM)
+    assert first.wait(20) == 0, first.log_tail()
+    assert times_taken_up(first) == taken_up, "it was read too fast to show anything"
+    first.start()
+    slow.finish(60)
+
+
+def times_taken_up(worker: PulseProcess) -> int:
+    """How often a worker had read back what it got, over all its starts."""
+    return worker.log_path.read_text().count("partitions assigned")

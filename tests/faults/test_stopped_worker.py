@@ -75,11 +75,14 @@ def test_stopped_in_the_middle_of_a_flush(scene: Scene, step: str) -> None:
     victim.signal(signal.SIGCONT)
     wait_for(lambda: assigned(victim) == assigned(successor) == PARTITIONS // 2)
     scene.finish()
-    # It had something unwritten, and wrote it over its successor's head, up to its manifest.
-    late = late_writes(scene.system)
-    assert any(where == partition and manifest_generation(key) for where, key in late)
+    # It had something unwritten, and wrote it over its successor's head. How far it comes before
+    # it hears of its loss depends on the machine: what comes next is on its way at once.
+    late = [key for where, key in late_writes(scene.system) if where == partition]
+    assert late
     if step == "effects_acknowledged":
-        assert any(where == partition and PageKey.decode(key) for where, key in late)
+        assert any(PageKey.decode(key) for key in late)
+    if step == "pages_written":
+        assert any(manifest_generation(key) for key in late)
     assert "commit refused, the work will be done again" in victim.log_path.read_text()
     # The next ones to read the changelog find the late writes there.
     for worker in (victim, successor):

@@ -7,10 +7,18 @@ They may hold a password: they are handed on, never printed or logged.
 import asyncio
 import ssl
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+
+import structlog
 
 from pulse.config.connections import Kafka, KafkaSecurity
 from pulse.errors import PulseError
+
+log = structlog.get_logger("pulse.kafka")
+
+CLOSE_WITHIN_S: Final = 5.0
+
+_closing: Final[set[asyncio.Future[None]]] = set()
 
 
 def for_aiokafka(kafka: Kafka) -> dict[str, Any]:
@@ -94,13 +102,27 @@ def _readable(path: str | None, setting: str) -> Path | None:
     return file
 
 
-async def close(client: Any) -> None:
-    """Stop a client of aiokafka.
+async def close(client: Any, within_s: float = CLOSE_WITHIN_S) -> None:
+    """Stop a client of aiokafka. What takes longer than `within_s` goes on meanwhile.
 
-    In a task of its own: a fetch that is given up between two attempts has `stop` raise
-    `CancelledError`, and nobody meant to cancel the caller.
+    What a producer still holds is given up: whoever waits for it gets `ProducerClosed`.
+
+    `stop` runs in a task of its own, which nobody cancels. Halfway out, a consumer would go on to
+    tell its group that it lives, and a producer to send. And a fetch that is given up between two
+    attempts has `stop` raise `CancelledError`, where nobody meant to cancel the caller.
     """
+    held = getattr(client, "_message_accumulator", None)
+    if held is not None:
+        from aiokafka.errors import ProducerClosed  # here: most commands need no aiokafka
+
+        held.fail_all(ProducerClosed())
     task = asyncio.ensure_future(client.stop())
-    await asyncio.wait({task})
-    if not task.cancelled():
-        task.exception()  # it is closed all the same
+    _closing.add(task)
+    task.add_done_callback(_closed)
+    await asyncio.wait({task}, timeout=within_s)
+
+
+def _closed(task: asyncio.Future[None]) -> None:
+    _closing.discard(task)
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.debug("a client closed with an error", error=repr(error))

@@ -13,6 +13,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord
 from aiokafka.errors import IllegalStateError, KafkaError
 from prometheus_client import Counter
 
+from pulse.config.kafka_clients import close
 from pulse.model import Alert
 from pulse.notifier.dispatch import Arrival, Fullness, Notifier
 from pulse.notifier.kafka import KafkaSettings, Outage
@@ -26,7 +27,6 @@ MAX_ALERT_BYTES: Final = 256 * 1024
 
 _RECOVER_AT_ONCE: Final = 4
 _POLL_MS: Final = 200
-_LEAVE_WITHIN_S: Final = 5.0
 _REBALANCE_MS: Final = 20_000
 """How long the group waits for a member that gives partitions up. Nobody may go on while it still
 finishes what it has under way, which takes a third of this at most (`Bounds.leave_within_s`)."""
@@ -110,7 +110,7 @@ class AlertConsumer:
             await self.revoked(tuple(self._ready | set(self._recoveries)))
             # From here on the next membership may have them.
             self._given_up = True
-            await _leave(self._consumer)
+            await close(self._consumer)
 
     # --- partitions ---------------------------------------------------------------------------
 
@@ -239,27 +239,6 @@ class _Rebalance(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-pyth
 
     async def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
         await self._consumer.assigned(assigned)
-
-
-_leaving: set[asyncio.Future[None]] = set()
-
-
-async def _leave(consumer: AIOKafkaConsumer) -> None:
-    """Leave the group. What takes longer goes on meanwhile.
-
-    It is not cancelled: halfway out, a consumer goes on to tell the group that it lives, and the
-    group would wait for it at every rebalance.
-    """
-    task = asyncio.ensure_future(consumer.stop())
-    _leaving.add(task)
-    task.add_done_callback(_left)
-    await asyncio.wait({task}, timeout=_LEAVE_WITHIN_S)
-
-
-def _left(task: asyncio.Future[None]) -> None:
-    _leaving.discard(task)
-    if not task.cancelled() and (error := task.exception()) is not None:
-        log.debug("leaving the group failed", error=str(error))
 
 
 async def _unless(stop: asyncio.Event, start: Any) -> None:

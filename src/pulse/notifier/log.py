@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Sequence
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
@@ -16,7 +16,9 @@ Record = tuple[str, bytes | None]
 """Key and value; None is a tombstone."""
 
 _RETRY_S: Final = 1.0
-_STOP_WITHIN_S: Final = 5.0
+_PROBE_WITHIN_S: Final = 5.0
+_HAND_OVER_WITHIN_S: Final = 30.0
+"""Longer than it takes a producer to have metadata; one that is closed meanwhile never does."""
 
 
 class LogUnavailable(Exception):
@@ -78,13 +80,13 @@ class KafkaDeliveryLog:
         for partition in tuple(self._writers):
             await self.close(partition, 0.0)
         if self._producer is not None:
-            await _stop(self._producer)
+            await close(self._producer)
 
     async def is_reachable(self) -> bool:
         """Whether a broker answers now."""
         try:
             producer = self._producer or await self._renew(None)
-            async with asyncio.timeout(_STOP_WITHIN_S):
+            async with asyncio.timeout(_PROBE_WITHIN_S):
                 return bool(await producer.client.force_metadata_update())
         except (TimeoutError, KafkaError, OSError):
             return False
@@ -135,11 +137,16 @@ class KafkaDeliveryLog:
         topic = self._kafka.deliveries_topic
         sent = []
         try:
-            for key, value in records:
-                sent.append(await producer.send(topic, value, key.encode(), partition=partition))
-        finally:
-            results = await asyncio.gather(*sent, return_exceptions=True)
-        for result in results:
+            async with asyncio.timeout(_HAND_OVER_WITHIN_S):
+                for key, value in records:
+                    sent.append(
+                        await producer.send(topic, value, key.encode(), partition=partition)
+                    )
+        except Exception:
+            # All of it is written again: not before the first attempt has ended.
+            await asyncio.gather(*sent, return_exceptions=True)
+            raise
+        for result in await asyncio.gather(*sent, return_exceptions=True):
             if isinstance(result, BaseException):
                 raise result
 
@@ -147,7 +154,7 @@ class KafkaDeliveryLog:
         async with self._renewing:
             if self._producer is None or self._producer is broken:
                 if broken is not None:
-                    await _stop(broken)
+                    await close(broken)
                     self._producer = None
                 self._producer = await self._new_producer()
             return self._producer
@@ -161,7 +168,7 @@ class KafkaDeliveryLog:
         try:
             await producer.start()
         except BaseException:
-            await _stop(producer)
+            await close(producer)
             raise
         return producer
 
@@ -272,12 +279,6 @@ async def _reader(kafka: KafkaSettings) -> AsyncIterator[AIOKafkaConsumer]:
         yield consumer
     finally:
         await close(consumer)
-
-
-async def _stop(client: Any) -> None:
-    with contextlib.suppress(TimeoutError, KafkaError, OSError):
-        async with asyncio.timeout(_STOP_WITHIN_S):
-            await client.stop()
 
 
 def _text(key: bytes | None) -> str:

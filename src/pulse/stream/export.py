@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from aiokafka import AIOKafkaConsumer
 from aiokafka.structs import TopicPartition
 
-from pulse.config.kafka_clients import for_aiokafka
+from pulse.config.kafka_clients import close, for_aiokafka
 from pulse.config.policy import policy
 from pulse.engine import Engine
 from pulse.errors import PulseError
@@ -98,4 +98,4 @@ async def _read_on(
             for records in (await consumer.getmany(tp, timeout_ms=_POLL_MS)).values():
                 engine.apply(state, [record for record in records if record.offset < until])
     finally:
-        await consumer.stop()
+        await close(consumer)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Awaitable, Sequence
 from itertools import groupby
 from typing import Any, NamedTuple
@@ -12,11 +11,14 @@ import structlog
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError, RecordTooLargeError
 
+from pulse.config.kafka_clients import close
 from pulse.errors import PulseError
 
 log = structlog.get_logger("pulse.worker")
 
 RETRY_S = 1.0
+HAND_OVER_WITHIN_S = 30.0
+"""Longer than it takes a producer to have room and metadata; one that is closed never has."""
 MAX_REQUEST_BYTES = 4 << 20
 """Dead letters hold what could not be read, up to Kafka's own limit and a little more."""
 
@@ -64,7 +66,8 @@ class Producer:
                 producer = await self._started()
                 sends: list[Awaitable[Any]] = []
                 for (topic, partition), run in groupby(records, key=_where):
-                    sends += await _sends(producer, topic, partition, list(run))
+                    async with asyncio.timeout(HAND_OVER_WITHIN_S):
+                        sends += await _sends(producer, topic, partition, list(run))
                 await asyncio.gather(*sends)
             except (MessageSizeTooLargeError, RecordTooLargeError) as error:
                 raise PulseError(
@@ -102,7 +105,7 @@ class Producer:
                 try:
                     await producer.start()
                 except BaseException:
-                    await producer.stop()
+                    await close(producer)
                     raise
                 self._producer = producer
             return self._producer
@@ -112,9 +115,7 @@ class Producer:
         if failed is None or self._producer is not failed:
             return
         self._producer = None
-        with contextlib.suppress(asyncio.TimeoutError):
-            # Its flush would wait for what is given up here.
-            await asyncio.wait_for(_close(failed), timeout=5)
+        await close(failed)
 
 
 def _where(record: Outgoing) -> tuple[str, int | None]:
@@ -143,13 +144,6 @@ async def _sends(
             batch.append(**record)
     sends.append(await producer.send_batch(batch, topic, partition=partition))
     return sends
-
-
-async def _close(producer: AIOKafkaProducer) -> None:
-    try:
-        await producer.stop()
-    except (KafkaError, OSError) as error:
-        log.debug("producer closed with an error", reason=_name(error))
 
 
 class Outbox:

@@ -14,6 +14,7 @@ import structlog
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
+from pulse.config.kafka_clients import close
 from pulse.engine.control import tick
 
 log = structlog.get_logger("pulse.worker")
@@ -54,14 +55,14 @@ class Ticker:
                     failing = True
                     if producer is not None:
                         stale, producer = producer, None
-                        await _close(stale)
+                        await close(stale, 3.0)
                 else:
                     if failing:
                         log.info("ticks are sent again")
                     failing = False
         finally:
             if producer is not None:
-                await _close(producer)
+                await close(producer, 3.0)
 
     async def _tick(self, producer: AIOKafkaProducer) -> None:
         headers, value = tick(time.time_ns() // 1_000_000)
@@ -70,11 +71,3 @@ class Ticker:
             for partition in range(self._partitions)
         ]
         await asyncio.gather(*sends)
-
-
-async def _close(producer: AIOKafkaProducer) -> None:
-    try:
-        async with asyncio.timeout(3):
-            await producer.stop()
-    except (TimeoutError, KafkaError, OSError):
-        log.debug("a ticker's connection did not close in time")

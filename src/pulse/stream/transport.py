@@ -26,6 +26,7 @@ from aiokafka.structs import OffsetAndMetadata, TopicPartition
 from faust.events import Event
 from faust.serializers.schemas import Schema
 from faust.transport.drivers import aiokafka as driver
+from mode.threads import WorkerThread
 
 from pulse.stream.fetching import Fetcher
 
@@ -39,6 +40,9 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger("pulse.worker")
 
+
+THREAD_ENDS_WITHIN_S = 2.0
+"""How long the end of the consumer's thread is waited for once it has closed its connection."""
 
 PIECES = 4
 """How many batches are taken from the consumer's thread at once, at most."""
@@ -81,8 +85,28 @@ class BatchSchema(Schema):  # type: ignore[type-arg]  # keys and values pass as 
         return decode
 
 
+class _Thread(WorkerThread):
+    """Never holds up the end of the process, whatever it waits for."""
+
+    def __init__(self, service: Any, **kwargs: Any) -> None:
+        super().__init__(service, **kwargs)
+        self.daemon = True
+
+    def stop(self) -> None:
+        """Called in the main loop, which stands still meanwhile."""
+        self.is_stopped.wait(THREAD_ENDS_WITHIN_S)
+
+
 class ConsumerThread(driver.AIOKafkaConsumerThread):
     """The thread that holds the connection and the group membership."""
+
+    Worker = _Thread
+
+    @property
+    def fetching_has_ended(self) -> bool:
+        """Whether aiokafka has given up fetching; it does not say so."""
+        fetcher = self._consumer and self._consumer._fetcher
+        return fetcher is not None and bool(fetcher.error_future.done())
 
     def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:
         self._assignor = RoundRobinPartitionAssignor
@@ -171,6 +195,14 @@ class Consumer(driver.Consumer):
             tp: [Batch(tp, columns, before.get(tp, 0)) for columns in pieces]
             for tp, pieces in fetched.items()
         }
+
+    def close(self) -> None:
+        """Not as Faust does, in the wrong event loop: the thread closes it as it ends."""
+
+    @property
+    def fetching_has_ended(self) -> bool:
+        """Whether nothing comes any more, however long it is waited for."""
+        return cast("ConsumerThread", self._thread).fetching_has_ended
 
     def on_buffer_full(self, tp: TP) -> None:
         """The agent's queue holds back who fills it, and that is all that is needed.

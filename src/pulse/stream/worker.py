@@ -111,9 +111,11 @@ class Worker:
             ]
             if config.clock == "wall":
                 tasks.append(asyncio.create_task(self._ticker.run(), name="ticker"))
+            # Not awaited here: it returns when the first partitions are read back, and a signal
+            # is not to wait for that.
+            starting = asyncio.create_task(self._app.start(), name="faust")
             try:
-                await self._app.start()
-                await self._watch(tasks)
+                await self._watch([*tasks, starting])
                 if self._failure is None:
                     with contextlib.suppress(asyncio.TimeoutError):
                         mine = list(self.partitions.values())
@@ -125,8 +127,10 @@ class Worker:
                 for task in tasks:
                     task.cancel()
                 await asyncio.gather(*tasks, return_exceptions=True)
-                with contextlib.suppress(asyncio.TimeoutError):
-                    await asyncio.wait_for(self._app.stop(), timeout=LAST_FLUSH_S)
+                starting.cancel()
+                leaving = asyncio.create_task(self._app.stop(), name="leave")
+                # Both may wait for what never comes where Kafka is away.
+                await asyncio.wait({starting, leaving}, timeout=LAST_FLUSH_S)
                 await producer.stop()
         if isinstance(self._failure, KafkaError):
             raise PulseError(
@@ -147,6 +151,8 @@ class Worker:
             for task in tasks:
                 if task.done() and not task.cancelled() and task.exception() is not None:
                     self._fail(task.exception())
+            if self._app.started and self._consumer.fetching_has_ended:
+                self._fail(KafkaError("fetching has ended"))
             try:
                 positions = tuple(p.state.position for p in self.partitions.values())
                 reading.look(self._waits_for(), (positions, self._read_back_steps))

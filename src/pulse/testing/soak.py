@@ -41,6 +41,7 @@ EVENTS_A_SECOND: Final = 150
 EVENTS_AN_ACCOUNT: Final = 3.5 * DAYS
 SAMPLE_S: Final = 5.0
 PARTITIONS: Final = 4
+CONNECTIONS: Final = 4
 _FILES_OF: Final = round(120 / SAMPLE_S)
 LEAST_MINUTES: Final = 20
 """In a shorter run a slope says nothing."""
@@ -148,7 +149,9 @@ def soak(minutes: float, folder: Path, say: Callable[[str], None]) -> tuple[str,
             "allow_private": True,
         }
         redis = {"enabled": True, "url": valkey.url, "prefix": "soak:"}
-        settings = RULES | {"receivers": [target], "redis": redis}
+        # So few connections with the receiver are soon all open, and no growth any more.
+        few = {"concurrency": CONNECTIONS}
+        settings = RULES | {"receivers": [target], "redis": redis, "notifier": few}
         system = System(
             kafka.bootstrap, folder, prefix="soak", partitions=PARTITIONS, settings=settings
         )
