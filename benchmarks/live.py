@@ -28,7 +28,7 @@ from pulse.testing.webhooks import EXAMPLE_SECRET, WebhookReceiver
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pulse.testing.system import PulseProcess
+    from pulse.testing.process import PulseProcess
 
 DAY_MS = 86_400_000
 HOUR_MS = 3_600_000

@@ -25,7 +25,7 @@ from pulse.testing.kafka import KafkaServer
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pulse.testing.system import PulseProcess
+    from pulse.testing.process import PulseProcess
 
 PY_SPY = ROOT / ".venv-bench" / "bin" / "py-spy"
 EVENTS = 200_000

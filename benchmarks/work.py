@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from benchmarks.place import Loaded
-    from pulse.testing.system import PulseProcess, System
+    from pulse.testing.process import PulseProcess
+    from pulse.testing.system import System
 
 _LOOK_EVERY_S = 0.02
 PATIENCE_S = 900.0

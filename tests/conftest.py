@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING, TypeVar
 import hypothesis
 import pytest
 
+from pulse.processes import MissingProgramError
 from pulse.testing.kafka import KafkaServer
-from pulse.testing.process import MissingProgramError
 from pulse.testing.valkey import ValkeyServer
 from pulse.twin import is_compiled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pulse.testing.process import Server
+    from pulse.processes import Server
 
 S = TypeVar("S", bound="Server")
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
     from pathlib import Path
 
-    from pulse.testing.system import PulseProcess
+    from pulse.testing.process import PulseProcess
     from pulse.testing.webhooks import WebhookReceiver
 
 PARTITIONS = 4

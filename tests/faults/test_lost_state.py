@@ -13,7 +13,7 @@ import pytest
 from kafka import TopicPartition
 from kafka.admin import KafkaAdminClient, NewPartitions
 
-from pulse.stream.pages import PageKey, decode_part
+from pulse.stream.state.pages import PageKey, decode_part
 from pulse.testing.histories import usage
 from pulse.testing.paced import HOUR_MS, START_MS
 from pulse.testing.truth import Truth

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from pulse.testing.system import PulseProcess
+    from pulse.testing.process import PulseProcess
 
 pytestmark = pytest.mark.timeout(180)
 

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pulse.stream.pages import PageKey, manifest_generation
+from pulse.stream.state.pages import PageKey, manifest_generation
 
 from .scenes import PARTITIONS, WORKER, assigned, wait_for
 
 if TYPE_CHECKING:
-    from pulse.testing.system import PulseProcess, System
+    from pulse.testing.process import PulseProcess
+    from pulse.testing.system import System
 
     from .scenes import Scene
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pytest
 
 from pulse import cli
+from pulse.processes import free_port
 from pulse.readmodel import ReadModel
-from pulse.testing.process import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable

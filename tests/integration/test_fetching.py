@@ -19,8 +19,8 @@ from kafka import KafkaAdminClient
 from kafka.admin import ConfigResource, ConfigResourceType, NewTopic
 
 from pulse.engine import Columns
-from pulse.stream.fetching import Fetcher
-from pulse.stream.transport import Batch, batches_of, install
+from pulse.stream.kafka.fetching import Fetcher
+from pulse.stream.kafka.transport import Batch, batches_of, install
 
 if TYPE_CHECKING:
     from pathlib import Path

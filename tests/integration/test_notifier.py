@@ -25,9 +25,9 @@ from pulse.notifier.delivery import Delivery, decode
 from pulse.notifier.kafka import KafkaSettings, Outage
 from pulse.notifier.lease import Lease
 from pulse.notifier.log import KafkaDeliveryLog
+from pulse.processes import free_port
 from pulse.testing.alerts import sample_alert
 from pulse.testing.kafka import KafkaServer
-from pulse.testing.process import free_port
 from pulse.testing.webhooks import EXAMPLE_SECRET, GONE, Answer, WebhookReceiver, failing, in_turn
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
 from kafka.admin import NewTopic
 
-from pulse.stream.outbox import Outgoing, Producer
+from pulse.stream.kafka.outbox import Outgoing, Producer
 
 if TYPE_CHECKING:
     from pulse.testing.kafka import KafkaServer

@@ -8,8 +8,8 @@ import pytest
 import redis
 import structlog
 
+from pulse.processes import free_port
 from pulse.readmodel import ReadModel, ReadModelError, Written
-from pulse.testing.process import free_port
 from pulse.testing.valkey import ValkeyServer
 
 if TYPE_CHECKING:

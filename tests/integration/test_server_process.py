@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import pytest
 
-from pulse.testing.process import Server, ServerError
+from pulse.processes import Server, ServerError
 from pulse.testing.valkey import ValkeyServer
 
 if TYPE_CHECKING:

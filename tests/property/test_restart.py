@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pulse.stream import pages
+from pulse.stream.state import pages
 from pulse.testing.changelog import Outside, Owner
 
 from .histories import POLICIES, Item, histories, log_of

@@ -12,8 +12,8 @@ from pulse.config.policy import policy
 from pulse.engine import Engine
 from pulse.errors import PulseError
 from pulse.placement import partition_of
-from pulse.stream.changelog import read_ranges, read_snapshots
 from pulse.stream.partition import empty_state
+from pulse.stream.state.changelog import read_ranges, read_snapshots
 
 if TYPE_CHECKING:
     from pulse.config import Config

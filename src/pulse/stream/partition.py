@@ -22,15 +22,15 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from pulse.engine import Columns, DeadLetter, Effects, Engine, Page, PartitionState
 from pulse.engine.columns import FORWARDED_HEADER
-from pulse.stream.outbox import Outbox, Outgoing, PartitionLostError, Producer
+from pulse.stream.kafka.outbox import Outbox, Outgoing, PartitionLostError, Producer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable, Sequence
 
     from pulse.config import Config
     from pulse.metrics import WorkerMetrics
-    from pulse.stream.checkpoint import Checkpoint, Written
-    from pulse.stream.pages import ChangelogRecord
+    from pulse.stream.state.checkpoint import Checkpoint, Written
+    from pulse.stream.state.pages import ChangelogRecord
 
 
 CHUNK_BYTES = 512 << 10

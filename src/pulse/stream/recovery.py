@@ -10,17 +10,17 @@ import structlog
 from aiokafka.errors import KafkaError
 
 from pulse.errors import PulseError
-from pulse.stream.changelog import InputRange, read_ranges, read_snapshots
-from pulse.stream.checkpoint import Checkpoint
-from pulse.stream.pages import generation_after
 from pulse.stream.partition import Partition, Surroundings, empty_state
+from pulse.stream.state.changelog import InputRange, read_ranges, read_snapshots
+from pulse.stream.state.checkpoint import Checkpoint
+from pulse.stream.state.pages import generation_after
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
     from pulse.engine import PartitionState
-    from pulse.stream.pages import Manifest
-    from pulse.stream.snapshot import Restored, Snapshot
+    from pulse.stream.state.pages import Manifest
+    from pulse.stream.state.snapshot import Restored, Snapshot
 
 log = structlog.get_logger("pulse.worker")
 

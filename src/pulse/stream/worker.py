@@ -1,10 +1,9 @@
-"""`pulse work`: the Faust app, what it does at a rebalance, and the flush that writes state."""
+"""`pulse work`: the Faust app, what it reads, and what it does at a rebalance."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import math
 import tempfile
 import time
 from typing import TYPE_CHECKING, Any
@@ -20,14 +19,14 @@ from pulse.engine import Engine
 from pulse.errors import PulseError
 from pulse.metrics import WorkerMetrics
 from pulse.placement import partition_of
-from pulse.stream.checkpoint import even_share
-from pulse.stream.outbox import Producer
-from pulse.stream.partition import EVERYTHING, Bound, Partition, Surroundings
+from pulse.stream.flushing import LAST_FLUSH_S, Flusher
+from pulse.stream.kafka.outbox import Producer
+from pulse.stream.kafka.ticker import Ticker
+from pulse.stream.kafka.topics import wait_for_topics
+from pulse.stream.kafka.transport import Batch, Consumer, batches_of, install
+from pulse.stream.partition import Partition, Surroundings
 from pulse.stream.readers import Readers
 from pulse.stream.recovery import read_back
-from pulse.stream.ticker import Ticker
-from pulse.stream.topics import wait_for_topics
-from pulse.stream.transport import Batch, Consumer, batches_of, install
 from pulse.stream.watch import Halts, StallWatch
 
 if TYPE_CHECKING:
@@ -37,17 +36,8 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger("pulse.worker")
 
-LAST_FLUSH_S = 10.0
-"""How long the last flush may take at most, before a partition is given up or the worker ends."""
-
-UNWRITTEN_SHARE = 0.1
-"""Of the time for which events are kept: how old what is not written may become."""
-
 READ_AGAIN_S = 3.0
 """After how long records that are there and do not come are read again."""
-
-COMMIT_S = 5.0
-"""How long a commit may take; what was written and not committed is committed with the next."""
 
 
 class Worker:
@@ -76,16 +66,13 @@ class Worker:
         self._topic = config.kafka.topics.events
         self._stop = asyncio.Event()
         self._failure: BaseException | None = None
-        self._flushed_at_s = time.monotonic()
-        self._kafka_away = False
         self._reading_back = False
         self._read_back_steps = 0
         """How often reading state back went on."""
         self._halts = Halts(READ_AGAIN_S)
-        self._rounds = 0
-        """Flushes that came to their end, committed if there was something to commit."""
         self._around: Surroundings
         self._app: faust.App
+        self._flusher: Flusher
         self._ticker: Ticker
 
     def stop(self) -> None:
@@ -104,6 +91,7 @@ class Worker:
         self._ticker = Ticker(self._settings, self._topic, count, config.worker.tick_interval_s)
         with tempfile.TemporaryDirectory(prefix="pulse-") as folder:
             self._app = self._make_app(folder)
+            self._flusher = Flusher(config, self.metrics, self.partitions, self._consumer, self._at)
             readers = Readers(config, engine, self.metrics, self.partitions)
             tasks = [
                 asyncio.create_task(self._flush_loop(), name="flush"),
@@ -117,10 +105,7 @@ class Worker:
             try:
                 await self._watch([*tasks, starting])
                 if self._failure is None:
-                    with contextlib.suppress(asyncio.TimeoutError):
-                        mine = list(self.partitions.values())
-                        async with asyncio.timeout(self._last_flush_s):
-                            await self._last_flush(mine)
+                    await self._flusher.last(list(self.partitions.values()))
             finally:
                 for partition in self.partitions.values():
                     partition.close()
@@ -157,7 +142,7 @@ class Worker:
                 positions = tuple(p.state.position for p in self.partitions.values())
                 reading.look(self._waits_for(), (positions, self._read_back_steps))
                 mine = "what was counted cannot be written and committed"
-                writing.look(mine if self.partitions else None, self._rounds)
+                writing.look(mine if self.partitions else None, self._flusher.rounds)
             except PulseError as error:
                 self._fail(error)
 
@@ -165,7 +150,7 @@ class Worker:
         """What should come to its end, or at least go on."""
         if self._reading_back:
             return "state is being read back"
-        lag = sum(self._lag(partition) for partition in self.partitions.values())
+        lag = sum(self._flusher.lag(partition) for partition in self.partitions.values())
         return f"{lag} records wait and none is applied" if lag else None
 
     def _fail(self, error: BaseException | None) -> None:
@@ -283,42 +268,12 @@ class Worker:
         mine = [self.partitions[tp.partition] for tp in revoked if tp.partition in self.partitions]
         if mine:
             self._at("revoking", None)
-            with contextlib.suppress(asyncio.TimeoutError):
-                async with asyncio.timeout(self._last_flush_s):
-                    await self._last_flush(mine)
+            await self._flusher.last(mine)
         for partition in mine:
             partition.close()
             del self.partitions[partition.number]
             self.metrics.revoke(partition.number)
         self._ticker.ticking = False
-
-    async def _last_flush(self, partitions: list[Partition]) -> None:
-        if await self._still_member(partitions):
-            await self._flush(partitions, last=True)
-
-    @property
-    def _last_flush_s(self) -> float:
-        return min(LAST_FLUSH_S, self.config.worker.session_timeout_s / 2)
-
-    async def _still_member(self, partitions: list[Partition]) -> bool:
-        """Whether the group still takes this worker's commits, so that nobody else has these."""
-        offsets = {TP(self._topic, p.number): p.written for p in partitions}
-        return not offsets or await self._commit(offsets)
-
-    async def _commit(self, offsets: dict[TP, int]) -> bool:
-        """Commit; False where the group does not take it, or Kafka does not answer."""
-        try:
-            async with asyncio.timeout(COMMIT_S):
-                done = await self._consumer.commit_to(offsets)
-        except TimeoutError:
-            if not self._kafka_away:
-                log.warning("kafka does not answer, waiting", topic=self._topic)
-            self._kafka_away = True
-            return False
-        if done and self._kafka_away:
-            log.info("kafka answers")
-        self._kafka_away = False
-        return done
 
     async def _assigned(self, *_: Any, **__: Any) -> None:
         """The rebalance is over: read back what is new here. Nothing flows until this returns."""
@@ -367,14 +322,14 @@ class Worker:
         partition = self.partitions.get(tp.partition)
         return None if partition is None or tp.topic != self._topic else partition.state.position
 
-    # -- writing ---------------------------------------------------------------------------------
+    # -- at intervals ----------------------------------------------------------------------------
 
     async def _flush_loop(self) -> None:
         interval_s = self.config.worker.flush_interval_s
         # Not only until it is cancelled: Faust's calls to its consumer may swallow that.
         while not self._stop.is_set():
             await asyncio.sleep(interval_s)
-            await self._flush_all()
+            await self._flusher.flush()
             await self._read_again()
 
     async def _read_again(self) -> None:
@@ -384,62 +339,10 @@ class Worker:
         show the hole, if one came.
         """
         partitions = {} if self._reading_back else self.partitions
-        waiting = {n: p.state.position for n, p in partitions.items() if self._lag(p)}
+        waiting = {n: p.state.position for n, p in partitions.items() if self._flusher.lag(p)}
         for number in self._halts.look(waiting):
             # Not louder: while Kafka is away this comes every few seconds.
             log.debug("records that are there did not come, reading again", partition=number)
             # It was given up meanwhile, or its records were taken at this moment.
             with contextlib.suppress(IllegalStateError, KeyError):
                 await self._consumer.seek(TP(self._topic, number), waiting[number])
-
-    async def _flush_all(self) -> None:
-        partitions = list(self.partitions.values())
-        stood_still_s = time.monotonic() - self._flushed_at_s
-        # A process that was stopped, or starved: somebody else may have the partitions.
-        doubtful = stood_still_s > self.config.worker.session_timeout_s / 2
-        if partitions and doubtful and not await self._still_member(partitions):
-            return
-        self._flushed_at_s = time.monotonic()
-        await self._flush(partitions)
-
-    async def _flush(self, partitions: list[Partition], *, last: bool = False) -> None:
-        """Write what is due of these, or all if it is the `last` time, and commit."""
-        started = time.perf_counter()
-        bound, until_s = self._bound(partitions), math.inf
-        if last:
-            bound, until_s = EVERYTHING, time.monotonic() + self._last_flush_s / 2
-        await asyncio.gather(*(partition.flush(bound, until_s) for partition in partitions))
-        written = time.perf_counter()
-        self.metrics.flush_seconds.observe(written - started)
-        moved = [p for p in partitions if p.written != p.committed and not p.is_closed()]
-        offsets = {TP(self._topic, p.number): p.written for p in moved}
-        # Before the commit: what a flush meanwhile frees waits for a commit of its own.
-        freed = [(p, p.checkpoint.deletions()) for p in moved]
-        if not offsets:
-            self._rounds += 1
-        elif await self._commit(offsets):
-            self._rounds += 1
-            self._at("committed", None)
-            self.metrics.commit_seconds.observe(time.perf_counter() - written)
-            for partition, records in freed:
-                partition.committed = offsets[TP(self._topic, partition.number)]
-                await partition.delete(records)
-        else:
-            for partition, records in freed:
-                partition.checkpoint.not_deleted(records)
-        for partition in partitions:
-            if not partition.is_closed():
-                self.metrics.lag_records.labels(str(partition.number)).set(self._lag(partition))
-
-    def _bound(self, partitions: Iterable[Partition]) -> Bound:
-        """What each partition may leave unwritten, so that together it is what may be."""
-        share_s = even_share([p.backlog_s for p in partitions], self.config.worker.reread_s)
-        kept_s = self.config.kafka.retention_days.events * 86_400
-        return Bound(share_s, kept_s * UNWRITTEN_SHARE)
-
-    def _lag(self, partition: Partition) -> int:
-        """Records that are in the topic and not applied, as far as is known here."""
-        if partition.is_closed():
-            return 0
-        end = self._consumer.highwater(TP(self._topic, partition.number)) or 0
-        return max(end - partition.state.position, 0)

@@ -5,7 +5,7 @@ production imports it.
 
 - `pulse.testing.kafka`: a real Apache Kafka, without Docker
 - `pulse.testing.valkey`: a real Valkey (the Redis protocol)
-- `pulse.testing.system`: topics and `pulse` processes, and what came out of them
+- `pulse.testing.system`: topics, `pulse` processes (`pulse.testing.process`), and what came out
 - `pulse.testing.paced`: weeks of made-up usage, played within a minute
 - `pulse.testing.truth`: what must have come of a log, and what is not so
 - `pulse.testing.dying`: a process that dies of SIGKILL, or stops, at a named step

@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from pulse.engine import Engine, PartitionState
-from pulse.stream.checkpoint import Checkpoint
-from pulse.stream.pages import generation_after
-from pulse.stream.snapshot import Snapshot
+from pulse.stream.state.checkpoint import Checkpoint
+from pulse.stream.state.pages import generation_after
+from pulse.stream.state.snapshot import Snapshot
 from pulse.testing.playing import checked
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from pulse.engine import Effects, LogRecord, Policy
     from pulse.model import Alert
-    from pulse.stream.pages import ChangelogRecord
+    from pulse.stream.state.pages import ChangelogRecord
 
 PARTITIONS = 4
 

@@ -5,7 +5,7 @@
 The signal is SIGKILL, or SIGSTOP, from which it can be woken. The steps are those of
 `pulse.stream.worker.Worker` and `pulse.notifier.dispatch.Notifier`. The last thing the process does
 is to write the note: which step, which partition, and when (ms UTC).
-`pulse.testing.system.PulseProcess` starts it where `dies_at` or `stops_at` is set.
+`pulse.testing.process.PulseProcess` starts it where `dies_at` or `stops_at` is set.
 
 State is written here in chunks of a few kilobytes, so that a state as small as a test's has halves
 (`pages_chunk_written`).

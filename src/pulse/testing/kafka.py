@@ -47,7 +47,7 @@ from typing import TYPE_CHECKING, ClassVar
 from kafka import KafkaAdminClient
 from kafka.errors import KafkaError
 
-from pulse.testing.process import MissingProgramError, Server, ServerError, free_port
+from pulse.processes import MissingProgramError, Server, ServerError, free_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -1,5 +1,120 @@
-"""`pulse.processes` for tests: a server in a process of its own, and a free port."""
+"""`pulse work` or `pulse notify` as a process that a test stops, kills and asks for its metrics."""
 
-from pulse.processes import MissingProgramError, Server, ServerError, free_port
+from __future__ import annotations
 
-__all__ = ["MissingProgramError", "Server", "ServerError", "free_port"]
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from pulse.processes import Server, ServerError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+_POLL_S = 0.2
+
+
+class Death(msgspec.Struct, frozen=True):
+    """The step at which a process died or stopped, its partition if it has one, and when."""
+
+    step: str
+    partition: int | None
+    at_ms: int
+
+
+class PulseProcess(Server):
+    """`pulse work` or `pulse notify` in a process of its own, ready when it serves metrics."""
+
+    name = "pulse"
+
+    def __init__(self, folder: Path, name: str, arguments: Sequence[str], port: int) -> None:
+        super().__init__(folder)
+        self.port = port
+        self.log_path = folder / f"{name}.log"
+        self._arguments = list(arguments)
+        self.dies_at: tuple[str, int] | None = None
+        """A step, and at which time it is reached the process is to die of SIGKILL; holds for the
+        next start. See `pulse.testing.dying`."""
+        self.stops_at: tuple[str, int] | None = None
+        """The same with SIGSTOP: it goes on when it gets a SIGCONT."""
+
+    def _command(self) -> Sequence[str | Path]:
+        how, at = ("SIGKILL", self.dies_at) if self.dies_at else ("SIGSTOP", self.stops_at)
+        if at is not None:
+            self._note.unlink(missing_ok=True)
+            step, number = at
+            note = str(self._note)
+            dying = ["-m", "pulse.testing.dying", how, step, str(number), note]
+            return [sys.executable, *dying, *self._arguments]
+        return [sys.executable, "-c", "from pulse.cli import main; main()", *self._arguments]
+
+    def _answers(self) -> bool:
+        try:
+            return bool(self.metrics())
+        except (OSError, urllib.error.URLError):
+            return False
+
+    def metrics(self) -> str:
+        """What Prometheus would scrape now."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=2) as page:
+            return str(page.read().decode())
+
+    def metric(self, name: str) -> float:
+        """The sum of a metric over its labels."""
+        return sum(
+            float(line.rsplit(" ", 1)[1])
+            for line in self.metrics().splitlines()
+            if line.startswith((f"{name} ", f"{name}{{"))
+        )
+
+    @property
+    def _note(self) -> Path:
+        return self.log_path.with_suffix(".died.json")
+
+    def wait_for_death(self, within_s: float = 60.0) -> Death:
+        """Where and when it died. Raises `ServerError` if it does not, or ends in another way."""
+        code = self.wait(within_s)
+        if code != -signal.SIGKILL or not self._note.exists():
+            raise ServerError(f"it was to die at {self.dies_at}, and ended:\n{self.log_tail()}")
+        return msgspec.json.decode(self._note.read_bytes(), type=Death)
+
+    def wait_for_stop(self, within_s: float = 60.0) -> Death:
+        """Where and when it stopped. Raises `ServerError` if it does not."""
+        deadline = time.monotonic() + within_s
+        while not self._note.exists():
+            if self.ended() or time.monotonic() > deadline:
+                raise ServerError(f"it was to stop at {self.stops_at}:\n{self.log_tail()}")
+            time.sleep(_POLL_S)
+        # Whoever writes the note stops at once, but not before.
+        time.sleep(_POLL_S)
+        return msgspec.json.decode(self._note.read_bytes(), type=Death)
+
+    def ended(self) -> bool:
+        """Whether it was started and has ended by itself."""
+        return self._process is not None and self._process.poll() is not None
+
+    def signal(self, number: int) -> None:
+        """Send a signal, like SIGSTOP."""
+        os.kill(self.pid, number)
+
+    def stop(self, within_s: float = 30.0) -> None:
+        if self.running:
+            self.signal(signal.SIGCONT)  # one that stands still ends at nothing but SIGKILL
+        super().stop(within_s)
+
+    def wait(self, within_s: float) -> int:
+        """The exit code of a process that ends by itself."""
+        if self._process is None:
+            raise ServerError(f"{self.log_path.stem} was not started")
+        try:
+            return self._process.wait(within_s)
+        except subprocess.TimeoutExpired:
+            raise ServerError(f"it still runs after {within_s:g} s:\n{self.log_tail()}") from None

@@ -26,13 +26,15 @@ import structlog
 
 from pulse.testing.kafka import KafkaServer
 from pulse.testing.paced import RULES, PacedInput, Player
-from pulse.testing.system import PulseProcess, System
+from pulse.testing.system import System
 from pulse.testing.truth import Truth
 from pulse.testing.valkey import ValkeyServer
 from pulse.testing.webhooks import EXAMPLE_SECRET, ReceiverThread
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from pulse.testing.process import PulseProcess
 
 DAYS: Final = 200
 """More than twice as long as the longest window, so that the second half has it full."""

@@ -14,7 +14,7 @@ from aiokafka.record.memory_records import MemoryRecords
 from aiokafka.record.util import calc_crc32c
 from aiokafka.structs import TopicPartition
 
-from pulse.stream.fetching import Pieces
+from pulse.stream.kafka.fetching import Pieces
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

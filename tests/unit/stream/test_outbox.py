@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pulse.errors import PulseError
-from pulse.stream.outbox import Outbox, Outgoing, PartitionLostError, Producer
+from pulse.stream.kafka.outbox import Outbox, Outgoing, PartitionLostError, Producer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,8 +9,8 @@ import pytest
 
 from pulse.config import Config
 from pulse.config.policy import policy
-from pulse.stream import pages
-from pulse.stream.pages import StateError, is_written_by
+from pulse.stream.state import pages
+from pulse.stream.state.pages import StateError, is_written_by
 from pulse.testing.changelog import Outside, Owner
 from pulse.testing.histories import Log
 

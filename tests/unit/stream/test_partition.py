@@ -9,9 +9,9 @@ from pulse.config.policy import policy
 from pulse.engine import Columns, Engine
 from pulse.metrics import WorkerMetrics
 from pulse.stream import partition as module
-from pulse.stream.checkpoint import Checkpoint
-from pulse.stream.outbox import Outgoing, Producer
+from pulse.stream.kafka.outbox import Outgoing, Producer
 from pulse.stream.partition import Partition, Surroundings, empty_state
+from pulse.stream.state.checkpoint import Checkpoint
 from pulse.testing.histories import Log, usage
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@
 4. Connections take their settings from pulse's configuration.
 5. The agent's queue alone holds back what is fetched (`on_buffer_full`).
 
-How records get out of a fetch is `pulse.stream.fetching`'s.
+How records get out of a fetch is `pulse.stream.kafka.fetching`'s.
 
 Whatever was fetched before a seek carries an older `epoch`: a hole before it is known already.
 """
@@ -28,7 +28,7 @@ from faust.serializers.schemas import Schema
 from faust.transport.drivers import aiokafka as driver
 from mode.threads import WorkerThread
 
-from pulse.stream.fetching import Fetcher
+from pulse.stream.kafka.fetching import Fetcher
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pulse.engine import Page
-from pulse.stream.pages import (
+from pulse.stream.state.pages import (
     Manifest,
     PageKey,
     PageVersion,

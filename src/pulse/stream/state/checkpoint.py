@@ -13,8 +13,8 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from pulse.stream import pages
-from pulse.stream.pages import (
+from pulse.stream.state import pages
+from pulse.stream.state.pages import (
     ChangelogRecord,
     Context,
     Manifest,
@@ -23,7 +23,7 @@ from pulse.stream.pages import (
     manifest_record,
     page_records,
 )
-from pulse.stream.snapshot import Restored
+from pulse.stream.state.snapshot import Restored
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
