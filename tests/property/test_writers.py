@@ -144,7 +144,12 @@ def disturbed(
 ) -> tuple[dict[str, Any], Any, Any]:
     """What came of it in the end."""
     outside = Outside(log.records)
-    owners = [own(policy, outside, page_accounts, kept_back)]
+
+    def successor() -> Owner:
+        # Each has pages of another size: who joins which page differs from one to the next.
+        return own(policy, outside, 1 + (page_accounts + outside.generation) % 3, kept_back)
+
+    owners = [successor()]
     for what, back, number in turns:
         who = owners[-1 - back % len(owners)]
         if what == "work":
@@ -156,10 +161,10 @@ def disturbed(
             for _ in range(number):
                 who.step()
         else:
-            owners.append(own(policy, outside, page_accounts, kept_back))
+            owners.append(successor())
             for _ in range(number):  # it may stand still before its first manifest
                 owners[-1].step()
 
-    last = own(policy, outside, page_accounts, kept_back)
+    last = successor()
     assert last.behind == 0
     return last.finish(), outside.alerts, outside.letters
