@@ -60,7 +60,6 @@ class Slow:
     def __init__(self, kafka: KafkaServer, folder: Path, prefix: str) -> None:
         self._admin = KafkaAdminClient(bootstrap_servers=kafka.bootstrap)
         self.small = Small(kafka.bootstrap, folder, prefix)
-        self.small.write(range(40))
 
     def worker(self) -> PulseProcess:
         """A worker, started."""
@@ -98,8 +97,11 @@ class Slow:
 @pytest.fixture
 def slow(slow_kafka: KafkaServer, tmp_path: Path, unique: str) -> Iterator[Slow]:
     slow = Slow(slow_kafka, tmp_path, unique)
-    yield slow
-    slow.close()
+    try:
+        slow.small.write(range(40))
+        yield slow
+    finally:
+        slow.close()
 
 
 def test_state_that_takes_longer_to_read_than_a_worker_may_stand_still(slow: Slow) -> None:
@@ -108,7 +110,7 @@ def test_state_that_takes_longer_to_read_than_a_worker_may_stand_still(slow: Slo
     slow.slow_down()
     first.kill()
     slow.small.write(range(40, 60))
-    # It takes over what the other one had; what is read back at a start is not watched.
+    # It takes over what the other one had.
     started_s = time.monotonic()
     wait_for(lambda: assigned(second) == PARTITIONS or not second.running, within_s=100)
     assert second.running, second.log_tail()
@@ -123,10 +125,14 @@ def test_a_signal_does_not_wait_until_state_is_read_back(slow: Slow) -> None:
     first.kill()
     slow.small.write(range(40, 60))
     taken_up = times_taken_up(first)
+    first.stops_at = ("recovery_started", 1)
     first.start()
-    time.sleep(5)
+    first.wait_for_stop()
+    first.signal(signal.SIGCONT)
+    time.sleep(2)
     first.signal(signal.SIGTERM)
     assert first.wait(20) == 0, first.log_tail()
+    first.stops_at = None
     assert times_taken_up(first) == taken_up, "it was read too fast to show anything"
     first.start()
     slow.finish(60)

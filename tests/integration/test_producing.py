@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import random
+import time
 from typing import TYPE_CHECKING
 
+import pytest
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
 from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
 from kafka.admin import NewTopic
 
+from pulse.config import kafka_clients
+from pulse.config.kafka_clients import close
 from pulse.stream.kafka.outbox import Outgoing, Producer
+from pulse.testing.kafka import KafkaServer
 
 if TYPE_CHECKING:
-    from pulse.testing.kafka import KafkaServer
+    from pathlib import Path
 
 PARTITIONS = 3
 
 
 async def test_many_records_of_all_sizes(kafka: KafkaServer, unique: str) -> None:
-    admin = KafkaAdminClient(bootstrap_servers=kafka.bootstrap)
-    admin.create_topics([NewTopic(unique, PARTITIONS, 1)])
-    admin.close()
+    create(kafka, unique, PARTITIONS)
     chance = random.Random(1)
     records, partition = [], 0
     for number in range(4_000):
@@ -51,3 +58,41 @@ async def test_many_records_of_all_sizes(kafka: KafkaServer, unique: str) -> Non
     for number, arrived in enumerate(got):
         sent = [(r.key, r.value, [*r.headers]) for r in records if r.partition == number]
         assert arrived == sent
+
+
+@pytest.mark.parametrize("idempotent", [False, True])
+async def test_closing_while_kafka_is_away(
+    tmp_path: Path, unique: str, idempotent: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Who closes waits for a while; then what is held is given up, or sent when Kafka is back."""
+    with KafkaServer(tmp_path / "kafka") as kafka, caplog.at_level(logging.ERROR, "asyncio"):
+        create(kafka, unique, 1)
+        producer = AIOKafkaProducer(
+            bootstrap_servers=kafka.bootstrap,
+            request_timeout_ms=4_000,
+            enable_idempotence=idempotent,
+        )
+        await producer.start()
+        await producer.send_and_wait(unique, b"it is there")
+        kafka.kill()
+        waiting = [await producer.send(unique, b"%d" % number) for number in range(10)]
+        began = time.monotonic()
+        await close(producer, 1.0)
+        assert 0.9 < time.monotonic() - began < 3
+        if idempotent:
+            await asyncio.to_thread(kafka.start)
+        results = await asyncio.wait_for(asyncio.gather(*waiting, return_exceptions=True), 40)
+        failed = [isinstance(result, KafkaError) for result in results]
+        assert failed == [not idempotent] * 10
+        async with asyncio.timeout(10):
+            while kafka_clients._closing:
+                await asyncio.wait(kafka_clients._closing)
+        assert producer.client._sync_task is None
+        assert not any(each.connected() for each in producer.client._conns.values())
+    assert [each for each in caplog.records if each.name == "asyncio"] == []
+
+
+def create(kafka: KafkaServer, topic: str, partitions: int) -> None:
+    admin = KafkaAdminClient(bootstrap_servers=kafka.bootstrap)
+    admin.create_topics([NewTopic(topic, partitions, 1)])
+    admin.close()

@@ -6,8 +6,9 @@ They may hold a password: they are handed on, never printed or logged.
 
 import asyncio
 import ssl
+from collections.abc import Awaitable
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import structlog
 
@@ -16,7 +17,11 @@ from pulse.errors import PulseError
 
 log = structlog.get_logger("pulse.kafka")
 
+T = TypeVar("T")
+
 CLOSE_WITHIN_S: Final = 5.0
+HAND_OVER_WITHIN_S: Final = 60.0
+"""Longer than a producer may wait for room (`request_timeout_ms`)."""
 
 _closing: Final[set[asyncio.Future[None]]] = set()
 
@@ -103,23 +108,28 @@ def _readable(path: str | None, setting: str) -> Path | None:
 
 
 async def close(client: Any, within_s: float = CLOSE_WITHIN_S) -> None:
-    """Stop a client of aiokafka. What takes longer than `within_s` goes on meanwhile.
-
-    What a producer still holds is given up: whoever waits for it gets `ProducerClosed`.
+    """Stop a client of aiokafka. What takes longer than `within_s` goes on meanwhile: a producer
+    first sends what it holds. While Kafka is away it gives that up when its time is over, but where
+    it is idempotent, when Kafka is back and has taken it.
 
     `stop` runs in a task of its own, which nobody cancels. Halfway out, a consumer would go on to
-    tell its group that it lives, and a producer to send. And a fetch that is given up between two
-    attempts has `stop` raise `CancelledError`, where nobody meant to cancel the caller.
+    tell its group that it lives, and a producer to send for ever. And a fetch that is given up
+    between two attempts has `stop` raise `CancelledError`, where nobody meant to cancel the caller.
     """
-    held = getattr(client, "_message_accumulator", None)
-    if held is not None:
-        from aiokafka.errors import ProducerClosed  # here: most commands need no aiokafka
-
-        held.fail_all(ProducerClosed())
     task = asyncio.ensure_future(client.stop())
     _closing.add(task)
     task.add_done_callback(_closed)
     await asyncio.wait({task}, timeout=within_s)
+
+
+async def hand_over(send: Awaitable[T]) -> T:
+    """Await `send` or `send_batch` of a producer: until it has room and knows where to send.
+
+    A producer that is closed meanwhile never does, and would be waited for without end. Raises
+    `TimeoutError`.
+    """
+    async with asyncio.timeout(HAND_OVER_WITHIN_S):
+        return await send
 
 
 def _closed(task: asyncio.Future[None]) -> None:

@@ -8,7 +8,7 @@ from typing import Final, Protocol
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from pulse.config.kafka_clients import close
+from pulse.config.kafka_clients import close, hand_over
 from pulse.notifier.kafka import KafkaSettings, Outage
 from pulse.notifier.lease import Lease
 
@@ -17,8 +17,6 @@ Record = tuple[str, bytes | None]
 
 _RETRY_S: Final = 1.0
 _PROBE_WITHIN_S: Final = 5.0
-_HAND_OVER_WITHIN_S: Final = 30.0
-"""Longer than it takes a producer to have metadata; one that is closed meanwhile never does."""
 
 
 class LogUnavailable(Exception):
@@ -137,11 +135,9 @@ class KafkaDeliveryLog:
         topic = self._kafka.deliveries_topic
         sent = []
         try:
-            async with asyncio.timeout(_HAND_OVER_WITHIN_S):
-                for key, value in records:
-                    sent.append(
-                        await producer.send(topic, value, key.encode(), partition=partition)
-                    )
+            for key, value in records:
+                send = producer.send(topic, value, key.encode(), partition=partition)
+                sent.append(await hand_over(send))
         except Exception:
             # All of it is written again: not before the first attempt has ended.
             await asyncio.gather(*sent, return_exceptions=True)

@@ -115,7 +115,10 @@ class Worker:
                 starting.cancel()
                 leaving = asyncio.create_task(self._app.stop(), name="leave")
                 # Both may wait for what never comes where Kafka is away.
-                await asyncio.wait({starting, leaving}, timeout=LAST_FLUSH_S)
+                done, _ = await asyncio.wait({starting, leaving}, timeout=LAST_FLUSH_S)
+                for task in done:
+                    if not task.cancelled() and (error := task.exception()) is not None:
+                        log.debug("leaving the group failed", error=repr(error))
                 await producer.stop()
         if isinstance(self._failure, KafkaError):
             raise PulseError(
@@ -136,8 +139,8 @@ class Worker:
             for task in tasks:
                 if task.done() and not task.cancelled() and task.exception() is not None:
                     self._fail(task.exception())
-            if self._app.started and self._consumer.fetching_has_ended:
-                self._fail(KafkaError("fetching has ended"))
+            if (ended_by := self._consumer.fetching_ended_by) is not None:
+                self._fail(ended_by)
             try:
                 positions = tuple(p.state.position for p in self.partitions.values())
                 reading.look(self._waits_for(), (positions, self._read_back_steps))

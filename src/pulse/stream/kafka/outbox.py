@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from itertools import groupby
 from typing import Any, NamedTuple
 
@@ -11,14 +11,12 @@ import structlog
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError, RecordTooLargeError
 
-from pulse.config.kafka_clients import close
+from pulse.config.kafka_clients import close, hand_over
 from pulse.errors import PulseError
 
 log = structlog.get_logger("pulse.worker")
 
 RETRY_S = 1.0
-HAND_OVER_WITHIN_S = 30.0
-"""Longer than it takes a producer to have room and metadata; one that is closed never has."""
 MAX_REQUEST_BYTES = 4 << 20
 """Dead letters hold what could not be read, up to Kafka's own limit and a little more."""
 
@@ -62,12 +60,12 @@ class Producer:
         waiting = 0
         while True:
             producer: AIOKafkaProducer | None = None
+            sends: list[Awaitable[Any]] = []
             try:
                 producer = await self._started()
-                sends: list[Awaitable[Any]] = []
                 for (topic, partition), run in groupby(records, key=_where):
-                    async with asyncio.timeout(HAND_OVER_WITHIN_S):
-                        sends += await _sends(producer, topic, partition, list(run))
+                    async for send in _sends(producer, topic, partition, list(run)):
+                        sends.append(send)
                 await asyncio.gather(*sends)
             except (MessageSizeTooLargeError, RecordTooLargeError) as error:
                 raise PulseError(
@@ -78,6 +76,8 @@ class Producer:
                 if not waiting:
                     log.warning("kafka does not take records, waiting", reason=_name(error))
                 waiting += 1
+                # What was handed over has its end too, which nobody waits for.
+                asyncio.gather(*sends, return_exceptions=True)
                 # A producer whose batches expired may have lost its sequence numbers.
                 await self._drop(producer)
                 await asyncio.sleep(RETRY_S)
@@ -124,26 +124,24 @@ def _where(record: Outgoing) -> tuple[str, int | None]:
 
 async def _sends(
     producer: AIOKafkaProducer, topic: str, partition: int | None, records: list[Outgoing]
-) -> list[Awaitable[Any]]:
+) -> AsyncIterator[Awaitable[Any]]:
     """Hand records of one place over, in order; each result is an acknowledgement.
 
     Many records of one partition go as batches: each alone costs ten times as much.
     """
     if partition is None or len(records) == 1:
-        return [
-            await producer.send(topic, r.value, r.key, partition, headers=[*r.headers])
-            for r in records
-        ]
-    sends = []
+        for r in records:
+            send = producer.send(topic, r.value, r.key, partition, headers=[*r.headers])
+            yield await hand_over(send)
+        return
     batch = producer.create_batch()
     for r in records:
         record = {"timestamp": None, "key": r.key, "value": r.value, "headers": [*r.headers]}
         if batch.append(**record) is None:  # it is full
-            sends.append(await producer.send_batch(batch, topic, partition=partition))
+            yield await hand_over(producer.send_batch(batch, topic, partition=partition))
             batch = producer.create_batch()
             batch.append(**record)
-    sends.append(await producer.send_batch(batch, topic, partition=partition))
-    return sends
+    yield await hand_over(producer.send_batch(batch, topic, partition=partition))
 
 
 class Outbox:

@@ -1,4 +1,4 @@
-"""Faust's Kafka transport, bent in five places.
+"""Faust's Kafka transport, bent in six places.
 
 1. The records of one partition and fetch arrive at the agent as one message (`Batch`). Faust's
    own way costs some 100 µs a message, which is all a worker has for hundreds of events.
@@ -6,6 +6,7 @@
 3. After a rebalance reading starts where the state ends (`positions`), not at the commit.
 4. Connections take their settings from pulse's configuration.
 5. The agent's queue alone holds back what is fetched (`on_buffer_full`).
+6. The connection is closed by the thread that has it, and no thread holds up the process's end.
 
 How records get out of a fetch is `pulse.stream.kafka.fetching`'s.
 
@@ -103,10 +104,13 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
     Worker = _Thread
 
     @property
-    def fetching_has_ended(self) -> bool:
-        """Whether aiokafka has given up fetching; it does not say so."""
+    def fetching_ended_by(self) -> KafkaError | None:
+        """Why aiokafka has given up fetching, if it has; it does not say so."""
         fetcher = self._consumer and self._consumer._fetcher
-        return fetcher is not None and bool(fetcher.error_future.done())
+        if fetcher is None or not fetcher.error_future.done():
+            return None
+        error = fetcher.error_future.exception()
+        return error if isinstance(error, KafkaError) else KafkaError(f"no fetching: {error!r}")
 
     def _create_worker_consumer(self, transport: Any) -> aiokafka.AIOKafkaConsumer:
         self._assignor = RoundRobinPartitionAssignor
@@ -200,9 +204,9 @@ class Consumer(driver.Consumer):
         """Not as Faust does, in the wrong event loop: the thread closes it as it ends."""
 
     @property
-    def fetching_has_ended(self) -> bool:
-        """Whether nothing comes any more, however long it is waited for."""
-        return cast("ConsumerThread", self._thread).fetching_has_ended
+    def fetching_ended_by(self) -> KafkaError | None:
+        """Why nothing comes any more, however long it is waited for; None while it may."""
+        return cast("ConsumerThread", self._thread).fetching_ended_by
 
     def on_buffer_full(self, tp: TP) -> None:
         """The agent's queue holds back who fills it, and that is all that is needed.
