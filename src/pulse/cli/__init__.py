@@ -17,7 +17,7 @@ import pulse
 from pulse.cli.lazy import CONTEXT, Entry, LazyGroup
 from pulse.errors import PulseError
 
-_TRY, _RUN, _LOOK = "Try it out", "Run it", "Look at accounts"
+_TRY, _LINE, _RUN, _LOOK = "Try it out", "Lay the line", "Run it", "Look at accounts"
 
 _COMMANDS = {
     name: Entry(f"pulse.cli.{name}", summary, panel)
@@ -25,6 +25,7 @@ _COMMANDS = {
         ("demo", "Everything at once on this machine, with a real history played fast.", _TRY),
         ("check", "Find every mistake in a configuration file.", _TRY),
         ("replay", "Run files of usage events through the engine, without Kafka.", _TRY),
+        ("calibrate", "Lay the danger line by who really left.", _LINE),
         ("topics", "Create the Kafka topics, or say what would change.", _RUN),
         ("emit", "Play files of usage events into Kafka.", _RUN),
         ("work", "Run the worker: usage events in, alerts out.", _RUN),

@@ -40,3 +40,18 @@ def file_progress(what: str, total_bytes: int | None) -> Iterator[Callable[[int,
     ) as bar:
         task = bar.add_task(what, total=total_bytes, words="")
         yield lambda read_bytes, words: bar.update(task, completed=read_bytes, words=words)
+
+
+@contextmanager
+def step_progress(what: str, steps: int) -> Iterator[Callable[[], None]]:
+    """A bar over steps; what it gives is called after each."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield lambda: None
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
+    with Progress(
+        *columns, TimeRemainingColumn(compact=True), console=console, transient=True
+    ) as bar:
+        task = bar.add_task(what, total=steps)
+        yield lambda: bar.advance(task)

@@ -11,9 +11,10 @@ from pydantic_core import PydanticCustomError
 
 from pulse.config.connections import Kafka, Notifier, Redis, Worker
 from pulse.config.fields import Days, Section, SomeDays, Text, TimeZone
-from pulse.config.line import LineSettings, Segment, segment_mistakes
+from pulse.config.line import LineSettings, Segment, order_mistakes, segment_mistakes
+from pulse.config.line_file import read_line_file
 from pulse.config.loading import load
-from pulse.config.mistakes import check_also, refuse
+from pulse.config.mistakes import ConfigError, Mistake, check_also, refuse
 from pulse.config.receivers import WebhookReceiver
 from pulse.config.scoring import (
     DEFAULT_SCORECARD,
@@ -116,6 +117,8 @@ class Config(Section):
     """The measures that make the score, weighted."""
     line: LineSettings = LineSettings()
     """Where danger begins and ends."""
+    line_file: Text | None = None
+    """A file of `pulse calibrate`, relative to this one; its scores go before those of `line`."""
     segments: dict[Text, Segment] = Field(default_factory=dict)
     """What differs for the accounts of a segment."""
     lifecycle: Lifecycle = Lifecycle()
@@ -156,7 +159,30 @@ class Config(Section):
 
         Raises `ConfigError` with every mistake of the file, each with its line and column.
         """
-        return cls() if path is None else load(cls, Path(path))
+        if path is None:
+            return cls()
+        config = load(cls, Path(path))
+        return config if config.line_file is None else config._with_line_of(Path(path))
+
+    def _with_line_of(self, path: Path) -> Self:
+        """The configuration with the scores of its line file; `path` is its own."""
+        found = read_line_file(str(self.line_file), path)
+        line = found.line.applied_to(self.line)
+        segments = dict(self.segments)
+        for name, change in found.segments.items():
+            segment = segments.get(name, Segment())
+            said = change.model_dump(exclude_none=True)
+            merged = segment.line.model_copy(update=said)
+            segments[name] = segment.model_copy(update={"line": merged})
+        mistakes = [
+            *order_mistakes(line.enter, line.exit, line.approach, ("line",)),
+            *segment_mistakes(segments, line),
+        ]
+        if mistakes:
+            raise ConfigError(
+                [Mistake(0, 0, "", str(each)) for each in mistakes], str(self.line_file)
+            )
+        return self.model_copy(update={"line": line, "segments": segments})
 
     @property
     def version(self) -> str:

@@ -106,9 +106,10 @@ MeasureName = Literal[
     "features",
     "active_days",
     "recency_days",
+    "active_days_ever",
     "value_per_mrr",
 ]
-_WITHOUT_WINDOW: Final = "recency_days"
+_WITHOUT_WINDOW: Final = ("recency_days", "active_days_ever")
 _MAX_RULES: Final = 64
 
 
@@ -134,7 +135,7 @@ class ScoreRule(Section):
     name: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")] | None = None
     """What its points are called in contributions; the measure's name if unsaid."""
     window: Window | None = Field(default=None, validate_default=True)
-    """Over how many days; 28d if unsaid. `recency_days` has none."""
+    """Over how many days; 28d if unsaid. `recency_days` and `active_days_ever` have none."""
     weight: Annotated[float, Field(ge=0, le=1_000_000)]
     """Its share of the score, relative to the other weights."""
     floor: float = 0.0
@@ -151,9 +152,9 @@ class ScoreRule(Section):
     @classmethod
     def _window_fits_the_measure(cls, window: Window | None, info: ValidationInfo) -> Window | None:
         measure = info.data.get("measure")
-        if measure == _WITHOUT_WINDOW:
+        if measure in _WITHOUT_WINDOW:
             if window is not None:
-                raise refuse("recency_days has no window", suggestion="leave this key out")
+                raise refuse(f"{measure} has no window", suggestion="leave this key out")
             return None
         return window or "28d"
 
@@ -167,8 +168,8 @@ class ScoreRule(Section):
             kinds = [kind for kind in (PerSeat, OfBaseline) if set(kind.model_fields) & set(target)]
             if len(kinds) != 1:
                 raise refuse("must be a number, {per_seat: 0.8} or {of_baseline: 1.0}")
-            if info.data.get("measure") == _WITHOUT_WINDOW:
-                raise refuse("of recency_days must be a number of days")
+            if (measure := info.data.get("measure")) in _WITHOUT_WINDOW:
+                raise refuse(f"of {measure} must be a number of days")
             return kinds[0].model_validate(target)
         if not isinstance(target, (int, float, PerSeat, OfBaseline)) or isinstance(target, bool):
             raise refuse("must be a number, {per_seat: 0.8} or {of_baseline: 1.0}")

@@ -30,9 +30,9 @@ class Target:
 class MeasureRule:
     """One line of a scorecard.
 
-    `window` indexes `WINDOWS` (unused for `recency_days`). The measure is scaled linearly from
-    `floor` (no marks) to `target` (full marks) and clamped; a floor above the target means that
-    smaller is better.
+    `window` indexes `WINDOWS` (unused where the measure has none). The measure is scaled linearly
+    from `floor` (no marks) to `target` (full marks) and clamped; a floor above the target means
+    that smaller is better.
     """
 
     name: str
@@ -46,15 +46,19 @@ class MeasureRule:
 class Facts:
     """What a scorecard may use besides the measures."""
 
-    __slots__ = ("baseline_days", "mrr", "seats")
+    __slots__ = ("active_days_ever", "baseline_days", "mrr", "seats")
 
-    def __init__(self, seats: float, mrr: float, baseline_days: int) -> None:
+    def __init__(
+        self, seats: float, mrr: float, baseline_days: int, active_days_ever: int = 0
+    ) -> None:
         self.seats = seats
         """0 where they are not known."""
         self.mrr = mrr
         """0 where it is not known."""
         self.baseline_days = baseline_days
         """Complete days that the account's own 84 days really hold, 0 to 84."""
+        self.active_days_ever = active_days_ever
+        """Active days over the whole life, today included."""
 
 
 class Score(NamedTuple):
@@ -73,6 +77,8 @@ _PER_SEAT: Final = 1
 _OF_BASELINE: Final = 2
 _KINDS: Final = {"absolute": _ABSOLUTE, "per_seat": _PER_SEAT, "of_baseline": _OF_BASELINE}
 _RECENCY: Final = -1
+_EVER: Final = -2
+_WITHOUT_WINDOW: Final = {"recency_days": _RECENCY, "active_days_ever": _EVER}
 _MISSING: Final = -1.0
 
 
@@ -126,6 +132,15 @@ class Scorecard:
             score += part
         return Score(score, contributions)
 
+    def shares(self, now: Measures, fixed: Measures, facts: Facts) -> dict[str, float]:
+        """Each rule's share of its full marks, 0 to 1; those without data are left out."""
+        self._weigh(now, fixed, facts)
+        return {
+            plan.name: share
+            for plan, share in zip(self._plans, self._shares, strict=True)
+            if share != _MISSING
+        }
+
     def _weigh(self, now: Measures, fixed: Measures, facts: Facts) -> float:
         """Fill in each rule's share of its full marks; the weight of all that have data."""
         seats, mrr, baseline_days = facts.seats, facts.mrr, facts.baseline_days
@@ -138,6 +153,8 @@ class Scorecard:
                 if recency_ms == NEVER_USED:
                     continue
                 number = float(recency_ms) / _DAY_MS
+            elif plan.index == _EVER:
+                number = float(facts.active_days_ever)
             else:
                 number = float(_pick(now, plan.index, plan.window)) / plan.unit
             if plan.per_mrr:
@@ -151,7 +168,7 @@ class Scorecard:
                     continue
                 target = plan.amount * seats
             elif plan.kind == _OF_BASELINE:
-                if baseline_days <= 0 or plan.index == _RECENCY:
+                if baseline_days <= 0 or plan.index < 0:
                     continue
                 own = float(_pick(fixed, plan.index, _LONGEST)) / plan.unit
                 if plan.per_mrr:
@@ -197,7 +214,9 @@ class _Plan:
         self.name: str = rule.name
         self.weight: float = float(rule.weight)
         self.floor: float = float(rule.floor)
-        self.index: int = WINDOWED.index(measure) if measure in WINDOWED else _RECENCY
+        self.index: int = (
+            WINDOWED.index(measure) if measure in WINDOWED else _WITHOUT_WINDOW[measure]
+        )
         self.window: int = rule.window
         self.unit: float = float(MICRO) if measure in SUMS else 1.0
         self.kind: int = _KINDS[rule.target.kind]

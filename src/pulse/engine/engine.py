@@ -17,7 +17,7 @@ from pulse.engagement.usage import BadUsageError
 from pulse.engine.admission import MisplacedError
 from pulse.engine.columns import FORWARDED_HEADER, Columns
 from pulse.engine.control import CONTROL_HEADER, tick_time
-from pulse.engine.evaluate import Evaluator
+from pulse.engine.evaluate import Evaluator, Observer
 from pulse.engine.intake import Intake
 from pulse.engine.state import DeadLetter, Effects, Misplaced, Page, PartitionState
 from pulse.engine.timekeeper import LEAST_SLICE, Timekeeper
@@ -42,7 +42,8 @@ class Engine:
     """Applies records to partition states by one policy.
 
     `place` gives an account's partition; None where there are no partitions. `least_slice` is how
-    many day starts a tick works off at least; it changes no result.
+    many day starts a tick works off at least; it changes no result. `observe` is told of every day
+    start that is evaluated.
     """
 
     def __init__(
@@ -51,11 +52,12 @@ class Engine:
         place: Callable[[str], int] | None = None,
         *,
         least_slice: int = LEAST_SLICE,
+        observe: Observer | None = None,
     ) -> None:
         self.policy = policy
         self._place = place
         self._decoder = Decoder(policy.usage.paths())
-        self._evaluator = Evaluator(policy)
+        self._evaluator = Evaluator(policy, observe)
         self._time = Timekeeper(policy, self._evaluator, least_slice)
         self._intake = Intake(policy, self._decoder, self._time, place)
 

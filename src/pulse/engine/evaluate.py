@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from pulse.alerting.alert import AlertRecord, Circumstances, build
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
 
 _Change = tuple[str, OpenAlert, "Resolution | None"]
 """A reason whose alert has opened or, with a resolution, closed."""
+
+Observer = Callable[[Account, int, "View", "float | None"], None]
+"""Told of every day start that is evaluated: the account, the instant, how it is seen then, and its
+score, None where no line judges it."""
 
 _RANK: Final[dict[str, int]] = {"unknown": 0, "healthy": 1, "approaching": 2, "danger": 3}
 
@@ -64,20 +69,25 @@ class View:
         """The score, and what each measure contributes."""
         return self.rules.scorecard.score(self.now, self.fixed, self.facts)
 
+    def shares(self) -> dict[str, float]:
+        """Each measure's share of its full marks, 0 to 1; those without data are left out."""
+        return self.rules.scorecard.shares(self.now, self.fixed, self.facts)
 
-def facts_of(account: Account) -> Facts:
+
+def facts_of(account: Account, active_days: int) -> Facts:
     """What a scorecard may use of the account besides its measures."""
     profile = account.profile
     if profile is None:
-        return Facts(0.0, 0.0, account.baseline_days())
-    return Facts(profile.seats, profile.mrr, account.baseline_days())
+        return Facts(0.0, 0.0, account.baseline_days(), active_days)
+    return Facts(profile.seats, profile.mrr, account.baseline_days(), active_days)
 
 
 class Evaluator:
-    """Evaluates accounts by one policy."""
+    """Evaluates accounts by one policy; `observe` is told of day starts, and changes nothing."""
 
-    def __init__(self, policy: Policy) -> None:
+    def __init__(self, policy: Policy, observe: Observer | None = None) -> None:
         self._policy = policy
+        self._observe = observe
         self._activity = policy.activity
         self._default = Rules(policy.default)
         self._segments = {name: Rules(each) for name, each in policy.segments.items()}
@@ -98,7 +108,7 @@ class Evaluator:
         return View(
             account.measures(at_ms, self._activity),
             account.fixed_measures(self._activity),
-            facts_of(account),
+            facts_of(account, account.active_days(self._activity)),
             self.lifecycle(account, at_ms),
             self.rules_of(account),
         )
@@ -123,11 +133,11 @@ class Evaluator:
         else:
             now, fixed = account.measures(at_ms, activity), account.fixed_measures(activity)
         rules, stage = self.rules_of(account), self.lifecycle(account, at_ms)
-        facts = facts_of(account)
+        active_days = account.active_days(activity)
+        facts = facts_of(account, active_days)
         value = rules.scorecard.value(now, fixed, facts)
         score = None if value == NO_DATA else value
         account.score = score
-        active_days = account.active_days(activity)
         if day:
             first_ms = account.first_ms
             account.known = (
@@ -150,6 +160,10 @@ class Evaluator:
 
         if day:
             account.note_day(score)
+            if self._observe is not None:
+                judged = account.known and stage != "churned"
+                view = View(now, fixed, facts, stage, rules)
+                self._observe(account, at_ms, view, score if judged else None)
         changes: list[_Change] = []
         if after != before or account.alerts:
             changes = self._zone_alerts(account, before, after, stage, at_ms)

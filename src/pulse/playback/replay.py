@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from pulse.alerting.alert import AlertRecord
     from pulse.engine import DeadLetter, Policy
+    from pulse.engine.evaluate import Observer
     from pulse.playback.lines import FileLine
     from pulse.playback.script import Script
 
@@ -58,11 +59,14 @@ class Tally:
 
 
 class Replay:
-    """One run of the engine over a script. What comes out is a function of lines and policy."""
+    """One run of the engine over a script. What comes out is a function of lines and policy.
 
-    def __init__(self, policy: Policy) -> None:
+    `observe` is told of every day start that is evaluated.
+    """
+
+    def __init__(self, policy: Policy, observe: Observer | None = None) -> None:
         self.tally = Tally()
-        self._engine = Engine(policy)
+        self._engine = Engine(policy, observe=observe)
         self._state = PartitionState()
         self._alerts: list[tuple[int, str, bytes]] = []
 

@@ -60,7 +60,8 @@ def test_the_order_of_weight_rules_changes_the_version() -> None:
 
 
 def test_every_setting_decides_results_or_does_not() -> None:
-    running = {"clock", "kafka", "redis", "worker", "receivers", "notifier"}
+    # A line file says what `line` is, and that decides.
+    running = {"clock", "kafka", "redis", "worker", "receivers", "notifier", "line_file"}
 
     assert running | set(Config.DECIDES_RESULTS) == set(Config.model_fields)
     assert not running & set(Config.DECIDES_RESULTS)
@@ -101,7 +102,12 @@ def test_the_default_scorecard_is_that_of_the_design() -> None:
 
 
 def test_measures_and_windows_are_those_that_are_measured() -> None:
-    assert set(get_args(MeasureName)) == {*WINDOWED, "recency_days", "value_per_mrr"}
+    assert set(get_args(MeasureName)) == {
+        *WINDOWED,
+        "recency_days",
+        "active_days_ever",
+        "value_per_mrr",
+    }
     assert get_args(Window) == WINDOW_NAMES
 
 

@@ -143,7 +143,7 @@ ONE_MISTAKE = [
     (
         "scorecard: [{measure: activ_users, weight: 1, target: 1}]",
         "x:1:23: scorecard[0].measure: must be events, value, active_users, features, "
-        'active_days, recency_days or value_per_mrr, not "activ_users"; '
+        'active_days, recency_days, active_days_ever or value_per_mrr, not "activ_users"; '
         'did you mean "active_users"?',
     ),
     (

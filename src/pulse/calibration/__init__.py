@@ -1,0 +1,8 @@
+"""The line from churn outcomes, pure: what a line would have found, and which line to take.
+
+- `outcomes`: who left, and when it could be known
+- `scores`: the day-start scores of a history
+- `lines`: what each candidate line would have found, missed and cost
+- `choice`: the line to take, by an objective, on the earlier part of the time
+- `linefile`: what is written for `pulse.yaml` to name
+"""

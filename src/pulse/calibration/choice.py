@@ -1,0 +1,228 @@
+"""Which line to take: chosen on the earlier part of the time, looked at on the later part."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
+
+import numpy as np
+
+from pulse.calibration.lines import Counts, Period, alerts_of, base_rate, count, quality
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+    from pulse.calibration.lines import Quality, Terms
+    from pulse.calibration.scores import DayScores
+
+LEAST_CHURNED: Final = 20
+"""With fewer accounts that left, nothing can be learnt from them."""
+
+QUARTILE: Final = 0.25
+ENTERS: Final = tuple(float(score) for score in range(2, 91))
+"""The lines that are tried."""
+
+
+class Shape(NamedTuple):
+    """What a line has besides its enter score."""
+
+    gap: float
+    """From enter to exit."""
+    dwell_days: int
+
+
+@dataclass(frozen=True, slots=True)
+class Objective:
+    """What a line is chosen by.
+
+    `f1`: the best balance of precision and recall. `capacity`: most accounts found with at most
+    `bound` alerts a week. `precision`: most found with at least that precision. `recall`: best
+    precision with at least that recall.
+    """
+
+    kind: Literal["f1", "capacity", "precision", "recall"] = "f1"
+    bound: float = 0.0
+
+    def choose(
+        self,
+        precision: NDArray[np.float64],
+        recall: NDArray[np.float64],
+        alerts_a_week: NDArray[np.float64],
+    ) -> NDArray[np.intp]:
+        """The place of the best line in the last axis, -1 where none meets the bound.
+
+        Of equals the middle one: at the edge of them chance decides.
+        """
+        precision, recall = np.nan_to_num(precision), np.nan_to_num(recall)
+        if self.kind == "f1":
+            with np.errstate(invalid="ignore"):
+                value = np.nan_to_num(2 * precision * recall / (precision + recall))
+            meets = value > 0
+        elif self.kind == "capacity":
+            value, meets = recall, (alerts_a_week <= self.bound) & (recall > 0)
+        elif self.kind == "precision":
+            value, meets = recall, (precision >= self.bound) & (recall > 0)
+        else:
+            value, meets = precision, recall >= self.bound
+        value = np.where(meets, value, -1.0)
+        equal = np.cumsum(value == value.max(axis=-1, keepdims=True), axis=-1)
+        middle = (equal >= (equal[..., -1:] + 1) // 2).argmax(axis=-1)
+        return np.where(meets.any(axis=-1), middle, -1)
+
+
+class Interval(NamedTuple):
+    """The middle 95 % of what resampled accounts gave."""
+
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One line that was tried: its quality where it was chosen, and on the later part."""
+
+    enter: float
+    earlier: Quality
+    later: Quality
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The line that was chosen, of all that were tried."""
+
+    enter: float
+    reason: Literal["objective", "too few churned", "no line meets the objective"]
+    churned: tuple[int, int]
+    """Accounts that left, in the earlier and the later part."""
+    never_judged: int
+    """Of these, accounts that no line ever judged: too young, or too little data."""
+    candidates: Sequence[Candidate]
+    enter_interval: Interval | None = None
+    precision_interval: Interval | None = None
+    """Of the chosen line, on the later part."""
+    recall_interval: Interval | None = None
+
+    @property
+    def chosen(self) -> Candidate:
+        """The candidate that was chosen, or that is nearest to it."""
+        return min(self.candidates, key=lambda each: abs(each.enter - self.enter))
+
+
+def split_periods(days: int, split: int, warm_up: int) -> tuple[Period, Period]:
+    """The earlier part, of which only is known what was known then, and the later one."""
+    return Period(warm_up, split, split), Period(split, days, days)
+
+
+def choose(
+    scores: DayScores,
+    shape: Shape,
+    objective: Objective,
+    *,
+    split: int,
+    terms: Terms,
+    warm_up: int = 0,
+    resamples: int = 500,
+    seed: int = 1,
+    progress: Callable[[], None] = lambda: None,
+) -> Choice:
+    """Try every line. `progress` is called for each.
+
+    `split` and `warm_up` are days (rows): the line is chosen on those from `warm_up` to `split`.
+    """
+    earlier, later = split_periods(scores.days, split, warm_up)
+    bases = [base_rate(scores, period, terms) for period in (earlier, later)]
+    tried: list[Candidate] = []
+    counts: list[tuple[Counts, Counts]] = []
+    for enter in ENTERS:
+        alerts = alerts_of(scores, enter, enter + shape.gap, shape.dwell_days)
+        both = (
+            count(alerts, scores.churned, earlier, terms),
+            count(alerts, scores.churned, later, terms),
+        )
+        counts.append(both)
+        tried.append(
+            Candidate(enter, quality(both[0], earlier, bases[0]), quality(both[1], later, bases[1]))
+        )
+        progress()
+    churned = int(counts[0][0].left.sum()), int(counts[0][1].left.sum())
+    left = (counts[0][0].left + counts[0][1].left) > 0
+    unjudged = int((left & ~np.isfinite(scores.table).any(axis=0)).sum())
+    if churned[0] < LEAST_CHURNED:
+        return Choice(quartile_of(scores, split), "too few churned", churned, unjudged, tried)
+    place = int(
+        objective.choose(
+            np.array([each.earlier.precision for each in tried]),
+            np.array([each.earlier.recall for each in tried]),
+            np.array([each.earlier.alerts_a_week for each in tried]),
+        )
+    )
+    if place < 0:
+        return Choice(
+            quartile_of(scores, split), "no line meets the objective", churned, unjudged, tried
+        )
+    enters, precision, recall = _resample(counts, place, objective, earlier, resamples, seed)
+    return Choice(
+        ENTERS[place],
+        "objective",
+        churned,
+        unjudged,
+        tried,
+        interval_of(enters),
+        interval_of(precision),
+        interval_of(recall),
+    )
+
+
+def quartile_of(scores: DayScores, split: int) -> float:
+    """The bottom quartile of the accounts' last scores before the split, 0 to 100."""
+    last = np.full(len(scores.ids), np.nan)
+    for row in scores.table[:split]:
+        np.copyto(last, row, where=np.isfinite(row))
+    last = last[np.isfinite(last)]
+    return float(np.quantile(last, QUARTILE)) if len(last) else 0.0
+
+
+def _resample(
+    counts: Sequence[tuple[Counts, Counts]],
+    place: int,
+    objective: Objective,
+    earlier: Period,
+    resamples: int,
+    seed: int,
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Draw accounts with replacement, and choose again.
+
+    The line that each draw chose, and the precision and recall of the chosen line on the later
+    part. Accounts and not alerts are drawn: alerts of one account are no independent news.
+    """
+    size = len(counts[0][0].left)
+    draws = np.random.default_rng(seed).multinomial(size, np.full(size, 1 / size), resamples)
+    weights = draws.astype(np.float32)
+
+    def total(of: Callable[[Counts], NDArray[np.float32]], part: int) -> NDArray[np.float64]:
+        stacked = np.stack([of(both[part]) for both in counts], axis=1)
+        return (weights @ stacked).astype(np.float64)
+
+    with np.errstate(invalid="ignore", divide="ignore"):
+        right, wrong = total(lambda c: c.right, 0), total(lambda c: c.wrong, 0)
+        found, left = total(lambda c: c.found, 0), total(lambda c: c.left, 0)
+        weeks = max(earlier.end - earlier.start, 1) / 7
+        alerts = total(lambda c: c.alerts, 0) / weeks
+        chosen = objective.choose(right / (right + wrong), found / left, alerts)
+        one = counts[place][1]
+        later_right, later_wrong = weights @ one.right, weights @ one.wrong
+        precision = later_right / (later_right + later_wrong)
+        recall = (weights @ one.found) / (weights @ one.left)
+    enters = np.array(ENTERS)[chosen[chosen >= 0]]
+    return enters, precision.astype(np.float64), recall.astype(np.float64)
+
+
+def interval_of(values: NDArray[np.float64]) -> Interval | None:
+    """The middle 95 % of numbers, of those that are any."""
+    values = values[np.isfinite(values)]
+    if not len(values):
+        return None
+    low, high = np.quantile(values, [0.025, 0.975])
+    return Interval(float(low), float(high))

@@ -1,0 +1,150 @@
+"""The day-start scores of a history: what a line is laid through."""
+
+from __future__ import annotations
+
+import math
+from array import array
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from pulse.engagement.days import DAY_MS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from numpy.typing import NDArray
+
+    from pulse.calibration.outcomes import Outcome
+
+NEVER = np.int32(1 << 30)
+"""The day of what does not happen."""
+
+SAMPLE_DAYS: Final = 7
+"""Of each account's days, every so many has its measures kept: more would say the same again."""
+
+
+class Notebook:
+    """Takes scores down, account by account, as a history is played.
+
+    `rules` are the names of the scorecard's measures.
+    """
+
+    def __init__(self, rules: tuple[str, ...] = ()) -> None:
+        self._rules = rules
+        self._days: dict[str, tuple[array[int], array[float]]] = {}
+        self._segments: dict[str, str | None] = {}
+        self._numbers: dict[str, int] = {}
+        self._sampled = array("q")
+        self._shares = array("f")
+
+    def note(
+        self,
+        account_id: str,
+        at_ms: int,
+        score: float | None,
+        segment: str | None,
+        shares: Callable[[], Mapping[str, float]] = dict,
+    ) -> None:
+        """The score at the start of a day; None where no line judges the account.
+
+        `shares` gives each measure's share of its full marks, 0 to 1, by the name of the rule; it
+        is asked on some of the days.
+        """
+        noted = self._days.get(account_id)
+        if noted is None:
+            noted = self._days[account_id] = array("i"), array("f")
+            self._numbers[account_id] = len(self._numbers)
+        days, scores = noted
+        day = at_ms // DAY_MS
+        days.append(day)
+        scores.append(math.nan if score is None else score)
+        self._segments[account_id] = segment
+        number = self._numbers[account_id]
+        # Another weekday for each account, so that every day of the fleet is seen.
+        if self._rules and score is not None and (day + number) % SAMPLE_DAYS == 0:
+            got = shares()
+            self._sampled.extend((number, day))
+            self._shares.extend(got.get(name, math.nan) for name in self._rules)
+
+    def scores(self, outcomes: Mapping[str, Outcome]) -> DayScores:
+        """All that was noted, with what became of each account."""
+        ids = list(self._days)
+        first = min((days[0] for days, _ in self._days.values()), default=0)
+        end = 1 + max((days[-1] for days, _ in self._days.values()), default=first - 1)
+        table = np.full((end - first, len(ids)), np.nan, np.float32)
+        churned = np.full(len(ids), NEVER, np.int32)
+        for column, (account_id, (days, scores)) in enumerate(self._days.items()):
+            table[np.asarray(days) - first, column] = scores
+            outcome = outcomes.get(account_id)
+            if outcome is not None and outcome.churned_ms is not None:
+                churned[column] = outcome.churned_ms // DAY_MS - first
+        sampled = np.asarray(self._sampled, np.int64).reshape(-1, 2)
+        return DayScores(
+            ids,
+            list(self._segments.values()),
+            first,
+            table,
+            churned,
+            Samples(
+                self._rules,
+                sampled[:, 0],
+                sampled[:, 1] - first,
+                np.asarray(self._shares, np.float32).reshape(len(sampled), len(self._rules)),
+            ),
+        )
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Measures of accounts on some days: a row each, a column for each of `rules`, 0 to 1."""
+
+    rules: tuple[str, ...]
+    account: NDArray[np.int64]
+    """The column of the account in `DayScores.table`."""
+    day: NDArray[np.int64]
+    """The row of the day in there."""
+    shares: NDArray[np.float32]
+    """NaN where a measure has no data."""
+
+
+@dataclass(frozen=True)
+class DayScores:
+    """Scores of `ids` at day starts.
+
+    `table` has a row a day from `first_day` (days since 1970, UTC) on and a column an account; NaN
+    where no line judges. `churned` is the row on which each account left, `NEVER` if it did not.
+    """
+
+    ids: list[str]
+    segments: list[str | None]
+    first_day: int
+    table: NDArray[np.float32]
+    churned: NDArray[np.int32]
+    samples: Samples
+
+    @property
+    def days(self) -> int:
+        """How many days there are."""
+        return len(self.table)
+
+    def of_segment(self, segment: str | None) -> DayScores:
+        """The accounts of one segment."""
+        columns = [n for n, each in enumerate(self.segments) if each == segment]
+        places = np.full(len(self.ids), -1)
+        places[columns] = range(len(columns))
+        mine = places[self.samples.account] >= 0
+        return DayScores(
+            [self.ids[n] for n in columns],
+            [segment] * len(columns),
+            self.first_day,
+            self.table[:, columns],
+            self.churned[columns],
+            Samples(
+                self.samples.rules,
+                places[self.samples.account[mine]],
+                self.samples.day[mine],
+                self.samples.shares[mine],
+            ),
+        )

@@ -1,0 +1,138 @@
+"""A made-up fleet in which it is known which line is right."""
+
+from __future__ import annotations
+
+import random
+from functools import cache
+
+import numpy as np
+import pytest
+
+from pulse.calibration.choice import (
+    ENTERS,
+    LEAST_CHURNED,
+    Objective,
+    Shape,
+    choose,
+    quartile_of,
+    split_periods,
+)
+from pulse.calibration.lines import Terms
+from pulse.calibration.outcomes import Outcome
+from pulse.calibration.scores import DayScores, Notebook
+from pulse.calibration.weights import propose
+from pulse.engagement.days import DAY_MS
+
+DAYS, SPLIT = 400, 260
+TERMS, SHAPE = Terms(7, 60), Shape(10, 1)
+
+
+@cache
+def fleet(leaving: int = 120, staying: int = 200) -> DayScores:
+    """Who leaves falls to a score about 20 forty days before. Who stays wanders about 55, and dips
+    to about 40 now and then.
+    """
+    chance = random.Random(3)
+    notebook = Notebook(("use", "noise", "against"))
+    outcomes: dict[str, Outcome] = {}
+    for number in range(leaving + staying):
+        name, leaves = f"a{number}", number < leaving
+        end = chance.randrange(60, DAYS) if leaves else DAYS
+        dip = chance.randrange(DAYS)
+        for day in range(end):
+            usual = 40.0 if 0 <= day - dip < 10 else 55.0
+            mean = 20.0 if leaves and end - day < 40 else usual
+            score = chance.gauss(mean, 2.0)
+            shares = {
+                "use": score / 100,
+                "noise": chance.random(),
+                "against": 1 - chance.gauss(mean, 30) / 100,
+            }
+            notebook.note(name, day * DAY_MS, score, None, shares.copy)
+        outcomes[name] = Outcome(0, end * DAY_MS if leaves else None)
+    return notebook.scores(outcomes)
+
+
+def test_the_line_lies_between_those_who_leave_and_those_who_dip() -> None:
+    choice = choose(fleet(), SHAPE, Objective(), split=SPLIT, terms=TERMS, warm_up=50)
+    assert choice.reason == "objective"
+    assert 20 < choice.enter < 38
+    assert choice.enter in ENTERS
+    low, high = choice.enter_interval or (0, 0)
+    assert low <= choice.enter <= high
+    later = choice.chosen.later
+    assert later.precision > 0.9
+    assert later.recall > 0.9
+    assert 30 < later.lead_days <= 40
+    assert later.lift > 3
+    low, high = choice.precision_interval or (0, 0)
+    assert low <= later.precision <= high
+
+
+def test_higher_lines_find_dips_too() -> None:
+    choice = choose(fleet(), SHAPE, Objective(), split=SPLIT, terms=TERMS)
+    at = {each.enter: each.earlier for each in choice.candidates}
+    assert at[45.0].precision < 0.5 < at[choice.enter].precision
+    assert at[45.0].alerts_a_week > 2 * at[choice.enter].alerts_a_week
+
+
+def test_capacity_bounds_the_alerts() -> None:
+    free = choose(fleet(), SHAPE, Objective("capacity", 1e6), split=SPLIT, terms=TERMS)
+    tight = choose(fleet(), SHAPE, Objective("capacity", 1.0), split=SPLIT, terms=TERMS)
+    assert tight.chosen.earlier.alerts_a_week <= 1.0 < free.chosen.earlier.alerts_a_week
+    assert tight.enter < free.enter
+
+
+@pytest.mark.parametrize("kind", ["precision", "recall"])
+def test_a_bound_is_met_or_said(kind: str) -> None:
+    met = choose(fleet(), SHAPE, Objective(kind, 0.8), split=SPLIT, terms=TERMS)  # type: ignore[arg-type]  # one of the literals
+    assert met.reason == "objective"
+    assert getattr(met.chosen.earlier, kind) >= 0.8
+    never = choose(fleet(), SHAPE, Objective(kind, 1.01), split=SPLIT, terms=TERMS)  # type: ignore[arg-type]
+    assert never.reason == "no line meets the objective"
+    assert never.enter == pytest.approx(quartile_of(fleet(), SPLIT))
+
+
+def test_with_few_that_left_it_is_the_bottom_quartile() -> None:
+    few = fleet(LEAST_CHURNED - 1, 60)
+    choice = choose(few, SHAPE, Objective(), split=SPLIT, terms=TERMS)
+    assert choice.reason == "too few churned"
+    assert choice.churned[0] < LEAST_CHURNED
+    known = (few.table[:SPLIT, n] for n in range(len(few.ids)))
+    last = [each[np.isfinite(each)][-1] for each in known]
+    assert choice.enter == pytest.approx(float(np.quantile(last, 0.25)), abs=1e-4)
+
+
+def test_what_came_later_changes_no_choice() -> None:
+    """Frozen on the earlier part: another later part, the same line and interval."""
+    scores = fleet()
+    table = scores.table.copy()
+    table[SPLIT:] = 50.0
+    churned = np.where(scores.churned < SPLIT, scores.churned, 1 << 30).astype(np.int32)
+    other = DayScores(scores.ids, scores.segments, 0, table, churned, scores.samples)
+    first, second = (
+        choose(each, SHAPE, Objective(), split=SPLIT, terms=TERMS) for each in (scores, other)
+    )
+    assert (first.enter, first.enter_interval) == (second.enter, second.enter_interval)
+    earlier = [[repr(each.earlier) for each in one.candidates] for one in (first, second)]
+    assert earlier[0] == earlier[1]
+
+
+def test_weights_follow_what_tells_and_no_sign_is_against_all_sense() -> None:
+    earlier, later = split_periods(DAYS, SPLIT, 50)
+    present = {"use": 10.0, "noise": 60.0, "against": 30.0}
+    proposal = propose(fleet(), present, earlier, later, TERMS)
+    assert proposal is not None
+    assert proposal.turned == ("against",)
+    assert proposal.weights["use"] > 80
+    assert proposal.weights["against"] == 0
+    assert proposal.then.value > proposal.now.value + 0.1
+    gain = proposal.gain
+    assert gain is not None
+    assert 0 < gain.low < proposal.then.value - proposal.now.value < gain.high
+
+
+def test_no_weights_where_nobody_left() -> None:
+    earlier, later = split_periods(DAYS, SPLIT, 50)
+    stayed = fleet(0, 60)
+    assert propose(stayed, {"use": 1, "noise": 1, "against": 1}, earlier, later, TERMS) is None

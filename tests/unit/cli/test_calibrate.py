@@ -1,0 +1,160 @@
+"""`pulse calibrate` as a person meets it."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import subprocess
+import sys
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from pulse.config import Config
+
+EXAMPLE = Path(__file__).parents[3] / "examples" / "contributions"
+HISTORY = EXAMPLE / "contributions.ndjson.gz"
+LEFT_AFTER = timedelta(days=180)
+
+
+def pulse(*arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", "from pulse.cli import main; main()", *arguments],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        env=os.environ | {"COLUMNS": "100"},
+        timeout=100,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the outcomes of the real history: who did nothing for half a year has left."""
+    folder = tmp_path_factory.mktemp("calibrate")
+    last: dict[str, datetime] = {}
+    with gzip.open(HISTORY, "rt") as lines:
+        for event in map(json.loads, lines):
+            last[event["account_id"]] = datetime.fromisoformat(event["ts"])
+    end = max(last.values())
+    rows = [
+        f"{name},,{at + LEFT_AFTER:%Y-%m-%d}" if at + LEFT_AFTER <= end else f"{name},,"
+        for name, at in last.items()
+    ]
+    (folder / "churn.csv").write_text("\n".join(["account_id,started_at,churned_at", *rows]))
+    (folder / "pulse.yaml").write_text((EXAMPLE / "pulse.yaml").read_text())
+    return folder
+
+
+def calibrate(folder: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    given: list[str | Path] = [
+        "--events",
+        HISTORY,
+        "--outcomes",
+        "churn.csv",
+        "--config",
+        "pulse.yaml",
+    ]
+    return pulse("calibrate", *given, *arguments, cwd=folder)
+
+
+def test_a_line_from_a_real_history(folder: Path) -> None:
+    done = calibrate(folder, "--horizon", "270", "--capacity", "2/week")
+    assert done.returncode == 0, done.stderr
+    said = done.stdout.splitlines()
+    assert said[0].startswith("all accounts: ")
+    parts = ["never", "line", "earlier", "later", "weights"]
+    assert [line.split()[0] for line in said[1:6]] == parts
+    assert said[-1] == "wrote        line.yaml; name it in pulse.yaml: line_file: line.yaml"
+    # As many alerts as the team can look after, where the line was chosen.
+    assert 0 < float(said[3].split("lift")[1].split(", ")[1].split()[0]) <= 2
+
+    written = YAML(typ="safe").load(folder / "line.yaml")
+    assert written["made"]["objective"] == "2/week"
+    named = folder / "named.yaml"
+    named.write_text((folder / "pulse.yaml").read_text() + "\nline_file: line.yaml\n")
+    with_it, without = Config.load(named), Config.load(folder / "pulse.yaml")
+    assert with_it.line.enter == written["line"]["enter"] != without.line.enter
+    assert with_it.line.dwell_ms == without.line.dwell_ms
+    assert with_it.version != without.version
+
+    account = pulse("replay", HISTORY, "--config", "named.yaml", "--accounts-out", "-", cwd=folder)
+    status = json.loads(account.stdout.splitlines()[0])
+    assert status["line"] == {name: written["line"][name] for name in ("enter", "exit", "approach")}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--capacity", "many"], '--capacity "many" is no number a week: like 20/week'),
+        (["--capacity", "2", "--least-recall", "0.5"], "more than one objective"),
+        (["--notice", "100"], "--notice is more than --horizon"),
+    ],
+)
+def test_options_that_make_no_sense(folder: Path, arguments: list[str], said: str) -> None:
+    done = calibrate(folder, *arguments)
+    assert done.returncode == 1
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def short(folder: Path, *, days: int = 30) -> Path:
+    """A history of `acme`, an event a day."""
+    first, day_ms = 1_700_000_000_000, 86_400_000
+    lines = [
+        {"id": f"{n}", "account_id": "acme", "event": "opened", "ts": first + n * day_ms}
+        for n in range(days)
+    ]
+    file = folder / f"short-{days}.ndjson"
+    file.write_text("\n".join(map(json.dumps, lines)))
+    return file
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "arguments", "said"),
+    [
+        ("account_id,churned_at\nacme,\n", [], "the history is too short: 0 days before 2023-"),
+        ("account_id,churned_at\nglobex,\n", [], 'is in the history: "globex" is not: both must'),
+        ("account,churned_at\nacme,\n", [], "outcomes.csv has no column account_id"),
+        (
+            "account_id,churned_at\nacme,\n",
+            ["--segment", "smb"],
+            'no account is in the segment "smb": no profile names a segment',
+        ),
+        (
+            "account_id,churned_at\nacme,\n",
+            ["--split", "2030-01-01T00:00:00Z"],
+            "the history is from 2023-11-15 to 2023-12-14: --split must lie between",
+        ),
+    ],
+)
+def test_what_cannot_be_learnt_from(
+    tmp_path: Path, outcomes: str, arguments: list[str], said: str
+) -> None:
+    (tmp_path / "outcomes.csv").write_text(outcomes)
+    files: list[str | Path] = ["--events", short(tmp_path), "--outcomes", "outcomes.csv"]
+    done = pulse("calibrate", *files, *arguments, cwd=tmp_path)
+    assert done.returncode == 1
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "line.yaml").exists()
+
+
+def test_a_line_file_with_mistakes_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "pulse.yaml").write_text("line_file: line.yaml\n")
+    for text, said in (
+        ("line: {entr: 3}", 'did you mean "enter"'),
+        ("line: {enter: 60}", "exit (50) must be above enter (60)"),
+    ):
+        (tmp_path / "line.yaml").write_text(text)
+        done = pulse("check", "pulse.yaml", cwd=tmp_path)
+        assert done.returncode == 1
+        assert said in done.stderr + done.stdout
+    (tmp_path / "line.yaml").unlink()
+    done = pulse("check", "pulse.yaml", cwd=tmp_path)
+    assert "line.yaml" in done.stderr + done.stdout
+    assert "no such file" in done.stderr + done.stdout
