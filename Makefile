@@ -109,6 +109,10 @@ format: setup ## Put the code into its form
 types: setup ## mypy, strict
 	$(BIN)/mypy
 
+.PHONY: leaving
+leaving: setup ## Who leaves, on a real history: pulse's line beside the rules people use
+	$(BIN)/python -m benchmarks.leaving cdnow
+
 .PHONY: schemas
 schemas: setup ## Write schemas/ again from the models
 	$(BIN)/python -m pulse.schemas write

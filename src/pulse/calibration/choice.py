@@ -21,6 +21,9 @@ LEAST_CHURNED: Final = 20
 """With fewer accounts that left, nothing can be learnt from them."""
 
 QUARTILE: Final = 0.25
+AS_GOOD: Final = 0.005
+"""Recalls that differ by no more are the same."""
+
 ENTERS: Final = tuple(float(score) for score in range(2, 91))
 """The lines that are tried."""
 
@@ -39,7 +42,9 @@ class Objective:
 
     `f1`: the best balance of precision and recall. `capacity`: most accounts found with at most
     `bound` alerts a week. `precision`: most found with at least that precision. `recall`: best
-    precision with at least that recall.
+    precision with at least that recall. Of lines that find as good as the same, capacity and
+    precision take the highest: it tells soonest. The others take the middle of those that are
+    equal: at the edge of them chance decides.
     """
 
     kind: Literal["f1", "capacity", "precision", "recall"] = "f1"
@@ -51,10 +56,7 @@ class Objective:
         recall: NDArray[np.float64],
         alerts_a_week: NDArray[np.float64],
     ) -> NDArray[np.intp]:
-        """The place of the best line in the last axis, -1 where none meets the bound.
-
-        Of equals the middle one: at the edge of them chance decides.
-        """
+        """The place of the best line in the last axis, -1 where none meets the bound."""
         precision, recall = np.nan_to_num(precision), np.nan_to_num(recall)
         if self.kind == "f1":
             with np.errstate(invalid="ignore"):
@@ -67,9 +69,11 @@ class Objective:
         else:
             value, meets = precision, recall >= self.bound
         value = np.where(meets, value, -1.0)
-        equal = np.cumsum(value == value.max(axis=-1, keepdims=True), axis=-1)
-        middle = (equal >= (equal[..., -1:] + 1) // 2).argmax(axis=-1)
-        return np.where(meets.any(axis=-1), middle, -1)
+        sooner = self.kind in ("capacity", "precision")
+        good = value >= value.max(axis=-1, keepdims=True) - (AS_GOOD if sooner else 0.0)
+        rank = np.cumsum(good, axis=-1)
+        wanted = rank[..., -1:] if sooner else (rank[..., -1:] + 1) // 2
+        return np.where(meets.any(axis=-1), (rank >= wanted).argmax(axis=-1), -1)
 
 
 class Interval(NamedTuple):
@@ -176,9 +180,12 @@ def choose(
 
 
 def quartile_of(scores: DayScores, split: int) -> float:
-    """The bottom quartile of the accounts' last scores before the split, 0 to 100."""
+    """The bottom quartile of the accounts' scores in the week before the split, 0 to 100.
+
+    Of those that are judged then: who has long gone would only lower it.
+    """
     last = np.full(len(scores.ids), np.nan)
-    for row in scores.table[:split]:
+    for row in scores.table[max(split - 7, 0) : split]:
         np.copyto(last, row, where=np.isfinite(row))
     last = last[np.isfinite(last)]
     return float(np.quantile(last, QUARTILE)) if len(last) else 0.0

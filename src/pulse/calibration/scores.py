@@ -22,17 +22,19 @@ NEVER = np.int32(1 << 30)
 """The day of what does not happen."""
 
 SAMPLE_DAYS: Final = 7
-"""Of each account's days, every so many has its measures kept: more would say the same again."""
+"""Of each account's days, every so many has its measures kept: for weights, more would say the same
+again."""
 
 
 class Notebook:
     """Takes scores down, account by account, as a history is played.
 
-    `rules` are the names of the scorecard's measures.
+    `rules` are the names of the scorecard's measures, which are kept every `sample_days`.
     """
 
-    def __init__(self, rules: tuple[str, ...] = ()) -> None:
+    def __init__(self, rules: tuple[str, ...] = (), sample_days: int = SAMPLE_DAYS) -> None:
         self._rules = rules
+        self._sample_days = sample_days
         self._days: dict[str, tuple[array[int], array[float]]] = {}
         self._segments: dict[str, str | None] = {}
         self._numbers: dict[str, int] = {}
@@ -63,7 +65,7 @@ class Notebook:
         self._segments[account_id] = segment
         number = self._numbers[account_id]
         # Another weekday for each account, so that every day of the fleet is seen.
-        if self._rules and score is not None and (day + number) % SAMPLE_DAYS == 0:
+        if self._rules and score is not None and (day + number) % self._sample_days == 0:
             got = shares()
             self._sampled.extend((number, day))
             self._shares.extend(got.get(name, math.nan) for name in self._rules)

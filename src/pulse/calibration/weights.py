@@ -34,6 +34,7 @@ class Labelled:
     """Account days of a period of which the outcome is known."""
 
     account: NDArray[np.int64]
+    day: NDArray[np.int64]
     shares: NDArray[np.float32]
     leaves: NDArray[np.bool_]
     """Whether a leaving follows, after the notice and within the horizon."""
@@ -48,7 +49,9 @@ def labelled(scores: DayScores, period: Period, terms: Terms) -> Labelled:
     until = min(period.end, period.known_until - terms.horizon_days)
     wanted = (samples.day >= period.start) & (samples.day < until) & (before >= terms.notice_days)
     leaves = before <= terms.horizon_days
-    return Labelled(samples.account[wanted], samples.shares[wanted], leaves[wanted])
+    return Labelled(
+        samples.account[wanted], samples.day[wanted], samples.shares[wanted], leaves[wanted]
+    )
 
 
 @dataclass(frozen=True)
@@ -100,7 +103,7 @@ def propose(
     drawn = np.array(
         [
             [_auc(tested, each, rows) for each in scored]
-            for rows in _resampled(tested.account, chance)
+            for rows in resampled(tested.account, chance)
         ]
     )
     return Proposal(
@@ -137,7 +140,7 @@ def _auc(
     return float(roc_auc_score(leaves, -score[rows]))
 
 
-def _resampled(account: NDArray[np.int64], chance: np.random.Generator) -> list[NDArray[np.intp]]:
+def resampled(account: NDArray[np.int64], chance: np.random.Generator) -> list[NDArray[np.intp]]:
     """Rows of accounts drawn with replacement: days of one account are no independent news."""
     order = np.argsort(account, kind="stable")
     accounts, starts = np.unique(account[order], return_index=True)

@@ -1,0 +1,1 @@
+"""How early and how surely pulse tells who leaves."""
