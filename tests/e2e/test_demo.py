@@ -98,7 +98,8 @@ def test_the_demo_plays_everything_and_every_webhook_is_verified(folder: Path) -
 
 
 def test_ctrl_c_leaves_nothing_running_and_a_second_demo_does_not_mind(folder: Path) -> None:
-    with demo(folder) as first, demo(folder) as second:
+    # So long that neither has ended before the other has begun, however busy the machine is.
+    with demo(folder, "--seconds", "90") as first, demo(folder, "--seconds", "90") as second:
         for running in (first, second):
             running.read_until(r"[1-9]\d* webhooks? verified")
             assert len(running.children()) == 4
