@@ -1,6 +1,6 @@
 """How early and how surely pulse's line tells who leaves, beside the rules that people use.
 
-    python -m benchmarks.leaving cdnow            # `make leaving DATA=cdnow`
+    python -m benchmarks.leaving cdnow            # `make leaving`
 
 Everything that is chosen (weights, line, thresholds, the parameters of BG/NBD) is chosen on the
 events before the split alone, with the outcomes that were known then: the line with the most recall
@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
-from pulse.calibration.choice import ENTERS, Objective, Shape, choose, interval_of, quartile_of
+from pulse.calibration.choice import Objective, Shape, choose, interval_of, quartile_of
 from pulse.calibration.lines import (
     Period,
     Quality,
@@ -41,7 +41,7 @@ from pulse.calibration.scores import SAMPLE_DAYS, DayScores, Notebook
 from pulse.calibration.weights import labelled, resampled
 from pulse.config import Config
 from pulse.config.policy import policy
-from pulse.engagement.days import DAY_MS
+from pulse.engagement.days import DAY_MS, FIRST_DAY
 from pulse.model.time import format_ms, parse_ts
 from pulse.playback.lines import Lines
 from pulse.playback.replay import Replay
@@ -137,7 +137,8 @@ def played(
     notebook = Notebook(tuple(rule.called for rule in config.scorecard), sample_days)
 
     def observe(account: Any, at_ms: int, view: Any, score: float | None) -> None:
-        notebook.note(account.account_id, at_ms, score, None, view.shares)
+        day = account.calendar.day - FIRST_DAY
+        notebook.note(account.account_id, day, score, None, view.shares)
 
     with tempfile.NamedTemporaryFile(suffix=".ndjson") as file:
         file.write(b"\n".join(events))
@@ -246,7 +247,7 @@ def best_weights(
     found: dict[tuple[int, ...], float] = {}
     for weights in WEIGHTS:
         way = Way("", table.scores(weights), 0.0, shape)
-        for enter in ENTERS[:: len(ENTERS) // 30]:
+        for enter in shape.enters()[::3]:
             got = judged(way._replace(enter=enter), scores, period, terms)
             if got.precision >= precision and got.recall >= LEAST_RECALL:
                 found[weights] = max(found.get(weights, 0.0), got.lead_days)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 import numpy as np
 
 from pulse.calibration.lines import Counts, Period, alerts_of, base_rate, count, quality
+from pulse.errors import PulseError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -21,11 +22,10 @@ LEAST_CHURNED: Final = 20
 """With fewer accounts that left, nothing can be learnt from them."""
 
 QUARTILE: Final = 0.25
-AS_GOOD: Final = 0.005
-"""Recalls that differ by no more are the same."""
+AS_GOOD: Final = 0.01
+"""Recalls that differ by no more than this share are the same."""
 
-ENTERS: Final = tuple(float(score) for score in range(2, 91))
-"""The lines that are tried."""
+_LOWEST, _HIGHEST = 2, 90
 
 
 class Shape(NamedTuple):
@@ -34,6 +34,22 @@ class Shape(NamedTuple):
     gap: float
     """From enter to exit."""
     dwell_days: int
+
+    def enters(self) -> list[float]:
+        """The lines that are tried: those whose exit and approach band have room below 100.
+
+        Raises `PulseError` where there are none.
+
+        >>> Shape(10, 1).enters()[-1], Shape(40, 1).enters()[-1]
+        (89.0, 59.0)
+        """
+        highest = min(_HIGHEST, int(100 - self.gap) - 1)
+        if highest < _LOWEST:
+            raise PulseError(
+                f"{self.gap:g} points from enter to exit leave no room for a line",
+                hint="choose line.enter and line.exit nearer to each other",
+            )
+        return [float(score) for score in range(_LOWEST, highest + 1)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +65,16 @@ class Objective:
 
     kind: Literal["f1", "capacity", "precision", "recall"] = "f1"
     bound: float = 0.0
+
+    def in_words(self) -> str:
+        """As it stands in a line file.
+
+        >>> Objective("capacity", 20).in_words(), Objective().in_words()
+        ('capacity 20 a week', 'f1')
+        """
+        if self.kind == "f1":
+            return "f1"
+        return f"{self.kind} {self.bound:g}{' a week' if self.kind == 'capacity' else ''}"
 
     def choose(
         self,
@@ -70,7 +96,7 @@ class Objective:
             value, meets = precision, recall >= self.bound
         value = np.where(meets, value, -1.0)
         sooner = self.kind in ("capacity", "precision")
-        good = value >= value.max(axis=-1, keepdims=True) - (AS_GOOD if sooner else 0.0)
+        good = value >= value.max(axis=-1, keepdims=True) * (1 - AS_GOOD if sooner else 1.0)
         rank = np.cumsum(good, axis=-1)
         wanted = rank[..., -1:] if sooner else (rank[..., -1:] + 1) // 2
         return np.where(meets.any(axis=-1), (rank >= wanted).argmax(axis=-1), -1)
@@ -137,9 +163,9 @@ def choose(
     """
     earlier, later = split_periods(scores.days, split, warm_up)
     bases = [base_rate(scores, period, terms) for period in (earlier, later)]
-    tried: list[Candidate] = []
+    enters, tried = shape.enters(), list[Candidate]()
     counts: list[tuple[Counts, Counts]] = []
-    for enter in ENTERS:
+    for enter in enters:
         alerts = alerts_of(scores, enter, enter + shape.gap, shape.dwell_days)
         both = (
             count(alerts, scores.churned, earlier, terms),
@@ -153,8 +179,12 @@ def choose(
     churned = int(counts[0][0].left.sum()), int(counts[0][1].left.sum())
     left = (counts[0][0].left + counts[0][1].left) > 0
     unjudged = int((left & ~np.isfinite(scores.table).any(axis=0)).sum())
+
+    def quartile() -> float:
+        return min(max(quartile_of(scores, split), enters[0]), enters[-1])
+
     if churned[0] < LEAST_CHURNED:
-        return Choice(quartile_of(scores, split), "too few churned", churned, unjudged, tried)
+        return Choice(quartile(), "too few churned", churned, unjudged, tried)
     place = int(
         objective.choose(
             np.array([each.earlier.precision for each in tried]),
@@ -163,17 +193,15 @@ def choose(
         )
     )
     if place < 0:
-        return Choice(
-            quartile_of(scores, split), "no line meets the objective", churned, unjudged, tried
-        )
-    enters, precision, recall = _resample(counts, place, objective, earlier, resamples, seed)
+        return Choice(quartile(), "no line meets the objective", churned, unjudged, tried)
+    drawn, precision, recall = _resample(counts, place, objective, earlier, resamples, seed)
     return Choice(
-        ENTERS[place],
+        enters[place],
         "objective",
         churned,
         unjudged,
         tried,
-        interval_of(enters),
+        interval_of(np.array(enters)[drawn]),
         interval_of(precision),
         interval_of(recall),
     )
@@ -182,13 +210,19 @@ def choose(
 def quartile_of(scores: DayScores, split: int) -> float:
     """The bottom quartile of the accounts' scores in the week before the split, 0 to 100.
 
-    Of those that are judged then: who has long gone would only lower it.
+    Of those that are judged then and have not left: the others would only lower it. Raises
+    `PulseError` where there are none.
     """
     last = np.full(len(scores.ids), np.nan)
     for row in scores.table[max(split - 7, 0) : split]:
         np.copyto(last, row, where=np.isfinite(row))
-    last = last[np.isfinite(last)]
-    return float(np.quantile(last, QUARTILE)) if len(last) else 0.0
+    last = last[np.isfinite(last) & (scores.churned >= split)]
+    if not len(last):
+        raise PulseError(
+            "no account was judged in the week before the split: there is nothing to lay a line by",
+            hint="see line.min_history_days and line.min_active_days, and the times of the events",
+        )
+    return float(np.quantile(last, QUARTILE))
 
 
 def _resample(
@@ -198,11 +232,11 @@ def _resample(
     earlier: Period,
     resamples: int,
     seed: int,
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+) -> tuple[NDArray[np.intp], NDArray[np.float64], NDArray[np.float64]]:
     """Draw accounts with replacement, and choose again.
 
-    The line that each draw chose, and the precision and recall of the chosen line on the later
-    part. Accounts and not alerts are drawn: alerts of one account are no independent news.
+    The place of the line that each draw chose, and the precision and recall of the chosen line on
+    the later part. Accounts and not alerts are drawn: those of one account are no independent news.
     """
     size = len(counts[0][0].left)
     draws = np.random.default_rng(seed).multinomial(size, np.full(size, 1 / size), resamples)
@@ -222,8 +256,7 @@ def _resample(
         later_right, later_wrong = weights @ one.right, weights @ one.wrong
         precision = later_right / (later_right + later_wrong)
         recall = (weights @ one.found) / (weights @ one.left)
-    enters = np.array(ENTERS)[chosen[chosen >= 0]]
-    return enters, precision.astype(np.float64), recall.astype(np.float64)
+    return chosen[chosen >= 0], precision.astype(np.float64), recall.astype(np.float64)
 
 
 def interval_of(values: NDArray[np.float64]) -> Interval | None:

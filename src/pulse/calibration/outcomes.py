@@ -4,7 +4,8 @@
     acme,2025-01-07,
     globex,2024-11-30,2025-06-14
 
-`churned_at` is empty for whoever stayed. `started_at` may be empty. Both are dates or RFC 3339.
+`churned_at` is empty for whoever stayed. `started_at` may be empty; what an account did before says
+nothing. Both are dates or RFC 3339. An account that came back has one line: that of its last stay.
 """
 
 from __future__ import annotations
@@ -42,8 +43,17 @@ def read_outcomes(lines: Iterable[str], name: str) -> dict[str, Outcome]:
     Outcome(started_ms=None, churned_ms=86400000)
     """
     reader = csv.DictReader(lines, skipinitialspace=True)
-    columns = [column.strip() for column in reader.fieldnames or ()]
-    reader.fieldnames = columns
+    try:
+        columns = [column.strip() for column in reader.fieldnames or ()]
+        reader.fieldnames = columns
+        return _read(reader, columns, name)
+    except csv.Error as error:
+        raise OutcomesError(
+            f"{name}, line {reader.line_num}: {error}", hint="is a quote not closed?"
+        ) from None
+
+
+def _read(reader: csv.DictReader[str], columns: list[str], name: str) -> dict[str, Outcome]:
     for needed in ("account_id", "churned_at"):
         if needed not in columns:
             raise OutcomesError(
@@ -84,5 +94,6 @@ def _instant(row: Mapping[str, str], column: str, where: str) -> int | None:
         return parse_ts(text if "T" in text or " " in text else f"{text}T00:00:00Z")
     except ValueError as error:
         raise OutcomesError(
-            f'{where}: {column} "{text}" {error}', hint="like 2025-06-14 or 2025-06-14T09:30:00Z"
+            f'{where}: {column} "{text[:40]}" {error}',
+            hint="like 2025-06-14 or 2025-06-14T09:30:00Z",
         ) from None

@@ -14,11 +14,11 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
-from pulse.calibration.choice import Interval, interval_of
+from pulse.calibration.choice import LEAST_CHURNED, Interval, interval_of
 from pulse.calibration.scores import NEVER
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -48,6 +48,7 @@ def labelled(scores: DayScores, period: Period, terms: Terms) -> Labelled:
     # As for alerts: where the outcomes end within the horizon, only leavings would be known.
     until = min(period.end, period.known_until - terms.horizon_days)
     wanted = (samples.day >= period.start) & (samples.day < until) & (before >= terms.notice_days)
+    wanted &= before > 0
     leaves = before <= terms.horizon_days
     return Labelled(
         samples.account[wanted], samples.day[wanted], samples.shares[wanted], leaves[wanted]
@@ -66,16 +67,20 @@ class Auc:
 class Proposal:
     """Weights for a scorecard, and whether they are better.
 
-    `turned` are the measures whose sign was against all sense. `now` and `then` say how well the
-    present scorecard and the proposed one rank the later part of the time.
+    `turned` are the measures whose sign was against all sense, `without_data` those of which
+    nothing is known; they keep their weight. `now` and `then` say how well the present scorecard
+    and the proposed one rank the later part of the time.
     """
 
     weights: Mapping[str, float]
     turned: tuple[str, ...]
+    without_data: tuple[str, ...]
     now: Auc
     then: Auc
     gain: Interval | None
     """Of the difference, over resampled accounts."""
+    adds: Mapping[str, float]
+    """What each measure adds to the others: the AUC on the later part less that without it."""
 
 
 def propose(
@@ -88,15 +93,18 @@ def propose(
 ) -> Proposal | None:
     """Weights for the rules of `weights`; None where nothing can be learnt."""
     known, tested = labelled(scores, earlier, terms), labelled(scores, later, terms)
-    if len(set(known.leaves.tolist())) < 2 or len(set(tested.leaves.tolist())) < 2:
+    leavers = len(np.unique(known.account[known.leaves]))
+    if leavers < LEAST_CHURNED or any(len(np.unique(each.leaves)) < 2 for each in (known, tested)):
         return None
     rules = scores.samples.rules
-    model = LogisticRegression(C=1.0, max_iter=1_000).fit(_filled(known.shares), known.leaves)
-    slopes = -model.coef_[0]
-    usable = np.clip(slopes, 0.0, None)
-    if not usable.sum():
+    has_data = np.atleast_1d(np.isfinite(known.shares).any(axis=0))
+    slopes, turned = _slopes(known, has_data)
+    if not slopes.sum():
         return None
-    proposed = usable / usable.sum() * WEIGHTS_SUM
+    # A measure without data keeps its weight: nothing is known of it.
+    kept = {name: weights[name] for n, name in enumerate(rules) if not has_data[n]}
+    proposed = slopes / slopes.sum() * (WEIGHTS_SUM - min(sum(kept.values()), WEIGHTS_SUM / 2))
+    proposed = np.where(has_data, proposed, [kept.get(name, 0.0) for name in rules])
     present = np.array([weights[name] for name in rules], float)
     scored = [_score(tested.shares, each) for each in (present, proposed)]
     chance = np.random.default_rng(seed)
@@ -108,18 +116,59 @@ def propose(
     )
     return Proposal(
         {name: round(float(weight), 1) for name, weight in zip(rules, proposed, strict=True)},
-        tuple(name for name, slope in zip(rules, slopes, strict=True) if slope < 0),
+        tuple(name for n, name in enumerate(rules) if turned[n]),
+        tuple(kept),
         Auc(_auc(tested, scored[0]), interval_of(drawn[:, 0])),
         Auc(_auc(tested, scored[1]), interval_of(drawn[:, 1])),
         interval_of(drawn[:, 1] - drawn[:, 0]),
+        _adds(tested, rules, present),
     )
+
+
+def _slopes(
+    known: Labelled, usable: NDArray[np.bool_]
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """How much each measure keeps accounts, 0 where it is the other way; and which those are.
+
+    Each account weighs the same, however many of its days there are: they are no independent news,
+    and the regularisation shall know how many accounts speak.
+    """
+    usable, turned = usable.copy(), np.zeros(len(usable), bool)
+    _, place, days = np.unique(known.account, return_inverse=True, return_counts=True)
+    filled, weight = _filled(known.shares), 1.0 / days[place]
+    while usable.any():
+        model = LogisticRegression(C=1.0, max_iter=1_000)
+        model.fit(filled[:, usable], known.leaves, sample_weight=weight)
+        slopes = np.zeros(len(usable))
+        slopes[usable] = -model.coef_[0]
+        if (slopes >= 0).all():
+            return slopes, turned
+        # Without the one that is most against all sense the others may be right.
+        worst = int(slopes.argmin())
+        usable[worst], turned[worst] = False, True
+    return np.zeros(len(usable)), turned
+
+
+def _adds(tested: Labelled, rules: Sequence[str], weights: NDArray[np.float64]) -> dict[str, float]:
+    whole = _auc(tested, _score(tested.shares, weights))
+    return {
+        name: whole - _auc(tested, _score(tested.shares, _without(weights, n)))
+        for n, name in enumerate(rules)
+    }
+
+
+def _without(weights: NDArray[np.float64], place: int) -> NDArray[np.float64]:
+    left = weights.copy()
+    left[place] = 0.0
+    return left
 
 
 def _filled(shares: NDArray[np.float32]) -> NDArray[np.float64]:
     """Where a measure has no data, its mean: it says nothing either way."""
     filled = shares.astype(np.float64)
-    means = np.nan_to_num(np.nanmean(filled, axis=0))
-    return np.where(np.isnan(filled), means, filled)
+    has = np.isfinite(filled)
+    means = np.nansum(filled, axis=0) / np.maximum(has.sum(axis=0), 1)
+    return np.where(has, filled, means)
 
 
 def _score(shares: NDArray[np.float32], weights: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -140,12 +189,13 @@ def _auc(
     return float(roc_auc_score(leaves, -score[rows]))
 
 
-def resampled(account: NDArray[np.int64], chance: np.random.Generator) -> list[NDArray[np.intp]]:
+def resampled(
+    account: NDArray[np.int64], chance: np.random.Generator
+) -> Iterator[NDArray[np.intp]]:
     """Rows of accounts drawn with replacement: days of one account are no independent news."""
     order = np.argsort(account, kind="stable")
     accounts, starts = np.unique(account[order], return_index=True)
     pieces = np.split(order, starts[1:])
-    return [
-        np.concatenate([pieces[n] for n in chance.integers(0, len(accounts), len(accounts))])
-        for _ in range(RESAMPLES)
-    ]
+    for _ in range(RESAMPLES):
+        drawn = chance.integers(0, len(accounts), len(accounts))
+        yield np.concatenate([pieces[n] for n in drawn])

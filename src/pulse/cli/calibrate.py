@@ -5,17 +5,18 @@ from datetime import UTC, datetime
 from importlib.util import find_spec
 from io import StringIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 from ruamel.yaml import YAML
 
 import pulse
+from pulse.cli.calibrate_words import choice_in_words, date_of_row, weights_in_words
 from pulse.cli.progress import file_progress, step_progress
-from pulse.cli.words import count, date_of, instant
+from pulse.cli.words import count, date
 from pulse.config import Config
 from pulse.config.policy import policy
-from pulse.engagement.days import DAY_MS
+from pulse.engagement.days import DAY_MS, FIRST_DAY
 from pulse.engagement.windows import W84
 from pulse.errors import PulseError
 from pulse.playback.lines import Lines
@@ -24,11 +25,23 @@ from pulse.playback.replay import Replay
 from pulse.playback.script import Script
 
 if TYPE_CHECKING:
-    from pulse.calibration.choice import Choice, Interval, Objective
+    from collections.abc import Mapping
+
+    from pulse.calibration.choice import Choice, Objective, Shape
+    from pulse.calibration.outcomes import Outcome
     from pulse.calibration.scores import DayScores
-    from pulse.calibration.weights import Proposal
 
 _NEEDS = "pip install 'pulse-engagement[calibrate]'"
+
+
+class _Part(NamedTuple):
+    """Accounts that get a line of their own."""
+
+    name: str
+    segment: str | None
+    scores: "DayScores"
+    shape: "Shape"
+    band: float
 
 
 def command(
@@ -51,6 +64,10 @@ def command(
     out: Annotated[
         Path, typer.Option(metavar="FILE", help="Where the line goes, for line_file in pulse.yaml.")
     ] = Path("line.yaml"),
+    report: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write a page about it: plots, accounts, false alarms."),
+    ] = None,
     config: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="The configuration; without it the defaults hold."),
@@ -101,8 +118,8 @@ def command(
     split: Annotated[
         int | None,
         typer.Option(
-            metavar="TIME",
-            parser=instant,
+            metavar="DATE",
+            parser=date,
             help="Choose on what was known before, and look at the line on what came after; "
             "two thirds of the time if unsaid.",
         ),
@@ -116,65 +133,80 @@ def command(
 
     Example: pulse calibrate --events history.ndjson.gz --outcomes churn.csv --out line.yaml
     """
-    objective = _objective(capacity, least_precision, least_recall)
-    settings = Config.load(config)
-    scores = _played(events, outcomes, settings)
-    line = settings.line
-    row = scores.days * 2 // 3 if split is None else split // DAY_MS - scores.first_day
-    if not 0 < row < scores.days:
-        raise PulseError(
-            f"the history is from {_date(scores, 0)} to {_date(scores, scores.days)}",
-            hint="--split must lie between",
-        )
-    from pulse.calibration.choice import ENTERS, Shape, choose, split_periods
-    from pulse.calibration.linefile import document
+    for library in ("numpy", "sklearn", "matplotlib", "jinja2"):
+        if find_spec(library) is None:
+            raise PulseError(f"calibrating needs {library}", hint=_NEEDS)
+    from pulse.calibration.choice import choose, split_periods
+    from pulse.calibration.linefile import document, line_of
     from pulse.calibration.lines import Terms
-    from pulse.calibration.weights import propose
 
+    objective = _objective(capacity, least_precision, least_recall)
     if notice > horizon:
         raise PulseError("--notice is more than --horizon", hint="no alert could be right")
-    terms = Terms(notice, horizon)
-    shape = Shape(line.exit - line.enter, math.ceil(line.dwell_ms / DAY_MS))
-    parts = {None: scores} | {name: _of_segment(scores, name) for name in segment or ()}
+    for file in (out, report):
+        if file is not None and not file.absolute().parent.is_dir():
+            raise PulseError(f"cannot write {file}: its folder is not there")
+    settings, terms = Config.load(config), Terms(notice, horizon)
+    known = _outcomes(outcomes)
+    scores, row = _played(events, known, outcomes, settings, split)
     for side, length in (("before", row - warm_up), ("after", scores.days - row)):
         if length <= horizon:
             raise PulseError(
-                f"the history is too short: {max(length, 0)} days {side} {_date(scores, row)}, and "
-                f"an alert is judged {horizon} days later",
+                f"the history is too short: {max(length, 0)} days {side} "
+                f"{date_of_row(scores, row)}, and an alert is judged {horizon} days later",
                 hint="a longer history, a shorter --horizon or --warm-up, or another --split",
             )
+    parts = _parts(scores, settings, segment or [])
     choices: dict[str | None, Choice] = {}
-    with step_progress("trying lines", len(parts) * len(ENTERS)) as step:
-        for name, part in parts.items():
-            choices[name] = choose(
-                part, shape, objective, split=row, terms=terms, warm_up=warm_up, progress=step
+    with step_progress("trying lines", sum(len(part.shape.enters()) for part in parts)) as step:
+        for part in parts:
+            choices[part.segment] = choose(
+                part.scores,
+                part.shape,
+                objective,
+                split=row,
+                terms=terms,
+                warm_up=warm_up,
+                progress=step,
             )
+    earlier, later = split_periods(scores.days, row, warm_up)
+    weights = {rule.called: rule.weight for rule in settings.scorecard}
+    from pulse.calibration.weights import propose
+
+    own = {name for name, each in settings.segments.items() if each.scorecard is not None}
+    proposal = propose(
+        scores.of_segments(lambda name: name not in own), weights, earlier, later, terms
+    )
     made = {
         "by": f"pulse calibrate {pulse.__version__}",
         "at": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
         "config_version": settings.version,
-        "objective": capacity or objective.kind,
+        "objective": objective.in_words(),
         "notice_days": notice,
         "horizon_days": horizon,
-        "split": _date(scores, row),
+        "split": date_of_row(scores, row),
     }
-    band = line.approach - line.enter
-    named = {name: each for name, each in choices.items() if name is not None}
-    _write(out, document(choices[None], named, shape.gap, band, made))
-    for name, choice in choices.items():
-        print("\n".join(in_words(choice, name, scores, row)))
-    weights = {rule.called: rule.weight for rule in settings.scorecard}
-    proposal = propose(scores, weights, *split_periods(scores.days, row, warm_up), terms)
+    for part in parts:
+        print("\n".join(choice_in_words(choices[part.segment], part.name, scores, row)))
     print("\n".join(weights_in_words(proposal, weights)))
+    if report is not None:
+        from pulse.calibration.report import Part, Setting, render
+
+        setting = Setting(terms, earlier, later, made)
+        whole = [Part(each.name, choices[each.segment], each.scores, each.shape) for each in parts]
+        _write(report, render(whole, setting, proposal, weights))
+        print(f"wrote        {report}: what was found, missed and cost")
+    lines = {
+        part.segment: line_of(choices[part.segment].enter, part.shape.gap, part.band)
+        for part in parts
+    }
+    _write(out, _yaml(document(lines, made)))
     print(f"wrote        {out}; name it in pulse.yaml: line_file: {out.name}")
 
 
 def _objective(
     capacity: str | None, least_precision: float | None, least_recall: float | None
 ) -> "Objective":
-    for library in ("numpy", "sklearn"):
-        if find_spec(library) is None:
-            raise PulseError(f"calibrating needs {library}", hint=_NEEDS)
     from pulse.calibration.choice import Objective
 
     given = [each for each in (capacity, least_precision, least_recall) if each is not None]
@@ -182,7 +214,7 @@ def _objective(
         raise PulseError("more than one objective", hint="a line is chosen by one")
     if capacity is not None:
         number, _, unit = capacity.partition("/")
-        if unit not in ("week", "") or not number.strip().isdigit() or not int(number):
+        if unit not in ("week", "") or not number.strip().isdecimal() or not int(number):
             raise PulseError(f'--capacity "{capacity}" is no number a week', hint="like 20/week")
         return Objective("capacity", float(number))
     if least_precision is not None:
@@ -190,23 +222,32 @@ def _objective(
     return Objective("f1") if least_recall is None else Objective("recall", least_recall)
 
 
-def _played(events: list[str], outcomes: Path, settings: Config) -> "DayScores":
-    """The history's scores, with the outcomes."""
+def _outcomes(file: Path) -> "Mapping[str, Outcome]":
     from pulse.calibration.outcomes import read_outcomes
-    from pulse.calibration.scores import Notebook
 
     try:
-        with outcomes.open(encoding="utf-8-sig", newline="") as file:
-            known = read_outcomes(file, str(outcomes))
+        with file.open(encoding="utf-8-sig", newline="") as lines:
+            return read_outcomes(lines, str(file))
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "not UTF-8"
-        raise PulseError(f"cannot read {outcomes}: {reason.lower()}") from None
-    weights = {rule.called: rule.weight for rule in settings.scorecard}
-    notebook, lines = Notebook(tuple(weights)), Lines(events)
+        raise PulseError(f"cannot read {file}: {reason.lower()}") from None
+
+
+def _played(
+    events: list[str],
+    known: "Mapping[str, Outcome]",
+    outcomes: Path,
+    settings: Config,
+    split: int | None,
+) -> "tuple[DayScores, int]":
+    """The history's scores with the outcomes, and the row of the split."""
+    from pulse.calibration.scores import Notebook
+
+    notebook, lines = Notebook(tuple(rule.called for rule in settings.scorecard)), Lines(events)
 
     def observe(account: Any, at_ms: int, view: Any, score: float | None) -> None:
-        segment = account.fact("segment")
-        notebook.note(account.account_id, at_ms, score, segment, view.shares)
+        day, segment = account.calendar.day - FIRST_DAY, account.fact("segment")
+        notebook.note(account.account_id, day, score, segment, view.shares)
 
     replay, script = Replay(policy(settings), observe), Script(lines)
     with file_progress("replaying", lines.total_bytes) as show:
@@ -214,103 +255,74 @@ def _played(events: list[str], outcomes: Path, settings: Config) -> "DayScores":
             script,
             progress=lambda: show(lines.read_bytes, count(replay.tally.events, "event")),
         )
-    scores = notebook.scores(known)
-    if not scores.ids:
+    for refused in replay.tally.first_refused.values():
+        lost = count(replay.tally.refused[refused.reason], "line")
+        place = f"line {refused.line.number} of {refused.line.file}"
+        _tell(f"{lost} not counted ({refused.reason}), like {place}: {refused.detail}")
+    here, listed = set(notebook.ids), set(known)
+    if not here:
         raise PulseError("the history has no account for a whole day")
-    strangers = sorted(set(known) - set(scores.ids))
+    strangers, unknown = sorted(listed - here), sorted(here - listed)
     if len(strangers) == len(known):
         raise PulseError(
             f'no account of {outcomes} is in the history: "{strangers[0]}" is not',
             hint="both must call accounts the same",
         )
     if strangers:
-        typer.echo(
-            f"{count(len(strangers), 'account')} of {outcomes} not in the history, "
-            f'like "{strangers[0]}"',
-            err=True,
-        )
-    return scores
-
-
-def _of_segment(scores: "DayScores", name: str) -> "DayScores":
-    part = scores.of_segment(name)
-    if not part.ids:
-        known = sorted({each for each in scores.segments if each})
+        _tell(f"{_accounts(strangers)} of {outcomes} not in the history, left out")
+    if unknown:
+        _tell(f"{_accounts(unknown)} of the history not in {outcomes}, left out")
+    first, end = notebook.span(known)
+    day = first + (end - first) * 2 // 3 if split is None else split // DAY_MS
+    scores = notebook.scores(known, day)
+    if not first < day < end:
         raise PulseError(
-            f'no account is in the segment "{name}"',
-            hint=f"there are {', '.join(known)}" if known else "no profile names a segment",
+            f"the history is from {date_of_row(scores, 0)} to {date_of_row(scores, scores.days)}",
+            hint="--split must lie between",
         )
-    return part
+    return scores, day - first
 
 
-def in_words(choice: "Choice", segment: str | None, scores: "DayScores", split: int) -> list[str]:
-    """What was chosen and how good it is, a line for each."""
-    whose = f'segment "{segment}"' if segment else "all accounts"
-    earlier, later = choice.churned
-    lines = [
-        f"{whose}: {count(earlier, 'account')} left before {_date(scores, split)}, {later:,} after"
-    ]
-    if choice.never_judged:
-        lines.append(
-            f"never judged {choice.never_judged:,} of these: too young, or too little data "
-            "(line.min_history_days, line.min_active_days)"
-        )
-    if choice.reason == "too few churned":
-        lines.append(
-            f"line         {choice.enter:.1f}: the bottom quartile of the scores; with fewer than "
-            "20 that left nothing can be learnt from them"
-        )
-    elif choice.reason != "objective":
-        lines.append(
-            f"line         {choice.enter:.1f}: the bottom quartile of the scores; no line meets "
-            "the objective"
-        )
-    else:
-        lines.append(f"line         {choice.enter:.1f}{_between(choice.enter_interval, '.0f')}")
-    chosen = choice.chosen
-    for name, found in (("earlier", chosen.earlier), ("later", chosen.later)):
-        lines.append(
-            f"{name:12} precision {found.precision:.2f}"
-            f"{_between(choice.precision_interval if name == 'later' else None)}, "
-            f"recall {found.recall:.2f}"
-            f"{_between(choice.recall_interval if name == 'later' else None)}, "
-            f"F1 {found.f1:.2f}, lift {found.lift:.1f}, {found.alerts_a_week:.1f} alerts a week, "
-            f"{found.lead_days:.0f} days before"
-        )
-    return lines
+def _accounts(names: list[str]) -> str:
+    return f'{count(len(names), "account")}, like "{names[0]}",'
 
 
-def weights_in_words(proposal: "Proposal | None", weights: dict[str, float]) -> list[str]:
-    """What other weights would do."""
-    if proposal is None:
-        return ["weights      nothing can be learnt from these outcomes"]
-    now, then = proposal.now, proposal.then
-    gain = then.value - now.value
-    lines = [
-        f"weights      AUC on the later part {now.value:.3f}{_between(now.interval, '.3f')} as "
-        f"they are, {then.value:.3f}{_between(then.interval, '.3f')} with those below, "
-        f"{gain:+.3f}{_between(proposal.gain, '+.3f')}"
-    ]
-    for name, weight in proposal.weights.items():
-        note = ", against all sense the other way" if name in proposal.turned else ""
-        lines.append(f"{'':12} {name} {weights[name]:g} → {weight:g}{note}")
-    return lines
+def _tell(text: str) -> None:
+    typer.echo(text, err=True)
 
 
-def _between(interval: "Interval | None", form: str = ".2f") -> str:
-    return "" if interval is None else f" ({interval.low:{form}} to {interval.high:{form}})"
+def _parts(scores: "DayScores", settings: Config, segments: list[str]) -> list[_Part]:
+    """All accounts but those of the segments that get a line of their own, and these."""
+    from pulse.calibration.choice import Shape
+
+    def part(name: str, segment: str | None, of: "DayScores") -> _Part:
+        line = settings.line_for(segment)
+        shape = Shape(line.exit - line.enter, math.ceil(line.dwell_ms / DAY_MS))
+        return _Part(name, segment, of, shape, line.approach - line.enter)
+
+    rest = scores.of_segments(lambda name: name not in segments) if segments else scores
+    parts = [part("all other accounts" if segments else "all accounts", None, rest)]
+    for name in segments:
+        found = scores.of_segments(lambda each, name=name: each == name)  # type: ignore[misc]  # mypy infers no lambda with a default
+        if not found.ids:
+            known = sorted({each for each in scores.segments if each})
+            raise PulseError(
+                f'no account is in the segment "{name}"',
+                hint=f"there are {', '.join(known)}" if known else "no profile names a segment",
+            )
+        parts.append(part(f'segment "{name}"', name, found))
+    return parts
 
 
-def _date(scores: "DayScores", row: int) -> str:
-    return date_of((scores.first_day + row) * DAY_MS)
-
-
-def _write(out: Path, document: dict[str, Any]) -> None:
-    yaml = YAML()
+def _yaml(document: dict[str, Any]) -> str:
+    yaml, text = YAML(), StringIO()
     yaml.default_flow_style = False
-    text = StringIO()
     yaml.dump(document, text)
-    with LineFile(out) as file:
-        for line in text.getvalue().splitlines():
-            file.write(line.encode())
-        file.commit()
+    return text.getvalue()
+
+
+def _write(file: Path, text: str) -> None:
+    with LineFile(file) as lines:
+        for line in text.splitlines():
+            lines.write(line.encode())
+        lines.commit()

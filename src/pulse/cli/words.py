@@ -51,6 +51,15 @@ def seconds_text(seconds: float) -> str:
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
+def date(text: str) -> int:
+    """What an option that names a date says: its first millisecond; for typer's `parser`.
+
+    >>> date("1970-01-02")
+    86400000
+    """
+    return instant(text if "T" in text else f"{text}T00:00:00Z")
+
+
 def instant(text: str) -> int:
     """What an option that names an instant says, in milliseconds; for typer's `parser`."""
     try:

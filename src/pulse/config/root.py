@@ -10,6 +10,7 @@ from pydantic import Field, ValidationInfo, ValidatorFunctionWrapHandler, field_
 from pydantic_core import PydanticCustomError
 
 from pulse.config.connections import Kafka, Notifier, Redis, Worker
+from pulse.config.document import dotted
 from pulse.config.fields import Days, Section, SomeDays, Text, TimeZone
 from pulse.config.line import LineSettings, Segment, order_mistakes, segment_mistakes
 from pulse.config.line_file import read_line_file
@@ -179,9 +180,8 @@ class Config(Section):
             *segment_mistakes(segments, line),
         ]
         if mistakes:
-            raise ConfigError(
-                [Mistake(0, 0, "", str(each)) for each in mistakes], str(self.line_file)
-            )
+            file = path.parent / str(self.line_file)
+            raise ConfigError([_beside(each, path) for each in mistakes], str(file))
         return self.model_copy(update={"line": line, "segments": segments})
 
     @property
@@ -202,6 +202,13 @@ class Config(Section):
         """The scorecard that holds for the accounts of a segment."""
         found = self.segments.get(segment) if segment is not None else None
         return (found.scorecard if found else None) or self.scorecard
+
+
+def _beside(mistake: PydanticCustomError, config: Path) -> Mistake:
+    """What is wrong with a line file together with the configuration that names it."""
+    context: dict[str, Any] = mistake.context or {}
+    message = f"{context['message']}, together with {config}"
+    return Mistake(0, 0, dotted(context["at"] or ()), message, context["suggestion"])
 
 
 def _doubled_receivers(value: Any) -> Iterator[PydanticCustomError]:

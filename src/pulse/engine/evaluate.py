@@ -88,6 +88,8 @@ class Evaluator:
     def __init__(self, policy: Policy, observe: Observer | None = None) -> None:
         self._policy = policy
         self._observe = observe
+        self.watched_ms: int = 0 if observe is None else policy.lifecycle.churned_after_ms
+        """For so long after its last use every day start of an account is to be evaluated."""
         self._activity = policy.activity
         self._default = Rules(policy.default)
         self._segments = {name: Rules(each) for name, each in policy.segments.items()}

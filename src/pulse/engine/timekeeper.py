@@ -190,7 +190,7 @@ class Timekeeper:
         """Whether no later day start can change anything until a record comes."""
         if account.last_ms == NO_INSTANT:
             return account.open_ms == NO_INSTANT  # known by its profile alone
-        if not account.is_empty():
+        if not account.is_empty() or at_ms - account.last_ms < self._evaluator.watched_ms:
             return False
         rules = self._evaluator.rules_of(account)
         recency_ms = rules.scorecard.recency_floor_days * DAY_MS

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
 import pytest
 
 from pulse.calibration.choice import (
-    ENTERS,
     LEAST_CHURNED,
     Objective,
     Shape,
@@ -17,11 +17,13 @@ from pulse.calibration.choice import (
     quartile_of,
     split_periods,
 )
+from pulse.calibration.linefile import line_of
 from pulse.calibration.lines import Terms
 from pulse.calibration.outcomes import Outcome
 from pulse.calibration.scores import DayScores, Notebook
 from pulse.calibration.weights import propose
 from pulse.engagement.days import DAY_MS
+from pulse.errors import PulseError
 
 DAYS, SPLIT = 400, 260
 TERMS, SHAPE = Terms(7, 60), Shape(10, 1)
@@ -48,7 +50,7 @@ def fleet(leaving: int = 120, staying: int = 200) -> DayScores:
                 "noise": chance.random(),
                 "against": 1 - chance.gauss(mean, 30) / 100,
             }
-            notebook.note(name, day * DAY_MS, score, None, shares.copy)
+            notebook.note(name, day, score, None, shares.copy)
         outcomes[name] = Outcome(0, end * DAY_MS if leaves else None)
     return notebook.scores(outcomes)
 
@@ -57,7 +59,7 @@ def test_the_line_lies_between_those_who_leave_and_those_who_dip() -> None:
     choice = choose(fleet(), SHAPE, Objective(), split=SPLIT, terms=TERMS, warm_up=50)
     assert choice.reason == "objective"
     assert 20 < choice.enter < 38
-    assert choice.enter in ENTERS
+    assert choice.enter in SHAPE.enters()
     low, high = choice.enter_interval or (0, 0)
     assert low <= choice.enter <= high
     later = choice.chosen.later
@@ -99,7 +101,9 @@ def test_with_few_that_left_it_is_the_bottom_quartile() -> None:
     assert choice.reason == "too few churned"
     assert choice.churned[0] < LEAST_CHURNED
     week = (few.table[SPLIT - 7 : SPLIT, n] for n in range(len(few.ids)))
-    last = [each[np.isfinite(each)][-1] for each in week if np.isfinite(each).any()]
+    judged = [each[np.isfinite(each)][-1:] for each in week]
+    stayed = few.churned >= SPLIT
+    last = [each[0] for each, stays in zip(judged, stayed, strict=True) if stays and len(each)]
     assert choice.enter == pytest.approx(float(np.quantile(last, 0.25)), abs=1e-4)
 
 
@@ -123,7 +127,8 @@ def test_weights_follow_what_tells_and_no_sign_is_against_all_sense() -> None:
     present = {"use": 10.0, "noise": 60.0, "against": 30.0}
     proposal = propose(fleet(), present, earlier, later, TERMS)
     assert proposal is not None
-    assert proposal.turned == ("against",)
+    assert "against" in proposal.turned
+    assert "use" not in proposal.turned
     assert proposal.weights["use"] > 80
     assert proposal.weights["against"] == 0
     assert proposal.then.value > proposal.now.value + 0.1
@@ -136,3 +141,39 @@ def test_no_weights_where_nobody_left() -> None:
     earlier, later = split_periods(DAYS, SPLIT, 50)
     stayed = fleet(0, 60)
     assert propose(stayed, {"use": 1, "noise": 1, "against": 1}, earlier, later, TERMS) is None
+
+
+def test_weights_need_twenty_that_left() -> None:
+    earlier, later = split_periods(DAYS, SPLIT, 50)
+    few = fleet(LEAST_CHURNED - 1, 60)
+    assert propose(few, {"use": 1, "noise": 1, "against": 1}, earlier, later, TERMS) is None
+
+
+def test_a_measure_without_data_keeps_its_weight() -> None:
+    earlier, later = split_periods(DAYS, SPLIT, 50)
+    shares = fleet().samples.shares.copy()
+    shares[:, 1] = np.nan
+    blind = replace(fleet(), samples=replace(fleet().samples, shares=shares))
+    present = {"use": 10.0, "noise": 30.0, "against": 60.0}
+    proposal = propose(blind, present, earlier, later, TERMS)
+    assert proposal is not None
+    assert proposal.without_data == ("noise",)
+    assert proposal.weights["noise"] == 30.0
+    assert sum(proposal.weights.values()) == pytest.approx(100, abs=0.2)
+
+
+def test_lines_for_which_there_is_no_room_are_not_tried() -> None:
+    wide = Shape(60, 0)
+    assert wide.enters()[-1] == 39.0
+    assert line_of(39.0, 60, 15) == {"enter": 39.0, "exit": 99.0, "approach": 40.0}
+    choice = choose(fleet(LEAST_CHURNED - 1, 60), wide, Objective(), split=SPLIT, terms=TERMS)
+    assert choice.enter == 39.0  # the quartile is above
+    with pytest.raises(PulseError, match="leave no room for a line"):
+        Shape(98, 0).enters()
+
+
+def test_where_nobody_is_judged_there_is_no_line() -> None:
+    scores = fleet(LEAST_CHURNED - 1, 60)
+    nobody = replace(scores, table=np.full_like(scores.table, np.nan))
+    with pytest.raises(PulseError, match="no account was judged in the week before the split"):
+        choose(nobody, SHAPE, Objective(), split=SPLIT, terms=TERMS)

@@ -23,7 +23,7 @@ from pulse.calibration.outcomes import Outcome
 from pulse.calibration.scores import NEVER, DayScores, Notebook
 from pulse.config import Config
 from pulse.config.policy import policy
-from pulse.engagement.days import DAY_MS
+from pulse.engagement.days import DAY_MS, FIRST_DAY
 from pulse.engagement.line import Trigger
 from pulse.model.time import parse_ts
 from pulse.playback.lines import Lines
@@ -31,9 +31,13 @@ from pulse.playback.replay import Replay
 from pulse.playback.script import Script
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "contributions"
+
+
+def stayed(names: Iterable[str]) -> dict[str, Outcome]:
+    return {name: Outcome(None, None) for name in names}
 
 
 def noted(
@@ -43,9 +47,9 @@ def noted(
     notebook = Notebook()
     for account_id, scores in rows.items():
         for day, score in enumerate(scores, 100):
-            notebook.note(account_id, day * DAY_MS, score, None)
+            notebook.note(account_id, day, score, None)
     ends = {name: Outcome(None, (100 + day) * DAY_MS) for name, day in (left or {}).items()}
-    return notebook.scores(ends)
+    return notebook.scores(stayed(rows) | ends)
 
 
 def alerts(scores: DayScores, enter: float, exit: float, dwell: int) -> list[tuple[str, int]]:
@@ -89,10 +93,12 @@ def test_a_history_has_the_alerts_that_a_replay_gives() -> None:
     notebook = Notebook()
     replay = Replay(
         policy(config),
-        lambda account, at_ms, _, score: notebook.note(account.account_id, at_ms, score, None),
+        lambda account, _, __, score: notebook.note(
+            account.account_id, account.calendar.day - FIRST_DAY, score, None
+        ),
     )
     replay.run(Script(Lines([str(EXAMPLE / "contributions.ndjson.gz")])))
-    scores, line = notebook.scores({}), config.line
+    scores, line = notebook.scores(stayed(notebook.ids)), config.line
     dwell_days = math.ceil(line.dwell_ms / DAY_MS)
     simulated = {
         (name, scores.first_day + day)
@@ -157,11 +163,31 @@ def test_base_rate_is_the_precision_of_chance() -> None:
     assert math.isnan(base_rate(scores, Period(95, 100, 100), terms))
 
 
-def test_segments_are_apart() -> None:
+def test_segments_are_apart_and_as_they_were_then() -> None:
     notebook = Notebook()
-    for name, segment in (("a", "smb"), ("b", "big"), ("c", "smb")):
-        notebook.note(name, 100 * DAY_MS, 50.0, segment)
-    part = notebook.scores({"c": Outcome(None, 101 * DAY_MS)}).of_segment("smb")
+    for day in (100, 101, 102):
+        for name, segment in (("a", "smb"), ("b", "big"), ("c", "smb"), ("d", "new")):
+            # What a profile says after the account has left, or after the split, nobody knew.
+            later = {"c": "lost", "d": "smb"}.get(name, segment) if day == 102 else segment
+            notebook.note(name, day, 50.0, later)
+    outcomes = stayed("abcd") | {"c": Outcome(None, 102 * DAY_MS)}
+    scores = notebook.scores(outcomes, split_day=101)
+    assert dict(zip(scores.ids, scores.segments, strict=True)) == {
+        "a": "smb", "b": "big", "c": "smb", "d": "new",
+    }  # fmt: skip
+    part = scores.of_segments(lambda name: name == "smb")
     assert part.ids == ["a", "c"]
-    assert part.churned.tolist() == [NEVER, 1]
-    assert np.array_equal(part.table, [[50.0, 50.0]])
+    assert part.churned.tolist() == [NEVER, 2]
+    assert np.array_equal(part.table, np.full((3, 2), 50.0))
+
+
+def test_who_is_not_in_the_outcomes_is_left_out_and_what_was_before_a_start_too() -> None:
+    notebook = Notebook(("use",), sample_days=1)
+    for day in range(100, 104):
+        for name in ("trial", "acme"):
+            notebook.note(name, day, 50.0, None, lambda: {"use": 0.5})
+    scores = notebook.scores({"acme": Outcome(102 * DAY_MS, None), "gone": Outcome(None, None)})
+    assert scores.ids == ["acme"]
+    assert np.isfinite(scores.table[:, 0]).tolist() == [False, False, True, True]
+    assert scores.samples.day.tolist() == [2, 3]
+    assert set(scores.samples.account.tolist()) == {0}

@@ -7,7 +7,7 @@ import json
 import os
 import subprocess
 import sys
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -74,7 +74,7 @@ def test_a_line_from_a_real_history(folder: Path) -> None:
     assert 0 < float(said[3].split("lift")[1].split(", ")[1].split()[0]) <= 2
 
     written = YAML(typ="safe").load(folder / "line.yaml")
-    assert written["made"]["objective"] == "2/week"
+    assert written["made"]["objective"] == "capacity 2 a week"
     named = folder / "named.yaml"
     named.write_text((folder / "pulse.yaml").read_text() + "\nline_file: line.yaml\n")
     with_it, without = Config.load(named), Config.load(folder / "pulse.yaml")
@@ -119,15 +119,17 @@ def short(folder: Path, *, days: int = 30) -> Path:
     [
         ("account_id,churned_at\nacme,\n", [], "the history is too short: 0 days before 2023-"),
         ("account_id,churned_at\nglobex,\n", [], 'is in the history: "globex" is not: both must'),
+        ("account_id,churned_at\nacme,2024-01-01\nglobex,\n", [], 'like "globex", of outcomes.csv'),
+        ("account_id,churned_at\nacme,\n", ["--out", "no/line.yaml"], "its folder is not there"),
         ("account,churned_at\nacme,\n", [], "outcomes.csv has no column account_id"),
         (
             "account_id,churned_at\nacme,\n",
-            ["--segment", "smb"],
+            ["--segment", "smb", "--horizon", "5", "--notice", "1", "--warm-up", "1"],
             'no account is in the segment "smb": no profile names a segment',
         ),
         (
             "account_id,churned_at\nacme,\n",
-            ["--split", "2030-01-01T00:00:00Z"],
+            ["--split", "2030-01-01"],
             "the history is from 2023-11-15 to 2023-12-14: --split must lie between",
         ),
     ],
@@ -154,7 +156,55 @@ def test_a_line_file_with_mistakes_is_refused(tmp_path: Path) -> None:
         done = pulse("check", "pulse.yaml", cwd=tmp_path)
         assert done.returncode == 1
         assert said in done.stderr + done.stdout
+    segment = "line_file: line.yaml\nsegments: {smb: {line: {enter: 35}}}\n"
+    (tmp_path / "pulse.yaml").write_text(segment)
+    (tmp_path / "line.yaml").write_text("line: {enter: 20, exit: 30, approach: 33}\n")
+    done = pulse("check", "pulse.yaml", cwd=tmp_path)
+    said = "line.yaml: segments.smb.line.exit: exit (30) must be above enter (35), together with"
+    assert said in done.stderr + done.stdout
+    (tmp_path / "pulse.yaml").write_text("line_file: line.yaml\n")
     (tmp_path / "line.yaml").unlink()
     done = pulse("check", "pulse.yaml", cwd=tmp_path)
     assert "line.yaml" in done.stderr + done.stdout
     assert "no such file" in done.stderr + done.stdout
+
+
+def test_segments_get_lines_of_their_own(tmp_path: Path) -> None:
+    day_ms, first = 86_400_000, 1_600_000_000_000
+    lines, rows = [], ["account_id,churned_at"]
+    for number in range(60):
+        name, segment = f"a{number}", "smb" if number % 2 else "big"
+        # Half of them leave, after three weeks in which they come a third as often.
+        end = 200 + 10 * number if number % 4 < 2 else 900
+        profile = {"id": f"p{name}", "type": "profile", "account_id": name, "ts": first}
+        lines.append(profile | {"profile": {"segment": segment, "seats": 1}})
+        for day in range(end):
+            if end == 900 or end - day > 21 or day % 3 == 0:
+                at = first + day * day_ms
+                fields = {"account_id": name, "user_id": "u", "event": "opened", "ts": at}
+                lines.append({"id": f"{name}-{day}", **fields})
+        left = datetime.fromtimestamp((first + end * day_ms) / 1000, UTC)
+        rows.append(f"{name},{left:%Y-%m-%d}" if end < 900 else f"{name},")
+    lines.sort(key=lambda line: line["ts"])
+    (tmp_path / "events.ndjson").write_text("\n".join(map(json.dumps, lines)))
+    (tmp_path / "outcomes.csv").write_text("\n".join(rows))
+    (tmp_path / "pulse.yaml").write_text("segments: {smb: {line: {exit: 60}}}\n")
+    files = ["--events", "events.ndjson", "--outcomes", "outcomes.csv", "--config", "pulse.yaml"]
+    done = pulse("calibrate", *files, "--segment", "smb", "--report", "page.html", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "all other accounts: " in done.stdout
+    assert 'segment "smb": ' in done.stdout
+    written = YAML(typ="safe").load(tmp_path / "line.yaml")
+    # Each with the gap that it has in the configuration.
+    assert written["line"]["exit"] - written["line"]["enter"] == 10
+    smb = written["segments"]["smb"]
+    assert smb["exit"] - smb["enter"] == 20
+    named = tmp_path / "named.yaml"
+    named.write_text((tmp_path / "pulse.yaml").read_text() + "line_file: line.yaml\n")
+    assert Config.load(named).line_for("smb").enter == smb["enter"]
+    assert Config.load(named).line_for(None).enter == written["line"]["enter"]
+    inline = {"line": written["line"], "segments": {"smb": {"line": smb}}}
+    assert Config.load(named).version == Config.model_validate(inline).version
+    page = (tmp_path / "page.html").read_text()
+    assert page.count("<svg") >= 6
+    assert "segment &#34;smb&#34;" in page
