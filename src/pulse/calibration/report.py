@@ -172,6 +172,7 @@ def _rate_figure(part: Part, setting: Setting) -> Markup:
         xycoords=("data", "axes fraction"), va="top",
     )  # fmt: skip
     axes.set_xlim(0, 100)
+    axes.margins(y=0.1)
     return _svg(figure, "Churn by score: the lower the score, the more leave.")
 
 
