@@ -6,13 +6,16 @@ One worker and one notifier on a Kafka, a Valkey and a webhook receiver of their
 Every few seconds their memory and open files are noted, and how many records are in the topic and
 not applied. What the table shows as slope is that of a straight line through the second half of
 the run, when the windows are full and nothing should grow any more; of files through the least of
-every two minutes, since connections come and go. At the end the state, the
-alerts and the deliveries are compared with what the log says.
+every two minutes, since connections come and go. Those with the webhook receiver are left out:
+there are at most `notifier.concurrency`, and an idle pool that is used in turn grows with every
+burst up to that. At the end the state, the alerts and the deliveries are compared with what the
+log says.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import sys
 import tempfile
@@ -21,6 +24,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import linear_regression, median, quantiles
 from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
 
 import structlog
 
@@ -43,7 +47,6 @@ EVENTS_A_SECOND: Final = 150
 EVENTS_AN_ACCOUNT: Final = 3.5 * DAYS
 SAMPLE_S: Final = 5.0
 PARTITIONS: Final = 4
-CONNECTIONS: Final = 4
 _FILES_OF: Final = round(120 / SAMPLE_S)
 LEAST_MINUTES: Final = 20
 """In a shorter run a slope says nothing."""
@@ -87,8 +90,11 @@ class Series:
 class Watch:
     """Samples the processes and the lag while a player plays."""
 
-    def __init__(self, system: System, worker: PulseProcess, notifier: PulseProcess) -> None:
+    def __init__(
+        self, system: System, worker: PulseProcess, notifier: PulseProcess, receiver_port: int
+    ) -> None:
         self._system = system
+        self._receiver_port = receiver_port
         self.lag = Series("lag, records")
         self.memory = [Series("worker, MB"), Series("notifier, MB")]
         self.files = [Series(f"{who}, open files", _FILES_OF) for who in ("worker", "notifier")]
@@ -98,7 +104,7 @@ class Watch:
         """Note everything once. Raises `ServerError` where a process has ended."""
         for process, memory, files in zip(self._processes, self.memory, self.files, strict=True):
             memory.note(at_s, memory_mb(process.pid))
-            files.note(at_s, len(os.listdir(f"/proc/{process.pid}/fd")))
+            files.note(at_s, open_files(process.pid, self._receiver_port))
         # Of what is applied, not of what is committed: a commit waits for pages that wait.
         applied = self._processes[0].metric("pulse_records_total")
         self.lag.note(at_s, max(self._system.written() - applied, 0))
@@ -132,6 +138,21 @@ def memory_mb(pid: int) -> float:
     return 0.0
 
 
+def open_files(pid: int, but_with_port: int) -> int:
+    """Open files of a process, but for its connections with that port."""
+    apart = set()
+    for table in ("tcp", "tcp6"):
+        for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]:
+            _, _, remote, *rest = line.split()
+            if int(remote.rpartition(":")[2], 16) == but_with_port:
+                apart.add(f"socket:[{rest[6]}]")
+    count = 0
+    for file in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # it was closed meanwhile
+            count += os.readlink(file) not in apart
+    return count
+
+
 def soak(minutes: float, folder: Path, say: Callable[[str], None]) -> tuple[str, list[str]]:
     """Run for so long; the summary as Markdown, and what was not as it must be."""
     os.environ["PULSE_SOAK_SECRET"] = EXAMPLE_SECRET
@@ -151,15 +172,13 @@ def soak(minutes: float, folder: Path, say: Callable[[str], None]) -> tuple[str,
             "allow_private": True,
         }
         redis = {"enabled": True, "url": valkey.url, "prefix": "soak:"}
-        # So few connections with the receiver are soon all open, and no growth any more.
-        few = {"concurrency": CONNECTIONS}
-        settings = RULES | {"receivers": [target], "redis": redis, "notifier": few}
+        settings = RULES | {"receivers": [target], "redis": redis}
         system = System(
             kafka.bootstrap, folder, prefix="soak", partitions=PARTITIONS, settings=settings
         )
         system.create_topics()
         worker, notifier = system.process("work").start(), system.process("notify").start()
-        watch = Watch(system, worker, notifier)
+        watch = Watch(system, worker, notifier, urlsplit(receiver.url).port or 80)
         say(f"{accounts:,} accounts, {DAYS} days in {minutes:g} minutes; files in {folder}")
         player = Player(system, paced, seconds)
         player.start()

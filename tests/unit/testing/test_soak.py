@@ -1,8 +1,12 @@
 """The slope of a long run."""
 
+import os
+import socket
+import sys
+
 import pytest
 
-from pulse.testing.soak import Series
+from pulse.testing.soak import Series, open_files
 
 
 def test_the_slope_is_that_of_the_second_half() -> None:
@@ -28,3 +32,15 @@ def test_what_comes_and_goes_does_not_grow() -> None:
         series.note(step * 60.0, 10.0 + step % 4 * step)
 
     assert series.slope_an_hour == pytest.approx(0.0)
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc, as the soak does")
+def test_connections_with_one_port_are_no_open_files() -> None:
+    anywhere = ("127.0.0.1", 0)
+    with socket.create_server(anywhere) as one, socket.create_server(anywhere) as two:
+        apart, counted = one.getsockname()[1], two.getsockname()[1]
+        before = open_files(os.getpid(), apart)
+        with socket.create_connection(("127.0.0.1", apart)):
+            assert open_files(os.getpid(), apart) == before
+            with socket.create_connection(("127.0.0.1", counted)):
+                assert open_files(os.getpid(), apart) == before + 1
