@@ -12,6 +12,7 @@ from ruamel.yaml import YAML
 
 import pulse
 from pulse.cli.calibrate_words import choice_in_words, date_of_row, weights_in_words
+from pulse.cli.outcomes import read_outcomes_file
 from pulse.cli.progress import file_progress, step_progress
 from pulse.cli.words import count, date
 from pulse.config import Config
@@ -147,7 +148,7 @@ def command(
         if file is not None and not file.absolute().parent.is_dir():
             raise PulseError(f"cannot write {file}: its folder is not there")
     settings, terms = Config.load(config), Terms(notice, horizon)
-    known = _outcomes(outcomes)
+    known = read_outcomes_file(outcomes)
     scores, row = _played(events, known, outcomes, settings, split)
     for side, length in (("before", row - warm_up), ("after", scores.days - row)):
         if length <= horizon:
@@ -220,17 +221,6 @@ def _objective(
     if least_precision is not None:
         return Objective("precision", least_precision)
     return Objective("f1") if least_recall is None else Objective("recall", least_recall)
-
-
-def _outcomes(file: Path) -> "Mapping[str, Outcome]":
-    from pulse.calibration.outcomes import read_outcomes
-
-    try:
-        with file.open(encoding="utf-8-sig", newline="") as lines:
-            return read_outcomes(lines, str(file))
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "not UTF-8"
-        raise PulseError(f"cannot read {file}: {reason.lower()}") from None
 
 
 def _played(

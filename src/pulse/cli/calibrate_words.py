@@ -39,23 +39,26 @@ def choice_in_words(choice: Choice, name: str, scores: DayScores, split: int) ->
         )
     else:
         lines.append(f"line         {choice.enter:.1f}{_between(choice.enter_interval, '.0f')}")
+    chosen = choice.chosen
+    intervals = choice.precision_interval, choice.recall_interval
     return [
         *lines,
-        _quality("earlier", choice.chosen.earlier),
-        _quality("later", choice.chosen.later, choice.precision_interval, choice.recall_interval),
+        quality_in_words("earlier", chosen.earlier),
+        quality_in_words("later", chosen.later, *intervals),
     ]
 
 
-def _quality(
+def quality_in_words(
     name: str, found: Quality, precision: Interval | None = None, recall: Interval | None = None
 ) -> str:
+    """How good alerts are, on one line."""
     if not found.alerts_a_week:
         return f"{name:12} no alert"
+    lift = "" if math.isnan(found.lift) else f"lift {found.lift:.1f}, "
     return (
         f"{name:12} precision {_share(found.precision)}{_between(precision)}, "
-        f"recall {_share(found.recall)}{_between(recall)}, F1 {found.f1:.2f}, "
-        f"lift {_share(found.lift, 1)}, {found.alerts_a_week:.1f} alerts a week, "
-        f"{_share(found.lead_days, 0)} days before"
+        f"recall {_share(found.recall)}{_between(recall)}, F1 {found.f1:.2f}, {lift}"
+        f"{found.alerts_a_week:.1f} alerts a week, {_share(found.lead_days, 0)} days before"
     )
 
 

@@ -1,0 +1,63 @@
+"""`pulse backtest` as a person meets it."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from .test_calibrate import EXAMPLE, HISTORY, folder, pulse
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["folder"]  # the fixture
+
+
+def test_two_configurations_over_a_real_history(folder: Path) -> None:
+    lower = folder / "lower.yaml"
+    lower.write_text((EXAMPLE / "pulse.yaml").read_text().replace("enter: 20", "enter: 10"))
+    done = pulse(
+        "backtest", "--events", HISTORY, "--config", "lower.yaml", "--against", "pulse.yaml",
+        "--outcomes", "churn.csv", "--horizon", "270", "--changes-out", "changes.ndjson",
+        cwd=folder,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    said = done.stdout.splitlines()
+    assert said[0] == "20,108 events, 2011-08-01 to 2024-10-24"
+    assert said[1].startswith("lower.yaml: ")
+    rows = {line.split()[2]: line.split()[3:] for line in said if line.startswith("no segment")}
+    assert list(rows) == ["approaching", "danger", "silence"]
+    # Silence does not know the line.
+    assert rows["silence"][:2] == ["0", "0"]
+    assert int(rows["danger"][1]) > int(rows["danger"][0])
+    changes = [json.loads(line) for line in (folder / "changes.ndjson").read_text().splitlines()]
+    assert len(changes) == sum(int(number) for row in rows.values() for number in row[:2])
+    assert {each["change"] for each in changes} == {"gained", "lost"}
+    assert [line.split()[0] for line in said[-2:]] == ["lower.yaml", "pulse.yaml"]
+    assert all("precision 0." in line and " days before" in line for line in said[-2:])
+
+
+def test_nothing_changes_against_itself(folder: Path) -> None:
+    both = ["--config", "pulse.yaml", "--against", "pulse.yaml"]
+    done = pulse("backtest", "--events", HISTORY, *both, cwd=folder)
+    assert "gained 0, lost 0, same 1,719" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--events", "-"], "a backtest reads its files twice: name files instead of -"),
+        (["--events", "nowhere.ndjson"], "nowhere.ndjson"),
+        (["--events", "empty.ndjson"], "the history has no event"),
+        (["--events", "empty.ndjson", "--outcomes", "empty.ndjson"], "no column account_id"),
+        (["--events", "empty.ndjson", "--notice", "99"], "--notice is more than --horizon"),
+    ],
+)
+def test_what_cannot_be_done(folder: Path, arguments: list[str], said: str) -> None:
+    (folder / "empty.ndjson").write_text("")
+    done = pulse("backtest", *arguments, "--config", "pulse.yaml", cwd=folder)
+    assert done.returncode == 1
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
