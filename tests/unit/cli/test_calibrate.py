@@ -207,4 +207,4 @@ def test_segments_get_lines_of_their_own(tmp_path: Path) -> None:
     assert Config.load(named).version == Config.model_validate(inline).version
     page = (tmp_path / "page.html").read_text()
     assert page.count("<svg") >= 6
-    assert "segment &#34;smb&#34;" in page
+    assert "Segment &#34;smb&#34;" in page
