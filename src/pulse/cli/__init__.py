@@ -26,7 +26,7 @@ _COMMANDS = {
         ("check", "Find every mistake in a configuration file.", _TRY),
         ("replay", "Run files of usage events through the engine, without Kafka.", _TRY),
         ("calibrate", "Lay the danger line by who really left.", _LINE),
-        ("backtest", "Compare what two configurations would have raised.", _LINE),
+        ("backtest", "Compare what two configurations would have raised over a history.", _LINE),
         ("topics", "Create the Kafka topics, or say what would change.", _RUN),
         ("emit", "Play files of usage events into Kafka.", _RUN),
         ("work", "Run the worker: usage events in, alerts out.", _RUN),
