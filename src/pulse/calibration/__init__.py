@@ -4,6 +4,7 @@
 - `scores`: the day-start scores of a history
 - `lines`: what each candidate line would have found, missed and cost
 - `choice`: the line to take, by an objective, on the earlier part of the time
+- `backtest`: what two configurations would have raised
 - `alerts`: how good the alerts of a replay were
 - `weights`: what a logistic regression says of the scorecard
 - `report`: the page about it

@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
-from pulse.cli.outcomes import read_outcomes_file
+from pulse.calibration.backtest import Comparison, Fired, compare, fired, load_by_owner
+from pulse.cli.outcomes import Horizon, Notice, check_terms, read_outcomes_file
 from pulse.cli.progress import file_progress
 from pulse.cli.words import count, date_of
 from pulse.config import Config
 from pulse.config.policy import policy
 from pulse.engagement.days import DAY_MS
 from pulse.errors import PulseError
-from pulse.playback.backtest import Comparison, Fired, compare, fired, load_by_owner
 from pulse.playback.lines import STDIN, Lines
 from pulse.playback.outputs import LineFile, dump_line
 from pulse.playback.replay import Replay
@@ -61,16 +61,8 @@ def command(
             metavar="DAYS", min=0, help="Alerts that begin so near to each other are the same."
         ),
     ] = 7,
-    horizon: Annotated[
-        int,
-        typer.Option(
-            metavar="DAYS", min=1, help="An alert is right if its account leaves so soon after it."
-        ),
-    ] = 90,
-    notice: Annotated[
-        int,
-        typer.Option(metavar="DAYS", min=0, help="… and not sooner than this."),
-    ] = 14,
+    horizon: Horizon = 90,
+    notice: Notice = 14,
     changes_out: Annotated[
         str | None,
         typer.Option(metavar="FILE", help="Write every alert gained or lost, a line each."),
@@ -85,8 +77,7 @@ def command(
     """
     if STDIN in events:
         raise PulseError("a backtest reads its files twice", hint="name files instead of -")
-    if notice > horizon:
-        raise PulseError("--notice is more than --horizon", hint="no alert could be right")
+    check_terms(notice, horizon)
     known = None if outcomes is None else read_outcomes_file(outcomes)
     settings = [Config.load(config), Config.load(against)]
     names = [str(config), "the defaults" if against is None else str(against)]

@@ -2,8 +2,10 @@
 
 import math
 from datetime import UTC, datetime
+from functools import partial
 from importlib.util import find_spec
 from io import StringIO
+from operator import eq
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
@@ -12,7 +14,7 @@ from ruamel.yaml import YAML
 
 import pulse
 from pulse.cli.calibrate_words import choice_in_words, date_of_row, weights_in_words
-from pulse.cli.outcomes import read_outcomes_file
+from pulse.cli.outcomes import Horizon, Notice, check_terms, read_outcomes_file
 from pulse.cli.progress import file_progress, step_progress
 from pulse.cli.words import count, date
 from pulse.config import Config
@@ -96,18 +98,8 @@ def command(
             metavar="SHARE", min=0, max=1, help="As few false alarms as can be with that recall."
         ),
     ] = None,
-    horizon: Annotated[
-        int,
-        typer.Option(
-            metavar="DAYS", min=1, help="An alert is right if its account leaves so soon after it."
-        ),
-    ] = 90,
-    notice: Annotated[
-        int,
-        typer.Option(
-            metavar="DAYS", min=0, help="… and not sooner than this: there must be time to act."
-        ),
-    ] = 14,
+    horizon: Horizon = 90,
+    notice: Notice = 14,
     warm_up: Annotated[
         int,
         typer.Option(
@@ -142,8 +134,7 @@ def command(
     from pulse.calibration.lines import Terms
 
     objective = _objective(capacity, least_precision, least_recall)
-    if notice > horizon:
-        raise PulseError("--notice is more than --horizon", hint="no alert could be right")
+    check_terms(notice, horizon)
     for file in (out, report):
         if file is not None and not file.absolute().parent.is_dir():
             raise PulseError(f"cannot write {file}: its folder is not there")
@@ -293,7 +284,7 @@ def _parts(scores: "DayScores", settings: Config, segments: list[str]) -> list[_
     rest = scores.of_segments(lambda name: name not in segments) if segments else scores
     parts = [part("all other accounts" if segments else "all accounts", None, rest)]
     for name in segments:
-        found = scores.of_segments(lambda each, name=name: each == name)  # type: ignore[misc]  # mypy infers no lambda with a default
+        found = scores.of_segments(partial(eq, name))
         if not found.ids:
             known = sorted({each for each in scores.segments if each})
             raise PulseError(

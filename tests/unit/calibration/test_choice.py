@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import replace
 from functools import cache
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -86,11 +87,11 @@ def test_capacity_bounds_the_alerts() -> None:
 
 
 @pytest.mark.parametrize("kind", ["precision", "recall"])
-def test_a_bound_is_met_or_said(kind: str) -> None:
-    met = choose(fleet(), SHAPE, Objective(kind, 0.8), split=SPLIT, terms=TERMS)  # type: ignore[arg-type]  # one of the literals
+def test_a_bound_is_met_or_said(kind: Literal["precision", "recall"]) -> None:
+    met = choose(fleet(), SHAPE, Objective(kind, 0.8), split=SPLIT, terms=TERMS)
     assert met.reason == "objective"
     assert getattr(met.chosen.earlier, kind) >= 0.8
-    never = choose(fleet(), SHAPE, Objective(kind, 1.01), split=SPLIT, terms=TERMS)  # type: ignore[arg-type]
+    never = choose(fleet(), SHAPE, Objective(kind, 1.01), split=SPLIT, terms=TERMS)
     assert never.reason == "no line meets the objective"
     assert never.enter == pytest.approx(quartile_of(fleet(), SPLIT))
 

@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pulse.calibration.alerts import quality_of
+from pulse.calibration.backtest import Fired, Load, compare, fired, load_by_owner
 from pulse.calibration.lines import Terms
 from pulse.calibration.outcomes import Outcome
 from pulse.engagement.days import DAY_MS
-from pulse.playback.backtest import Fired, Load, compare, fired, load_by_owner
 
 alerts = st.lists(
     st.builds(
