@@ -151,9 +151,13 @@ def measure(templates: Templates, accounts: int, *, only_memory: bool) -> Measur
         at_ms += (touched // A_MINUTE + 2) * MINUTE_MS
         spread_us = fleet.pass_over(fleet.in_turn(EVENTS), at_ms)
         chosen = fleet.as_in_the_job(EVENTS)
-        for _ in range(2):  # the first time, those that have most events are not ready yet
+        passes = list[float]()
+        for _ in range(4):
             at_ms += (EVENTS // A_MINUTE + 2) * MINUTE_MS
-            job_us = fleet.pass_over(chosen, at_ms)
+            passes.append(fleet.pass_over(chosen, at_ms))
+        # The first time, those that have most events are not ready yet. Of the others the quickest:
+        # what disturbs a machine only adds.
+        job_us = min(passes[1:])
         for hour in range(8, 0, -1):
             fleet.tick(MIDNIGHT_MS - hour * 3_600_000)
         fleet.tick(MIDNIGHT_MS - 1_000)

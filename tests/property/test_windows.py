@@ -70,9 +70,9 @@ def test_distinct_ids_equal_a_recount(steps: list[tuple[int, int, int]]) -> None
         running = {w: count(today - w + 1, today) for w in WINDOWS}
 
         assert ids.windows() == tuple(max(fixed[w], running[w]) for w in WINDOWS)
-        again, writer = LastSeen(1_000), Writer()
-        ids.write(writer, today)
-        again.read(Reader(writer.done(), 0), today)
+        again, lasts, names = LastSeen(1_000), Writer(), Writer()
+        ids.write(lasts, names, today)
+        again.read(Reader(lasts.done(), 0), Reader(names.done(), 0), today)
         assert (again.days, again.live, again.fixed) == (ids.days, ids.live, ids.fixed)
 
 

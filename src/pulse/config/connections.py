@@ -244,8 +244,8 @@ class Worker(Section):
     """Bytes in one page of state, at most; below the brokers' limit for a record."""
     live_accounts: Annotated[int, Field(ge=1)] = 6_000
     """Accounts that a worker with all partitions keeps ready to be worked on, in equal parts for
-    each. The others are kept packed, at a third of the memory, and cost some 10 µs more when an
-    event comes for one."""
+    each. The others are kept packed, at a third of the memory, and cost some microseconds more
+    when an event comes for one."""
     fetch_records: Annotated[int, Field(ge=1, le=1_000_000)] = 5_000
     """Records taken from one partition at once, at most."""
     session_timeout_s: Annotated[float, Field(ge=1, le=1800)] = 10.0

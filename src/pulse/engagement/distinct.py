@@ -189,23 +189,23 @@ class LastSeen:
         """Whether no id is kept."""
         return not len(self._lasts)
 
-    def write(self, writer: Writer, today: int) -> None:
-        """Write everything; `read` takes it. `today` is today."""
-        writer.number(self.level)
-        writer.number(self._fixed7)
-        writer.number(self._fixed28)
-        writer.number(self._fixed84)
-        writer.data(self._joined())
-        writer.ages(self._lasts, today)
+    def write(self, present: Writer, past: Writer, today: int) -> None:
+        """Write everything, what only a new id changes apart; `read` takes it."""
+        past.data(self._joined())
+        past.number(self.level)
+        past.number(self._fixed7)
+        past.number(self._fixed28)
+        past.number(self._fixed84)
+        present.ages(self._lasts, today)
 
-    def read(self, reader: Reader, today: int) -> None:
+    def read(self, present: Reader, past: Reader, today: int) -> None:
         """Become what `write` wrote."""
-        self.level = reader.number()
-        self._fixed7 = reader.number()
-        self._fixed28 = reader.number()
-        self._fixed84 = reader.number()
-        self._names = reader.data()
-        self._lasts = reader.ages(today)
+        self._names = past.data()
+        self.level = past.number()
+        self._fixed7 = past.number()
+        self._fixed28 = past.number()
+        self._fixed84 = past.number()
+        self._lasts = present.ages(today)
         self._count(today)
 
     def _thin(self, today: int) -> None:

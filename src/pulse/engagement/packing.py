@@ -1,7 +1,7 @@
 """An account as bytes, and back.
 
-The bytes begin with what is needed without unpacking: when the account is due, and its id. What
-follows is its whole state, part after part, as `codec` writes it.
+They are in two parts, written as `codec` writes. The first holds what nearly every event changes;
+`patching` rewrites it and leaves the other, which is several times as large, as it lies.
 """
 
 from __future__ import annotations
@@ -20,6 +20,19 @@ QUIET: Final = 8
 """Bits of the flags that `patching` looks at."""
 
 
+class Packed(NamedTuple):
+    """An account as bytes, in two: most events change only the first, which is the smaller."""
+
+    present: bytes
+    """What an event of today changes, and what says whether it changes more."""
+    past: bytes
+    """The account's id, the names it knows, and the rest."""
+
+    def joined(self) -> bytes:
+        """Both as one, for a page."""
+        return join(self.present, self.past)
+
+
 class Header(NamedTuple):
     """What is known of a packed account without unpacking it."""
 
@@ -30,7 +43,22 @@ class Header(NamedTuple):
     """When its next day starts, `NEVER` if that changes nothing."""
 
 
-def pack(account: Account) -> bytes:
+def join(present: bytes, past: bytes) -> bytes:
+    """The two parts of a packed account as one."""
+    out = Writer()
+    out.data(present)
+    out.raw(past)
+    return out.done()
+
+
+def split(joined: bytes) -> Packed:
+    """The inverse of `join`."""
+    reader = Reader(joined, 0)
+    present = reader.data()
+    return Packed(present, joined[reader.place() :])
+
+
+def pack(account: Account) -> Packed:
     """The account's whole state; `unpack` is the exact inverse."""
     calendar, open_ms = account.calendar, account.open_ms
     today = calendar.day
@@ -38,30 +66,23 @@ def pack(account: Account) -> bytes:
     if open_ms != NO_INSTANT and (account.force or not account.quiet):
         soon_ms = min(soon_ms, open_ms + MINUTE_MS)
 
-    out = Writer()
-    out.number(soon_ms)
-    out.number(NEVER if account.parked else calendar.end_ms)
+    now, out = Writer(), Writer()
+    now.number(soon_ms)
+    now.number(NEVER if account.parked else calendar.end_ms)
+    calendar.write(now)
     out.text(account.account_id)
-    calendar.write(out)
-    account.active.today = 0  # made anew whenever it is asked for
-    account.events.write(out, today)
-    account.value.write(out, today)
-    account.active.write(out, today)
-    account.users.write(out, today)
-    account.features.write(out, today)
-    account.notes.write(out, today)
-    account.seen.write(out)
-    out.number(account.active_total)
-    out.number(account.first_ms)
-    out.number(account.last_ms)
-    out.number(account.last_day)
-    out.number(account.resurrected_ms)
-    out.number(account.forget_ms)
-    out.number(account.front_ms)
-    out.number(open_ms)
-    out.number(account.deadline_ms)
-    out.number(ZONES.index(account.zone))
-    out.number(
+    account.users.write(now, out, today)
+    account.features.write(now, out, today)
+    account.events.write(now, out, today)
+    account.value.write(now, out, today)
+    now.number(account.last_ms)
+    now.number(account.last_day)
+    now.number(account.forget_ms)
+    now.number(account.front_ms)
+    now.number(open_ms)
+    now.number(account.first_ms)
+    now.number(account.deadline_ms)
+    now.number(
         account.known
         | account.force * FORCE
         | account.parked * PARKED
@@ -71,6 +92,13 @@ def pack(account: Account) -> bytes:
         | account.danger.on << 6
         | account.approach.on << 7
     )
+    account.seen.write(now)
+    out.number(account.active_total)
+    out.number(account.resurrected_ms)
+    out.number(ZONES.index(account.zone))
+    account.active.today = 0  # made anew whenever it is asked for
+    account.active.write(out, out, today)
+    account.notes.write(out, today)
     if account.score is not None:
         out.fraction(account.score)
     if account.profile is not None:
@@ -86,46 +114,45 @@ def pack(account: Account) -> bytes:
         out.text(reason)
         out.number(alert.started_ms)
         out.number(alert.since_ms)
-    return out.done()
+    return Packed(now.done(), out.done())
 
 
-def header(packed: bytes) -> Header:
-    """The first part of what `pack` wrote."""
-    reader = Reader(packed, 0)
+def header(present: bytes, past: bytes) -> Header:
+    """What `pack` wrote first."""
+    reader = Reader(present, 0)
     soon_ms, day_ms = reader.number(), reader.number()
-    return Header(reader.text(), soon_ms, day_ms)
+    return Header(Reader(past, 0).text(), soon_ms, day_ms)
 
 
-def unpack(packed: bytes) -> Account:
+def unpack(present: bytes, past: bytes) -> Account:
     """The account that `pack` wrote."""
-    reader = Reader(packed, 0)
-    reader.number()
-    reader.number()
+    now, reader = Reader(present, 0), Reader(past, 0)
+    now.skip_numbers(2)
     account_id = reader.text()
-    account = Account(account_id, Calendar.read(reader))
+    account = Account(account_id, Calendar.read(now))
     today = account.calendar.day
-    account.events.read(reader)
-    account.value.read(reader)
-    account.active.read(reader)
-    account.users.read(reader, today)
-    account.features.read(reader, today)
-    account.notes.read(reader)
-    account.seen.read(reader)
-    account.active_total = reader.number()
-    account.first_ms = reader.number()
-    account.last_ms = reader.number()
-    account.last_day = reader.number()
-    account.resurrected_ms = reader.number()
-    account.forget_ms = reader.number()
-    account.front_ms = reader.number()
-    account.open_ms = reader.number()
-    account.deadline_ms = reader.number()
-    account.zone = ZONES[reader.number()]
-    flags = reader.number()
+    account.users.read(now, reader, today)
+    account.features.read(now, reader, today)
+    account.events.read(now, reader)
+    account.value.read(now, reader)
+    account.last_ms = now.number()
+    account.last_day = now.number()
+    account.forget_ms = now.number()
+    account.front_ms = now.number()
+    account.open_ms = now.number()
+    account.first_ms = now.number()
+    account.deadline_ms = now.number()
+    flags = now.number()
     account.known = flags & 1 != 0
     account.force = flags & FORCE != 0
     account.parked = flags & PARKED != 0
     account.quiet = flags & QUIET != 0
+    account.seen.read(now)
+    account.active_total = reader.number()
+    account.resurrected_ms = reader.number()
+    account.zone = ZONES[reader.number()]
+    account.active.read(reader, reader)
+    account.notes.read(reader)
     if flags & 16:
         account.score = reader.fraction()
     if flags & 32:

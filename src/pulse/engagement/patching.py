@@ -3,7 +3,8 @@
 Most events change little: a sum of today, a day on which somebody was seen, the list of recent
 records. To unpack a whole account for that and to pack it again takes three times as long as
 everything else an event costs. So where nothing else can follow from an event, its numbers are
-changed in the bytes. Tests hold that to what unpacking, counting and packing gives, byte for byte.
+changed in the bytes, of which the larger part stays as it lies. Tests hold that to what unpacking,
+counting and packing gives, byte for byte.
 """
 
 from __future__ import annotations
@@ -34,7 +35,8 @@ class Ways:
 
 
 def patch(
-    packed: bytes,
+    present: bytes,
+    past: bytes,
     soon_at: int,
     key: i64,
     clock_ms: int,
@@ -45,19 +47,19 @@ def patch(
     feature: str,
     ways: Ways,
 ) -> bytes | None:
-    """The account with one more event, which weighs something and whose value is not negative.
+    """The account's present with one more event, which weighs something, of no negative value.
 
     None where more follows from it, or may: something is due by then, the event is late or of
     another day, it is known, a user or feature is new, more use can end an alert. Then the account
-    must be unpacked, and nothing was decided. `key` is the record's hash, `clock_ms` the log's
-    clock, which is known, `soon_at` when a tick looks at the account.
+    must be unpacked, and nothing was decided. `present` and `past` are what `pack` gave, `key` is
+    the record's hash, `clock_ms` the log's clock, which is known, `soon_at` when a tick looks at
+    the account.
     """
-    reader, out = Reader(packed, 0), Writer()
+    reader, out = Reader(present, 0), Writer()
     minute_ms = at_ms - at_ms % MINUTE_MS
     closing_ms = clock_ms - ways.grace_ms
 
     reader.skip_numbers(2)
-    reader.skip_data()
     if reader.number():  # it has changed its time zone
         return None
     reader.skip_data()
@@ -65,47 +67,29 @@ def patch(
     end_ms = start_ms + reader.number()
     if at_ms < start_ms or end_ms <= closing_ms or end_ms <= minute_ms:
         return None
-    done = _add(packed, 0, weight, reader, out)
-    done = _add(packed, done, value, reader, out)
-    _skip_sums(reader)
+    names = Reader(past, 0)
+    names.skip_data()
     if user is None:
-        _skip_names(reader)
+        names.skip_data()
+        reader.skip_ages(reader.number())
+        done = 0
     else:
-        done = _see(packed, done, user, reader, out)
+        done = _see(present, 0, user, names, reader, out)
         if done < 0:
             return None
-    done = _see(packed, done, feature, reader, out)
+    names.skip_numbers(4)
+    done = _see(present, done, feature, names, reader, out)
     if done < 0:
         return None
-    if reader.skip_data():
-        reader.skip_numbers(1)
-
-    place = reader.place()
-    size = reader.number()
-    words = reader.place()
-    if reader.finds_word(key, size):
-        return None
-    stamps = reader.place()
-    gone, kept, oldest_ms, stamp_ms = reader.stamps(size, clock_ms - ways.duplicate_ms)
-    if gone < 0:
-        return None
-    if gone == size:
-        stamp_ms, oldest_ms = 0, clock_ms
-    behind = reader.place()
-    reader.skip_numbers(1)
-    first_ms = reader.number()
-    last_place = reader.place()
+    out.raw(present[done : reader.place()])
+    _add(weight, reader, out)
+    _add(value, reader, out)
     last_ms, last_day = reader.number(), reader.number()
-    back = reader.place()
-    reader.skip_numbers(1)
-    forget_place = reader.place()
     reader.skip_numbers(1)
     front_ms = reader.number()
     reader.skip_numbers(1)
     rest = reader.place()
-    deadline_ms = reader.number()
-    reader.skip_numbers(1)
-    flags = reader.number()
+    first_ms, deadline_ms, flags = reader.number(), reader.number(), reader.number()
     if front_ms + MINUTE_MS <= closing_ms:
         front_ms = closing_ms - closing_ms % MINUTE_MS
     if (
@@ -122,64 +106,53 @@ def patch(
     if at_ms > last_ms:
         last_ms, last_day = at_ms, today
 
-    out.raw(packed[done:place])
-    # Of the records that it has taken lately the oldest may be forgotten now.
-    out.number(size - gone + 1)
-    out.raw(packed[words + 8 * gone : stamps])
-    out.word(key)
-    if gone < size:
-        out.number(oldest_ms)
-        out.raw(packed[kept:behind])
-    out.number(clock_ms - stamp_ms)
-    out.raw(packed[behind:last_place])
+    place = reader.place()
+    size = reader.number()
+    words = reader.place()
+    if reader.finds_word(key, size):
+        return None
+    stamps = reader.place()
+    gone, kept, oldest_ms, stamp_ms = reader.stamps(size, clock_ms - ways.duplicate_ms)
+    if gone < 0:
+        return None
+    if gone == size:
+        stamp_ms, oldest_ms = 0, clock_ms
+
     out.number(last_ms)
     out.number(last_day)
-    out.raw(packed[back:forget_place])
     out.number(oldest_ms + ways.duplicate_ms)
     out.number(minute_ms)
     out.number(minute_ms)
-    out.raw(packed[rest:])
+    out.raw(present[rest:place])
+    # Of the records that it has taken lately the oldest may be forgotten now.
+    out.number(size - gone + 1)
+    out.raw(present[words + 8 * gone : stamps])
+    out.word(key)
+    if gone < size:
+        out.number(oldest_ms)
+        out.raw(present[kept:])
+    out.number(clock_ms - stamp_ms)
     return out.done()
 
 
-def _add(packed: bytes, done: int, amount: int, reader: Reader, out: Writer) -> int:
-    """Add to the sum of today; up to where the bytes are written then."""
-    if not amount:
-        _skip_sums(reader)
-        return done
+def _add(amount: int, reader: Reader, out: Writer) -> None:
+    """Add to the sum of today."""
     unit = reader.number()
-    place = reader.place()
-    total = unpacked(reader.number(), unit) + amount
-    out.raw(packed[done:place])
-    out.number(packed_amount(total, unit))
-    done = reader.place()
-    reader.skip_numbers(7)
-    reader.skip_data()
-    return done
+    out.number(unit)
+    out.number(packed_amount(unpacked(reader.number(), unit) + amount, unit))
 
 
-def _skip_sums(reader: Reader) -> None:
-    reader.skip_numbers(9)
-    reader.skip_data()
-
-
-def _see(packed: bytes, done: int, name: str, reader: Reader, out: Writer) -> int:
+def _see(present: bytes, done: int, name: str, names: Reader, reader: Reader, out: Writer) -> int:
     """See a user or a feature today; up to where the bytes are written then, -1 if it is new."""
-    reader.skip_numbers(4)
-    nth = reader.finds_line(name.encode())
+    nth = names.finds_line(name.encode())
     if nth < 0:
         return -1
     size = reader.number()
     reader.skip_ages(nth)
-    out.raw(packed[done : reader.place()])
-    out.number(0)
-    reader.skip_ages(1)
-    done = reader.place()
+    place = reader.place()
+    if reader.number():
+        out.raw(present[done:place])
+        out.number(0)
+        done = reader.place()
     reader.skip_ages(size - nth - 1)
     return done
-
-
-def _skip_names(reader: Reader) -> None:
-    reader.skip_numbers(4)
-    reader.skip_data()
-    reader.skip_ages(reader.number())

@@ -225,30 +225,30 @@ class Sums:
         self._wide = [each * self._unit for each in wide]
         self._unit = 1
 
-    def write(self, writer: Writer, today: int) -> None:
-        """Write everything; `read` takes it. `today` is today."""
+    def write(self, present: Writer, past: Writer, today: int) -> None:
+        """Write everything, what was before today apart; `read` takes it. `today` is today."""
         unit = self._unit
-        writer.number(unit)
+        present.number(unit)
+        present.number(packed_amount(self.today, unit))
         for amount in (
-            self.today, self._past7, self._past28, self._past84,
-            self._fixed7, self._fixed28, self._fixed84,
+            self._past7, self._past28, self._past84, self._fixed7, self._fixed28, self._fixed84
         ):  # fmt: skip
-            writer.number(packed_amount(amount, unit))
-        writer.number(self._last)
-        writer.data(self._folded or (self._days(today) if self.is_kept else b""))
+            past.number(packed_amount(amount, unit))
+        past.number(self._last)
+        past.data(self._folded or (self._days(today) if self.is_kept else b""))
 
-    def read(self, reader: Reader) -> None:
+    def read(self, present: Reader, past: Reader) -> None:
         """Become what `write` wrote."""
-        unit = self._unit = reader.number()
-        self.today = _amount(reader, unit)
+        unit = self._unit = present.number()
+        self.today = _amount(present, unit)
         self._past7, self._past28, self._past84 = (
-            _amount(reader, unit), _amount(reader, unit), _amount(reader, unit)
+            _amount(past, unit), _amount(past, unit), _amount(past, unit)
         )  # fmt: skip
         self._fixed7, self._fixed28, self._fixed84 = (
-            _amount(reader, unit), _amount(reader, unit), _amount(reader, unit)
+            _amount(past, unit), _amount(past, unit), _amount(past, unit)
         )  # fmt: skip
-        self._last = reader.number()
-        self._folded = reader.data()
+        self._last = past.number()
+        self._folded = past.data()
         self.is_kept = len(self._folded) > 0
 
     def _days(self, today: int) -> bytes:

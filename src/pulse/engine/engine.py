@@ -272,7 +272,8 @@ class Engine:
     def _as_of(self, account: Account, at_ms: int) -> Account:
         if self._time.due_ms(account) > at_ms:
             return account
-        copy = unpack(pack(account))
+        packed = pack(account)
+        copy = unpack(packed.present, packed.past)
         state = PartitionState()
         state.adopt(copy, state.page_for_new(0))
         self._time.advance(state, copy, at_ms, Effects())

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 _HOUR_MS: Final = 3_600_000
 _MOST_SOURCES: Final = 1_000
-_MOST_PATCHES: Final = 8
+_MOST_PATCHES: Final = 16
 """An account with more events than that since it was folded is worth unpacking."""
 _MOST_FORWARDED: Final = 10_000
 """Events handed on from elsewhere that are remembered: a worker that crashed hands on again what
@@ -99,7 +99,7 @@ class Intake:
         if account is None:
             folded = state.folded.get(account_id)
             if folded is not None:
-                if offset < folded.page.guard:
+                if offset < state.guarded and offset < folded.page.guard:
                     fx.counts["skipped"] += 1
                     return
                 if (
@@ -110,10 +110,11 @@ class Intake:
                 ):
                     account, folded = state.find(account_id), None
         else:
-            home: Page = account.page
-            if offset < home.guard:
-                fx.counts["skipped"] += 1
-                return
+            if offset < state.guarded:
+                home: Page = account.page
+                if offset < home.guard:
+                    fx.counts["skipped"] += 1
+                    return
         at_ms = instant("ts", ts)
         clock = NO_INSTANT if now_ms is None else now_ms
         feature, weight, value = "", 0, 0
@@ -158,12 +159,12 @@ class Intake:
         key = read_i64_le(self._digest(line_id.encode(), seed), 0)
         if folded is not None:
             if weight and value >= 0:
-                packed = patch(
-                    folded.packed, folded.soon_at, key, clock, at_ms, weight, value, user, feature,
-                    self._ways,
+                present = patch(
+                    folded.present, folded.past, folded.soon_at, key, clock, at_ms, weight, value,
+                    user, feature, self._ways,
                 )  # fmt: skip
-                if packed is not None:
-                    state.patch(account_id, folded, packed)
+                if present is not None:
+                    state.patch(account_id, folded, present)
                     return
             account = state.find(account_id)
         if account is None:

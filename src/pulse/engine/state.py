@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from pulse.engagement.days import NEVER
-from pulse.engagement.packing import pack, unpack
+from pulse.engagement.packing import join, pack, unpack
 
 if TYPE_CHECKING:
     from pulse.alerting.alert import AlertRecord
@@ -39,11 +39,11 @@ class Page:
 class Folded:
     """An account that nothing has touched for a while: packed, with where a tick finds it."""
 
-    __slots__ = ("day_at", "packed", "page", "patches", "soon_at")
+    __slots__ = ("day_at", "page", "past", "patches", "present", "soon_at")
 
-    def __init__(self, packed: bytes, page: Page, soon_at: int, day_at: int) -> None:
-        self.packed = packed
-        """The account as bytes, for a page."""
+    def __init__(self, present: bytes, past: bytes, page: Page, soon_at: int, day_at: int) -> None:
+        self.present = present
+        self.past = past
         self.page = page
         self.soon_at = soon_at
         self.day_at = day_at
@@ -52,7 +52,7 @@ class Folded:
 
     def unfold(self) -> Account:
         """The account, ready to be worked on."""
-        account = unpack(self.packed)
+        account = unpack(self.present, self.past)
         account.page = self.page
         account.soon_at, account.day_at = self.soon_at, self.day_at
         return account
@@ -85,6 +85,8 @@ class PartitionState:
         self.pages: list[Page] = []
         self.next_page = 0
         self.position = 0
+        self.guarded = 0
+        """No page's guard lies beyond this offset or the position."""
         self.settled = 0
         self.clock_ms: int | None = None
         """The largest tick seen."""
@@ -125,7 +127,10 @@ class PartitionState:
     def packed(self, account_id: str) -> bytes:
         """An account as bytes, for a page."""
         account = self.live.get(account_id)
-        return self.folded[account_id].packed if account is None else pack(account)
+        if account is not None:
+            return pack(account).joined()
+        folded = self.folded[account_id]
+        return join(folded.present, folded.past)
 
     def find(self, account_id: str) -> Account | None:
         """An account to work on, None if it is not known."""
@@ -141,13 +146,14 @@ class PartitionState:
 
     def fold(self, account: Account) -> None:
         """Keep an account packed that is not among the live ones."""
+        packed = pack(account)
         self.folded[account.account_id] = Folded(
-            pack(account), account.page, account.soon_at, account.day_at
+            packed.present, packed.past, account.page, account.soon_at, account.day_at
         )
 
-    def patch(self, account_id: str, folded: Folded, packed: bytes) -> None:
+    def patch(self, account_id: str, folded: Folded, present: bytes) -> None:
         """Give a folded account, which an event has changed, its new bytes."""
-        folded.packed = packed
+        folded.present = present
         folded.patches += 1
         folded.page.dirty = True
         self.touched.add(account_id)
@@ -189,10 +195,11 @@ class PartitionState:
         self.live[account.account_id] = account
         self._turn.append(account.account_id)
 
-    def adopt_packed(self, account_id: str, packed: bytes, page: Page) -> Folded:
+    def adopt_packed(self, account_id: str, present: bytes, past: bytes, page: Page) -> Folded:
         """Put an account that was read back into a page, packed as it is."""
         page.accounts.append(account_id)
-        folded = self.folded[account_id] = Folded(packed, page, NEVER, NEVER)
+        self.guarded = max(self.guarded, page.guard)
+        folded = self.folded[account_id] = Folded(present, past, page, NEVER, NEVER)
         return folded
 
     def touch(self, account: Account) -> None:

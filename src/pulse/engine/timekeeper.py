@@ -16,7 +16,7 @@ import heapq
 from typing import TYPE_CHECKING, Final
 
 from pulse.engagement.days import DAY_MS, MINUTE_MS, NEVER, NO_INSTANT
-from pulse.engagement.packing import header
+from pulse.engagement.packing import header, split
 from pulse.engagement.windows import KEPT_DAYS
 
 if TYPE_CHECKING:
@@ -231,8 +231,9 @@ class Timekeeper:
 
     def schedule_packed(self, state: PartitionState, page: Page, packed: bytes) -> None:
         """Put an account that was read back into its page, and where a tick finds it."""
-        front = header(packed)
-        folded = state.adopt_packed(front.account_id, packed, page)
+        present, past = split(packed)
+        front = header(present, past)
+        folded = state.adopt_packed(front.account_id, present, past, page)
         if front.soon_ms < front.day_ms + AHEAD_MS:
             folded.soon_at = front.soon_ms
             heapq.heappush(state.soon, (front.soon_ms, front.account_id))

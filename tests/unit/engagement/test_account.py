@@ -273,7 +273,7 @@ def test_all_of_an_account_is_told() -> None:
 @pytest.mark.parametrize("make", [account, full])
 def test_packing_loses_nothing(make: Any) -> None:
     packed = pack(make())
-    again = unpack(packed)
+    again = unpack(*packed)
 
     assert pack(again) == packed
     assert told(again) == told(make())
@@ -281,7 +281,7 @@ def test_packing_loses_nothing(make: Any) -> None:
 
 def test_what_is_looked_at_after_unpacking_packs_to_the_same() -> None:
     packed = pack(full())
-    again = unpack(packed)
+    again = unpack(*packed)
     today = again.calendar.day
     assert again.row_on(today - 3, ANY) is not None
     assert again.events.tiles(today)
@@ -292,7 +292,7 @@ def test_what_is_looked_at_after_unpacking_packs_to_the_same() -> None:
 def test_what_was_unpacked_shares_nothing() -> None:
     acme = full()
     before = pack(acme)
-    twin = unpack(pack(acme))
+    twin = unpack(*pack(acme))
     use(twin, 140, user="somebody", feature="something")
     twin.begin_day("UTC", ANY)
     twin.note_day(1.0)
@@ -306,10 +306,10 @@ def test_what_was_unpacked_shares_nothing() -> None:
 
 def test_it_is_known_of_a_packed_account_when_it_is_due() -> None:
     acme = account()
-    assert header(pack(acme))[:3] == ("acme", NEVER, acme.calendar.end_ms)
+    assert header(*pack(acme))[:3] == ("acme", NEVER, acme.calendar.end_ms)
     acme.deadline_ms, acme.open_ms = START_MS + 90_000, START_MS
-    assert header(pack(acme)).soon_ms == START_MS + 90_000
+    assert header(*pack(acme)).soon_ms == START_MS + 90_000
     acme.force = True
-    assert header(pack(acme)).soon_ms == START_MS + 60_000
+    assert header(*pack(acme)).soon_ms == START_MS + 60_000
     acme.parked = True
-    assert header(pack(acme)).day_ms == NEVER
+    assert header(*pack(acme)).day_ms == NEVER

@@ -79,9 +79,9 @@ def test_sums_are_exact_however_large() -> None:
 def test_however_wide_the_numbers_are_none_is_lost(amounts: list[int]) -> None:
     sums = Sums(MICRO)
     day = rolled(sums, 1000, amounts)
-    writer, again = Writer(), Sums()
-    sums.write(writer, day)
-    again.read(Reader(writer.done(), 0))
+    now, days, again = Writer(), Writer(), Sums()
+    sums.write(now, days, day)
+    again.read(Reader(now.done(), 0), Reader(days.done(), 0))
 
     assert sums.tiles(day) == {1000 + n: amount for n, amount in enumerate(amounts) if amount}
     assert sums.windows()[2] == sum(amounts)
