@@ -24,10 +24,16 @@ CORE = [
     "pulse/model/instants.py",
     "pulse/model/shape.py",
     "pulse/alerting/alert.py",
-    "pulse/signals/silence.py",
+    "pulse/signals/signal.py",
+    *(f"pulse/signals/{name}.py" for name in (
+        "usage/silence", "usage/drop", "usage/champion", "usage/feature",
+        "success/seats", "success/onboarding", "success/check_in", "success/renewal",
+        "success/ready_to_ask", "billing/payment", "billing/card", "billing/cancelled",
+        "voice/threads", "voice/detractor",
+    )),
     *(f"pulse/engagement/{name}.py" for name in (
         "windows", "line", "days", "measures", "scorecard", "account", "packing", "usage",
-        "lifecycle", "codec", "recent", "profile", "notes", "distinct", "patching",
+        "lifecycle", "codec", "recent", "profile", "facts", "notes", "distinct", "patching",
     )),
     *(f"pulse/engine/{name}.py" for name in (
         "state", "columns", "evaluate", "timekeeper", "engine", "intake", "admission",

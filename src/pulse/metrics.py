@@ -44,6 +44,7 @@ _COUNTED: Final[Mapping[str, tuple[str, str]]] = {
     "profiles": ("pulse_profiles", "Account profiles merged."),
     "duplicates": ("pulse_duplicates", "Events that had been counted before."),
     "ignored": ("pulse_ignored", "Events that an ignore rule kept out."),
+    "facts": ("pulse_facts", "Events that say something of an account besides use."),
     "weightless": ("pulse_weightless", "Events of weight 0: they do not count as use."),
     "misplaced": ("pulse_misplaced", "Events handed on to the partition of their account."),
     "skipped": ("pulse_skipped", "Events that the state already held after a restart."),

@@ -21,7 +21,14 @@ if TYPE_CHECKING:
     from pulse.engagement.line import Line, Zone
     from pulse.engagement.measures import Measures
 
-SEVERITY: Final[dict[str, Severity]] = {"danger": "critical", "approaching": "warning"}
+SEVERITY: Final[dict[str, Severity]] = {
+    "danger": "critical",
+    "subscription_cancelled": "critical",
+    "payment_failed": "critical",
+    "renewal_at_risk": "critical",
+    "outgrows_seats": "info",
+    "ready_to_ask": "info",
+}
 """By reason; every other reason is a warning."""
 
 _NO_PLAY: Final = "Look at the account and decide who should talk to them."
@@ -34,6 +41,15 @@ _COMPARED: Final = (
     ("features", "features"),
     ("events", "events"),
 )
+
+_ENDED: Final = {
+    "recovered": "has ended well",
+    "settled": "is what is usual now",
+    "passed": "is past its time",
+    "escalated": "goes on in a new alert",
+    "rule_removed": "is no longer looked for",
+}
+"""How the end of a signal's alert is said."""
 
 _PROFILE_FIELDS: Final = tuple(AccountProfile.model_fields)
 
@@ -96,6 +112,9 @@ class Circumstances:
     active_days: int
     profile: dict[str, Any]
     historical: bool
+    is_cancelled: bool = False
+    found: tuple[str, dict[str, Any]] | None = None
+    """What a signal found, where one opens the alert: how it is said, and what shows it."""
 
 
 def build(
@@ -145,11 +164,15 @@ def build(
 
 
 def _evidence(reason: str, opened: OpenAlert, what: Circumstances) -> dict[str, Any]:
+    if what.found is not None:
+        return what.found[1]
     if reason == "silence":
         return {
             "last_active_at": None if what.last_ms is None else format_ms(what.last_ms),
             "active_days": what.active_days,
         }
+    if reason not in ("danger", "approaching"):
+        return {}
     evidence: dict[str, Any] = {"score": None if what.score is None else round(what.score, 2)}
     if what.then is not None and what.then.score is not None:
         evidence["score_then"] = round(what.then.score, 2)
@@ -161,6 +184,10 @@ def _summary(
 ) -> str:
     name = str(what.profile.get("name") or what.account_id)
     score = "no score" if what.score is None else f"score {what.score:.1f}"
+    if what.found is not None:
+        return f"{name}: {what.found[0]}."
+    if resolution == "churned" and what.is_cancelled:
+        return f"{name} has left: the subscription is cancelled."
     if resolution == "churned":
         return f"{name} has left: nothing meaningful for {_idle_days(what)} days."
     if reason == "silence":
@@ -181,7 +208,13 @@ def _summary(
             return f"{name} has moved away from the danger line: {score}."
         near = "is about to cross" if (what.score or 0) < what.line.enter else "approaches"
         return f"{name} {near} the danger line: {score}, line {what.line.enter:g}.{_why(what)}"
-    return f"{name}: {reason} {'ended' if resolution else 'began'} at {format_ms(what.at_ms)}."
+    words, ended = reason.replace("_", " "), _ENDED.get(resolution or "", "has ended")
+    return f"{name}: {words} {ended}, after {_days(what.at_ms - opened.started_ms)}."
+
+
+def _days(ms: int) -> str:
+    days = ms // DAY_MS
+    return "less than a day" if not days else "a day" if days == 1 else f"{days} days"
 
 
 def _idle_days(what: Circumstances) -> int:

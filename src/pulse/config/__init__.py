@@ -18,8 +18,9 @@ from pulse.config.connections import (
 from pulse.config.fields import duration_text
 from pulse.config.line import LineChange, LineSettings, Segment
 from pulse.config.mistakes import ConfigError, Mistake
+from pulse.config.plays import Plays
 from pulse.config.receivers import Retry, WebhookReceiver
-from pulse.config.root import Config, Lifecycle, Plays, Signals, Silence
+from pulse.config.root import Config, Lifecycle
 from pulse.config.scoring import (
     Active,
     IgnoreRule,
@@ -31,6 +32,7 @@ from pulse.config.scoring import (
     WeightRule,
 )
 from pulse.config.secret import Secret, SecretError, find_secret
+from pulse.config.signals import Signals, Silence
 
 __all__ = [
     "Active",

@@ -3,15 +3,16 @@
 from pulse.config.line import LineSettings
 from pulse.config.root import Config
 from pulse.config.scoring import Minimum, OfBaseline, PerSeat, ScoreRule
+from pulse.config.signal_rules import signals
 from pulse.engagement import scorecard as rules
 from pulse.engagement.account import Activity
 from pulse.engagement.days import DAY_MS
 from pulse.engagement.lifecycle import LifecycleRule
 from pulse.engagement.line import Line
 from pulse.engagement.measures import MICRO, WINDOW_NAMES
-from pulse.engagement.usage import IgnoreRule, UsageRules, WeightRule
+from pulse.engagement.usage import FactRule, IgnoreRule, UsageRules, WeightRule
 from pulse.engine import Policy, SegmentPolicy
-from pulse.signals.silence import Silence
+from pulse.signals.usage.silence import Silence
 
 
 def policy(config: Config) -> Policy:
@@ -29,6 +30,8 @@ def policy(config: Config) -> Policy:
                 IgnoreRule(i.account, i.user, i.event, i.source, i.property, i.equals)
                 for i in usage.ignore
             ),
+            facts=tuple(FactRule(f.event, f.means, f.property) for f in config.facts),
+            steps=_steps(config),
         ),
         activity=Activity(
             *_least(usage.active.day), tuple(None if w is None else _least(w) for w in windows)
@@ -49,7 +52,13 @@ def policy(config: Config) -> Policy:
             for name in config.segments
         },
         plays=dict(config.plays),
+        signals=signals(config.signals),
     )
+
+
+def _steps(config: Config) -> frozenset[str]:
+    onboarding = config.signals.stalled_onboarding
+    return frozenset(each.event for each in onboarding.steps if onboarding.enabled)
 
 
 def _line(line: LineSettings) -> Line:

@@ -11,11 +11,12 @@ from pydantic_core import PydanticCustomError
 
 from pulse.config.connections import Kafka, Notifier, Redis, Worker
 from pulse.config.document import dotted
-from pulse.config.fields import Days, Section, SomeDays, Text, TimeZone
+from pulse.config.fields import Section, SomeDays, Text, TimeZone
 from pulse.config.line import LineSettings, Segment, order_mistakes, segment_mistakes
 from pulse.config.line_file import read_line_file
 from pulse.config.loading import load
 from pulse.config.mistakes import ConfigError, Mistake, check_also, refuse
+from pulse.config.plays import Plays
 from pulse.config.receivers import WebhookReceiver
 from pulse.config.scoring import (
     DEFAULT_SCORECARD,
@@ -25,6 +26,7 @@ from pulse.config.scoring import (
     check_scorecard,
     doubled,
 )
+from pulse.config.signals import DEFAULT_FACTS, Fact, Signals, doubled_facts
 
 
 class Lifecycle(Section):
@@ -49,50 +51,13 @@ class Lifecycle(Section):
         return churned
 
 
-class Silence(Section):
-    """The alert for accounts that went quiet."""
-
-    enabled: bool = True
-    """false: no such alerts."""
-    days: SomeDays = 21
-    """Nothing meaningful for so many days."""
-    min_active_days: Days = 5
-    """Only accounts that were active on so many days before."""
-
-
-class Signals(Section):
-    """Reasons to alert that are not the score."""
-
-    silence: Silence = Silence()
-    """Accounts that went quiet."""
-
-
-class Plays(Section):
-    """What an alert suggests to do, by its reason."""
-
-    danger: Text = (
-        "Call the account's owner today: ask what changed, using the measures that fell most, "
-        "and agree on one next step."
-    )
-    """For accounts below the line."""
-    approaching: Text = (
-        "Write to your contact this week: ask whether they still get what they need, "
-        "and offer help with what is used less."
-    )
-    """For accounts on their way to the line."""
-    silence: Text = (
-        "Find out whether they left, paused or moved the work elsewhere: "
-        "call the person who used it most."
-    )
-    """For accounts that went quiet."""
-
-
 class Config(Section):
     """Everything that can be set. Everything has a default: an empty file is valid."""
 
     DECIDES_RESULTS: ClassVar = (
         "timezone",
         "usage",
+        "facts",
         "scorecard",
         "line",
         "segments",
@@ -114,6 +79,8 @@ class Config(Section):
     """How `pulse work` runs."""
     usage: Usage = Usage()
     """Which events count, how much, and where their feature and value are found."""
+    facts: Annotated[tuple[Fact, ...], Field(strict=False)] = DEFAULT_FACTS
+    """Which events say something of an account besides use: billing, support, surveys."""
     scorecard: Scorecard = DEFAULT_SCORECARD
     """The measures that make the score, weighted."""
     line: LineSettings = LineSettings()
@@ -137,6 +104,11 @@ class Config(Section):
     @classmethod
     def _scorecard_holds_together(cls, value: Any, check: ValidatorFunctionWrapHandler) -> Any:
         return check_scorecard(value, check)
+
+    @field_validator("facts")
+    @classmethod
+    def _no_event_says_two_things(cls, facts: tuple[Fact, ...]) -> tuple[Fact, ...]:
+        return doubled_facts(facts)
 
     @field_validator("segments")
     @classmethod

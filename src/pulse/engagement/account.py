@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple
 
 from pulse.engagement.days import NEVER, NO_INSTANT, Calendar
 from pulse.engagement.distinct import LastSeen
+from pulse.engagement.facts import FactLog
 from pulse.engagement.line import Trigger, Zone
 from pulse.engagement.measures import MICRO, NEVER_USED, Measures
 from pulse.engagement.notes import Notes
@@ -71,7 +72,7 @@ class Account:
 
     __slots__ = (
         "account_id", "active", "active_total", "alerts", "approach", "calendar", "danger",
-        "day_at", "deadline_ms", "events", "features", "first_day", "first_ms",
+        "day_at", "deadline_ms", "events", "facts", "features", "first_day", "first_ms",
         "force", "forget_ms", "front_ms", "known", "last_day", "last_ms", "late",
         "notes", "open_ms", "page", "parked", "profile", "quiet", "resurrected_ms", "score",
         "seen", "soon_at", "used", "users", "value", "zone",
@@ -92,6 +93,8 @@ class Account:
         self.last_day = 0
         self.resurrected_ms = NO_INSTANT
         self.profile: Profile | None = None
+        self.facts: FactLog | None = None
+        """What was said of it besides use."""
         self.danger = Trigger()
         self.approach = Trigger()
         self.known = False
@@ -136,6 +139,12 @@ class Account:
         if self.profile is None:
             self.profile = Profile()
         return self.profile.merge(ts_ms, record_id, facts)
+
+    def say(self, matter: str, ts_ms: int, record_id: str, value: Any) -> bool:
+        """Take a fact, the latest word on a matter; whether it changed anything."""
+        if self.facts is None:
+            self.facts = FactLog()
+        return self.facts.take(matter, ts_ms, record_id, value)
 
     # -- events and days -----------------------------------------------------------------------
 

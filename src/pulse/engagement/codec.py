@@ -21,7 +21,7 @@ from typing import Final
 
 from librt.strings import BytesWriter, read_f64_le, read_i64_le, write_f64_le, write_i64_le
 from librt.vecs import append, vec
-from mypy_extensions import i16, i32, i64, u8
+from mypy_extensions import i16, i64, u8
 
 _NARROW: Final = 1 << 61
 """A number nearer to zero is written with machine integers."""
@@ -80,16 +80,13 @@ class Writer:
         """A text."""
         self.data(text.encode())
 
-    def ages(self, days: vec[i32], today: int) -> None:
-        """Days up to today, none more than 16,000 days ago."""
-        self.number(len(days))
-        out, now = self._out, i64(today)
-        for day in days:
-            age = now - i64(day)
-            if age > 127:
-                out.append(u8(age & 127 | 128))
-                age >>= 7
-            out.append(u8(age))
+    def plain(self, number: i64) -> None:
+        """A number that is not negative, in fewer bits."""
+        out = self._out
+        while number > 127:
+            out.append(u8(number & 127 | 128))
+            number >>= 7
+        out.append(u8(number))
 
     def words(self, words: vec[i64]) -> None:
         """64-bit numbers that have no likely size."""
@@ -182,21 +179,20 @@ class Reader:
         """A text."""
         return self.data().decode()
 
-    def ages(self, today: int) -> vec[i32]:
-        """Days up to today."""
-        size = i64(self.number())
-        data, place, now = self._data, self._at, i64(today)
-        days = vec[i32](capacity=size)
-        while size > 0:
-            age = i64(data[place])
-            place += 1
-            if age > 127:
-                age = age & 127 | i64(data[place]) << 7
-                place += 1
-            days = append(days, i32(now - age))
-            size -= 1
-        self._at = place
-        return days
+    def plain(self) -> i64:
+        """A number that `Writer.plain` wrote."""
+        data, at = self._data, self._at
+        byte = i64(data[at])
+        at += 1
+        number = byte & 127
+        shift: i64 = 7
+        while byte > 127:
+            byte = i64(data[at])
+            at += 1
+            number |= (byte & 127) << shift
+            shift += 7
+        self._at = at
+        return number
 
     def words(self) -> vec[i64]:
         """64-bit numbers."""
@@ -228,10 +224,6 @@ class Reader:
         size = self.number()
         self._at += i64(size)
         return size
-
-    def skip_ages(self, count: int) -> None:
-        """Pass over days that `ages` wrote."""
-        self.skip_numbers(count)
 
     def stamps(self, size: int, before_ms: int) -> tuple[int, int, int, int]:
         """Pass over instants in order, each written as what it is later than the one before.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from librt.vecs import append, vec
 from mypy_extensions import i32, i64
@@ -20,6 +20,14 @@ _OFTEN: Final = 12
 """Looked for more often than that since it was unpacked, and an index is made."""
 
 
+class Mark(NamedTuple):
+    """An id, the last day on which it was seen, and its events, of which older ones count less."""
+
+    name: str
+    last: int
+    events: int
+
+
 class LastSeen:
     """Distinct ids by window, exact up to `limit` ids.
 
@@ -34,6 +42,9 @@ class LastSeen:
     and counts are multiplied by 2**level (adaptive sampling, Flajolet 1990; the standard error of
     a count is about 1.2 / sqrt(limit)). `level` > 0 marks the count as approximate.
 
+    Each id also has how many events it had; every 28 days all of these are halved, so that they say
+    whose the use of the last weeks is.
+
     >>> seen = LastSeen(limit=10_000)
     >>> seen.touch("ada", 100, 100), seen.touch("bob", 98, 100), seen.touch("ada", 99, 100)
     (True, True, False)
@@ -42,8 +53,8 @@ class LastSeen:
     """
 
     __slots__ = (
-        "_asked", "_fixed7", "_fixed28", "_fixed84", "_index", "_lasts", "_live7", "_live28",
-        "_live84", "_names", "level", "limit",
+        "_asked", "_counts", "_fixed7", "_fixed28", "_fixed84", "_index", "_lasts", "_live7",
+        "_live28", "_live84", "_names", "level", "limit",
     )  # fmt: skip
 
     def __init__(self, limit: int) -> None:
@@ -51,6 +62,8 @@ class LastSeen:
         self.level = 0
         self._lasts: vec[i32] = vec[i32]()
         """The last day of each id, in the order in which they came."""
+        self._counts: vec[i32] = vec[i32]()
+        """Events of each."""
         self._names = _BREAK
         """The ids in the same order, where there is no index."""
         self._index: dict[str, int] | None = None
@@ -87,7 +100,10 @@ class LastSeen:
     def touch(self, name: str, day: int, today: int) -> bool:
         """See `name` on `day` (today or before); whether that changed anything."""
         at = self._place(name)
-        last = 0 if at < 0 else int(self._lasts[i64(at)])
+        last = 0
+        if at >= 0:
+            last = int(self._lasts[i64(at)])
+            self._counts[i64(at)] += 1
         if last >= day:
             return False
         if at >= 0:
@@ -100,6 +116,7 @@ class LastSeen:
             else:
                 self._index[name] = len(self)
             self._lasts = append(self._lasts, i32(i64(day)))
+            self._counts = append(self._counts, i32(1))
         if last <= today - W7 < day:
             self._live7 += 1
         if last <= today - W28 < day:
@@ -157,13 +174,46 @@ class LastSeen:
         self._live28 -= int(out28)
         self._live84 -= int(out84)
         if gone:
-            self._keep([(name, last) for name, last in self.days.items() if day - last < KEPT_DAYS])
+            self._keep([each for each in self.marks() if day - each.last < KEPT_DAYS])
+        if today % W28 == 0:
+            counts = self._counts
+            at = 0
+            while at < len(counts):
+                counts[at] = counts[at] >> 1
+                at += 1
 
-    def _keep(self, kept: list[tuple[str, int]]) -> None:
-        """Keep these ids with their last days, and no others."""
-        self._lasts = vec[i32]([i32(i64(last)) for _, last in kept])
-        self._index = {name: n for n, (name, _) in enumerate(kept)}
+    def _keep(self, kept: list[Mark]) -> None:
+        """Keep these ids, and no others."""
+        self._lasts = vec[i32]([i32(i64(each.last)) for each in kept])
+        self._counts = vec[i32]([i32(i64(each.events)) for each in kept])
+        self._index = {each.name: n for n, each in enumerate(kept)}
         self._names = _BREAK
+
+    def marks(self) -> list[Mark]:
+        """Every id that is kept, in the order in which they came."""
+        lasts, counts = self._lasts, self._counts
+        return [
+            Mark(name, int(lasts[i64(n)]), int(counts[i64(n)]))
+            for n, name in enumerate(self._all())
+        ]
+
+    def events(self) -> int:
+        """Events of all ids together."""
+        total, at, counts = i64(0), i64(0), self._counts
+        while at < len(counts):
+            total += i64(counts[at])
+            at += 1
+        return int(total)
+
+    def most(self, before: int) -> int:
+        """The most events that an id has which was last seen before a day; 0 if there is none."""
+        most, at, lasts, counts = i64(0), i64(0), self._lasts, self._counts
+        day = i64(before)
+        while at < len(counts):
+            if i64(lasts[at]) < day and i64(counts[at]) > most:
+                most = i64(counts[at])
+            at += 1
+        return int(most)
 
     def windows(self) -> Triple:
         """Distinct ids over each window, as of now."""
@@ -196,7 +246,13 @@ class LastSeen:
         past.number(self._fixed7)
         past.number(self._fixed28)
         past.number(self._fixed84)
-        present.ages(self._lasts, today)
+        lasts, counts, now = self._lasts, self._counts, i64(today)
+        size, at = len(lasts), i64(0)
+        present.plain(size)
+        while at < size:
+            present.plain(now - i64(lasts[at]))
+            present.plain(i64(counts[at]))
+            at += 1
 
     def read(self, present: Reader, past: Reader, today: int) -> None:
         """Become what `write` wrote."""
@@ -205,20 +261,26 @@ class LastSeen:
         self._fixed7 = past.number()
         self._fixed28 = past.number()
         self._fixed84 = past.number()
-        self._lasts = present.ages(today)
+        size, now = present.plain(), i64(today)
+        lasts, counts = vec[i32](capacity=size), vec[i32](capacity=size)
+        while size > 0:
+            lasts = append(lasts, i32(now - present.plain()))
+            counts = append(counts, i32(present.plain()))
+            size -= 1
+        self._lasts, self._counts = lasts, counts
         self._count(today)
 
     def _thin(self, today: int) -> None:
-        days = self.days
-        while len(days) > self.limit:
+        kept = self.marks()
+        while len(kept) > self.limit:
             self.level += 1
             mask = (1 << self.level) - 1
-            days = {n: d for n, d in days.items() if not xxh3_64_intdigest(n.encode()) & mask}
+            kept = [each for each in kept if not xxh3_64_intdigest(each.name.encode()) & mask]
             # What was fixed at the day's start was counted at the level before.
             self._fixed7, self._fixed28, self._fixed84 = (
                 self._fixed7 >> 1, self._fixed28 >> 1, self._fixed84 >> 1
             )  # fmt: skip
-        self._keep(list(days.items()))
+        self._keep(kept)
         self._count(today)
 
     def _count(self, today: int) -> None:

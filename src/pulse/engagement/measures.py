@@ -79,12 +79,13 @@ def readable(measures: Measures) -> dict[str, object]:
 
 
 def _sums(triple: Triple) -> dict[str, int | float]:
-    return {"7d": _decimal(triple[0]), "28d": _decimal(triple[1]), "84d": _decimal(triple[2])}
+    return {"7d": decimal(triple[0]), "28d": decimal(triple[1]), "84d": decimal(triple[2])}
 
 
 def _counts(triple: Triple) -> dict[str, int]:
     return {"7d": triple[0], "28d": triple[1], "84d": triple[2]}
 
 
-def _decimal(micro: int) -> int | float:
+def decimal(micro: int) -> int | float:
+    """A sum in 10**-6 as it is written out."""
     return micro // MICRO if micro % MICRO == 0 else micro / MICRO

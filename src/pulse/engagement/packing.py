@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 from pulse.engagement.account import Account, Late, OpenAlert
 from pulse.engagement.codec import Reader, Writer
 from pulse.engagement.days import MINUTE_MS, NEVER, NO_INSTANT, Calendar
+from pulse.engagement.facts import FactLog
 from pulse.engagement.line import ZONES, Trigger
 from pulse.engagement.profile import Profile
 
@@ -91,6 +92,7 @@ def pack(account: Account) -> Packed:
         | (account.profile is not None) << 5
         | account.danger.on << 6
         | account.approach.on << 7
+        | (account.facts is not None) << 8
     )
     account.seen.write(now)
     out.number(account.active_total)
@@ -103,6 +105,8 @@ def pack(account: Account) -> Packed:
         out.fraction(account.score)
     if account.profile is not None:
         account.profile.write(out)
+    if account.facts is not None:
+        account.facts.write(out)
     _write_trigger(out, account.danger)
     _write_trigger(out, account.approach)
     out.number(len(account.late))
@@ -158,6 +162,9 @@ def unpack(present: bytes, past: bytes) -> Account:
     if flags & 32:
         account.profile = Profile()
         account.profile.read(reader)
+    if flags & 256:
+        account.facts = FactLog()
+        account.facts.read(reader)
     account.danger.on = flags & 64 != 0
     account.approach.on = flags & 128 != 0
     _read_trigger(reader, account.danger)

@@ -71,7 +71,7 @@ def patch(
     names.skip_data()
     if user is None:
         names.skip_data()
-        reader.skip_ages(reader.number())
+        reader.skip_numbers(2 * int(reader.plain()))
         done = 0
     else:
         done = _see(present, 0, user, names, reader, out)
@@ -147,12 +147,14 @@ def _see(present: bytes, done: int, name: str, names: Reader, reader: Reader, ou
     nth = names.finds_line(name.encode())
     if nth < 0:
         return -1
-    size = reader.number()
-    reader.skip_ages(nth)
+    size = int(reader.plain())
+    reader.skip_numbers(2 * nth)
     place = reader.place()
-    if reader.number():
-        out.raw(present[done:place])
-        out.number(0)
-        done = reader.place()
-    reader.skip_ages(size - nth - 1)
+    reader.skip_numbers(1)
+    events = reader.plain()
+    out.raw(present[done:place])
+    out.plain(0)
+    out.plain(events + 1)
+    done = reader.place()
+    reader.skip_numbers(2 * (size - nth - 1))
     return done

@@ -9,10 +9,22 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from fnmatch import translate
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from pulse.engagement.facts import (
+    BUG,
+    CARD,
+    CHECK_IN,
+    CSAT,
+    NPS,
+    PAYMENT,
+    STEP,
+    SUBSCRIPTION,
+    TICKET,
+)
 from pulse.engagement.measures import MICRO
 from pulse.model.fields import MAX_VALUE
+from pulse.model.time import parse_ts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,6 +32,8 @@ if TYPE_CHECKING:
     from pulse.model.wire import Decoder, Line
 
 
+_LONGEST_REF: Final = 128
+_MONTH: Final = re.compile(r"([0-9]{4})-(0[1-9]|1[0-2])")
 _MOST_NAMES: Final = 10_000
 """Names of events of which the weight is remembered."""
 
@@ -49,17 +63,36 @@ class IgnoreRule:
 
 
 @dataclass(frozen=True, slots=True)
+class FactRule:
+    """Events of this name are no use of the product: they say something of the account.
+
+    `means` is a key of `MEANINGS`. `prop` is the property path of what the fact is about: a
+    ticket, a number, the instant at which a card expires; None for one that is always the same.
+    """
+
+    event: str
+    means: str
+    prop: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class UsageRules:
-    """How events are read. The first weight rule that matches wins; without one an event is 1."""
+    """How events are read. The first weight rule that matches wins; without one an event is 1.
+
+    `steps` are the names of events that are steps of an onboarding.
+    """
 
     feature: str = "properties.feature"
     value: str = "properties.value"
     weights: tuple[WeightRule, ...] = ()
     ignore: tuple[IgnoreRule, ...] = ()
+    facts: tuple[FactRule, ...] = ()
+    steps: frozenset[str] = frozenset()
 
     def paths(self) -> set[str]:
         """Every property path that is read."""
         paths = {self.feature, self.value}
+        paths |= {rule.prop for rule in self.facts if rule.prop is not None}
         return paths | {rule.prop for rule in self.ignore if rule.prop is not None}
 
 
@@ -72,6 +105,81 @@ class BadUsageError(ValueError):
         self.detail = detail
 
 
+class Said(NamedTuple):
+    """What an event says of its account: the word `value` on a matter (`engagement.facts`)."""
+
+    matter: str
+    value: Any
+
+
+MEANINGS: Final[dict[str, tuple[str, bool | None]]] = {
+    "payment_failed": (PAYMENT, True),
+    "payment_recovered": (PAYMENT, False),
+    "card_updated": (CARD, None),
+    "subscription_cancelled": (SUBSCRIPTION, True),
+    "subscription_resumed": (SUBSCRIPTION, False),
+    "support_opened": (TICKET, True),
+    "support_answered": (TICKET, False),
+    "bug_reported": (BUG, True),
+    "bug_closed": (BUG, False),
+    "nps": (NPS, None),
+    "csat": (CSAT, None),
+    "check_in": (CHECK_IN, True),
+}
+"""What a fact may mean: the matter, and the word on it; None where a property has it."""
+
+
+class FactReader:
+    """Reads the facts of one rule."""
+
+    def __init__(self, rule: FactRule, decoder: Decoder) -> None:
+        self._rule = rule
+        self._get = None if rule.prop is None else decoder.getter(rule.prop)
+
+    def read(self, line: Line) -> Said:
+        """What the line says. `BadUsageError` if it makes no sense."""
+        matter: str = MEANINGS[self._rule.means][0]
+        value: Any = MEANINGS[self._rule.means][1]
+        got: Any = None if self._get is None else self._get(line)
+        if matter in (TICKET, BUG):
+            if isinstance(got, (str, int)) and not isinstance(got, bool):
+                ref = str(got)
+                if len(ref) > _LONGEST_REF or not ref.isprintable():
+                    raise self._bad("not a printable name of at most 128 characters")
+                matter += ref
+            elif got is not None:
+                raise self._bad("not a name or a number")
+        elif matter == CARD:
+            value = expiry_ms(got)
+            if value is None:
+                raise self._bad("not an instant, nor a month like 2027-04")
+        elif value is None:
+            if type(got) not in (int, float) or not -MAX_VALUE <= got <= MAX_VALUE:
+                raise self._bad("not a number")
+            value = got
+        return Said(matter, value)
+
+    def _bad(self, detail: str) -> BadUsageError:
+        where = self._rule.prop or "properties"
+        return BadUsageError("wrong_shape", f"{where}: {detail}")
+
+
+def expiry_ms(said: object) -> int | None:
+    """When a card expires (ms): RFC 3339, milliseconds, or a month, which ends it; None if neither.
+
+    >>> expiry_ms("2027-04"), expiry_ms("2027-05-01T00:00:00Z"), expiry_ms("soon")
+    (1809129600000, 1809129600000, None)
+    """
+    if isinstance(said, str) and (month := _MONTH.fullmatch(said)):
+        year, number = int(month[1]), int(month[2])
+        year, number = (year, number + 1) if number < 12 else (year + 1, 1)
+        said = f"{year:04}-{number:02}-01T00:00:00Z"
+    try:
+        return parse_ts(said)
+    except ValueError:
+        return None
+
+
 class UsageReader:
     """Reads lines by one set of rules."""
 
@@ -82,15 +190,26 @@ class UsageReader:
         self.has_ignore_rules = bool(self._ignore)
         self._weights = [(re.compile(translate(rule.event)), rule.weight) for rule in rules.weights]
         self._known: dict[str, int] = {}
+        self._facts = {rule.event: FactReader(rule, decoder) for rule in rules.facts}
+        self._steps = rules.steps
+        self.says_something = bool(rules.steps)
+        """Whether also events that count may say something of the account."""
+
+    def fact(self, event: str, line: Line) -> Said | None:
+        """What the event says of the account besides use. `BadUsageError` if it makes no sense."""
+        reader = self._facts.get(event)
+        if reader is not None:
+            return reader.read(line)
+        return Said(STEP + event, True) if event in self._steps else None
 
     def _weight_of(self, event: str) -> int:
         weight = self._known.get(event)
         if weight is None:
             if not event.isprintable():
                 raise BadUsageError("wrong_shape", "event: characters that cannot be printed")
-            weight = MICRO
+            weight = 0 if event in self._facts else MICRO
             for pattern, given in self._weights:
-                if pattern.match(event):
+                if weight and pattern.match(event):
                     weight = given
                     break
             if len(self._known) >= _MOST_NAMES:

@@ -144,6 +144,12 @@ class Sums:
         days = range(today - TILE_DAYS, today)
         return {day: amount for day in days if (amount := self._get(day))}
 
+    def over(self, first: int, end: int, today: int) -> int:
+        """The sum of the days from `first` up to `end`, all before `today`, which is today."""
+        if self._folded:
+            self._unfold(today)
+        return self._total(first, end)
+
     def windows_at_start(self, day: int, today: int, unknown: list[tuple[int, int]]) -> Triple:
         """The measure over each window at the start of a past `day`, `today` being today.
 

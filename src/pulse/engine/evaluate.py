@@ -12,16 +12,18 @@ from pulse.engagement.lifecycle import Lifecycle, lifecycle
 from pulse.engagement.line import Line, Zone, zone_of
 from pulse.engagement.scorecard import NO_DATA, Facts, Score, Scorecard
 from pulse.engagement.windows import THEN_DAYS
-from pulse.signals.silence import REASON as SILENCE
+from pulse.signals.billing.cancelled import REASON as CANCELLED
+from pulse.signals.signal import Finding, Seen, Signal
+from pulse.signals.usage.silence import REASON as SILENCE
 
 if TYPE_CHECKING:
     from pulse.engagement.measures import Measures
     from pulse.engine.policy import Policy, SegmentPolicy
     from pulse.model.alert import Resolution
-    from pulse.signals.silence import Silence
+    from pulse.signals.usage.silence import Silence
 
-_Change = tuple[str, OpenAlert, "Resolution | None"]
-"""A reason whose alert has opened or, with a resolution, closed."""
+_Change = tuple[str, OpenAlert, "Resolution | None", Finding | None]
+"""A reason whose alert has opened or, with a resolution, closed; and what a signal found."""
 
 Observer = Callable[[Account, int, "View", "float | None"], None]
 """Told of every day start that is evaluated: the account, the instant, how it is seen then, and its
@@ -97,6 +99,13 @@ class Evaluator:
         self._silence_after_ms: int = NEVER if policy.silence is None else policy.silence.after_ms
         self._silence_days: int = 0 if policy.silence is None else policy.silence.min_active_days
         self._churned_after_ms: int = policy.lifecycle.churned_after_ms
+        signals: tuple[Signal, ...] = policy.signals
+        self._daily = [each for each in signals if each.daily]
+        self._of_facts = [each for each in signals if each.of_facts]
+        self._always = [each for each in signals if not each.daily and not each.of_facts]
+        self._reasons = {"danger", "approaching", *(each.reason for each in signals)}
+        if policy.silence is not None:
+            self._reasons.add(SILENCE)
 
     def rules_of(self, account: Account) -> Rules:
         """The rules of the account's segment."""
@@ -117,6 +126,9 @@ class Evaluator:
 
     def lifecycle(self, account: Account, at_ms: int) -> Lifecycle:
         """Where the account is in its life."""
+        facts = account.facts
+        if facts is not None and facts.cancelled_ms != NO_INSTANT:
+            return "churned"
         return lifecycle(
             self._policy.lifecycle, at_ms, account.first_ms, account.last_ms, account.resurrected_ms
         )
@@ -169,26 +181,30 @@ class Evaluator:
         changes: list[_Change] = []
         if after != before or account.alerts:
             changes = self._zone_alerts(account, before, after, stage, at_ms)
-        if self._silence is None:
-            if SILENCE in account.alerts:
-                gone = account.alerts.pop(SILENCE)
-                changes.append((SILENCE, gone, "rule_removed"))
-        else:
-            last_ms = account.last_ms
-            if last_ms != NO_INSTANT and (
-                account.alerts or at_ms - last_ms >= self._silence_after_ms
-            ):
-                changes += self._silence_alerts(account, active_days, stage, at_ms)
+        last_ms = account.last_ms
+        if (
+            self._silence is not None
+            and last_ms != NO_INSTANT
+            and (account.alerts or at_ms - last_ms >= self._silence_after_ms)
+        ):
+            changes += self._silence_alerts(account, active_days, stage, at_ms)
+        if (day and self._daily) or self._always or account.facts is not None:
+            seen = Seen(account, at_ms, now, fixed, score, stage, active_days)
+            self._look(seen, day, changes)
+        if account.alerts:
+            for reason in [each for each in account.alerts if each not in self._reasons]:
+                changes.append((reason, account.alerts.pop(reason), "rule_removed", None))
         if changes:
             policy = self._policy
             view = View(now, fixed, facts, stage, rules)
             what = self._circumstances(account, view, was, active_days, at_ms, historical)
-            for reason, opened, resolution in changes:
+            for reason, opened, resolution, found in changes:
+                what.found = None if found is None else (found.says, found.evidence)
                 play = policy.plays.get(reason)
                 out.append(build(reason, opened, resolution, what, play, policy.version))
         account.deadline_ms = self.next_deadline(account, at_ms, active_days, rules.dwell_ms)
         account.quiet = (
-            not account.alerts
+            SILENCE not in account.alerts
             and not danger.on
             and not approach.on
             and danger.turning_ms == NO_INSTANT
@@ -202,8 +218,15 @@ class Evaluator:
         """The next instant after `after_ms` at which something is due without any event."""
         last_ms = account.last_ms
         next_ms = NEVER
+        for signal in self._always:
+            due_ms = signal.next_ms(account, after_ms)
+            next_ms = due_ms if due_ms < next_ms else next_ms
+        if account.facts is not None:
+            for signal in self._of_facts:
+                due_ms = signal.next_ms(account, after_ms)
+                next_ms = due_ms if due_ms < next_ms else next_ms
         turning_ms = account.danger.turning_ms
-        if turning_ms != NO_INSTANT and after_ms < turning_ms + dwell_ms:
+        if turning_ms != NO_INSTANT and after_ms < turning_ms + dwell_ms < next_ms:
             next_ms = turning_ms + dwell_ms
         turning_ms = account.approach.turning_ms
         if turning_ms != NO_INSTANT and after_ms < turning_ms + dwell_ms < next_ms:
@@ -230,20 +253,21 @@ class Evaluator:
         if stage == "churned":
             # An account that has left raises nothing more, and nobody need look after it.
             for reason in sorted(account.alerts):
-                changes.append((reason, account.alerts.pop(reason), "churned"))
+                if reason != CANCELLED or account.facts is None:
+                    changes.append((reason, account.alerts.pop(reason), "churned", None))
             return changes
         if after == before:
             return changes
         if before in account.alerts:
             worse = _RANK[after] > _RANK[before]
             changes.append(
-                (before, account.alerts.pop(before), "crossed" if worse else "recovered")
+                (before, account.alerts.pop(before), "crossed" if worse else "recovered", None)
             )
         if _RANK[after] > _RANK[before]:
             trigger = account.danger if after == "danger" else account.approach
             since_ms = trigger.since_ms if trigger.since_ms != NO_INSTANT else at_ms
             account.alerts[after] = OpenAlert(at_ms, since_ms)
-            changes.append((after, account.alerts[after], None))
+            changes.append((after, account.alerts[after], None, None))
         return changes
 
     def _silence_alerts(
@@ -257,11 +281,48 @@ class Evaluator:
             if last_ms + rule.after_ms <= at_ms:
                 return []
             del account.alerts[SILENCE]
-            return [(SILENCE, opened, "active_again")]
+            return [(SILENCE, opened, "active_again", None)]
         if rule.due_ms(last_ms, active_days) > at_ms or stage == "churned":
             return []
         account.alerts[SILENCE] = OpenAlert(at_ms, last_ms)
-        return [(SILENCE, account.alerts[SILENCE], None)]
+        return [(SILENCE, account.alerts[SILENCE], None, None)]
+
+    def _look(self, seen: Seen, day: bool, changes: list[_Change]) -> None:
+        """Let the signals look at an account, each when it is its turn."""
+        if seen.stage == "churned":
+            # It has left. Nothing more is raised but that it said so.
+            for signal in self._of_facts:
+                if signal.reason == CANCELLED:
+                    self._ask(signal, seen, changes)
+            return
+        if seen.account.facts is not None:
+            if day:
+                seen.account.facts.forget(seen.at_ms)
+            for signal in self._of_facts:
+                self._ask(signal, seen, changes)
+        for signal in self._always:
+            self._ask(signal, seen, changes)
+        if day:
+            for signal in self._daily:
+                self._ask(signal, seen, changes)
+
+    def _ask(self, signal: Signal, seen: Seen, changes: list[_Change]) -> None:
+        alerts, reason = seen.account.alerts, signal.reason
+        opened = alerts.get(reason)
+        found = signal.look(seen, opened)
+        if found is None:
+            return
+        if isinstance(found, Finding):
+            if opened is not None:
+                if not found.again:
+                    return
+                changes.append((reason, opened, "escalated", None))
+            alerts[reason] = OpenAlert(seen.at_ms, min(found.since_ms, seen.at_ms))
+            changes.append((reason, alerts[reason], None, found))
+        elif opened is not None:
+            del alerts[reason]
+            resolution: Any = found
+            changes.append((reason, opened, resolution, None))
 
     def _circumstances(
         self,
@@ -296,4 +357,5 @@ class Evaluator:
             active_days=active_days,
             profile=profile,
             historical=historical,
+            is_cancelled=account.facts is not None and account.facts.cancelled_ms != NO_INSTANT,
         )

@@ -13,9 +13,10 @@ from xxhash import xxh3_64_digest, xxh3_64_intdigest
 
 from pulse.engagement.account import Account
 from pulse.engagement.days import DAY_MS, MINUTE_MS, NO_INSTANT, Calendar, day_of
+from pulse.engagement.facts import STEP
 from pulse.engagement.line import zone_of
 from pulse.engagement.patching import Ways, patch
-from pulse.engagement.usage import BadUsageError, UsageReader
+from pulse.engagement.usage import BadUsageError, Said, UsageReader
 from pulse.engine.admission import (
     FUTURE_MS,
     LATE_MS,
@@ -63,7 +64,7 @@ class Intake:
         self.has_headers = False
         self.is_printable = False
         # As attributes: what is not compiled is found at once then.
-        self._said = said
+        self._told = said
         self._digest = xxh3_64_digest
         self._place = place
         self._time = time
@@ -89,7 +90,7 @@ class Intake:
         if self.has_headers and at in columns.headers and not self._is_first(state, columns, at):
             fx.counts["duplicates"] += 1
             return
-        says: tuple[str, str, Any, str | None, str | None, str, str | None, Any, Any] = self._said(
+        says: tuple[str, str, Any, str | None, str | None, str, str | None, Any, Any] = self._told(
             line
         )
         line_id, account_id, ts, event, user, source, kind, _, properties = says
@@ -119,6 +120,7 @@ class Intake:
         clock = NO_INSTANT if now_ms is None else now_ms
         feature, weight, value = "", 0, 0
         facts: dict[str, Any] | None = None
+        said: Said | None = None
         if is_profile:
             user = None
         elif event is None:
@@ -152,13 +154,15 @@ class Intake:
                 getattr(properties, amount) if amount else self._get_value(line),
                 is_printable=self.is_printable,
             )
+            if not weight or self._usage.says_something:
+                said = self._usage.fact(event or "", line)
 
         seed = self._seeds.get(source)
         if seed is None:
             seed = self._seed(source)
         key = read_i64_le(self._digest(line_id.encode(), seed), 0)
         if folded is not None:
-            if weight and value >= 0:
+            if weight and value >= 0 and said is None:
                 present = patch(
                     folded.present, folded.past, folded.soon_at, key, clock, at_ms, weight, value,
                     user, feature, self._ways,
@@ -202,8 +206,12 @@ class Intake:
         if facts is None:
             if weight:
                 self._count(account, at_ms, weight, value, user, feature)
-            else:
+            elif said is None:
                 fx.counts["weightless"] += 1
+            if said is not None:
+                if not weight:
+                    fx.counts["facts"] += 1
+                self._say(account, said, at_ms, line_id)
         else:
             fx.counts["profiles"] += 1
             if account.merge(at_ms, line_id, facts):
@@ -255,6 +263,21 @@ class Intake:
         if value < 0:
             account.force = True
         account.add(at_ms, weight, value, user, feature, self._activity)
+
+    def _say(self, account: Account, said: Said, at_ms: int, line_id: str) -> None:
+        known = account.facts
+        if said.matter.startswith(STEP) and known is not None and known.word(said.matter):
+            return  # reached once is reached
+        was_cancelled = known is not None and known.cancelled_ms != NO_INSTANT
+        if not account.say(said.matter, at_ms, line_id, said.value):
+            return
+        account.force = True
+        facts = account.facts
+        if was_cancelled and facts is not None and facts.cancelled_ms == NO_INSTANT:
+            # It had left, as one that begins again after its silence.
+            account.resurrected_ms = at_ms - at_ms % MINUTE_MS
+            account.danger.reset()
+            account.approach.reset()
 
     def _new_account(
         self, state: PartitionState, account_id: str, at_ms: int, offset: int

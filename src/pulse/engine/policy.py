@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from pulse.engagement.line import Line
     from pulse.engagement.scorecard import Scorecard
     from pulse.engagement.usage import UsageRules
-    from pulse.signals.silence import Silence
+    from pulse.signals.signal import Signal
+    from pulse.signals.usage.silence import Silence
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,8 @@ class Policy:
     silence: Silence | None
     segments: Mapping[str, SegmentPolicy] = field(default_factory=dict)
     plays: Mapping[str, str] = field(default_factory=dict)
+    signals: tuple[Signal, ...] = ()
+    """All of them but silence, in the order in which they are told."""
 
     def of_segment(self, segment: object) -> SegmentPolicy:
         """The rules of a profile's segment; the default ones for an unknown or absent segment."""

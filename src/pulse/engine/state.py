@@ -241,4 +241,4 @@ class Effects:
     misplaced: list[Misplaced] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
     """events, duplicates, ignored, profiles, ticks, ticks_refused, skipped, late_minutes,
-    late_hours, late_days, weightless, unknown_control."""
+    late_hours, late_days, weightless, facts, unknown_control."""

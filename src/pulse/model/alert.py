@@ -10,7 +10,18 @@ from pulse.model.usage import AccountProfile
 
 Status = Literal["firing", "resolved"]
 Severity = Literal["critical", "warning", "info"]
-Resolution = Literal["recovered", "crossed", "active_again", "churned", "rule_removed"]
+Resolution = Literal[
+    "recovered",
+    "crossed",
+    "active_again",
+    "churned",
+    "rule_removed",
+    "escalated",
+    "settled",
+    "passed",
+]
+"""`crossed`: an approaching account did. `escalated`: a new alert says more. `settled`: what was
+unusual has become usual. `passed`: its time is over."""
 
 AlertId = Annotated[str, Field(pattern=r"^al_[0-9A-Za-z]{26}$")]
 """A function of account, reason and the instant the alert began: a repeat has the same id."""
@@ -33,7 +44,7 @@ class Alert(Outbound):
 
     id: AlertId
     account_id: PlainText
-    reason: str = Field(description="danger, approaching, silence; more may come.")
+    reason: str = Field(description="danger, approaching, or a signal; more may come.")
     status: Status
     resolution: Resolution | None = Field(description="Why it ended; null while it fires.")
     started_at: Timestamp

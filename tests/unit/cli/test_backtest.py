@@ -28,8 +28,8 @@ def test_two_configurations_over_a_real_history(folder: Path) -> None:
     assert said[0] == "20,108 events, 2011-08-01 to 2024-10-24"
     assert said[1].startswith("lower.yaml: ")
     rows = {line.split()[2]: line.split()[3:] for line in said if line.startswith("no segment")}
-    assert list(rows) == ["approaching", "danger", "silence"]
-    # Silence does not know the line.
+    assert list(rows) == ["approaching", "danger", "silence", "usage_drop"]
+    # Signals do not know the line.
     assert rows["silence"][:2] == ["0", "0"]
     assert int(rows["danger"][1]) > int(rows["danger"][0])
     changes = [json.loads(line) for line in (folder / "changes.ndjson").read_text().splitlines()]
@@ -42,7 +42,7 @@ def test_two_configurations_over_a_real_history(folder: Path) -> None:
 def test_nothing_changes_against_itself(folder: Path) -> None:
     both = ["--config", "pulse.yaml", "--against", "pulse.yaml"]
     done = pulse("backtest", "--events", HISTORY, *both, cwd=folder)
-    assert "gained 0, lost 0, same 1,719" in done.stdout
+    assert "gained 0, lost 0, same 1,724" in done.stdout
 
 
 @pytest.mark.parametrize(

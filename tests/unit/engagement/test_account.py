@@ -213,6 +213,8 @@ def full() -> Account:
     acme.begin_day("Pacific/Pago_Pago", rule)
     acme.merge(5, "p1", {"mrr": 12.5})
     acme.merge(6, "p2", {"owner": None})
+    acme.say("ticket/7", 7, "f1", True)
+    acme.say("subscription", 8, "f2", True)
     acme.danger.follow(10.0, 40, 50, 0, 1000)
     acme.approach.follow(10.0, 40, 50, 99, 1000)
     acme.known, acme.zone, acme.score = True, "danger", 12.25
@@ -236,11 +238,13 @@ def told(acme: Account) -> dict[str, Any]:
         plain[name] = (getattr(acme, name).today, getattr(acme, name).tiles(today))
     for name in ("users", "features"):
         ids = getattr(acme, name)
-        plain[name] = (ids.level, ids.days, ids.live, ids.fixed)
+        plain[name] = (ids.level, ids.marks(), ids.live, ids.fixed)
     calendar, danger, approach = acme.calendar, acme.danger, acme.approach
     plain["calendar"] = (calendar.segments, calendar.day, calendar.start_ms, calendar.end_ms)
     plain["triggers"] = [(t.on, t.since_ms, t.turning_ms) for t in (danger, approach)]
     plain["profile"] = None if acme.profile is None else acme.profile.said()
+    facts = acme.facts
+    plain["facts"] = None if facts is None else (facts.words(), facts.cancelled_ms)
     plain["seen"] = [acme.seen.add(i64(key), 2000) for key in (-(2**63), 7, 8)]
     for _ in range(30):
         seen.append(readable(acme.measures(acme.calendar.end_ms, ANY)))
@@ -258,7 +262,8 @@ PLAIN = (
     "resurrected_ms", "score", "zone",
 )  # fmt: skip
 NO_STATE = {
-    "active", "approach", "calendar", "danger", "day_at", "events", "features", "first_day",
+    "active", "approach", "calendar", "danger", "day_at", "events", "facts", "features",
+    "first_day",
     "notes", "page", "profile", "seen", "soon_at", "used", "users", "value",
 }  # fmt: skip
 """What is told in another way, and what is no state."""

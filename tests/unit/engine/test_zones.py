@@ -108,12 +108,14 @@ def test_an_account_that_fades_approaches_crosses_and_falls_silent() -> None:
     days(play, 118, 180, lambda day: False)
 
     assert states(play) == [
+        ("usage_drop", "firing", None),
         ("approaching", "firing", None),
         ("approaching", "resolved", "crossed"),
         ("danger", "firing", None),
+        ("usage_drop", "resolved", "settled"),
         ("silence", "firing", None),
     ]
-    approaching, crossed, danger, silence = play.outcome.alerts_in_order()
+    _, approaching, crossed, danger, _, silence = play.outcome.alerts_in_order()
     assert approaching.id == crossed.id
     assert crossed.at == danger.at
     assert (danger.previous_zone, danger.zone) == ("approaching", "danger")

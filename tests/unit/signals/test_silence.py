@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from pulse.engagement.days import NEVER
-from pulse.signals.silence import Silence
+from pulse.signals.usage.silence import Silence
 
 RULE = Silence(after_ms=21, min_active_days=5)
 

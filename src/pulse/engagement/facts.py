@@ -1,0 +1,121 @@
+"""What was said of an account besides use: a failed payment, a ticket, an answer to a survey."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import msgspec
+
+from pulse.engagement.days import DAY_MS, NO_INSTANT
+from pulse.engagement.windows import KEPT_DAYS
+
+if TYPE_CHECKING:
+    from pulse.engagement.codec import Reader, Writer
+
+PAYMENT: Final = "payment"
+CARD: Final = "card"
+SUBSCRIPTION: Final = "subscription"
+NPS: Final = "nps"
+CSAT: Final = "csat"
+CHECK_IN: Final = "check_in"
+TICKET: Final = "ticket/"
+BUG: Final = "bug/"
+STEP: Final = "step/"
+
+MOST_MATTERS: Final = 256
+"""More than that are not remembered of an account: the closed ones go first, then the oldest."""
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode: Any = msgspec.msgpack.Decoder(dict[str, tuple[int, str, Any]]).decode
+
+
+class Word(NamedTuple):
+    """The latest word on a matter."""
+
+    ts_ms: int
+    record_id: str
+    value: Any
+    """True while it is open (a failed payment, a ticket, a bug), False when it is closed; or the
+    instant at which a card expires (ms), or the number of a survey."""
+
+
+class FactLog:
+    """The latest word on each matter: the latest (ts, id) wins, in whatever order they come.
+
+    >>> facts = FactLog()
+    >>> facts.take(PAYMENT, 2_000, "e2", False), facts.take(PAYMENT, 1_000, "e1", True)
+    (True, False)
+    >>> facts.word(PAYMENT)
+    Word(ts_ms=2000, record_id='e2', value=False)
+    """
+
+    __slots__ = ("_packed", "_words", "cancelled_ms")
+
+    def __init__(self) -> None:
+        self._packed = b""
+        """The words as they were written, until they are asked for."""
+        self._words: dict[str, Word] | None = {}
+        self.cancelled_ms = NO_INSTANT
+        """Since when the subscription is cancelled."""
+
+    def words(self) -> dict[str, Word]:
+        """The latest word on each matter, by matter. Not to be changed."""
+        words = self._words
+        if words is None:
+            words = self._words = {
+                matter: Word(said[0], said[1], said[2])
+                for matter, said in _decode(self._packed).items()
+            }
+        return words
+
+    def word(self, matter: str) -> Word | None:
+        """The latest word on one matter."""
+        return self.words().get(matter)
+
+    def open(self, kind: str) -> list[tuple[str, int]]:
+        """The open matters whose name begins with `kind`, with their instants, oldest first."""
+        found = [
+            (matter[len(kind) :], word.ts_ms)
+            for matter, word in self.words().items()
+            if word.value is True and matter.startswith(kind)
+        ]
+        found.sort(key=lambda each: (each[1], each[0]))
+        return found
+
+    def take(self, matter: str, ts_ms: int, record_id: str, value: Any) -> bool:
+        """Take a fact; whether it changed anything."""
+        words = self.words()
+        known = words.get(matter)
+        if known is not None and (known.ts_ms, known.record_id) >= (ts_ms, record_id):
+            return False
+        words[matter] = Word(ts_ms, record_id, value)
+        if matter == SUBSCRIPTION:
+            self.cancelled_ms = ts_ms if value else NO_INSTANT
+        if len(words) > MOST_MATTERS:
+            del words[min(words, key=lambda each: (bool(words[each].value), words[each].ts_ms))]
+        self._packed = b""
+        return True
+
+    def forget(self, at_ms: int) -> None:
+        """Forget what was closed so long ago that no late fact can open it again."""
+        words = self.words()
+        before_ms = at_ms - KEPT_DAYS * DAY_MS
+        gone = [m for m, word in words.items() if word.value is False and word.ts_ms < before_ms]
+        if gone:
+            for matter in gone:
+                del words[matter]
+            self._packed = b""
+
+    def write(self, writer: Writer) -> None:
+        """Write everything; `read` takes it."""
+        words = self._words
+        if not self._packed:
+            assert words is not None
+            self._packed = _encode({matter: tuple(words[matter]) for matter in sorted(words)})
+        writer.data(self._packed)
+        writer.number(self.cancelled_ms)
+
+    def read(self, reader: Reader) -> None:
+        """Become what `write` wrote."""
+        self._packed, self._words = reader.data(), None
+        self.cancelled_ms = reader.number()

@@ -1,0 +1,1 @@
+"""Signals of billing: a payment, a card, a cancelled subscription."""

@@ -1,0 +1,80 @@
+"""What a signal is: a reason to alert, found by looking at an account at an instant."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pulse.engagement.days import NEVER
+
+if TYPE_CHECKING:
+    from pulse.engagement.account import Account, OpenAlert
+    from pulse.engagement.lifecycle import Lifecycle
+    from pulse.engagement.measures import Measures
+
+
+class Seen:
+    """An account at an instant, as a signal sees it."""
+
+    __slots__ = ("account", "active_days", "at_ms", "fixed", "now", "score", "stage")
+
+    def __init__(
+        self,
+        account: Account,
+        at_ms: int,
+        now: Measures,
+        fixed: Measures,
+        score: float | None,
+        stage: Lifecycle,
+        active_days: int,
+    ) -> None:
+        self.account = account
+        self.at_ms = at_ms
+        self.now = now
+        self.fixed = fixed
+        """The measures over complete days."""
+        self.score = score
+        self.stage = stage
+        self.active_days = active_days
+        """Over the account's whole life."""
+
+
+class Finding:
+    """A signal holds: since when, what shows it, and how it is said after the account's name.
+
+    `again`: it holds more than when its alert began, which is told by a new alert.
+    """
+
+    __slots__ = ("again", "evidence", "says", "since_ms")
+
+    def __init__(
+        self, since_ms: int, says: str, evidence: dict[str, Any], *, again: bool = False
+    ) -> None:
+        self.since_ms = since_ms
+        self.says = says
+        self.evidence = evidence
+        self.again = again
+
+
+class Signal:
+    """One reason to alert.
+
+    `daily` ones are looked at when an account's day starts; those `of_facts` whenever the account
+    is evaluated and something was said of it besides use; the others whenever it is evaluated.
+    """
+
+    def __init__(self, reason: str, *, daily: bool = False, of_facts: bool = False) -> None:
+        self.reason = reason
+        self.daily = daily
+        self.of_facts = of_facts
+
+    def look(self, seen: Seen, opened: OpenAlert | None) -> Finding | str | None:
+        """What the account shows; `opened` is the alert that is open for this reason.
+
+        A finding where the signal holds, a resolution (`pulse.model.Resolution`) where it has
+        ended, None where neither is so and an alert stays as it is.
+        """
+        raise NotImplementedError
+
+    def next_ms(self, account: Account, after_ms: int) -> int:
+        """The next instant after `after_ms` at which it may begin or end without a record."""
+        return NEVER

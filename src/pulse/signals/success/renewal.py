@@ -1,0 +1,54 @@
+"""Renewal near: the contract ends soon, and the account is in danger."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from pulse.engagement.days import DAY_MS, NEVER
+from pulse.model.time import format_ms
+from pulse.signals.signal import Finding, Seen, Signal
+
+if TYPE_CHECKING:
+    from pulse.engagement.account import Account, OpenAlert
+
+REASON: Final = "renewal_at_risk"
+
+
+class RenewalAtRisk(Signal):
+    """In danger within `before_ms` of the renewal that the profile names."""
+
+    def __init__(self, before_ms: int) -> None:
+        super().__init__(REASON)
+        self.before_ms = before_ms
+
+    def look(self, seen: Seen, opened: OpenAlert | None) -> Finding | str | None:
+        account = seen.account
+        if opened is None and account.zone != "danger":
+            return None
+        renewal_ms = account.fact("renewal_at")
+        if opened is not None:
+            if account.zone not in ("danger", "unknown"):
+                return "recovered"
+            if not isinstance(renewal_ms, int) or seen.at_ms >= renewal_ms:
+                return "passed"
+            return None if seen.at_ms >= renewal_ms - self.before_ms else "recovered"
+        if not isinstance(renewal_ms, int) or not (
+            renewal_ms - self.before_ms <= seen.at_ms < renewal_ms
+        ):
+            return None
+        days = -(-(renewal_ms - seen.at_ms) // DAY_MS)
+        return Finding(
+            max(renewal_ms - self.before_ms, account.danger.since_ms),
+            f"renews in {days} days and is in danger",
+            {"renewal_at": format_ms(renewal_ms), "days_left": days},
+        )
+
+    def next_ms(self, account: Account, after_ms: int) -> int:
+        if account.zone != "danger" and REASON not in account.alerts:
+            return NEVER
+        renewal_ms = account.fact("renewal_at")
+        if not isinstance(renewal_ms, int):
+            return NEVER
+        if after_ms < renewal_ms - self.before_ms:
+            return renewal_ms - self.before_ms
+        return renewal_ms if after_ms < renewal_ms else NEVER

@@ -1,0 +1,90 @@
+"""Unused seats, and the other way round: an account that outgrows its seats."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from pulse.engagement.days import DAY_MS, NO_INSTANT
+from pulse.signals.signal import Finding, Seen, Signal
+
+if TYPE_CHECKING:
+    from pulse.engagement.account import Account, OpenAlert
+
+UNUSED: Final = "unused_seats"
+OUTGROWN: Final = "outgrows_seats"
+_APART: Final = 0.1
+"""Above the share at which it began by that much, it has ended."""
+
+
+class UnusedSeats(Signal):
+    """Users in 28 days over the seats paid for, below what is usual at the account's age.
+
+    `least` are (age in days, share of the seats) from the youngest age on: below the first nothing
+    is asked, since a roll-out takes its time. Accounts with fewer than `min_seats` are left alone.
+    """
+
+    def __init__(self, least: tuple[tuple[int, float], ...], min_seats: int) -> None:
+        super().__init__(UNUSED, daily=True)
+        self.least = least
+        self.min_seats = min_seats
+
+    def look(self, seen: Seen, opened: OpenAlert | None) -> Finding | str | None:
+        profile = seen.account.profile
+        seats = 0.0 if profile is None else profile.seats
+        if seats < self.min_seats:
+            return None if opened is None else "recovered"
+        users = seen.fixed.active_users[1]
+        share = users / seats
+        if opened is None and all(share >= least for _, least in self.least):
+            return None
+        start_ms = started_ms(seen.account)
+        age_days = 0 if start_ms == NO_INSTANT else (seen.at_ms - start_ms) // DAY_MS
+        asked = 0.0
+        for from_days, least in self.least:
+            if age_days >= from_days:
+                asked = least
+        if opened is not None:
+            return "recovered" if share >= asked + _APART or not asked else None
+        if share >= asked:
+            return None
+        return Finding(
+            seen.at_ms,
+            f"pays for {seats:g} seats and uses {users} of them ({round(100 * share)} %)",
+            {
+                "seats": seats,
+                "active_users_28d": users,
+                "unused": seats - users,
+                "share": round(share, 3),
+                "asked": asked,
+                "age_days": age_days,
+            },
+        )
+
+
+class OutgrowsSeats(Signal):
+    """Users in 28 days reach `share` of the seats paid for: more could be sold."""
+
+    def __init__(self, share: float, min_seats: int) -> None:
+        super().__init__(OUTGROWN, daily=True)
+        self.share = share
+        self.min_seats = min_seats
+
+    def look(self, seen: Seen, opened: OpenAlert | None) -> Finding | str | None:
+        profile = seen.account.profile
+        seats = 0.0 if profile is None else profile.seats
+        users = seen.fixed.active_users[1]
+        if opened is not None:
+            return "settled" if users < (self.share - _APART) * seats or not seats else None
+        if seats < self.min_seats or users < self.share * seats:
+            return None
+        return Finding(
+            seen.at_ms,
+            f"outgrows its {seats:g} seats: {users} users in 28 days",
+            {"seats": seats, "active_users_28d": users, "share": round(users / seats, 3)},
+        )
+
+
+def started_ms(account: Account) -> int:
+    """When the account began (ms): as its profile says, else its first use, if any."""
+    said = account.fact("started_at")
+    return said if isinstance(said, int) else account.first_ms

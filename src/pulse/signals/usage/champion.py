@@ -1,0 +1,59 @@
+"""Champion gone: who did most of the work is not seen any more, and the account lives on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from pulse.engagement.days import day_start
+from pulse.signals.signal import Finding, Seen, Signal
+
+if TYPE_CHECKING:
+    from pulse.engagement.account import OpenAlert
+
+REASON: Final = "champion_gone"
+_RECENT_DAYS: Final = 7
+
+
+class ChampionGone(Signal):
+    """A user with more than half of the events has not been seen for `after_days` complete days.
+
+    Of the events of the last weeks older ones count half; together they must be `min_events`.
+    Others must have used the product in the last seven days: else it is silence.
+    """
+
+    def __init__(self, after_days: int, min_events: int) -> None:
+        super().__init__(REASON, daily=True)
+        self.after_days = after_days
+        self.min_events = min_events
+
+    def look(self, seen: Seen, opened: OpenAlert | None) -> Finding | str | None:
+        account, users = seen.account, seen.account.users
+        today = account.calendar.day
+        if opened is None:
+            most = users.most(today - self.after_days)
+            if not most or most < self.min_events // 2 or not seen.fixed.active_days[0]:
+                return None
+        total = users.events()
+        if not total:
+            return None if opened is None else "settled"
+        first = max(users.marks(), key=lambda each: each.events)
+        gone = today - first.last > self.after_days
+        leads = 2 * first.events > total
+        if opened is not None:
+            if leads and today - first.last <= _RECENT_DAYS:
+                return "active_again"
+            return None if leads and gone else "settled"
+        if not (gone and leads) or total < self.min_events or seen.stage == "dormant":
+            return None
+        share = round(100 * first.events / total)
+        days = today - 1 - first.last
+        return Finding(
+            day_start(first.last + 1, account.calendar.timezone),
+            f"{first.name}, who did {share} % of the work, has not been seen for {days} days",
+            {
+                "user_id": first.name,
+                "share": round(first.events / total, 3),
+                "not_seen_days": days,
+                "other_users_7d": seen.fixed.active_users[0],
+            },
+        )

@@ -1,0 +1,87 @@
+"""Usage drop: a week far below what the account's own weeks usually are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from pulse.engagement.days import day_start
+from pulse.engagement.measures import MICRO, decimal
+from pulse.signals.signal import Finding, Seen, Signal
+
+if TYPE_CHECKING:
+    from pulse.engagement.account import OpenAlert
+
+REASON: Final = "usage_drop"
+
+_WEEKS: Final = 8
+_WEEK: Final = 7
+_HISTORY_DAYS: Final = _WEEK * (_WEEKS + 1)
+_BACK: Final = 0.8
+"""At this share of a usual week the drop has ended."""
+_SETTLED_MS: Final = 56 * 86_400_000
+"""After that its lower weeks are what is usual."""
+_TO_SIGMA: Final = 1.4826
+"""The median absolute deviation times this estimates a standard deviation (Rousseeuw & Croux,
+1993)."""
+
+
+class UsageDrop(Signal):
+    """The last seven complete days against the eight weeks before, each with the same weekdays.
+
+    It begins where the last week is at least `share` below the median of those, and more than
+    `deviations` robust standard deviations below it, so that an account that always goes up and
+    down raises nothing. The median must be `min_events` at least (in 10**-6).
+    """
+
+    def __init__(self, share: float, deviations: float, min_events: int) -> None:
+        super().__init__(REASON, daily=True)
+        self.keeps = 1.0 - share
+        self.deviations = deviations
+        self.min_events = min_events
+
+    def look(self, seen: Seen, opened: OpenAlert | None) -> Finding | str | None:
+        fixed = seen.fixed.events
+        last = fixed[0]
+        # The median is at most twice the mean, so this leaves out only what cannot be a drop.
+        if opened is None and (
+            self.keeps * 2 * (fixed[2] - last) < last * _WEEKS
+            or fixed[2] - last < self.min_events * (_WEEKS // 2)
+        ):
+            return None
+        account = seen.account
+        if opened is None and (seen.stage != "current" or account.baseline_days() < _HISTORY_DAYS):
+            return None
+        today = account.calendar.day
+        ends = range(today - _WEEK, today - _HISTORY_DAYS, -_WEEK)
+        weeks: list[float] = [account.events.over(end - _WEEK, end, today) for end in ends]
+        usual = _median(weeks)
+        if opened is not None:
+            if usual >= self.min_events and last >= _BACK * usual:
+                return "recovered"
+            gone = usual < self.min_events / 2 or seen.at_ms - opened.started_ms >= _SETTLED_MS
+            return "settled" if gone else None
+        spread = _TO_SIGMA * _median([abs(week - usual) for week in weeks])
+        if usual < self.min_events or last > min(
+            self.keeps * usual, usual - self.deviations * spread
+        ):
+            return None
+        percent = round(100 * (1 - last / usual))
+        return Finding(
+            day_start(today - _WEEK, account.calendar.timezone),
+            f"was used {percent} % less than usual: {last / MICRO:g} in 7 days, "
+            f"{usual / MICRO:g} in a usual week",
+            {
+                "events_7d": decimal(last),
+                "usual_7d": usual / MICRO,
+                "spread_7d": round(spread / MICRO, 2),
+                "weeks_before": [decimal(int(week)) for week in weeks],
+            },
+        )
+
+
+def _median(amounts: list[float]) -> float:
+    ordered = sorted(amounts)
+    middle = len(ordered) // 2
+    if len(ordered) % 2:
+        return float(ordered[middle])
+    return (ordered[middle - 1] + ordered[middle]) / 2

@@ -1,0 +1,80 @@
+"""What was opened and is not closed after a while: a ticket, a bug."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from pulse.engagement.days import NEVER
+from pulse.engagement.facts import BUG, TICKET
+from pulse.model.time import format_ms
+from pulse.signals.signal import Finding, Seen, Signal
+
+if TYPE_CHECKING:
+    from pulse.engagement.account import Account, OpenAlert
+
+SUPPORT: Final = "support_waiting"
+BUG_OPEN: Final = "bug_open"
+_HOUR_MS: Final = 3_600_000
+
+
+class OpenThreads(Signal):
+    """Something of `kind` was opened `after_ms` ago and is still open; due at the very instant.
+
+    One alert for all of them, which ends when none of them waits so long any more.
+    """
+
+    def __init__(self, reason: str, kind: str, after_ms: int) -> None:
+        super().__init__(reason, of_facts=True)
+        self.kind = kind
+        self.after_ms = after_ms
+
+    def look(self, seen: Seen, opened: OpenAlert | None) -> Finding | str | None:
+        facts = seen.account.facts
+        waiting = [] if facts is None else facts.open(self.kind)
+        waiting = [each for each in waiting if each[1] + self.after_ms <= seen.at_ms]
+        if not waiting:
+            return None if opened is None else "recovered"
+        ref, since_ms = waiting[0]
+        hours = (seen.at_ms - since_ms) // _HOUR_MS
+        others = f", and {len(waiting) - 1} more" if len(waiting) > 1 else ""
+        return Finding(
+            since_ms,
+            self._says(f" {ref}" if ref else "", hours) + others,
+            {
+                "oldest": ref,
+                "opened_at": format_ms(since_ms),
+                "open_hours": hours,
+                "waiting": len(waiting),
+            },
+        )
+
+    def next_ms(self, account: Account, after_ms: int) -> int:
+        facts = account.facts
+        if facts is not None:
+            for _, since_ms in facts.open(self.kind):
+                if since_ms + self.after_ms > after_ms:
+                    return since_ms + self.after_ms
+        return NEVER
+
+    def _says(self, ref: str, hours: int) -> str:
+        raise NotImplementedError
+
+
+class SupportWaiting(OpenThreads):
+    """A ticket without a first answer."""
+
+    def __init__(self, after_ms: int) -> None:
+        super().__init__(SUPPORT, TICKET, after_ms)
+
+    def _says(self, ref: str, hours: int) -> str:
+        return f"a ticket{ref} has waited {hours} hours for a first answer"
+
+
+class BugOpen(OpenThreads):
+    """A bug that they reported and that is not closed."""
+
+    def __init__(self, after_ms: int) -> None:
+        super().__init__(BUG_OPEN, BUG, after_ms)
+
+    def _says(self, ref: str, hours: int) -> str:
+        return f"a bug{ref} that they reported has been open for {hours // 24} days"
