@@ -33,7 +33,7 @@ CORE = [
     )),
     *(f"pulse/engagement/{name}.py" for name in (
         "windows", "line", "days", "measures", "scorecard", "account", "packing", "usage",
-        "lifecycle", "codec", "recent", "profile", "facts", "notes", "distinct", "patching",
+        "lifecycle", "forecast", "holidays", "codec", "recent", "profile", "facts", "notes", "distinct", "patching",
     )),
     *(f"pulse/engine/{name}.py" for name in (
         "state", "columns", "evaluate", "timekeeper", "engine", "intake", "admission",

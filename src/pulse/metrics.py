@@ -74,6 +74,11 @@ class WorkerMetrics:
         self.crossings = counter(
             "pulse_crossings", "Alerts that began or ended.", ["reason", "status"]
         )
+        self.moves = counter(
+            "pulse_lifecycle_moves",
+            "Accounts that went from one stage of their life to another.",
+            ["before", "after", "segment"],
+        )
         self.state_bytes = counter("pulse_state_bytes", "Bytes of state written to the changelog.")
 
         self.partitions_assigned = gauge("pulse_partitions_assigned", "Partitions this worker has.")
@@ -111,6 +116,10 @@ class WorkerMetrics:
             if (metric := self._by_count.get(key)) is not None:
                 metric.inc(number)
 
+    def moved(self, segment: str, before: str | None, after: str) -> None:
+        """Count an account that went from one stage of its life to another."""
+        self.moves.labels(before or "none", after, self.fleet.segment(segment or None)).inc()
+
     def revoke(self, partition: int) -> None:
         """Forget a partition that another worker has from now on."""
         self.fleet.forget(partition)
@@ -144,7 +153,7 @@ class Fleet(Collector):
 
     def note(self, partition: int, account_id: str, standing: Standing) -> None:
         """Where an account stands now; called with every status that is written."""
-        segment, has_left = self._segment(standing.segment), standing.lifecycle == "churned"
+        segment, has_left = self.segment(standing.segment), standing.lifecycle == "churned"
         now = (
             "churned" if has_left else standing.zone,
             standing.lifecycle,
@@ -180,7 +189,8 @@ class Fleet(Collector):
             self._scores[bucket] += number
             self._sum += number * score
 
-    def _segment(self, name: str | None) -> str:
+    def segment(self, name: str | None) -> str:
+        """The label of a segment."""
         if name is None:
             return NO_SEGMENT
         if name not in self._segments:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from datetime import date
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from pulse.engagement.days import DAY_MS
+from pulse.engagement.days import DAY_MS, LAST_DAY
 from pulse.engagement.measures import readable
 from pulse.model.alert import Alert, Resolution, Severity, Status
 from pulse.model.time import format_ms
@@ -17,6 +18,7 @@ from pulse.model.wire import PROFILE_INSTANTS
 
 if TYPE_CHECKING:
     from pulse.engagement.account import OpenAlert, Row
+    from pulse.engagement.forecast import Crossing
     from pulse.engagement.lifecycle import Lifecycle
     from pulse.engagement.line import Line, Zone
     from pulse.engagement.measures import Measures
@@ -113,6 +115,12 @@ class Circumstances:
     profile: dict[str, Any]
     historical: bool
     is_cancelled: bool = False
+    crossing: Crossing | None = None
+    """When an approaching account reaches the line, if its scores say so."""
+    today: int = 0
+    """The account's day, from which the crossing counts."""
+    is_projected: bool = False
+    """It approaches by that alone: its score lies above the band."""
     found: tuple[str, dict[str, Any]] | None = None
     """What a signal found, where one opens the alert: how it is said, and what shows it."""
 
@@ -176,7 +184,20 @@ def _evidence(reason: str, opened: OpenAlert, what: Circumstances) -> dict[str, 
     evidence: dict[str, Any] = {"score": None if what.score is None else round(what.score, 2)}
     if what.then is not None and what.then.score is not None:
         evidence["score_then"] = round(what.then.score, 2)
+    if reason == "approaching":
+        evidence["by"] = "projection" if what.is_projected else "band"
+        found = what.crossing
+        if found is not None:
+            evidence["slope"] = round(found.slope, 3)
+            evidence["crosses_on"] = _date(what.today + found.days)
+            evidence["crosses_between"] = [
+                _date(what.today + found.soonest), _date(what.today + found.latest)
+            ]  # fmt: skip
     return evidence
+
+
+def _date(day: float) -> str:
+    return date.fromordinal(min(int(day), LAST_DAY)).isoformat()
 
 
 def _summary(
@@ -207,9 +228,21 @@ def _summary(
         if resolution:
             return f"{name} has moved away from the danger line: {score}."
         near = "is about to cross" if (what.score or 0) < what.line.enter else "approaches"
-        return f"{name} {near} the danger line: {score}, line {what.line.enter:g}.{_why(what)}"
+        return (
+            f"{name} {near} the danger line: {score}, line {what.line.enter:g}."
+            f"{_when(what)}{_why(what)}"
+        )
     words, ended = reason.replace("_", " "), _ENDED.get(resolution or "", "has ended")
     return f"{name}: {words} {ended}, after {_days(what.at_ms - opened.started_ms)}."
+
+
+def _when(what: Circumstances) -> str:
+    found = what.crossing
+    if found is None:
+        return ""
+    soonest, latest = _date(what.today + found.soonest), _date(what.today + found.latest)
+    between = "" if soonest == latest else f" ({soonest} to {latest})"
+    return f" At this pace it crosses on {_date(what.today + found.days)}{between}."
 
 
 def _days(ms: int) -> str:

@@ -53,6 +53,14 @@ def command(
         str | None,
         typer.Option(metavar="FILE", help="Write every alert, in the order they were due."),
     ] = None,
+    lifecycles_out: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="Write how many accounts were new, current, resurrected, dormant, churned, by day "
+            "and segment, and the moves between them.",
+        ),
+    ] = None,
     deadletter_out: Annotated[
         str | None,
         typer.Option(metavar="FILE", help="Write every line that could not be counted, and why."),
@@ -69,6 +77,7 @@ def command(
     outs = {
         "--accounts-out": accounts_out,
         "--alerts-out": alerts_out,
+        "--lifecycles-out": lifecycles_out,
         "--deadletter-out": deadletter_out,
     }
     _check_outputs(outs, files)
@@ -77,7 +86,7 @@ def command(
     started_s = time.monotonic()
     script, replay = Script(lines, until_ms=until), Replay(rules)
     with ExitStack() as stack:
-        accounts_file, alerts_file, letters_file = (
+        accounts_file, alerts_file, lifecycles_file, letters_file = (
             None if name is None else stack.enter_context(LineFile(name)) for name in outs.values()
         )
         with file_progress("replaying", lines.total_bytes) as show:
@@ -94,7 +103,11 @@ def command(
         if alerts_file:
             for alert in replay.alerts():
                 alerts_file.write(alert)
-        written = [each for each in (accounts_file, alerts_file, letters_file) if each]
+        if lifecycles_file:
+            for day in replay.lifecycles.days():
+                lifecycles_file.write(dump_line(day))
+        files_out = (accounts_file, alerts_file, lifecycles_file, letters_file)
+        written = [each for each in files_out if each]
         for each in written:
             each.commit()
     summary = in_words(replay, script, zones, time.monotonic() - started_s)

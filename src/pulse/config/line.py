@@ -1,7 +1,7 @@
 """The danger line and what segments change of it."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
@@ -26,6 +26,9 @@ class LineSettings(Section):
     """An account known for fewer days is `unknown`: too young to judge."""
     min_active_days: Days = 5
     """An account active on fewer days is `unknown`: too little data."""
+    forecast_days: Annotated[int, Field(ge=0, le=84)] = 14
+    """An account approaches also if its scores fall so that they reach `enter` in so many days; 0:
+    only in the band."""
 
     @field_validator("approach")
     @classmethod
@@ -79,6 +82,8 @@ class LineChange(Section):
     """Instead of `line.min_history_days`."""
     min_active_days: Days | None = None
     """Instead of `line.min_active_days`."""
+    forecast_days: Annotated[int, Field(ge=0, le=84)] | None = None
+    """Instead of `line.forecast_days`."""
 
     def applied_to(self, line: LineSettings) -> LineSettings:
         """The line with these changes."""

@@ -11,7 +11,7 @@ from pulse.engagement.lifecycle import LifecycleRule
 from pulse.engagement.line import Line
 from pulse.engagement.measures import MICRO, WINDOW_NAMES
 from pulse.engagement.usage import FactRule, IgnoreRule, UsageRules, WeightRule
-from pulse.engine import Policy, SegmentPolicy
+from pulse.engine import HolidayRule, Policy, SegmentPolicy
 from pulse.signals.usage.silence import Silence
 
 
@@ -53,6 +53,14 @@ def policy(config: Config) -> Policy:
         },
         plays=dict(config.plays),
         signals=signals(config.signals),
+        holidays=tuple(
+            HolidayRule(
+                tuple(day.toordinal() for day in each.days),
+                frozenset(each.countries),
+                frozenset(each.segments),
+            )
+            for each in config.holidays
+        ),
     )
 
 
@@ -69,6 +77,7 @@ def _line(line: LineSettings) -> Line:
         line.dwell_ms,
         line.min_history_days * DAY_MS,
         line.min_active_days,
+        line.forecast_days,
     )
 
 

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
@@ -51,6 +52,17 @@ class Lifecycle(Section):
         return churned
 
 
+class HolidayRule(Section):
+    """Days on which the accounts of some countries or segments do not work, or all."""
+
+    days: Annotated[tuple[Annotated[date, Field(strict=False)], ...], Field(strict=False)]
+    """The dates, in the accounts' own time zones."""
+    countries: Annotated[tuple[Text, ...], Field(strict=False)] = ()
+    """Only accounts whose profile has one of these countries."""
+    segments: Annotated[tuple[Text, ...], Field(strict=False)] = ()
+    """Only accounts of these segments."""
+
+
 class Config(Section):
     """Everything that can be set. Everything has a default: an empty file is valid."""
 
@@ -61,6 +73,7 @@ class Config(Section):
         "scorecard",
         "line",
         "segments",
+        "holidays",
         "lifecycle",
         "signals",
         "plays",
@@ -89,6 +102,8 @@ class Config(Section):
     """A file of `pulse calibrate`, relative to this one; its scores go before those of `line`."""
     segments: dict[Text, Segment] = Field(default_factory=dict)
     """What differs for the accounts of a segment."""
+    holidays: Annotated[tuple[HolidayRule, ...], Field(strict=False)] = ()
+    """Days on which nobody works: they neither lower a score nor count as silence."""
     lifecycle: Lifecycle = Lifecycle()
     """When an account is new, dormant, churned."""
     signals: Signals = Signals()

@@ -74,8 +74,8 @@ class Account:
         "account_id", "active", "active_total", "alerts", "approach", "calendar", "danger",
         "day_at", "deadline_ms", "events", "facts", "features", "first_day", "first_ms",
         "force", "forget_ms", "front_ms", "known", "last_day", "last_ms", "late",
-        "notes", "open_ms", "page", "parked", "profile", "quiet", "resurrected_ms", "score",
-        "seen", "soon_at", "used", "users", "value", "zone",
+        "notes", "open_ms", "page", "parked", "profile", "projected", "quiet", "resurrected_ms",
+        "score", "seen", "soon_at", "stage", "used", "users", "value", "zone",
     )  # fmt: skip
 
     def __init__(self, account_id: str, calendar: Calendar) -> None:
@@ -99,6 +99,11 @@ class Account:
         self.approach = Trigger()
         self.known = False
         self.zone: Zone = "unknown"
+        self.projected = False
+        """By its day-start scores it crosses the line soon."""
+        self.stage = 0
+        """Where it was in its life when it was last evaluated: one more than its place in
+        `LIFECYCLES`, 0 before the first time."""
         self.score: float | None = None
         self.notes = Notes()
         self.late: list[Late] = []

@@ -8,6 +8,7 @@ from typing import Literal
 from pulse.engagement.days import NO_INSTANT
 
 Lifecycle = Literal["new", "current", "resurrected", "dormant", "churned"]
+LIFECYCLES: tuple[Lifecycle, ...] = ("new", "current", "resurrected", "dormant", "churned")
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,8 @@ class Line:
     """An account known for less is in no zone: too young."""
     min_active_days: int
     """An account that was active on fewer days is in no zone: too little data."""
+    forecast_days: int = 0
+    """An account whose scores fall so that they reach `enter` within so many days approaches."""
 
     @property
     def approach_exit(self) -> float:

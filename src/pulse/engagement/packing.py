@@ -93,11 +93,13 @@ def pack(account: Account) -> Packed:
         | account.danger.on << 6
         | account.approach.on << 7
         | (account.facts is not None) << 8
+        | account.projected << 9
     )
     account.seen.write(now)
     out.number(account.active_total)
     out.number(account.resurrected_ms)
     out.number(ZONES.index(account.zone))
+    out.number(account.stage)
     account.active.today = 0  # made anew whenever it is asked for
     account.active.write(out, out, today)
     account.notes.write(out, today)
@@ -155,8 +157,10 @@ def unpack(present: bytes, past: bytes) -> Account:
     account.active_total = reader.number()
     account.resurrected_ms = reader.number()
     account.zone = ZONES[reader.number()]
+    account.stage = reader.number()
     account.active.read(reader, reader)
     account.notes.read(reader)
+    account.projected = flags & 512 != 0
     if flags & 16:
         account.score = reader.fraction()
     if flags & 32:

@@ -30,7 +30,7 @@ class Profile:
     (20.0, 'pro')
     """
 
-    __slots__ = ("mrr", "packed", "seats", "segment", "timezone")
+    __slots__ = ("country", "mrr", "packed", "seats", "segment", "timezone")
 
     def __init__(self) -> None:
         self.packed = _NOTHING
@@ -38,8 +38,9 @@ class Profile:
         """0 where it is not known; MRR the same."""
         self.mrr = 0.0
         self.segment = ""
-        """Empty where it is not known; the time zone the same."""
+        """Empty where it is not known; time zone and country the same."""
         self.timezone = ""
+        self.country = ""
 
     def said(self) -> dict[str, Said]:
         """Every field that was ever said, by name; the value None where it was deleted."""
@@ -72,6 +73,7 @@ class Profile:
         writer.fraction(self.mrr)
         writer.text(self.segment)
         writer.text(self.timezone)
+        writer.text(self.country)
 
     def read(self, reader: Reader) -> None:
         """Become what `write` wrote."""
@@ -80,11 +82,12 @@ class Profile:
         self.mrr = reader.fraction()
         self.segment = reader.text()
         self.timezone = reader.text()
+        self.country = reader.text()
 
     def _look(self) -> None:
         said = self.said()
         self.seats = self.mrr = 0.0
-        self.segment = self.timezone = ""
+        self.segment = self.timezone = self.country = ""
         for field, (_, _, value) in said.items():
             if value is None:
                 continue
@@ -96,3 +99,5 @@ class Profile:
                 self.segment = str(value)
             elif field == "timezone":
                 self.timezone = str(value)
+            elif field == "country":
+                self.country = str(value)

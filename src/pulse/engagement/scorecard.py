@@ -9,8 +9,9 @@ from librt.vecs import vec
 from mypy_extensions import i64
 
 from pulse.engagement.days import DAY_MS
+from pulse.engagement.holidays import NONE
 from pulse.engagement.measures import MICRO, NEVER_USED, SUMS, WINDOWED, Measures
-from pulse.engagement.windows import W84, WINDOWS
+from pulse.engagement.windows import W84, WINDOWS, Triple
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +47,15 @@ class MeasureRule:
 class Facts:
     """What a scorecard may use besides the measures."""
 
-    __slots__ = ("active_days_ever", "baseline_days", "mrr", "seats")
+    __slots__ = ("active_days_ever", "baseline_days", "holidays", "mrr", "seats")
 
     def __init__(
-        self, seats: float, mrr: float, baseline_days: int, active_days_ever: int = 0
+        self,
+        seats: float,
+        mrr: float,
+        baseline_days: int,
+        active_days_ever: int = 0,
+        holidays: Triple = NONE,
     ) -> None:
         self.seats = seats
         """0 where they are not known."""
@@ -59,6 +65,8 @@ class Facts:
         """Complete days that the account's own 84 days really hold, 0 to 84."""
         self.active_days_ever = active_days_ever
         """Active days over the whole life, today included."""
+        self.holidays = holidays
+        """Days of each window on which nobody works: it counts as so much shorter."""
 
 
 class Score(NamedTuple):
@@ -157,6 +165,8 @@ class Scorecard:
                 number = float(facts.active_days_ever)
             else:
                 number = float(_pick(now, plan.index, plan.window)) / plan.unit
+                if facts.holidays is not NONE and plan.is_of_days:
+                    number *= _stretch(plan.window, facts.holidays)
             if plan.per_mrr:
                 if mrr <= 0.0:
                     continue
@@ -171,6 +181,8 @@ class Scorecard:
                 if baseline_days <= 0 or plan.index < 0:
                     continue
                 own = float(_pick(fixed, plan.index, _LONGEST)) / plan.unit
+                if facts.holidays is not NONE and plan.is_of_days:
+                    own *= _stretch(_LONGEST, facts.holidays)
                 if plan.per_mrr:
                     own /= mrr
                 if baseline_days > plan.days:
@@ -201,11 +213,19 @@ def _pick(measures: Measures, index: int, window: int) -> int:
     return triple[1] if window == 1 else triple[2]
 
 
+def _stretch(window: int, holidays: Triple) -> float:
+    """What a sum over a window with holidays would be without them, by its other days."""
+    days = WINDOWS[window]
+    free = holidays[0] if window == 0 else holidays[1] if window == 1 else holidays[2]
+    return float(days) / float(days - free) if free < days else 1.0
+
+
 class _Plan:
     """A rule as `Scorecard` wants it: everything looked up that can be."""
 
     __slots__ = (
-        "amount", "days", "floor", "index", "kind", "name", "per_mrr", "unit", "weight", "window",
+        "amount", "days", "floor", "index", "is_of_days", "kind", "name", "per_mrr", "unit",
+        "weight", "window",
     )  # fmt: skip
 
     def __init__(self, rule: MeasureRule) -> None:
@@ -218,6 +238,7 @@ class _Plan:
             WINDOWED.index(measure) if measure in WINDOWED else _WITHOUT_WINDOW[measure]
         )
         self.window: int = rule.window
+        self.is_of_days: bool = measure in ("events", "value", "active_days")
         self.unit: float = float(MICRO) if measure in SUMS else 1.0
         self.kind: int = _KINDS[rule.target.kind]
         self.amount: float = float(rule.target.amount)

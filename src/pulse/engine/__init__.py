@@ -6,16 +6,18 @@ time is in the log. `pulse replay` and the worker run exactly this.
 
 from pulse.engine.columns import Columns, LogRecord
 from pulse.engine.engine import Engine
-from pulse.engine.policy import Policy, SegmentPolicy
-from pulse.engine.state import DeadLetter, Effects, Misplaced, Page, PartitionState
+from pulse.engine.policy import HolidayRule, Policy, SegmentPolicy
+from pulse.engine.state import DeadLetter, Effects, Misplaced, Move, Page, PartitionState
 
 __all__ = [
     "Columns",
     "DeadLetter",
     "Effects",
     "Engine",
+    "HolidayRule",
     "LogRecord",
     "Misplaced",
+    "Move",
     "Page",
     "PartitionState",
     "Policy",

@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
-from pulse.alerting.alert import AlertRecord, Circumstances, build
+from pulse.alerting.alert import Circumstances, build
 from pulse.engagement.account import Account, OpenAlert
-from pulse.engagement.days import NEVER, NO_INSTANT, day_start
-from pulse.engagement.lifecycle import Lifecycle, lifecycle
+from pulse.engagement.days import DAY_MS, NEVER, NO_INSTANT, day_start
+from pulse.engagement.forecast import WINDOW_DAYS as FORECAST_DAYS
+from pulse.engagement.forecast import Crossing, crossing
+from pulse.engagement.holidays import NONE, Holidays
+from pulse.engagement.lifecycle import LIFECYCLES, Lifecycle, lifecycle
 from pulse.engagement.line import Line, Zone, zone_of
 from pulse.engagement.scorecard import NO_DATA, Facts, Score, Scorecard
 from pulse.engagement.windows import THEN_DAYS
+from pulse.engine.state import Effects, Move
 from pulse.signals.billing.cancelled import REASON as CANCELLED
 from pulse.signals.signal import Finding, Seen, Signal
 from pulse.signals.usage.silence import REASON as SILENCE
@@ -36,8 +40,8 @@ class Rules:
     """The rules of one segment, with everything looked up that is needed for each account."""
 
     __slots__ = (
-        "approach", "approach_exit", "dwell_ms", "enter", "exit", "line", "min_active_days",
-        "min_history_ms", "scorecard",
+        "approach", "approach_exit", "dwell_ms", "enter", "exit", "forecast_days", "line",
+        "min_active_days", "min_history_ms", "scorecard",
     )  # fmt: skip
 
     def __init__(self, policy: SegmentPolicy) -> None:
@@ -49,6 +53,7 @@ class Rules:
         self.approach: float = float(line.approach)
         self.approach_exit: float = float(line.approach_exit)
         self.dwell_ms: int = line.dwell_ms
+        self.forecast_days: int = line.forecast_days
         self.min_history_ms: int = line.min_history_ms
         self.min_active_days: int = line.min_active_days
 
@@ -76,12 +81,13 @@ class View:
         return self.rules.scorecard.shares(self.now, self.fixed, self.facts)
 
 
-def facts_of(account: Account, active_days: int) -> Facts:
+def facts_of(account: Account, active_days: int, holidays: Holidays | None) -> Facts:
     """What a scorecard may use of the account besides its measures."""
+    free = NONE if holidays is None else holidays.in_windows(account.calendar.day)
     profile = account.profile
     if profile is None:
-        return Facts(0.0, 0.0, account.baseline_days(), active_days)
-    return Facts(profile.seats, profile.mrr, account.baseline_days(), active_days)
+        return Facts(0.0, 0.0, account.baseline_days(), active_days, free)
+    return Facts(profile.seats, profile.mrr, account.baseline_days(), active_days, free)
 
 
 class Evaluator:
@@ -99,6 +105,9 @@ class Evaluator:
         self._silence_after_ms: int = NEVER if policy.silence is None else policy.silence.after_ms
         self._silence_days: int = 0 if policy.silence is None else policy.silence.min_active_days
         self._churned_after_ms: int = policy.lifecycle.churned_after_ms
+        self._has_holidays = bool(policy.holidays)
+        self._holidays = dict[tuple[str, str], "Holidays | None"]()
+        """By country and segment, as accounts ask for them."""
         signals: tuple[Signal, ...] = policy.signals
         self._daily = [each for each in signals if each.daily]
         self._of_facts = [each for each in signals if each.of_facts]
@@ -119,7 +128,7 @@ class Evaluator:
         return View(
             account.measures(at_ms, self._activity),
             account.fixed_measures(self._activity),
-            facts_of(account, account.active_days(self._activity)),
+            facts_of(account, account.active_days(self._activity), self.holidays_of(account)),
             self.lifecycle(account, at_ms),
             self.rules_of(account),
         )
@@ -134,9 +143,9 @@ class Evaluator:
         )
 
     def evaluate(
-        self, account: Account, at_ms: int, day: bool, historical: bool, out: list[AlertRecord]
+        self, account: Account, at_ms: int, day: bool, historical: bool, fx: Effects
     ) -> None:
-        """Evaluate what was due at an instant; alerts that fire or resolve go to `out`.
+        """Evaluate what was due at an instant; alerts that fire or resolve go to `fx`.
 
         Called at the close of a minute in which the account changed, at the start of its day
         (`day`), and at its deadlines, always in the order of time.
@@ -148,7 +157,8 @@ class Evaluator:
             now, fixed = account.measures(at_ms, activity), account.fixed_measures(activity)
         rules, stage = self.rules_of(account), self.lifecycle(account, at_ms)
         active_days = account.active_days(activity)
-        facts = facts_of(account, active_days)
+        holidays = self.holidays_of(account)
+        facts = facts_of(account, active_days, holidays)
         value = rules.scorecard.value(now, fixed, facts)
         score = None if value == NO_DATA else value
         account.score = score
@@ -165,9 +175,15 @@ class Evaluator:
         before = after = zone_of(danger, approach)
         if account.known and score is not None and stage != "churned":
             danger.follow(score, rules.enter, rules.exit, rules.dwell_ms, at_ms)
-            approach.follow(score, rules.approach, rules.approach_exit, rules.dwell_ms, at_ms)
+            if day and rules.forecast_days:
+                account.projected = (
+                    not danger.on and self.crossing(account, rules, score) is not None
+                )
+            seen_as = min(score, 0.0) if account.projected else score
+            approach.follow(seen_as, rules.approach, rules.approach_exit, rules.dwell_ms, at_ms)
             after = zone_of(danger, approach)
         else:
+            account.projected = False
             danger.turning_ms = approach.turning_ms = NO_INSTANT
         # `unknown` hides the zone without ending what was found before.
         account.zone = after if account.known else "unknown"
@@ -189,7 +205,7 @@ class Evaluator:
         ):
             changes += self._silence_alerts(account, active_days, stage, at_ms)
         if (day and self._daily) or self._always or account.facts is not None:
-            seen = Seen(account, at_ms, now, fixed, score, stage, active_days)
+            seen = Seen(account, at_ms, now, fixed, score, stage, active_days, holidays)
             self._look(seen, day, changes)
         if account.alerts:
             for reason in [each for each in account.alerts if each not in self._reasons]:
@@ -198,10 +214,15 @@ class Evaluator:
             policy = self._policy
             view = View(now, fixed, facts, stage, rules)
             what = self._circumstances(account, view, was, active_days, at_ms, historical)
+            if "approaching" in account.alerts and score is not None:
+                what.crossing = self.crossing(account, rules, score)
+                what.is_projected = account.projected and score >= rules.approach
             for reason, opened, resolution, found in changes:
                 what.found = None if found is None else (found.says, found.evidence)
                 play = policy.plays.get(reason)
-                out.append(build(reason, opened, resolution, what, play, policy.version))
+                fx.alerts.append(build(reason, opened, resolution, what, play, policy.version))
+        if stage != LIFECYCLES[account.stage - 1] or not account.stage:
+            self._move(account, stage, at_ms, fx)
         account.deadline_ms = self.next_deadline(account, at_ms, active_days, rules.dwell_ms)
         account.quiet = (
             SILENCE not in account.alerts
@@ -236,10 +257,10 @@ class Evaluator:
         if (
             active_days >= self._silence_days
             and self._silence is not None
-            and after_ms < last_ms + self._silence_after_ms < next_ms
+            and after_ms < self._silent_ms(account) < next_ms
             and SILENCE not in account.alerts
         ):
-            next_ms = last_ms + self._silence_after_ms
+            next_ms = self._silent_ms(account)
         # Those who look at the fleet want to know who has left.
         due_ms = last_ms + self._churned_after_ms
         if after_ms < due_ms < next_ms:
@@ -278,14 +299,68 @@ class Evaluator:
             return []
         opened = account.alerts.get(SILENCE)
         if opened is not None:
-            if last_ms + rule.after_ms <= at_ms:
+            if self._silent_ms(account) <= at_ms:
                 return []
             del account.alerts[SILENCE]
             return [(SILENCE, opened, "active_again", None)]
-        if rule.due_ms(last_ms, active_days) > at_ms or stage == "churned":
+        if (
+            active_days < rule.min_active_days
+            or self._silent_ms(account) > at_ms
+            or stage == "churned"
+        ):
             return []
         account.alerts[SILENCE] = OpenAlert(at_ms, last_ms)
         return [(SILENCE, account.alerts[SILENCE], None, None)]
+
+    def _silent_ms(self, account: Account) -> int:
+        """When the account has been silent for long enough if nothing comes any more."""
+        due_ms = account.last_ms + self._silence_after_ms
+        holidays = self.holidays_of(account)
+        if holidays is not None:
+            days = self._silence_after_ms // DAY_MS
+            due_ms += (holidays.put_off(account.last_day, days) - account.last_day - days) * DAY_MS
+        return due_ms
+
+    def holidays_of(self, account: Account) -> Holidays | None:
+        """The holidays that hold for the account, None where none are configured for it."""
+        if not self._has_holidays:
+            return None
+        profile = account.profile
+        key = ("", "") if profile is None else (profile.country, profile.segment)
+        if key not in self._holidays:
+            self._holidays[key] = self._policy.holidays_for(*key)
+        return self._holidays[key]
+
+    def crossing(self, account: Account, rules: Rules, score: float) -> Crossing | None:
+        """When the score reaches the line by the day starts behind it, if it does so soon.
+
+        An account that approaches already is watched for twice as long, so that it does not
+        flap.
+        """
+        notes, today = account.notes, account.calendar.day
+        scores = list[tuple[int, float]]()
+        for day in range(today - FORECAST_DAYS + 1, today):
+            noted = notes.score_on(day, today)
+            if noted is not None:
+                scores.append((day, noted))
+        if not scores or scores[0][1] <= score:
+            return None
+        scores.append((today, score))
+        within = float(rules.forecast_days) * (2.0 if account.approach.on else 1.0)
+        return crossing(scores, rules.enter, within)
+
+    def _move(self, account: Account, stage: Lifecycle, at_ms: int, fx: Effects) -> None:
+        profile, before = account.profile, account.stage
+        account.stage = LIFECYCLES.index(stage) + 1
+        fx.moves.append(
+            Move(
+                at_ms,
+                account.account_id,
+                "" if profile is None else profile.segment,
+                LIFECYCLES[before - 1] if before else None,
+                stage,
+            )
+        )
 
     def _look(self, seen: Seen, day: bool, changes: list[_Change]) -> None:
         """Let the signals look at an account, each when it is its turn."""
@@ -357,5 +432,6 @@ class Evaluator:
             active_days=active_days,
             profile=profile,
             historical=historical,
+            today=calendar.day,
             is_cancelled=account.facts is not None and account.facts.cancelled_ms != NO_INSTANT,
         )

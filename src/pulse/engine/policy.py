@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from pulse.engagement.holidays import Holidays
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -26,6 +28,17 @@ class SegmentPolicy:
 
 
 @dataclass(frozen=True, slots=True)
+class HolidayRule:
+    """Days (as in `engagement.days`) on which the accounts of these countries and segments do not
+    work; of all where none is named.
+    """
+
+    days: tuple[int, ...]
+    countries: frozenset[str] = frozenset()
+    segments: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
     """All rules of one configuration. `version` names it in every alert."""
 
@@ -41,6 +54,19 @@ class Policy:
     plays: Mapping[str, str] = field(default_factory=dict)
     signals: tuple[Signal, ...] = ()
     """All of them but silence, in the order in which they are told."""
+
+    holidays: tuple[HolidayRule, ...] = ()
+
+    def holidays_for(self, country: str, segment: str) -> Holidays | None:
+        """The holidays of an account; None where there are none."""
+        days = [
+            day
+            for rule in self.holidays
+            if (not rule.countries or country in rule.countries)
+            and (not rule.segments or segment in rule.segments)
+            for day in rule.days
+        ]
+        return Holidays(days) if days else None
 
     def of_segment(self, segment: object) -> SegmentPolicy:
         """The rules of a profile's segment; the default ones for an unknown or absent segment."""

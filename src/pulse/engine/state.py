@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from pulse.engagement.days import NEVER
 from pulse.engagement.packing import join, pack, unpack
@@ -12,6 +12,7 @@ from pulse.engagement.packing import join, pack, unpack
 if TYPE_CHECKING:
     from pulse.alerting.alert import AlertRecord
     from pulse.engagement.account import Account
+    from pulse.engagement.lifecycle import Lifecycle
 
 
 LIVE_ACCOUNTS: Final = 6_000
@@ -232,6 +233,18 @@ class Misplaced:
     account_id: str
 
 
+class Move(NamedTuple):
+    """An account that went from one stage of its life to another."""
+
+    at_ms: int
+    account_id: str
+    segment: str
+    """Empty where it is not known."""
+    before: Lifecycle | None
+    """None for an account that is new to pulse."""
+    after: Lifecycle
+
+
 @dataclass(slots=True)
 class Effects:
     """What a batch asks to be done outside, and what it counted."""
@@ -239,6 +252,7 @@ class Effects:
     alerts: list[AlertRecord] = field(default_factory=list)
     dead_letters: list[DeadLetter] = field(default_factory=list)
     misplaced: list[Misplaced] = field(default_factory=list)
+    moves: list[Move] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
     """events, duplicates, ignored, profiles, ticks, ticks_refused, skipped, late_minutes,
     late_hours, late_days, weightless, facts, unknown_control."""

@@ -205,7 +205,7 @@ class Timekeeper:
     def _evaluate(
         self, state: PartitionState, account: Account, at_ms: int, fx: Effects, day: bool = False
     ) -> None:
-        self._evaluator.evaluate(account, at_ms, day, state.historical, fx.alerts)
+        self._evaluator.evaluate(account, at_ms, day, state.historical, fx)
         state.touch(account)
 
     def schedule(self, state: PartitionState, account: Account) -> None:

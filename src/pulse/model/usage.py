@@ -103,6 +103,9 @@ class AccountProfile(_Inbound):
     owner: PlainText | None = Field(default=None, description="Who looks after the account.")
     started_at: Timestamp | None = Field(default=None, description="When it became a customer.")
     renewal_at: Timestamp | None = Field(default=None, description="When the contract renews.")
+    country: PlainText | None = Field(
+        default=None, description="Its country, as the configured holidays name it: DE."
+    )
     timezone: PlainText | None = Field(
         default=None, description="IANA time zone of the account's days, like Europe/Berlin."
     )

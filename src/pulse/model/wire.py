@@ -45,6 +45,7 @@ class ProfileFields(Struct, gc=False):
     started_at: Timestamp | UnsetType | None = UNSET
     renewal_at: Timestamp | UnsetType | None = UNSET
     timezone: str | UnsetType | None = UNSET
+    country: str | UnsetType | None = UNSET
 
 
 PROFILE_INSTANTS: Final = ("started_at", "renewal_at")

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from pulse.engine import Effects, Engine, PartitionState, control
+from pulse.playback.lifecycles import Lifecycles
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -66,6 +67,7 @@ class Replay:
 
     def __init__(self, policy: Policy, observe: Observer | None = None) -> None:
         self.tally = Tally()
+        self.lifecycles = Lifecycles()
         self._engine = Engine(policy, observe=observe)
         self._state = PartitionState()
         self._alerts: list[tuple[int, str, bytes]] = []
@@ -121,6 +123,7 @@ class Replay:
     def _apply(self, batch: list[_Record], refused: Callable[[Refused], None] | None) -> None:
         effects: Effects = self._engine.apply(self._state, batch)
         self.tally.counts.update(effects.counts)
+        self.lifecycles.take(effects.moves)
         self._note_alerts(effects.alerts)
         for letter in effects.dead_letters:
             self._note_refused(_line_of(letter, batch), letter, refused)

@@ -8,6 +8,7 @@ from pulse.engagement.days import NEVER
 
 if TYPE_CHECKING:
     from pulse.engagement.account import Account, OpenAlert
+    from pulse.engagement.holidays import Holidays
     from pulse.engagement.lifecycle import Lifecycle
     from pulse.engagement.measures import Measures
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 class Seen:
     """An account at an instant, as a signal sees it."""
 
-    __slots__ = ("account", "active_days", "at_ms", "fixed", "now", "score", "stage")
+    __slots__ = ("account", "active_days", "at_ms", "fixed", "holidays", "now", "score", "stage")
 
     def __init__(
         self,
@@ -26,6 +27,7 @@ class Seen:
         score: float | None,
         stage: Lifecycle,
         active_days: int,
+        holidays: Holidays | None = None,
     ) -> None:
         self.account = account
         self.at_ms = at_ms
@@ -36,6 +38,8 @@ class Seen:
         self.stage = stage
         self.active_days = active_days
         """Over the account's whole life."""
+        self.holidays = holidays
+        """Those that hold for the account, if any do."""
 
 
 class Finding:

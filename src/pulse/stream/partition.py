@@ -104,6 +104,8 @@ class Partition:
         effects = around.engine.apply_columns(self.state, columns)
         self.work_s += time.thread_time() - started_s
         around.metrics.count(effects.counts)
+        for move in effects.moves:
+            around.metrics.moved(move.segment, move.before, move.after)
         self._handed_on |= bool(effects.dead_letters or effects.misplaced)
         self._outbox.add(self._outgoing(effects))
 

@@ -225,6 +225,7 @@ def full() -> Account:
     acme.front_ms, acme.open_ms, acme.force = 60_000, 60_000, True
     acme.deadline_ms, acme.parked, acme.quiet = 77, True, False
     acme.resurrected_ms = 88
+    acme.projected, acme.stage = True, 2
     return acme
 
 
@@ -258,8 +259,8 @@ def told(acme: Account) -> dict[str, Any]:
 
 PLAIN = (
     "account_id", "active_total", "alerts", "deadline_ms", "first_ms", "force", "forget_ms",
-    "front_ms", "known", "last_day", "last_ms", "late", "open_ms", "parked", "quiet",
-    "resurrected_ms", "score", "zone",
+    "front_ms", "known", "last_day", "last_ms", "late", "open_ms", "parked", "projected",
+    "quiet", "resurrected_ms", "score", "stage", "zone",
 )  # fmt: skip
 NO_STATE = {
     "active", "approach", "calendar", "danger", "day_at", "events", "facts", "features",

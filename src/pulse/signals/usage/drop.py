@@ -9,7 +9,8 @@ from pulse.engagement.measures import MICRO, decimal
 from pulse.signals.signal import Finding, Seen, Signal
 
 if TYPE_CHECKING:
-    from pulse.engagement.account import OpenAlert
+    from pulse.engagement.account import Account, OpenAlert
+    from pulse.engagement.holidays import Holidays
 
 REASON: Final = "usage_drop"
 
@@ -54,6 +55,10 @@ class UsageDrop(Signal):
         today = account.calendar.day
         ends = range(today - _WEEK, today - _HISTORY_DAYS, -_WEEK)
         weeks: list[float] = [account.events.over(end - _WEEK, end, today) for end in ends]
+        if seen.holidays is not None:
+            last += _missed(account, seen.holidays, today - _WEEK)
+            for n, end in enumerate(ends):
+                weeks[n] += _missed(account, seen.holidays, end - _WEEK)
         usual = _median(weeks)
         if opened is not None:
             if usual >= self.min_events and last >= _BACK * usual:
@@ -77,6 +82,23 @@ class UsageDrop(Signal):
                 "weeks_before": [decimal(int(week)) for week in weeks],
             },
         )
+
+
+def _missed(account: Account, holidays: Holidays, first: int) -> int:
+    """What the week that begins on `first` lacks for its holidays: on each as much as the account
+    usually does on that day of the week.
+    """
+    today, missed = account.calendar.day, 0
+    for day in range(first, first + _WEEK):
+        if holidays.has(day):
+            same: list[float] = [
+                account.events.on(each, today)
+                for each in range(today - _HISTORY_DAYS, today)
+                if each % _WEEK == day % _WEEK and not holidays.has(each)
+            ]
+            if same:
+                missed += max(0, int(_median(same)) - account.events.on(day, today))
+    return missed
 
 
 def _median(amounts: list[float]) -> float:

@@ -1,0 +1,83 @@
+"""When a score that falls will reach the line: a robust slope, and the days it gives.
+
+The slope is that of Theil (1950) and Sen (1968): the median of the slopes between all pairs of day
+starts, which a few odd days do not move. Its interval is Sen's, from the variance of Kendall's S as
+if days were independent; those of a rolling window are not, so it is rather too narrow.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+WINDOW_DAYS: Final = 28
+"""Day starts that are looked at."""
+_LEAST_DAYS: Final = 14
+"""With fewer of them nothing is projected."""
+_LEAST_FALL: Final = 5.0
+"""A score that fell by less since the first of them is called steady."""
+_Z: Final = 1.645
+"""For an interval of 90 %."""
+
+
+class Crossing(NamedTuple):
+    """In how many days from the last day start a score reaches the line.
+
+    `soonest` and `latest` are the ends of the 90 % interval.
+    """
+
+    days: float
+    soonest: float
+    latest: float
+    slope: float
+    """Points a day, negative."""
+
+
+def crossing(scores: list[tuple[int, float]], enter: float, within_days: float) -> Crossing | None:
+    """When the score reaches `enter`, if it falls for sure and does so `within_days`; else None.
+
+    `scores` are (day, score at its start), oldest first, the last of them today's.
+
+    >>> falling = [(day, 90.0 - 1.5 * day) for day in range(28)]
+    >>> found = crossing(falling, 40.0, within_days=14)
+    >>> found.days, found.slope
+    (6.333333333333333, -1.5)
+    >>> crossing(falling, 10.0, within_days=14) is None      # too far away
+    True
+    >>> crossing([(day, 60.0 + day % 3) for day in range(28)], 55.0, within_days=14) is None
+    True
+    """
+    size = len(scores)
+    if size < _LEAST_DAYS or scores[0][1] - scores[-1][1] < _LEAST_FALL:
+        return None
+    slopes = list[float]()
+    for later in range(1, size):
+        day, score = scores[later]
+        for earlier in range(later):
+            before_day, before = scores[earlier]
+            slopes.append((score - before) / (day - before_day))
+    slopes.sort()
+    slope = _median(slopes)
+    # Sen's rank interval: half the pairs, give or take z standard deviations of Kendall's S.
+    spread = _Z * (size * (size - 1) * (2 * size + 5) / 18.0) ** 0.5
+    pairs = len(slopes)
+    low = max(0, int((pairs - spread) / 2.0))
+    high = min(pairs - 1, int((pairs + spread) / 2.0))
+    steepest, flattest = slopes[low], slopes[high]
+    if slope >= 0.0 or flattest >= 0.0:
+        return None
+    last = scores[-1][0]
+    level = _median(sorted([score + slope * (last - day) for day, score in scores]))
+    above = level - enter
+    if above <= 0.0:
+        above = 0.0
+    days = above / -slope
+    if days > within_days:
+        return None
+    return Crossing(days, above / -steepest, above / -flattest, slope)
+
+
+def _median(ordered: list[float]) -> float:
+    middle = len(ordered) // 2
+    if len(ordered) % 2:
+        return ordered[middle]
+    return (ordered[middle - 1] + ordered[middle]) / 2.0
