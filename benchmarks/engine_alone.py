@@ -17,7 +17,7 @@ import msgspec
 
 from benchmarks.place import PARTITIONS
 from benchmarks.rivals.state import tune_gc
-from pulse.config import Config
+from pulse.config import Config, Signals
 from pulse.config.policy import policy
 from pulse.engine import Engine, PartitionState, control
 from pulse.placement import partition_of
@@ -63,18 +63,26 @@ def records_of(lines: Path) -> list[list[Record]]:
     return logs
 
 
+def plain() -> Config:
+    """What the engine needs at least: windows, scores, the line."""
+    off = {name: {"enabled": False} for name in Signals.model_fields}
+    return Config.model_validate({"signals": off, "facts": [], "line": {"forecast_days": 0}})
+
+
 def main() -> None:
     """Apply the job."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--lines", type=Path, required=True)
     parser.add_argument("--report", type=Path, required=True)
+    parser.add_argument("--plain", action="store_true", help="without signals and forecasts")
     asked = parser.parse_args()
     logs = records_of(asked.lines)
     batches = [
         [(number, log[at : at + BATCH]) for at in range(0, len(log), BATCH)]
         for number, log in enumerate(logs)
     ]
-    engine = Engine(policy(Config()), lambda account_id: partition_of(account_id, PARTITIONS))
+    config = plain() if asked.plain else Config()
+    engine = Engine(policy(config), lambda account_id: partition_of(account_id, PARTITIONS))
     states = [PartitionState(number) for number in range(PARTITIONS)]
     tallies = []
     tune_gc()

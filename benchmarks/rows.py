@@ -121,14 +121,19 @@ def pulse(batch: int) -> Callable[[Stage], Run]:
     return run
 
 
-def engine(stage: Stage) -> Run:
+def engine(*options: str) -> Callable[[Stage], Run]:
     """Runs the engine alone."""
-    files = stage.whole
-    path = stage.place.new_folder("engine") / "report"
-    call(sys.executable, "benchmarks.engine_alone", ["--lines", files.lines, "--report", path])
-    report = msgspec.msgpack.decode(path.read_bytes(), type=Applied)
-    check_pulse(report.counts, report.statuses, files.totals)
-    return Run(files.totals.lines, report.seconds, report.cpu_seconds)
+
+    def run(stage: Stage) -> Run:
+        files = stage.whole
+        path = stage.place.new_folder("engine") / "report"
+        arguments = ["--lines", files.lines, "--report", path, *options]
+        call(sys.executable, "benchmarks.engine_alone", arguments)
+        report = msgspec.msgpack.decode(path.read_bytes(), type=Applied)
+        check_pulse(report.counts, report.statuses, files.totals)
+        return Run(files.totals.lines, report.seconds, report.cpu_seconds)
+
+    return run
 
 
 ROWS = (
@@ -141,7 +146,8 @@ ROWS = (
     Row("faust", "Faust as documented, tuned", rival("on_faust", slow=True), is_slow=True),
     Row("pulse", "**pulse work**, one event a message", pulse(1)),
     Row("pulse-batch", "**pulse work**, batches of up to 500", pulse(500)),
-    Row("engine", "pulse's engine alone, no Kafka", engine),
+    Row("engine", "pulse's engine alone, no Kafka", engine()),
+    Row("engine-plain", "… without signals and forecasts", engine("--plain")),
 )
 
 

@@ -60,6 +60,7 @@ _RATIOS = (
     ("pulse", "bytewax", "… of Bytewax", 1.5, 3.0),
     ("pulse", "faust", "… of plain Faust", 25.0, 50.0),
     ("pulse-batch", "dict", "batches, of decode and dict state without Kafka", 0.4, 1.0),
+    ("engine", "engine-plain", "the engine, of the engine without signals", 1 / 1.5, 1.0),
 )
 
 
