@@ -36,7 +36,7 @@ from pulse.calibration.lines import (
     count,
     quality,
 )
-from pulse.calibration.outcomes import Outcome
+from pulse.calibration.outcomes import Outcomes, Stay
 from pulse.calibration.scores import SAMPLE_DAYS, DayScores, Notebook
 from pulse.calibration.weights import labelled, resampled
 from pulse.config import Config
@@ -113,7 +113,7 @@ def read(events: Sequence[bytes]) -> Seen:
     )
 
 
-def outcomes_of(seen: Seen, left_after_days: int, end_ms: int) -> dict[str, Outcome]:
+def outcomes_of(seen: Seen, left_after_days: int, end_ms: int) -> Outcomes:
     """Who had left by `end_ms`, as it could be known then."""
     last: dict[str, int] = {}
     for account, at_ms in zip(seen.account, seen.at_ms.tolist(), strict=True):
@@ -121,7 +121,7 @@ def outcomes_of(seen: Seen, left_after_days: int, end_ms: int) -> dict[str, Outc
             last[account] = max(at_ms, last.get(account, 0))
     after_ms = left_after_days * DAY_MS
     return {
-        account: Outcome(None, at_ms + after_ms if at_ms + after_ms < end_ms else None)
+        account: (Stay(None, at_ms + after_ms if at_ms + after_ms < end_ms else None),)
         for account, at_ms in last.items()
     }
 
@@ -129,7 +129,7 @@ def outcomes_of(seen: Seen, left_after_days: int, end_ms: int) -> dict[str, Outc
 def played(
     events: Sequence[bytes],
     config: Config,
-    outcomes: Mapping[str, Outcome],
+    outcomes: Outcomes,
     until_ms: int,
     sample_days: int,
 ) -> DayScores:
@@ -227,7 +227,7 @@ def table_of(scores: DayScores) -> Table:
     """Made of the samples of every day."""
     samples = scores.samples
     shares = np.full((len(samples.rules), *scores.table.shape), np.nan, np.float32)
-    shares[:, samples.day, samples.account] = samples.shares.T
+    shares[:, samples.day, samples.stay] = samples.shares.T
     return Table(shares)
 
 
@@ -347,7 +347,7 @@ def auc(way: Way, scores: DayScores, period: Period, terms: Terms) -> str:
     notice; with an interval by resampled accounts.
     """
     days = labelled(scores, period, terms)
-    value = np.nan_to_num(way.table[days.day, days.account], nan=-1e9)
+    value = np.nan_to_num(way.table[days.day, days.stay], nan=-1e9)
     chance = np.random.default_rng(1)
     drawn = [
         roc_auc_score(days.leaves[rows], -value[rows]) for rows in resampled(days.account, chance)
