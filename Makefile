@@ -110,8 +110,8 @@ types: setup ## mypy, strict
 	$(BIN)/mypy
 
 .PHONY: leaving
-leaving: setup ## Who leaves, on a real history: pulse's line beside the rules people use
-	$(BIN)/python -m benchmarks.leaving cdnow
+leaving: setup ## Who leaves, on two real histories: the line beside the rules people use
+	$(BIN)/python -m benchmarks.leaving
 
 .PHONY: schemas
 schemas: setup ## Write schemas/ again from the models

@@ -1,11 +1,11 @@
 """How early and how surely pulse's line tells who leaves, beside the rules that people use.
 
-    python -m benchmarks.leaving cdnow            # `make leaving`
+    python -m benchmarks.leaving                  # `make leaving`: both, into docs/calibration.md
+    python -m benchmarks.leaving cdnow            # one of them, only printed
 
-Everything that is chosen (weights, line, thresholds, the parameters of BG/NBD) is chosen on the
-events before the split alone, with the outcomes that were known then: the line with the most recall
-of those as precise there as the rule of thumb, and of them the one that tells soonest. The table is
-of what came after.
+Everything that is chosen (weights, lines, the parameters of BG/NBD) is chosen on the events before
+the split alone, with the outcomes that were known then: of the settings that are not below the
+rules there, the one that tells soonest. The tables are of what came after.
 
 A leaving is dated when it could be known: the last event plus the days after which nobody comes
 back.
@@ -14,347 +14,187 @@ back.
 from __future__ import annotations
 
 import argparse
-import dataclasses
-import json
 import sys
-import tempfile
 from datetime import UTC, datetime
-from importlib import resources
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-import numpy as np
-from sklearn.metrics import roc_auc_score
-
-from pulse.calibration.choice import Objective, Shape, choose, interval_of, quartile_of
-from pulse.calibration.lines import (
-    Period,
-    Quality,
-    Terms,
-    alerts_of,
-    base_rate,
-    count,
-    quality,
+from benchmarks.leaving import choosing
+from benchmarks.leaving.history import (
+    EXAMPLE,
+    HISTORIES,
+    Data,
+    Seen,
+    outcomes_of,
+    played,
+    read,
+    weighted,
 )
-from pulse.calibration.outcomes import Outcome
-from pulse.calibration.scores import SAMPLE_DAYS, DayScores, Notebook
-from pulse.calibration.weights import labelled, resampled
+from benchmarks.leaving.tables import (
+    Part,
+    in_words,
+    introduction,
+    pairs_table,
+    ways_table,
+    zones_table,
+)
+from benchmarks.leaving.ways import (
+    AT_ONCE,
+    SILENT_DAYS,
+    Habits,
+    Sight,
+    Way,
+    before,
+    fitted,
+    judged,
+    p_alive,
+    sight_of,
+)
+from benchmarks.leaving.zones import zone_changes
+from pulse.calibration.choice import Shape
+from pulse.calibration.lines import Period
 from pulse.config import Config
-from pulse.config.policy import policy
-from pulse.engagement.days import DAY_MS, FIRST_DAY
-from pulse.model.time import format_ms, parse_ts
-from pulse.playback.lines import Lines
-from pulse.playback.replay import Replay
-from pulse.playback.script import Script
+from pulse.engagement.days import DAY_MS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
+    import numpy as np
     from numpy.typing import NDArray
 
-HERE: Final = Path(__file__).parent
-SILENT_DAYS: Final = 21
-"""The rule of thumb: no login in three weeks."""
-LEAST_RECALL: Final = 0.95
+    from benchmarks.leaving.history import Weights
+    from pulse.calibration.scores import Notebook
+
+WARM_UP_DAYS: Final = 180
+DOCUMENT: Final = Path("docs/calibration.md")
 
 
-class Data(NamedTuple):
-    """A history. `split_ms` parts what is chosen on from what is looked at."""
+class Choices(NamedTuple):
+    """All that the earlier part said."""
 
-    name: str
-    events: list[bytes]
-    config: Path
-    left_after_days: int
-    terms: Terms
-    split_ms: int
-    warm_up_days: int
-    with_bg_nbd: bool
-    with_weights: bool
-    """Whether weights are chosen too, of `WEIGHTS`."""
-
-
-def cdnow() -> Data:
-    """The purchases of CDNOW's customers, from the package `lifetimes`."""
-    text = (resources.files("lifetimes") / "datasets" / "CDNOW_master.txt").read_text()
-    rows = [line.split() for line in text.splitlines()[1:]]
-    rows.sort(key=lambda row: (row[1], row[0]))
-    events = [
-        json.dumps(
-            {
-                "id": f"p{number}",
-                "account_id": customer,
-                "event": "purchase",
-                "ts": f"{date[:4]}-{date[4:6]}-{date[6:]}T12:00:00Z",
-                "properties": {"value": float(dollars)},
-            }
-        ).encode()
-        for number, (customer, date, _, dollars) in enumerate(rows)
-    ]
-    split_ms = parse_ts("1998-01-01T00:00:00Z")
-    return Data("cdnow", events, HERE / "cdnow.yaml", 90, Terms(30, 120), split_ms, 180, True, True)
-
-
-DATA: Final = {"cdnow": cdnow}
-
-
-class Seen(NamedTuple):
-    """Events as numbers: the account and the instant of each, in order."""
-
-    account: list[str]
-    at_ms: NDArray[np.int64]
-
-
-def read(events: Sequence[bytes]) -> Seen:
-    """Accounts and instants of events."""
-    decoded = [json.loads(event) for event in events]
-    return Seen(
-        [event["account_id"] for event in decoded],
-        np.array([parse_ts(event["ts"]) for event in decoded]),
-    )
-
-
-def outcomes_of(seen: Seen, left_after_days: int, end_ms: int) -> dict[str, Outcome]:
-    """Who had left by `end_ms`, as it could be known then."""
-    last: dict[str, int] = {}
-    for account, at_ms in zip(seen.account, seen.at_ms.tolist(), strict=True):
-        if at_ms < end_ms:
-            last[account] = max(at_ms, last.get(account, 0))
-    after_ms = left_after_days * DAY_MS
-    return {
-        account: Outcome(None, at_ms + after_ms if at_ms + after_ms < end_ms else None)
-        for account, at_ms in last.items()
-    }
-
-
-def played(
-    events: Sequence[bytes],
-    config: Config,
-    outcomes: Mapping[str, Outcome],
-    until_ms: int,
-    sample_days: int,
-) -> DayScores:
-    """The day-start scores of a history, by the engine."""
-    notebook = Notebook(tuple(rule.called for rule in config.scorecard), sample_days)
-
-    def observe(account: Any, at_ms: int, view: Any, score: float | None) -> None:
-        day = account.calendar.day - FIRST_DAY
-        notebook.note(account.account_id, day, score, None, view.shares)
-
-    with tempfile.NamedTemporaryFile(suffix=".ndjson") as file:
-        file.write(b"\n".join(events))
-        file.flush()
-        script = Script(Lines([file.name]), until_ms=until_ms - 1)
-        Replay(policy(config), observe).run(script)
-    return notebook.scores(outcomes)
-
-
-class Habits(NamedTuple):
-    """Of each day (row) and account (column) of a table: what the rules and BG/NBD look at."""
-
-    recency: NDArray[np.float32]
-    """Days since the last event; NaN before the first."""
-    repeats: NDArray[np.float32]
-    """Days with an event, the first left out."""
-    age: NDArray[np.float32]
-    """Days since the first event."""
-
-
-def habits(seen: Seen, scores: DayScores) -> Habits:
-    """As of the start of each day."""
-    columns = {account_id: n for n, account_id in enumerate(scores.ids)}
-    shape = scores.table.shape
-    happened = np.zeros(shape, bool)
-    for account, day in zip(seen.account, seen.at_ms // DAY_MS - scores.first_day, strict=True):
-        column = columns.get(account)
-        if column is not None and day < shape[0]:
-            happened[day, column] = True
-    last = np.full(shape[1], np.nan, np.float32)
-    first, days = last.copy(), np.zeros(shape[1], np.float32)
-    found = Habits(*(np.full(shape, np.nan, np.float32) for _ in range(3)))
-    for day in range(shape[0]):
-        found.recency[day], found.age[day] = day - last, day - first
-        found.repeats[day] = np.where(days > 0, days - 1, np.nan)
-        row = happened[day]
-        last[row] = day
-        first[row & np.isnan(first)] = day
-        days[row] += 1
-    return found
-
-
-def p_alive(of: Habits, parameters: Mapping[str, float]) -> NDArray[np.float32]:
-    """The chance that somebody is still a customer, by BG/NBD (Fader, Hardie and Lee 2005)."""
-    r, alpha, a, b = (parameters[name] for name in ("r", "alpha", "a", "b"))
-    seen_for = of.age - of.recency  # t_x: from the first event to the last
-    x = of.repeats
-    odds = a / (b + np.maximum(x, 1) - 1) * ((alpha + of.age) / (alpha + seen_for)) ** (r + x)
-    return np.where(x > 0, 1 / (1 + odds), 1.0).astype(np.float32)
-
-
-def fitted(of: Habits, day: int) -> dict[str, float]:
-    """BG/NBD's parameters, from what was known at the start of a day."""
-    from lifetimes import BetaGeoFitter
-
-    known = np.isfinite(of.age[day]) & (of.age[day] > 0)
-    x, age = of.repeats[day][known], of.age[day][known]
-    fitter = BetaGeoFitter(penalizer_coef=0.0)
-    fitter.fit(x, np.where(x > 0, age - of.recency[day][known], 0.0), age)
-    return {name: float(value) for name, value in fitter.params_.items()}
-
-
-class Way(NamedTuple):
-    """Something that scores accounts, low where they leave, and its line."""
-
-    name: str
-    table: NDArray[np.float32]
-    enter: float
-    shape: Shape
-
-
-class Table(NamedTuple):
-    """Every measure's share of its full marks: by rule, day (row) and account (column)."""
-
-    shares: NDArray[np.float32]
-
-    def scores(self, weights: Sequence[float]) -> NDArray[np.float32]:
-        """The scores by other weights; every measure of these data always has data."""
-        total = sum(weights)
-        parts = np.array(weights, np.float32) * np.float32(100 / total)
-        found: NDArray[np.float32] = np.einsum("rda,r->da", self.shares, parts)
-        return found
-
-
-def table_of(scores: DayScores) -> Table:
-    """Made of the samples of every day."""
-    samples = scores.samples
-    shares = np.full((len(samples.rules), *scores.table.shape), np.nan, np.float32)
-    shares[:, samples.day, samples.account] = samples.shares.T
-    return Table(shares)
-
-
-WEIGHTS: Final = [
-    (habit, lately, spent, 100 - habit - lately - spent)
-    for habit in (0, 20, 30, 40)
-    for lately in (0, 20)
-    for spent in (0, 10)
-]
-"""Those that are tried for CDNOW."""
-
-
-def best_weights(
-    table: Table, scores: DayScores, shape: Shape, period: Period, terms: Terms, precision: float
-) -> tuple[int, ...]:
-    """Those with which a line tells soonest, of those that are as precise and find nearly all."""
-    found: dict[tuple[int, ...], float] = {}
-    for weights in WEIGHTS:
-        way = Way("", table.scores(weights), 0.0, shape)
-        for enter in shape.enters()[::3]:
-            got = judged(way._replace(enter=enter), scores, period, terms)
-            if got.precision >= precision and got.recall >= LEAST_RECALL:
-                found[weights] = max(found.get(weights, 0.0), got.lead_days)
-    return max(found, key=lambda weights: found[weights])
+    main: choosing.Setting
+    why: str
+    ways: list[Way]
+    pairs: list[tuple[Way, Way | None, Weights]]
+    tried: int
 
 
 def main() -> None:
-    """Choose, look, and print the table as Markdown."""
+    """Choose, look, and write the tables."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.leaving", description=__doc__)
-    parser.add_argument("data", choices=sorted(DATA), help="which history")
-    data = DATA[parser.parse_args().data]()
-    seen, terms = read(data.events), data.terms
-    end_ms = int(seen.at_ms.max()) // DAY_MS * DAY_MS + DAY_MS
-    early = [event for event, at in zip(data.events, seen.at_ms, strict=True) if at < data.split_ms]
-    config = Config.load(data.config)
+    parser.add_argument("history", choices=sorted(HISTORIES), nargs="?", help="only this one")
+    only = parser.parse_args().history
+    for name, make in HISTORIES.items():
+        if only in (None, name):
+            text = report(make())
+            print(text)
+            if only is None:
+                put(name, text)
+
+
+def report(data: Data) -> str:
+    """Everything about one history."""
+    seen, config = read(data.events), Config.load(data.config)
     line = config.line
-    shape, at_once = Shape(line.exit - line.enter, -(-line.dwell_ms // DAY_MS)), Shape(1e-3, 0)
-    rule = f"nothing for {SILENT_DAYS} days"
+    shape = Shape(line.exit - line.enter, -(-line.dwell_ms // DAY_MS))
+    end_ms = int(seen.at_ms.max()) // DAY_MS * DAY_MS + DAY_MS
+    notebook = played(data.events, config, end_ms)
+    chosen = choose(data, seen, notebook, shape)
+    say(f"{data.name}: {in_words(chosen.main.weights)}, line {chosen.main.enter:.0f}")
 
-    # -- before the split ------------------------------------------------------------------------
-    say(f"{data.name}: {len(early):,} of {len(data.events):,} events before the split")
-    known = outcomes_of(seen, data.left_after_days, data.split_ms)
-    scores = played(early, config, known, data.split_ms, 1 if data.with_weights else SAMPLE_DAYS)
-    days, of = scores.days, habits(seen, scores)
-    period = Period(data.warm_up_days, days, days)
-    thumb = Way(rule, -of.recency, 0.5 - SILENT_DAYS, at_once)
-    bound = judged(thumb, scores, period, terms).precision
-    say(f"the rule's precision: {bound:.3f}")
-    if data.with_weights:
-        table = table_of(scores)
-        weights = best_weights(table, scores, shape, period, terms, bound)
-        say(f"weights {weights}")
-        rules = tuple(
-            rule.model_copy(update={"weight": float(weight)})
-            for rule, weight in zip(config.scorecard, weights, strict=True)
-        )
-        config = config.model_copy(update={"scorecard": rules})
-        scores = dataclasses.replace(scores, table=table.scores(weights))
-
-    def chosen(tried: DayScores, shape: Shape) -> float:
-        objective = Objective("precision", bound)
-        found = choose(tried, shape, objective, split=days, terms=terms, warm_up=data.warm_up_days)
-        say(f"line {found.enter:.1f}, {found.reason}: {found.chosen.earlier}")
-        return found.enter
-
-    ways = [
-        Way("pulse", scores.table, chosen(scores, shape), shape),
-        Way("bottom quartile of the score", scores.table, quartile_of(scores, days), shape),
-        thumb,
+    parts = []
+    for returns in (False, True):
+        outcomes = outcomes_of(seen, data.left_after_days, end_ms, returns=returns)
+        sight = sight_of(seen, notebook.scores(outcomes))
+        split = data.split_ms // DAY_MS - sight.scores.first_day
+        days = sight.scores.days
+        parts.append(Part(sight, Period(split, days - data.terms.horizon_days, days), data.terms))
+    part, with_returns = parts
+    text = [
+        f"Chosen of {chosen.tried:,} settings, the one that tells soonest of those {chosen.why}: "
+        f"{in_words(chosen.main.weights)}, line {chosen.main.enter:.0f}.",
+        introduction(part),
+        ways_table(chosen.ways, part),
+        "Beside each of the others, the line of pulse that tells soonest of those that are not "
+        "below it in precision and recall on the earlier part:",
+        pairs_table(chosen.pairs, part),
+        f"The same lines, where every pause of {data.left_after_days} days is a leaving, also one "
+        f"that ended: {introduction(with_returns)}",
+        ways_table(chosen.ways, with_returns),
     ]
-    parameters: dict[str, float] = {}
-    if data.with_bg_nbd:
-        parameters = fitted(of, days - 1)
-        say(f"BG/NBD {parameters}")
-        alive = dataclasses.replace(scores, table=100 * p_alive(of, parameters))
-        ways.append(Way("P(alive) of BG/NBD", alive.table, chosen(alive, at_once), at_once))
-
-    # -- after it --------------------------------------------------------------------------------
-    outcomes = outcomes_of(seen, data.left_after_days, end_ms)
-    scores = played(data.events, config, outcomes, end_ms, SAMPLE_DAYS)
-    of = habits(seen, scores)
-    split = data.split_ms // DAY_MS - scores.first_day
-    after = Period(split, scores.days - terms.horizon_days, scores.days)
-    tables = {
-        rule: -of.recency,
-        "P(alive) of BG/NBD": 100 * p_alive(of, parameters) if parameters else of.recency,
-    }
-    left = int(((scores.churned >= after.start) & (scores.churned < after.end)).sum())
-    first, last = (
-        format_ms((scores.first_day + row) * DAY_MS)[:10] for row in (after.start, after.end)
-    )
-    print(
-        f"{first} to {last}: {left:,} accounts left; alerts at random would have a precision of "
-        f"{base_rate(scores, after, terms):.2f}.\n"
-    )
-    print("| | line | precision | recall | days before | alerts a week | AUC (95 %) |")
-    print("|---|--:|--:|--:|--:|--:|---|")
-    for way in ways:
-        mine = way._replace(table=tables.get(way.name, scores.table))
-        got, ranks = judged(mine, scores, after, terms), auc(mine, scores, after, terms)
-        print(
-            f"| {way.name} | {way.enter:.1f} | {got.precision:.3f} | {got.recall:.2f} | "
-            f"{got.lead_days:.0f} | {got.alerts_a_week:.0f} | {ranks} |"
-        )
+    if data.name == "contributions":
+        mine = weighted(config, chosen.main.weights)
+        enter = chosen.main.enter
+        scores = {"enter": enter, "exit": enter + shape.gap, "approach": enter + shape.gap}
+        mine = mine.model_copy(update={"line": line.model_copy(update=scores)})
+        configs = {
+            "the one above": mine,
+            "`examples/contributions/pulse.yaml`": Config.load(EXAMPLE / "pulse.yaml"),
+            "the defaults": Config.load(None),
+        }
+        events = EXAMPLE / "contributions.ndjson.gz"
+        text += [
+            "How often the zone of an account changes:",
+            zones_table({name: zone_changes(events, each) for name, each in configs.items()}),
+        ]
+    return "\n\n".join(text)
 
 
-def judged(way: Way, scores: DayScores, period: Period, terms: Terms) -> Quality:
-    """How good a way is in a period."""
-    mine = dataclasses.replace(scores, table=way.table)
-    alerts = alerts_of(mine, way.enter, way.enter + way.shape.gap, way.shape.dwell_days)
-    base = base_rate(scores, period, terms)
-    return quality(count(alerts, scores.churned, period, terms), period, base)
-
-
-def auc(way: Way, scores: DayScores, period: Period, terms: Terms) -> str:
-    """How well it ranks: on a day a week of each account that pulse judges, as long as there is the
-    notice; with an interval by resampled accounts.
+def choose(data: Data, seen: Seen, notebook: Notebook, shape: Shape) -> Choices:
+    """All that is chosen, on the days before the split with what was known then: the score of a day
+    start does not know what came later.
     """
-    days = labelled(scores, period, terms)
-    value = np.nan_to_num(way.table[days.day, days.account], nan=-1e9)
-    chance = np.random.default_rng(1)
-    drawn = [
-        roc_auc_score(days.leaves[rows], -value[rows]) for rows in resampled(days.account, chance)
-    ]
-    found = interval_of(np.array(drawn))
-    assert found is not None
-    return f"{roc_auc_score(days.leaves, -value):.3f} ({found.low:.3f} to {found.high:.3f})"
+    known = outcomes_of(seen, data.left_after_days, data.split_ms, returns=False)
+    scores = notebook.scores(known)
+    early = before(scores, data.split_ms // DAY_MS - scores.first_day, WARM_UP_DAYS)
+    sight = sight_of(seen, early)
+    days, terms = sight.scores.days, data.terms
+    period = Period(WARM_UP_DAYS, days, days)
+
+    thumb = Way(f"nothing for {SILENT_DAYS} days", silence, 0.5 - SILENT_DAYS, AT_ONCE)
+    by_thumb = judged(thumb, sight, period, terms)
+    say(f"{thumb.name}: {by_thumb}")
+    settings = choosing.tried(sight, data.settings, shape, period, terms)
+    main, why = choosing.best(settings, by_thumb)
+    say(f"pulse: {main}, {why}")
+    score = partial(choosing.score_by, main.weights)
+    quartile = Way("bottom quartile of the score", score, main.quartile, shape)
+    everybody = sight_of(seen, before(scores, days, 0)).habits
+    parameters = fitted(everybody, days - 1)
+    say(f"BG/NBD {parameters}")
+    model = Way("P(alive) of BG/NBD", partial(alive, parameters), 0.0, AT_ONCE)
+    model, by_model = choosing.line_of(model, sight, period, terms, by_thumb)
+    say(f"{model.name}: {model.enter} {by_model}")
+    pairs: list[tuple[Way, Way | None, Weights]] = []
+    for way, got in ((quartile, main.ordinary), (thumb, by_thumb), (model, by_model)):
+        found = choosing.beside(settings, got)
+        say(f"beside {way.name}: {found}")
+        if found is None:
+            pairs.append((way, None, {}))
+        else:
+            own = Way("pulse", partial(choosing.score_by, found.weights), found.enter, shape)
+            pairs.append((way, own, found.weights))
+    ways = [Way("pulse", score, main.enter, shape), quartile, thumb, model]
+    return Choices(main, why, ways, pairs, len(settings))
+
+
+def silence(sight: Sight) -> NDArray[np.float32]:
+    """The rule of thumb as a score: the longer the silence, the lower."""
+    return -sight.habits.recency
+
+
+def alive(parameters: dict[str, float], sight: Sight) -> NDArray[np.float32]:
+    """P(alive) as a score, 0 to 100."""
+    of: Habits = sight.habits
+    found: NDArray[np.float32] = 100 * p_alive(of, parameters)
+    return found
+
+
+def put(name: str, text: str) -> None:
+    """Into the marked part of the document."""
+    begin, end = f"<!-- leaving {name}: begin -->", f"<!-- leaving {name}: end -->"
+    head, _, rest = DOCUMENT.read_text().partition(begin)
+    tail = rest.partition(end)[2]
+    DOCUMENT.write_text(f"{head}{begin}\n\n{text}\n\n{end}{tail}")
 
 
 def say(text: str) -> None:

@@ -126,8 +126,10 @@ class Choice:
     reason: Literal["objective", "too few churned", "no line meets the objective"]
     churned: tuple[int, int]
     """Accounts that left, in the earlier and the later part."""
+    leavings: tuple[int, int]
+    """How often they did: who came back may leave again."""
     never_judged: int
-    """Of these, accounts that no line ever judged: too young, or too little data."""
+    """Of these leavings, those before which no line judged: too young, or too little data."""
     candidates: Sequence[Candidate]
     enter_interval: Interval | None = None
     precision_interval: Interval | None = None
@@ -140,9 +142,14 @@ class Choice:
         return min(self.candidates, key=lambda each: abs(each.enter - self.enter))
 
 
-def split_periods(days: int, split: int, warm_up: int) -> tuple[Period, Period]:
-    """The earlier part, of which only is known what was known then, and the later one."""
-    return Period(warm_up, split, split), Period(split, days, days)
+def split_periods(
+    days: int, split: int, warm_up: int, known_until: int | None = None
+) -> tuple[Period, Period]:
+    """The earlier part, of which only is known what was known then, and the later one, of which is
+    known what the outcomes say: those before the day `known_until`, if unsaid the end.
+    """
+    until = days if known_until is None else known_until
+    return Period(warm_up, split, split), Period(split, min(days, until), until)
 
 
 def choose(
@@ -153,15 +160,17 @@ def choose(
     split: int,
     terms: Terms,
     warm_up: int = 0,
+    known_until: int | None = None,
     resamples: int = 500,
     seed: int = 1,
     progress: Callable[[], None] = lambda: None,
 ) -> Choice:
     """Try every line. `progress` is called for each.
 
-    `split` and `warm_up` are days (rows): the line is chosen on those from `warm_up` to `split`.
+    `split`, `warm_up` and `known_until` are days (rows): the line is chosen on those from `warm_up`
+    to `split`, and outcomes are known before `known_until`, if unsaid the end of the history.
     """
-    earlier, later = split_periods(scores.days, split, warm_up)
+    earlier, later = split_periods(scores.days, split, warm_up, known_until)
     bases = [base_rate(scores, period, terms) for period in (earlier, later)]
     enters, tried = shape.enters(), list[Candidate]()
     counts: list[tuple[Counts, Counts]] = []
@@ -176,7 +185,10 @@ def choose(
             Candidate(enter, quality(both[0], earlier, bases[0]), quality(both[1], later, bases[1]))
         )
         progress()
-    churned = int(counts[0][0].left.sum()), int(counts[0][1].left.sum())
+    accounts = scores.accounts
+    parts = [each.left > 0 for each in counts[0]]
+    churned = len(np.unique(accounts[parts[0]])), len(np.unique(accounts[parts[1]]))
+    leavings = int(parts[0].sum()), int(parts[1].sum())
     left = (counts[0][0].left + counts[0][1].left) > 0
     unjudged = int((left & ~np.isfinite(scores.table).any(axis=0)).sum())
 
@@ -184,7 +196,7 @@ def choose(
         return min(max(quartile_of(scores, split), enters[0]), enters[-1])
 
     if churned[0] < LEAST_CHURNED:
-        return Choice(quartile(), "too few churned", churned, unjudged, tried)
+        return Choice(quartile(), "too few churned", churned, leavings, unjudged, tried)
     place = int(
         objective.choose(
             np.array([each.earlier.precision for each in tried]),
@@ -193,12 +205,14 @@ def choose(
         )
     )
     if place < 0:
-        return Choice(quartile(), "no line meets the objective", churned, unjudged, tried)
-    drawn, precision, recall = _resample(counts, place, objective, earlier, resamples, seed)
+        return Choice(quartile(), "no line meets the objective", churned, leavings, unjudged, tried)
+    draws = _drawn(accounts, resamples, seed)
+    drawn, precision, recall = _resample(counts, place, objective, earlier, draws)
     return Choice(
         enters[place],
         "objective",
         churned,
+        leavings,
         unjudged,
         tried,
         interval_of(np.array(enters)[drawn]),
@@ -225,22 +239,25 @@ def quartile_of(scores: DayScores, split: int) -> float:
     return float(np.quantile(last, QUARTILE))
 
 
+def _drawn(accounts: NDArray[np.intp], resamples: int, seed: int) -> NDArray[np.float32]:
+    """How often each stay (column) is in each draw of accounts with replacement."""
+    size = int(accounts.max(initial=-1)) + 1
+    draws = np.random.default_rng(seed).multinomial(size, np.full(size, 1 / size), resamples)
+    return draws.astype(np.float32)[:, accounts]
+
+
 def _resample(
     counts: Sequence[tuple[Counts, Counts]],
     place: int,
     objective: Objective,
     earlier: Period,
-    resamples: int,
-    seed: int,
+    weights: NDArray[np.float32],
 ) -> tuple[NDArray[np.intp], NDArray[np.float64], NDArray[np.float64]]:
-    """Draw accounts with replacement, and choose again.
+    """Choose again on drawn accounts, each draw a row of `weights`.
 
     The place of the line that each draw chose, and the precision and recall of the chosen line on
     the later part. Accounts and not alerts are drawn: those of one account are no independent news.
     """
-    size = len(counts[0][0].left)
-    draws = np.random.default_rng(seed).multinomial(size, np.full(size, 1 / size), resamples)
-    weights = draws.astype(np.float32)
 
     def total(of: Callable[[Counts], NDArray[np.float32]], part: int) -> NDArray[np.float64]:
         stacked = np.stack([of(both[part]) for both in counts], axis=1)

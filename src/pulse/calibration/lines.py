@@ -4,7 +4,7 @@ An alert is *right* if its account left within the horizon after it, and not bef
 do something: not sooner than the notice. It is *wrong* if the account was still there at the end of
 the horizon. It is not judged where it came too late, nor where the outcomes end within the horizon:
 of those, only the right ones would be known. An account that left is *found* if one of its alerts
-was right.
+was right. One that left and came back has several stays, and each is judged by itself.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
 
 class Alerts(NamedTuple):
-    """Alerts, one an entry: the column of the account, and the row of the day."""
+    """Alerts, one an entry: the column of the stay, and the row of the day."""
 
-    account: NDArray[np.intp]
+    stay: NDArray[np.intp]
     day: NDArray[np.intp]
 
 
@@ -48,12 +48,15 @@ class Terms(NamedTuple):
 
 
 def alerts_of(scores: DayScores, enter: float, exit: float, dwell_days: int) -> Alerts:
-    """The alerts of a line: as the engine's trigger gives them from day-start scores."""
+    """The alerts of a line: as the engine's trigger gives them from day-start scores.
+
+    Each stay begins anew, as an account does for the engine that comes back after it has left.
+    """
     table, churned = scores.table, scores.churned
     count = table.shape[1]
     on = np.zeros(count, bool)
     turning = np.full(count, NEVER, np.int32)
-    accounts: list[NDArray[np.intp]] = []
+    stays: list[NDArray[np.intp]] = []
     days: list[NDArray[np.intp]] = []
     for day, row in enumerate(table):
         # NaN is beyond nothing: what nobody judges stays as it is.
@@ -65,19 +68,19 @@ def alerts_of(scores: DayScores, enter: float, exit: float, dwell_days: int) -> 
             on ^= turned
             turning[turned] = NEVER
             began = np.flatnonzero(turned & on)
-            accounts.append(began)
+            stays.append(began)
             days.append(np.full(len(began), day))
-    if not accounts:
+    if not stays:
         return Alerts(np.zeros(0, np.intp), np.zeros(0, np.intp))
-    return Alerts(np.concatenate(accounts), np.concatenate(days))
+    return Alerts(np.concatenate(stays), np.concatenate(days))
 
 
 @dataclass(frozen=True)
 class Counts:
-    """What alerts came to in one period, by account (column).
+    """What alerts came to in one period, by stay (column).
 
     `alerts`, `right` and `wrong` are of the alerts of the period; `left` and `found` of the
-    accounts that left in it, by whatever alert before.
+    leavings in it, by whatever alert before.
     """
 
     alerts: NDArray[np.float32]
@@ -92,24 +95,24 @@ class Counts:
 def count(alerts: Alerts, churned: NDArray[np.int32], period: Period, terms: Terms) -> Counts:
     """Compare alerts with what became of the accounts."""
     known = np.where(churned < period.known_until, churned, NEVER)
-    account, day = alerts
-    before = known[account] - day
+    stay, day = alerts
+    before = known[stay] - day
     is_right = (before > 0) & (before >= terms.notice_days) & (before <= terms.horizon_days)
     is_wrong = before > terms.horizon_days
     inside = (day >= period.start) & (day < period.end)
     judged = inside & (day + terms.horizon_days < period.known_until)
     lead = np.full(len(known), np.nan, np.float32)
-    np.fmax.at(lead, account[is_right], before[is_right].astype(np.float32))
+    np.fmax.at(lead, stay[is_right], before[is_right].astype(np.float32))
     left = (known >= period.start) & (known < period.end)
     lead[~left] = np.nan
 
-    def by_account(which: NDArray[np.bool_]) -> NDArray[np.float32]:
-        return np.bincount(account[which], minlength=len(known)).astype(np.float32)
+    def by_stay(which: NDArray[np.bool_]) -> NDArray[np.float32]:
+        return np.bincount(stay[which], minlength=len(known)).astype(np.float32)
 
     return Counts(
-        by_account(inside),
-        by_account(judged & is_right),
-        by_account(judged & is_wrong),
+        by_stay(inside),
+        by_stay(judged & is_right),
+        by_stay(judged & is_wrong),
         left.astype(np.float32),
         np.isfinite(lead).astype(np.float32),
         lead,
@@ -122,13 +125,13 @@ class Quality(NamedTuple):
     precision: float
     """Right alerts of those that are judged."""
     recall: float
-    """Accounts found of those that left."""
+    """Leavings found of those that there were."""
     f1: float
     lift: float
     """Precision over the share of all account days that are followed by a leaving."""
     alerts_a_week: float
     lead_days: float
-    """Median over the accounts found."""
+    """Median over the leavings found."""
 
 
 def quality(counts: Counts, period: Period, base: float) -> Quality:
@@ -157,7 +160,8 @@ def base_rate(scores: DayScores, period: Period, terms: Terms) -> float:
     """
     known = np.where(scores.churned < period.known_until, scores.churned, NEVER)
     right = judged = 0
-    for day in range(period.start, min(period.end, period.known_until - terms.horizon_days)):
+    until = min(period.end, period.known_until - terms.horizon_days)
+    for day in range(period.start, until):
         before = known[np.isfinite(scores.table[day]) & (known > day)] - day
         before = before[before >= terms.notice_days]
         right += int((before <= terms.horizon_days).sum())

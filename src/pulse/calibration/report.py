@@ -105,8 +105,9 @@ def rate_by_score(
     """
     edges = np.arange(0, 100, BIN, dtype=np.float64)
     all_days, leaving = np.zeros(len(edges), np.int64), np.zeros(len(edges), np.int64)
-    terms, known_until = setting.terms, setting.later.known_until
-    for day in range(setting.earlier.start, known_until - terms.horizon_days):
+    terms, later = setting.terms, setting.later
+    until = min(later.end, later.known_until - terms.horizon_days)
+    for day in range(setting.earlier.start, until):
         row, before = scores.table[day], scores.churned - day
         judged = np.isfinite(row) & (before >= terms.notice_days) & (before > 0)
         place = np.minimum(row[judged] // BIN, len(edges) - 1).astype(np.intp)
@@ -128,14 +129,14 @@ def warned(part: Part, setting: Setting) -> tuple[list[Warned], list[Warned]]:
 
     in_time: dict[int, Warned] = {}
     false_alarms = []
-    for account, day in sorted(zip(alerts.account.tolist(), alerts.day.tolist(), strict=True)):
-        left = int(scores.churned[account])
-        before, name = left - day, scores.ids[account]
+    for stay, day in sorted(zip(alerts.stay.tolist(), alerts.day.tolist(), strict=True)):
+        left = int(scores.churned[stay])
+        before, name = left - day, scores.ids[stay]
         if max(terms.notice_days, 1) <= before <= terms.horizon_days:
             if later.start <= left < later.end:
-                # The first one: an account is found once.
-                in_time.setdefault(account, Warned(name, date(day), date(left), before))
-        elif later.start <= day < later.known_until - terms.horizon_days and (
+                # The first one: a leaving is found once.
+                in_time.setdefault(stay, Warned(name, date(day), date(left), before))
+        elif later.start <= day < min(later.end, later.known_until - terms.horizon_days) and (
             left == NEVER or before > terms.horizon_days
         ):
             false_alarms.append(Warned(name, date(day), None, None))

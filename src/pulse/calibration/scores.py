@@ -16,10 +16,13 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from pulse.calibration.outcomes import Outcome
+    from pulse.calibration.outcomes import Stay
 
 NEVER = np.int32(1 << 30)
 """The day of what does not happen."""
+
+_FAR: Final = np.int64(1 << 32)
+"""More than there are days."""
 
 SAMPLE_DAYS: Final = 7
 """Of each account's days, every so many has its measures kept: for weights, more would say the same
@@ -77,52 +80,69 @@ class Notebook:
         """The accounts that were noted."""
         return list(self._days)
 
-    def span(self, outcomes: Mapping[str, Outcome]) -> tuple[int, int]:
+    def span(self, outcomes: Mapping[str, tuple[Stay, ...]]) -> tuple[int, int]:
         """The first day that was noted of accounts in `outcomes`, and the one after the last."""
         noted = [days for each, (days, _) in self._days.items() if each in outcomes]
         first = min((days[0] for days in noted), default=0)
         return first, 1 + max((days[-1] for days in noted), default=first - 1)
 
-    def scores(self, outcomes: Mapping[str, Outcome], split_day: int | None = None) -> DayScores:
+    def scores(
+        self, outcomes: Mapping[str, tuple[Stay, ...]], split_day: int | None = None
+    ) -> DayScores:
         """All that was noted of the accounts in `outcomes`, with what became of each.
 
-        An account's segment is that of the day before it left, or of `split_day` (days since 1970)
-        if that is earlier: what its profile said later nobody knew.
+        The segment of a stay is that of the day before it ended, or of `split_day` (days since
+        1970) if that is earlier: what its profile said later nobody knew.
         """
-        ids = [account_id for account_id in self._days if account_id in outcomes]
         first, end = self.span(outcomes)
-        table = np.full((end - first, len(ids)), np.nan, np.float32)
-        churned = np.full(len(ids), NEVER, np.int32)
-        places = np.full(len(self._days), -1)
+        noted = [
+            (account_id, stay) for account_id in self._days for stay in outcomes.get(account_id, ())
+        ]
+        table = np.full((end - first, len(noted)), np.nan, np.float32)
+        churned = np.full(len(noted), NEVER, np.int32)
+        began = np.zeros(len(noted), np.int32)
         segments = []
-        for column, account_id in enumerate(ids):
-            places[self._numbers[account_id]] = column
+        for column, (account_id, stay) in enumerate(noted):
             days, scores = self._days[account_id]
             table[np.asarray(days) - first, column] = scores
-            outcome, until = outcomes[account_id], end if split_day is None else split_day
-            if outcome.started_ms is not None:
-                table[: max(outcome.started_ms // DAY_MS - first, 0), column] = np.nan
-            if outcome.churned_ms is not None:
-                churned[column] = outcome.churned_ms // DAY_MS - first
-                until = min(until, outcome.churned_ms // DAY_MS - 1)
+            until = end if split_day is None else split_day
+            if stay.started_ms is not None:
+                began[column] = max(stay.started_ms // DAY_MS - first, 0)
+                table[: began[column], column] = np.nan
+            if stay.churned_ms is not None:
+                churned[column] = stay.churned_ms // DAY_MS - first
+                table[max(churned[column], 0) :, column] = np.nan
+                until = min(until, stay.churned_ms // DAY_MS - 1)
             known = [name for since, name in self._segments[account_id] if since <= until]
             segments.append(known[-1] if known else self._segments[account_id][0][1])
+        ids = [account_id for account_id, _ in noted]
+        samples = self._samples(ids, began, first, table)
+        return DayScores(ids, segments, first, table, churned, samples)
+
+    def _samples(
+        self, ids: list[str], began: NDArray[np.int32], first: int, table: NDArray[np.float32]
+    ) -> Samples:
+        """The measures that were kept, each with the stay in which it was."""
         sampled = np.asarray(self._sampled, np.int64).reshape(-1, 2)
         shares = np.asarray(self._shares, np.float32).reshape(len(sampled), len(self._rules))
-        account, day = places[sampled[:, 0]], sampled[:, 1] - first
-        judged = account >= 0
-        judged[judged] = np.isfinite(table[day[judged], account[judged]])
-        samples = Samples(self._rules, account[judged], day[judged], shares[judged])
-        return DayScores(ids, segments, first, table, churned, samples)
+        numbers = np.array([self._numbers[account_id] for account_id in ids], np.int64)
+        account, day = sampled[:, 0], sampled[:, 1] - first
+        # Stays stand in order of account and time: the last that began by then is the one.
+        stays, wanted = numbers * _FAR + began, account * _FAR + np.maximum(day, 0)
+        column = np.searchsorted(stays, wanted, side="right") - 1
+        judged = (column >= 0) & (day >= 0) & (day < len(table))
+        judged[judged] = numbers[column[judged]] == account[judged]
+        judged[judged] = np.isfinite(table[day[judged], column[judged]])
+        return Samples(self._rules, column[judged], day[judged], shares[judged])
 
 
 @dataclass(frozen=True)
 class Samples:
-    """Measures of accounts on some days: a row each, a column for each of `rules`, 0 to 1."""
+    """Measures on some days: a row each, a column for each of `rules`, 0 to 1."""
 
     rules: tuple[str, ...]
-    account: NDArray[np.int64]
-    """The column of the account in `DayScores.table`."""
+    stay: NDArray[np.int64]
+    """The column of the stay in `DayScores.table`."""
     day: NDArray[np.int64]
     """The row of the day in there."""
     shares: NDArray[np.float32]
@@ -131,10 +151,12 @@ class Samples:
 
 @dataclass(frozen=True)
 class DayScores:
-    """Scores of `ids` at day starts.
+    """Scores at day starts.
 
-    `table` has a row a day from `first_day` (days since 1970, UTC) on and a column an account; NaN
-    where no line judges. `churned` is the row on which each account left, `NEVER` if it did not.
+    `table` has a row a day from `first_day` (days since 1970, UTC) on and a column a stay; NaN
+    where no line judges. `ids` are the accounts of the columns: one that came back has several,
+    side by side in order of time. `churned` is the row on which each stay ended, `NEVER` if it did
+    not.
     """
 
     ids: list[str]
@@ -149,12 +171,18 @@ class DayScores:
         """How many days there are."""
         return len(self.table)
 
+    @property
+    def accounts(self) -> NDArray[np.intp]:
+        """The number of each column's account, from 0 on."""
+        numbers: dict[str, int] = {}
+        return np.array([numbers.setdefault(each, len(numbers)) for each in self.ids], np.intp)
+
     def of_segments(self, wanted: Callable[[str | None], bool]) -> DayScores:
-        """The accounts of some segments."""
+        """The stays in some segments."""
         columns = [n for n, each in enumerate(self.segments) if wanted(each)]
         places = np.full(len(self.ids), -1)
         places[columns] = range(len(columns))
-        mine = places[self.samples.account] >= 0
+        mine = places[self.samples.stay] >= 0
         return DayScores(
             [self.ids[n] for n in columns],
             [self.segments[n] for n in columns],
@@ -163,7 +191,7 @@ class DayScores:
             self.churned[columns],
             Samples(
                 self.samples.rules,
-                places[self.samples.account[mine]],
+                places[self.samples.stay[mine]],
                 self.samples.day[mine],
                 self.samples.shares[mine],
             ),

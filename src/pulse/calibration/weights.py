@@ -33,7 +33,10 @@ WEIGHTS_SUM: Final = 100.0
 class Labelled:
     """Account days of a period of which the outcome is known."""
 
-    account: NDArray[np.int64]
+    account: NDArray[np.intp]
+    """Its number: days of one account are no independent news."""
+    stay: NDArray[np.int64]
+    """The column of the stay in `DayScores.table`."""
     day: NDArray[np.int64]
     shares: NDArray[np.float32]
     leaves: NDArray[np.bool_]
@@ -44,14 +47,15 @@ def labelled(scores: DayScores, period: Period, terms: Terms) -> Labelled:
     """The sampled days of a period with what came after them."""
     samples = scores.samples
     known = np.where(scores.churned < period.known_until, scores.churned, NEVER)
-    before = known[samples.account] - samples.day
+    before = known[samples.stay] - samples.day
     # As for alerts: where the outcomes end within the horizon, only leavings would be known.
     until = min(period.end, period.known_until - terms.horizon_days)
     wanted = (samples.day >= period.start) & (samples.day < until) & (before >= terms.notice_days)
     wanted &= before > 0
     leaves = before <= terms.horizon_days
+    stay = samples.stay[wanted]
     return Labelled(
-        samples.account[wanted], samples.day[wanted], samples.shares[wanted], leaves[wanted]
+        scores.accounts[stay], stay, samples.day[wanted], samples.shares[wanted], leaves[wanted]
     )
 
 
@@ -189,9 +193,7 @@ def _auc(
     return float(roc_auc_score(leaves, -score[rows]))
 
 
-def resampled(
-    account: NDArray[np.int64], chance: np.random.Generator
-) -> Iterator[NDArray[np.intp]]:
+def resampled(account: NDArray[np.intp], chance: np.random.Generator) -> Iterator[NDArray[np.intp]]:
     """Rows of accounts drawn with replacement: days of one account are no independent news."""
     order = np.argsort(account, kind="stable")
     accounts, starts = np.unique(account[order], return_index=True)

@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 import typer
 
 from pulse.calibration.backtest import Comparison, Fired, compare, fired, load_by_owner
-from pulse.cli.outcomes import Horizon, Notice, check_terms, read_outcomes_file
+from pulse.cli.outcomes import (
+    Horizon,
+    KnownUntil,
+    Notice,
+    check_terms,
+    of_history,
+    read_outcomes_file,
+)
 from pulse.cli.progress import file_progress
 from pulse.cli.words import count, date_of
 from pulse.config import Config
@@ -29,6 +36,7 @@ class _Run(NamedTuple):
 
     name: str
     alerts: list[Fired]
+    accounts: frozenset[str]
     events: int
     first_ms: int
     last_ms: int
@@ -61,6 +69,7 @@ def command(
             metavar="DAYS", min=0, help="Alerts that begin so near to each other are the same."
         ),
     ] = 7,
+    known_until: KnownUntil = None,
     horizon: Horizon = 90,
     notice: Notice = 14,
     changes_out: Annotated[
@@ -84,15 +93,16 @@ def command(
     new, old = (_run(name, each, events) for name, each in zip(names, settings, strict=True))
     compared = compare(new.alerts, old.alerts, same * DAY_MS)
     print("\n".join(_in_words(new, old, compared)))
-    if known is not None:
+    if outcomes is not None and known is not None:
         from pulse.calibration.alerts import quality_of
         from pulse.calibration.lines import Terms
         from pulse.cli.calibrate_words import quality_in_words
 
+        until_ms = (new.last_ms // DAY_MS + 1) * DAY_MS if known_until is None else known_until
+        known, terms = of_history(known, new.accounts, until_ms, outcomes), Terms(notice, horizon)
         for run in (new, old):
             began = [(each.account_id, each.at_ms) for each in run.alerts]
-            terms = Terms(notice, horizon)
-            found = quality_of(began, known, run.first_ms, run.last_ms, terms)
+            found = quality_of(began, known, run.first_ms, run.last_ms, terms, until_ms)
             print(quality_in_words(run.name, found))
     if changes_out is not None:
         with LineFile(changes_out) as file:
@@ -111,7 +121,8 @@ def _run(name: str, settings: Config, events: list[str]) -> _Run:
         )
     if script.first_ms is None or replay.as_of_ms is None:
         raise PulseError("the history has no event")
-    return _Run(name, fired(replay.alerts()), replay.tally.events, script.first_ms, replay.as_of_ms)
+    began, accounts = fired(replay.alerts()), frozenset(replay.account_ids())
+    return _Run(name, began, accounts, replay.tally.events, script.first_ms, replay.as_of_ms)
 
 
 def _in_words(new: _Run, old: _Run, compared: Comparison) -> list[str]:

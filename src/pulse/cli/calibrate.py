@@ -14,7 +14,15 @@ from ruamel.yaml import YAML
 
 import pulse
 from pulse.cli.calibrate_words import choice_in_words, date_of_row, weights_in_words
-from pulse.cli.outcomes import Horizon, Notice, check_terms, read_outcomes_file
+from pulse.cli.outcomes import (
+    Horizon,
+    KnownUntil,
+    Notice,
+    check_terms,
+    of_history,
+    read_outcomes_file,
+    tell,
+)
 from pulse.cli.progress import file_progress, step_progress
 from pulse.cli.words import count, date
 from pulse.config import Config
@@ -28,13 +36,18 @@ from pulse.playback.replay import Replay
 from pulse.playback.script import Script
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from pulse.calibration.choice import Choice, Objective, Shape
-    from pulse.calibration.outcomes import Outcome
     from pulse.calibration.scores import DayScores
 
 _NEEDS = "pip install 'pulse-engagement[calibrate]'"
+
+
+class _Played(NamedTuple):
+    """A history's scores with the outcomes; the split and the end of what is known, as rows."""
+
+    scores: "DayScores"
+    split: int
+    known_until: int
 
 
 class _Part(NamedTuple):
@@ -61,7 +74,7 @@ def command(
         typer.Option(
             metavar="FILE",
             help="Who left: a CSV with account_id,started_at,churned_at; "
-            "churned_at is empty for whoever stayed.",
+            "churned_at is empty for whoever stayed; a line for each stay of who came back.",
         ),
     ],
     out: Annotated[
@@ -98,6 +111,7 @@ def command(
             metavar="SHARE", min=0, max=1, help="As few false alarms as can be with that recall."
         ),
     ] = None,
+    known_until: KnownUntil = None,
     horizon: Horizon = 90,
     notice: Notice = 14,
     warm_up: Annotated[
@@ -139,9 +153,9 @@ def command(
         if file is not None and not file.absolute().parent.is_dir():
             raise PulseError(f"cannot write {file}: its folder is not there")
     settings, terms = Config.load(config), Terms(notice, horizon)
-    known = read_outcomes_file(outcomes)
-    scores, row = _played(events, known, outcomes, settings, split)
-    for side, length in (("before", row - warm_up), ("after", scores.days - row)):
+    history = _played(events, outcomes, settings, split, known_until)
+    scores, row, until = history
+    for side, length in (("before", row - warm_up), ("after", until - row)):
         if length <= horizon:
             raise PulseError(
                 f"the history is too short: {max(length, 0)} days {side} "
@@ -159,9 +173,10 @@ def command(
                 split=row,
                 terms=terms,
                 warm_up=warm_up,
+                known_until=until,
                 progress=step,
             )
-    earlier, later = split_periods(scores.days, row, warm_up)
+    earlier, later = split_periods(scores.days, row, warm_up, until)
     weights = {rule.called: rule.weight for rule in settings.scorecard}
     from pulse.calibration.weights import propose
 
@@ -177,6 +192,7 @@ def command(
         "notice_days": notice,
         "horizon_days": horizon,
         "split": date_of_row(scores, row),
+        "known_until": date_of_row(scores, until),
     }
     for part in parts:
         print("\n".join(choice_in_words(choices[part.segment], part.name, scores, row)))
@@ -216,14 +232,14 @@ def _objective(
 
 def _played(
     events: list[str],
-    known: "Mapping[str, Outcome]",
     outcomes: Path,
     settings: Config,
     split: int | None,
-) -> "tuple[DayScores, int]":
-    """The history's scores with the outcomes, and the row of the split."""
+    known_until: int | None,
+) -> _Played:
     from pulse.calibration.scores import Notebook
 
+    known = read_outcomes_file(outcomes)
     notebook, lines = Notebook(tuple(rule.called for rule in settings.scorecard)), Lines(events)
 
     def observe(account: Any, at_ms: int, view: Any, score: float | None) -> None:
@@ -239,37 +255,26 @@ def _played(
     for refused in replay.tally.first_refused.values():
         lost = count(replay.tally.refused[refused.reason], "line")
         place = f"line {refused.line.number} of {refused.line.file}"
-        _tell(f"{lost} not counted ({refused.reason}), like {place}: {refused.detail}")
-    here, listed = set(notebook.ids), set(known)
-    if not here:
+        tell(f"{lost} not counted ({refused.reason}), like {place}: {refused.detail}")
+    if not notebook.ids:
         raise PulseError("the history has no account for a whole day")
-    strangers, unknown = sorted(listed - here), sorted(here - listed)
-    if len(strangers) == len(known):
-        raise PulseError(
-            f'no account of {outcomes} is in the history: "{strangers[0]}" is not',
-            hint="both must call accounts the same",
-        )
-    if strangers:
-        _tell(f"{_accounts(strangers)} of {outcomes} not in the history, left out")
-    if unknown:
-        _tell(f"{_accounts(unknown)} of the history not in {outcomes}, left out")
+    until = notebook.span(known)[1] if known_until is None else known_until // DAY_MS
+    known = of_history(known, set(notebook.ids), until * DAY_MS, outcomes)
     first, end = notebook.span(known)
+    end = min(end, until)
     day = first + (end - first) * 2 // 3 if split is None else split // DAY_MS
     scores = notebook.scores(known, day)
+    if end <= first:
+        raise PulseError(
+            f"nothing is known of a history that begins on {date_of_row(scores, 0)}",
+            hint="a later --known-until",
+        )
     if not first < day < end:
         raise PulseError(
-            f"the history is from {date_of_row(scores, 0)} to {date_of_row(scores, scores.days)}",
+            f"the history is from {date_of_row(scores, 0)} to {date_of_row(scores, end - first)}",
             hint="--split must lie between",
         )
-    return scores, day - first
-
-
-def _accounts(names: list[str]) -> str:
-    return f'{count(len(names), "account")}, like "{names[0]}",'
-
-
-def _tell(text: str) -> None:
-    typer.echo(text, err=True)
+    return _Played(scores, day - first, until - first)
 
 
 def _parts(scores: "DayScores", settings: Config, segments: list[str]) -> list[_Part]:

@@ -17,10 +17,14 @@ if TYPE_CHECKING:
 
 def choice_in_words(choice: Choice, name: str, scores: DayScores, split: int) -> list[str]:
     """What was chosen and how good it is, a line for each."""
+    times = [
+        "" if leavings == accounts else f" ({leavings:,} times)"
+        for leavings, accounts in zip(choice.leavings, choice.churned, strict=True)
+    ]
     earlier, later = choice.churned
     lines = [
-        f"{name}: {count(earlier, 'account')} left before {date_of_row(scores, split)}, "
-        f"{later:,} after"
+        f"{name}: {count(earlier, 'account')} left before {date_of_row(scores, split)}{times[0]}, "
+        f"{later:,} after{times[1]}"
     ]
     if choice.never_judged:
         lines.append(

@@ -112,6 +112,10 @@ class Replay:
         """Each alert as one line of JSON, by the instant it was due and the account's id."""
         return (text for _, _, text in self._alerts)
 
+    def account_ids(self) -> Iterator[str]:
+        """The accounts that the script has, ignored ones left out."""
+        return iter(self._state.ids())
+
     def accounts(self) -> Iterator[dict[str, Any]]:
         """Each account's status as of the end, by the account's id."""
         as_of_ms = self.as_of_ms

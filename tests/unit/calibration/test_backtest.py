@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pulse.calibration.alerts import quality_of
 from pulse.calibration.backtest import Fired, Load, compare, fired, load_by_owner
 from pulse.calibration.lines import Terms
-from pulse.calibration.outcomes import Outcome
+from pulse.calibration.outcomes import Stay
 from pulse.engagement.days import DAY_MS
 
 alerts = st.lists(
@@ -78,8 +78,19 @@ def test_the_load_of_an_owner() -> None:
 
 
 def test_alerts_are_held_against_who_left() -> None:
-    outcomes = {"a": Outcome(None, 50 * DAY_MS), "b": Outcome(None, None), "c": Outcome(None, None)}
+    outcomes = {"a": (Stay(None, 50 * DAY_MS),), "b": (Stay(None, None),), "c": (Stay(None, None),)}
     given = [("a", 20 * DAY_MS), ("b", 10 * DAY_MS), ("unknown", 0), ("c", 90 * DAY_MS)]
     found = quality_of(given, outcomes, 0, 99 * DAY_MS, Terms(14, 60))
     # What became of `c` within 60 days nobody knows yet, and of `unknown` nothing is known.
     assert (found.precision, found.recall, found.lead_days) == (0.5, 1.0, 30)
+
+
+def test_alerts_belong_to_the_stay_in_which_they_are() -> None:
+    back = (Stay(10 * DAY_MS, 40 * DAY_MS), Stay(60 * DAY_MS, 90 * DAY_MS))
+    given = [("a", day * DAY_MS) for day in (5, 20, 45, 70)]
+    found = quality_of(given, {"a": back}, 0, 99 * DAY_MS, Terms(1, 30))
+    # Before the first stay nothing counts; after one that is over, an alert is not judged.
+    assert (found.precision, found.recall, found.lead_days) == (1.0, 1.0, 20)
+    assert found.alerts_a_week == 3 * 7 / 100
+    until = quality_of(given, {"a": back}, 0, 99 * DAY_MS, Terms(1, 30), 60 * DAY_MS)
+    assert (until.recall, until.alerts_a_week) == (1.0, 2 * 7 / 60)

@@ -20,7 +20,7 @@ from pulse.calibration.choice import (
 )
 from pulse.calibration.linefile import line_of
 from pulse.calibration.lines import Terms
-from pulse.calibration.outcomes import Outcome
+from pulse.calibration.outcomes import Outcomes, Stay
 from pulse.calibration.scores import DayScores, Notebook
 from pulse.calibration.weights import propose
 from pulse.engagement.days import DAY_MS
@@ -37,7 +37,7 @@ def fleet(leaving: int = 120, staying: int = 200) -> DayScores:
     """
     chance = random.Random(3)
     notebook = Notebook(("use", "noise", "against"))
-    outcomes: dict[str, Outcome] = {}
+    outcomes: Outcomes = {}
     for number in range(leaving + staying):
         name, leaves = f"a{number}", number < leaving
         end = chance.randrange(60, DAYS) if leaves else DAYS
@@ -52,7 +52,7 @@ def fleet(leaving: int = 120, staying: int = 200) -> DayScores:
                 "against": 1 - chance.gauss(mean, 30) / 100,
             }
             notebook.note(name, day, score, None, shares.copy)
-        outcomes[name] = Outcome(0, end * DAY_MS if leaves else None)
+        outcomes[name] = (Stay(0, end * DAY_MS if leaves else None),)
     return notebook.scores(outcomes)
 
 
@@ -114,7 +114,7 @@ def test_what_came_later_changes_no_choice() -> None:
     table = scores.table.copy()
     table[SPLIT:] = 50.0
     churned = np.where(scores.churned < SPLIT, scores.churned, 1 << 30).astype(np.int32)
-    other = DayScores(scores.ids, scores.segments, 0, table, churned, scores.samples)
+    other = replace(scores, table=table, churned=churned)
     first, second = (
         choose(each, SHAPE, Objective(), split=SPLIT, terms=TERMS) for each in (scores, other)
     )
@@ -178,3 +178,32 @@ def test_where_nobody_is_judged_there_is_no_line() -> None:
     nobody = replace(scores, table=np.full_like(scores.table, np.nan))
     with pytest.raises(PulseError, match="no account was judged in the week before the split"):
         choose(nobody, SHAPE, Objective(), split=SPLIT, terms=TERMS)
+
+
+def test_what_is_known_ends_before_the_history_does() -> None:
+    until = DAYS - 50
+    choice = choose(fleet(), SHAPE, Objective(), split=SPLIT, terms=TERMS, known_until=until)
+    churned = fleet().churned
+    assert choice.churned[1] == ((churned >= SPLIT) & (churned < until)).sum()
+    _, later = split_periods(DAYS, SPLIT, 0, until)
+    assert later == (SPLIT, until, until)
+    # Outcomes may also know more than the history: alerts to its end can be judged.
+    assert split_periods(DAYS, SPLIT, 0, DAYS + 99)[1] == (SPLIT, DAYS, DAYS + 99)
+
+
+def test_stays_of_one_account_are_drawn_together() -> None:
+    """Each account twice, one after the other: as many accounts, twice the leavings."""
+    notebook, outcomes = Notebook(), dict[str, tuple[Stay, ...]]()
+    for number in range(40):
+        stays = []
+        for begin in (0, 130):
+            end = begin + 60 + number
+            for day in range(begin, end):
+                score = 20.0 if end - day < 20 else 60.0
+                notebook.note(f"a{number}", day, score, None)
+            stays.append(Stay(begin * DAY_MS, end * DAY_MS))
+        outcomes[f"a{number}"] = tuple(stays)
+    scores = notebook.scores(outcomes)
+    choice = choose(scores, SHAPE, Objective(), split=229, terms=Terms(1, 30))
+    assert (choice.churned[0], choice.leavings[0]) == (40, 79)
+    assert choice.chosen.earlier.recall == 1.0

@@ -19,7 +19,7 @@ from pulse.calibration.lines import (
     count,
     quality,
 )
-from pulse.calibration.outcomes import Outcome
+from pulse.calibration.outcomes import Outcomes, Stay
 from pulse.calibration.scores import NEVER, DayScores, Notebook
 from pulse.config import Config
 from pulse.config.policy import policy
@@ -36,8 +36,8 @@ if TYPE_CHECKING:
 EXAMPLE = Path(__file__).parents[3] / "examples" / "contributions"
 
 
-def stayed(names: Iterable[str]) -> dict[str, Outcome]:
-    return {name: Outcome(None, None) for name in names}
+def stayed(names: Iterable[str]) -> Outcomes:
+    return {name: (Stay(None, None),) for name in names}
 
 
 def noted(
@@ -48,14 +48,14 @@ def noted(
     for account_id, scores in rows.items():
         for day, score in enumerate(scores, 100):
             notebook.note(account_id, day, score, None)
-    ends = {name: Outcome(None, (100 + day) * DAY_MS) for name, day in (left or {}).items()}
+    ends = {name: (Stay(None, (100 + day) * DAY_MS),) for name, day in (left or {}).items()}
     return notebook.scores(stayed(rows) | ends)
 
 
 def alerts(scores: DayScores, enter: float, exit: float, dwell: int) -> list[tuple[str, int]]:
     found = alerts_of(scores, enter, exit, dwell)
-    pairs = zip(found.account, found.day, strict=True)
-    return sorted((scores.ids[account], int(day)) for account, day in pairs)
+    pairs = zip(found.stay, found.day, strict=True)
+    return sorted((scores.ids[stay], int(day)) for stay, day in pairs)
 
 
 def test_a_dip_is_no_alert_and_between_the_lines_nothing_turns() -> None:
@@ -170,7 +170,7 @@ def test_segments_are_apart_and_as_they_were_then() -> None:
             # What a profile says after the account has left, or after the split, nobody knew.
             later = {"c": "lost", "d": "smb"}.get(name, segment) if day == 102 else segment
             notebook.note(name, day, 50.0, later)
-    outcomes = stayed("abcd") | {"c": Outcome(None, 102 * DAY_MS)}
+    outcomes = stayed("abcd") | {"c": (Stay(None, 102 * DAY_MS),)}
     scores = notebook.scores(outcomes, split_day=101)
     assert dict(zip(scores.ids, scores.segments, strict=True)) == {
         "a": "smb", "b": "big", "c": "smb", "d": "new",
@@ -178,7 +178,7 @@ def test_segments_are_apart_and_as_they_were_then() -> None:
     part = scores.of_segments(lambda name: name == "smb")
     assert part.ids == ["a", "c"]
     assert part.churned.tolist() == [NEVER, 2]
-    assert np.array_equal(part.table, np.full((3, 2), 50.0))
+    assert np.isfinite(part.table).tolist() == [[True, True], [True, True], [True, False]]
 
 
 def test_who_is_not_in_the_outcomes_is_left_out_and_what_was_before_a_start_too() -> None:
@@ -186,8 +186,37 @@ def test_who_is_not_in_the_outcomes_is_left_out_and_what_was_before_a_start_too(
     for day in range(100, 104):
         for name in ("trial", "acme"):
             notebook.note(name, day, 50.0, None, lambda: {"use": 0.5})
-    scores = notebook.scores({"acme": Outcome(102 * DAY_MS, None), "gone": Outcome(None, None)})
+    scores = notebook.scores({"acme": (Stay(102 * DAY_MS, None),), "gone": (Stay(None, None),)})
     assert scores.ids == ["acme"]
     assert np.isfinite(scores.table[:, 0]).tolist() == [False, False, True, True]
     assert scores.samples.day.tolist() == [2, 3]
-    assert set(scores.samples.account.tolist()) == {0}
+    assert set(scores.samples.stay.tolist()) == {0}
+
+
+def test_an_account_that_came_back_has_several_stays() -> None:
+    notebook = Notebook(("use",), sample_days=1)
+    row = [90.0, 10.0, 10.0, 10.0, 10.0, 10.0, 90.0, 10.0]
+    for day, score in enumerate(row, 100):
+        for name in ("first", "acme", "last"):
+            notebook.note(name, day, score, None, lambda: {"use": 0.5})
+    back = (Stay(None, 103 * DAY_MS), Stay(105 * DAY_MS, 108 * DAY_MS))
+    scores = notebook.scores(stayed(["first", "last"]) | {"acme": back})
+    assert scores.ids == ["first", "acme", "acme", "last"]
+    assert scores.accounts.tolist() == [0, 1, 1, 2]
+    assert scores.churned.tolist() == [NEVER, 3, 8, NEVER]
+    # A day belongs to the stay that it is in, and those between two stays to none.
+    assert np.isfinite(scores.table[:, 1]).tolist() == [True] * 3 + [False] * 5
+    assert np.isfinite(scores.table[:, 2]).tolist() == [False] * 5 + [True] * 3
+    assert [scores.samples.day[scores.samples.stay == column].tolist() for column in range(4)] == [
+        [*range(8)],
+        [0, 1, 2],
+        [5, 6, 7],
+        [*range(8)],
+    ]
+    # Who comes back begins anew: its second stay has an alert of its own.
+    found = alerts_of(scores, 40, 50, 0)
+    pairs = sorted(zip(found.stay.tolist(), found.day.tolist(), strict=True))
+    assert pairs == [(0, 1), (0, 7), (1, 1), (2, 5), (2, 7), (3, 1), (3, 7)]
+    counts = count(found, scores.churned, Period(0, 8, 8), Terms(1, 3))
+    # The second leaving is on day 8, of which nothing is known.
+    assert (counts.left.tolist(), counts.lead_days[1]) == ([0, 1, 0, 0], 2)

@@ -40,6 +40,24 @@ def test_two_configurations_over_a_real_history(folder: Path) -> None:
     assert all("precision 0." in line and " days before" in line for line in said[-2:])
 
 
+def test_accounts_that_the_history_has_not_are_left_out(folder: Path) -> None:
+    rows = (folder / "churn.csv").read_text().splitlines()
+    few = [rows[0], *rows[1:401], "strange,,2015-01-01"]
+    (folder / "few.csv").write_text("\n".join(few))
+    (folder / "fewer.csv").write_text("\n".join(few[:-1]))
+    given = ["--events", HISTORY, "--config", "pulse.yaml", "--against", "pulse.yaml"]
+    until = ["--known-until", "2022-01-01"]
+    with_it, without = (
+        pulse("backtest", *given, *until, "--outcomes", file, cwd=folder)
+        for file in ("few.csv", "fewer.csv")
+    )
+    assert '1 account, like "strange", of few.csv not in the history, left out' in with_it.stderr
+    assert '906 accounts, like "org-' in without.stderr
+    assert "left or came on or after 2022-01-01, where what is known ends" in without.stderr
+    assert with_it.stdout == without.stdout
+    assert "recall 0." in with_it.stdout
+
+
 def test_nothing_changes_against_itself(folder: Path) -> None:
     both = ["--config", "pulse.yaml", "--against", "pulse.yaml"]
     done = pulse("backtest", "--events", HISTORY, *both, cwd=folder)
@@ -56,11 +74,13 @@ def test_nothing_changes_against_itself(folder: Path) -> None:
         (["--events", "nowhere.ndjson"], "nowhere.ndjson"),
         (["--events", "empty.ndjson"], "the history has no event"),
         (["--events", "empty.ndjson", "--outcomes", "empty.ndjson"], "no column account_id"),
+        (["--events", HISTORY, "--outcomes", "strange.csv"], 'in the history: "strange" is not'),
         (["--events", "empty.ndjson", "--notice", "99"], "--notice is more than --horizon"),
     ],
 )
-def test_what_cannot_be_done(folder: Path, arguments: list[str], said: str) -> None:
+def test_what_cannot_be_done(folder: Path, arguments: list[str | Path], said: str) -> None:
     (folder / "empty.ndjson").write_text("")
+    (folder / "strange.csv").write_text("account_id,churned_at\nstrange,\n")
     done = pulse("backtest", *arguments, "--config", "pulse.yaml", cwd=folder)
     assert done.returncode == 1
     assert said in done.stderr

@@ -87,6 +87,35 @@ def test_a_line_from_a_real_history(folder: Path) -> None:
     assert status["line"] == {name: written["line"][name] for name in ("enter", "exit", "approach")}
 
 
+def test_what_is_known_may_end_before_the_history(folder: Path) -> None:
+    given = ["--horizon", "270", "--split", "2018-01-01", "--known-until"]
+    done = calibrate(folder, *given, "2020-01-01", "--out", "known.yaml")
+    assert done.returncode == 0, done.stderr
+    assert "left or came on or after 2020-01-01, where what is known ends" in done.stderr
+    assert YAML(typ="safe").load(folder / "known.yaml")["made"]["known_until"] == "2020-01-01"
+    # What is known until then is all that counts: as if those who left later had stayed.
+    head, *rows = (folder / "churn.csv").read_text().splitlines()
+    rows = [row if row.split(",")[2] < "2020" else f"{row.split(',')[0]},," for row in rows]
+    (folder / "then.csv").write_text("\n".join([head, *rows]))
+    again = calibrate(
+        folder, *given, "2020-01-01", "--outcomes", "then.csv", "--out", "then.yaml",
+    )  # fmt: skip
+    assert again.stdout.replace("then.yaml", "known.yaml") == done.stdout
+    late = calibrate(folder, *given, "2018-03-01")
+    assert "the history is too short: 59 days after 2018-01-01" in late.stderr
+
+
+def test_an_account_that_came_back(folder: Path) -> None:
+    head, *rows = (folder / "churn.csv").read_text().splitlines()
+    left = [row for row in rows if row[-1] != ","]
+    back = [f"{row.split(',')[0]},{row.split(',')[2]}," for row in left[:30]]
+    (folder / "back.csv").write_text("\n".join([head, *rows, *back]))
+    given = ["--horizon", "270", "--out", "back.yaml"]
+    done = calibrate(folder, *given, "--outcomes", "back.csv")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[0] == calibrate(folder, *given).stdout.splitlines()[0]
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -126,6 +155,16 @@ def short(folder: Path, *, days: int = 30) -> Path:
             "account_id,churned_at\nacme,\n",
             ["--segment", "smb", "--horizon", "5", "--notice", "1", "--warm-up", "1"],
             'no account is in the segment "smb": no profile names a segment',
+        ),
+        (
+            "account_id,churned_at\nacme,\n",
+            ["--known-until", "2023-01-01"],
+            "nothing is known of a history that begins on 2023-11-15: a later --known-until",
+        ),
+        (
+            "account_id,started_at,churned_at\nacme,2023-12-01,\n",
+            ["--known-until", "2023-11-20"],
+            "no account of outcomes.csv had come before 2023-11-20: a later --known-until",
         ),
         (
             "account_id,churned_at\nacme,\n",

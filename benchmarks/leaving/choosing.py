@@ -1,0 +1,115 @@
+"""What is chosen on the earlier part of the time: weights, and lines beside other ways."""
+
+from __future__ import annotations
+
+import dataclasses
+from functools import partial
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from benchmarks.leaving.ways import AT_ONCE, Sight, Way, judged
+from pulse.calibration.choice import AS_GOOD, Shape, quartile_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from benchmarks.leaving.history import Weights
+    from pulse.calibration.lines import Period, Quality, Terms
+
+LINES: Final = range(10, 88, 2)
+
+
+class Setting(NamedTuple):
+    """Weights and a line, and how good they were where they were chosen; `quartile` is the line at
+    the bottom quartile of the same score, `ordinary` how good that was.
+    """
+
+    weights: Weights
+    enter: float
+    quality: Quality
+    quartile: float
+    ordinary: Quality
+
+
+def tried(
+    sight: Sight, settings: Sequence[Weights], shape: Shape, period: Period, terms: Terms
+) -> list[Setting]:
+    """Every setting with every line."""
+    found = []
+    for weights in settings:
+        table = sight.score(weights)
+        quartile = quartile_of(dataclasses.replace(sight.scores, table=table), period.end)
+        way = Way("", partial(score_by, weights), quartile, shape)
+        ordinary = judged(way, sight, period, terms, table)
+        for enter in map(float, LINES):
+            got = judged(way._replace(enter=enter), sight, period, terms, table)
+            found.append(Setting(weights, enter, got, quartile, ordinary))
+    return found
+
+
+def score_by(weights: Weights, sight: Sight) -> NDArray[np.float32]:
+    """The score by these weights."""
+    return sight.score(weights)
+
+
+def not_below(one: Quality, *others: Quality) -> bool:
+    """Whether it is as precise as each of them, and finds as many."""
+    return all(
+        one.precision >= other.precision and one.recall >= (1 - AS_GOOD) * other.recall
+        for other in others
+    )
+
+
+def soonest(settings: Iterable[Setting]) -> Setting | None:
+    """The one that tells soonest; of those that are equal, the most precise."""
+    return max(
+        settings, key=lambda each: (each.quality.lead_days, each.quality.precision), default=None
+    )
+
+
+def beside(settings: Iterable[Setting], other: Quality) -> Setting | None:
+    """The one that tells soonest of those that are not below another way."""
+    return soonest(each for each in settings if not_below(each.quality, other))
+
+
+def best(settings: Sequence[Setting], thumb: Quality) -> tuple[Setting, str]:
+    """The one to take, and in words of which: of those below neither the rule of thumb nor the
+    bottom quartile of the same score, else of those not below the rule of thumb.
+    """
+    good = [
+        each
+        for each in settings
+        if not_below(each.quality, thumb) and each.quality.lead_days >= thumb.lead_days
+    ]
+    both = [
+        each
+        for each in good
+        if not_below(each.quality, each.ordinary)
+        and each.quality.lead_days >= each.ordinary.lead_days
+    ]
+    if found := soonest(both):
+        return found, "that are below neither rule in precision, recall and days before"
+    if found := soonest(good):
+        return found, (
+            "that are not below the rule of thumb in precision, recall and days before; none is "
+            "below neither rule"
+        )
+    most = max(settings, key=lambda each: each.quality.f1)
+    return most, "with the best F1; each is below the rule of thumb somewhere"
+
+
+def line_of(
+    way: Way, sight: Sight, period: Period, terms: Terms, thumb: Quality
+) -> tuple[Way, Quality]:
+    """Another way's line, by the same rule as pulse's; where none meets it, that of the best F1."""
+    table = way.score(sight)
+    found = [
+        (each, judged(each, sight, period, terms, table))
+        for each in (way._replace(enter=enter) for enter in AT_ONCE.enters())
+    ]
+    good = [each for each in found if not_below(each[1], thumb)]
+    if good:
+        return max(good, key=lambda each: (each[1].lead_days, each[1].precision))
+    return max(found, key=lambda each: each[1].f1)

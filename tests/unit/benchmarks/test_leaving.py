@@ -1,0 +1,83 @@
+"""What `make leaving` compares with: who left when, and how often zones change."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from pulse.calibration.lines import Quality
+from pulse.calibration.outcomes import Stay
+from pulse.config import Config
+from pulse.engagement.days import DAY_MS
+
+leaving = pytest.importorskip("benchmarks.leaving.history")
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_a_leaving_is_dated_when_it_could_be_known() -> None:
+    events = [
+        json.dumps({"account_id": name, "ts": day * DAY_MS}).encode()
+        for day, name in ((0, "a"), (5, "b"), (30, "a"), (45, "b"), (50, "b"))
+    ]
+    seen = leaving.read(events)
+    stays = {"a": (Stay(None, 50 * DAY_MS),), "b": (Stay(None, 70 * DAY_MS),)}
+    assert leaving.outcomes_of(seen, 20, 100 * DAY_MS, returns=False) == stays
+    # The pauses that ended were leavings too; what was on day 60 is not known on day 50.
+    assert leaving.outcomes_of(seen, 20, 51 * DAY_MS, returns=True) == {
+        "a": (Stay(None, 20 * DAY_MS), Stay(30 * DAY_MS, 50 * DAY_MS)),
+        "b": (Stay(None, 25 * DAY_MS), Stay(45 * DAY_MS, None)),
+    }
+
+
+def test_what_is_not_below_something_else() -> None:
+    from benchmarks.leaving.choosing import not_below
+
+    one = Quality(0.5, 0.9, 0.0, 0.0, 1.0, 30.0)
+    assert not_below(one, one, one._replace(recall=0.905))
+    assert not not_below(one, one, one._replace(recall=0.95))
+    assert not not_below(one, one._replace(precision=0.51))
+
+
+def test_zone_changes_are_counted_where_they_come_soon(tmp_path: Path) -> None:
+    from benchmarks.leaving.zones import zone_changes
+
+    file = tmp_path / "events.ndjson"
+    days = [*range(100), 160]
+    lines = [
+        {"id": f"{day}", "account_id": "acme", "event": "opened", "ts": (day + 20_000) * DAY_MS}
+        for day in days
+    ]
+    file.write_text("\n".join(map(json.dumps, lines)))
+    recency = {"measure": "recency_days", "weight": 1, "floor": 100, "target": 0}
+    line = {"enter": 80, "exit": 90, "approach": 82, "dwell": "1d", "min_active_days": 1}
+    config = Config.model_validate({"clock": "events", "scorecard": [recency], "line": line})
+    found = zone_changes(file, config)
+    # Known, then approaching after three weeks of silence and in danger two days later.
+    assert found.soon == {"healthy → approaching, approaching → danger": 1}
+    assert (found.total, found.accounts, found.hasty) == (3, 1, 1)
+
+
+def test_a_day_start_does_not_know_what_came_later() -> None:
+    from benchmarks.leaving.ways import before
+
+    events = [
+        json.dumps(
+            {"id": f"{day}-{n}", "account_id": f"a{n}", "event": "o", "ts": (day + 20_000) * DAY_MS}
+        ).encode()
+        for day in range(0, 120, 3)
+        for n in range(5)
+        if (day * (n + 2)) % 7 < 3
+    ]
+    split_ms, end_ms = 20_060 * DAY_MS, 20_120 * DAY_MS
+    config = Config.load(leaving.HERE / "cdnow.yaml")
+    known = leaving.outcomes_of(leaving.read(events), 30, split_ms, returns=False)
+    cut = before(leaving.played(events, config, end_ms).scores(known), 59, 0)
+    early = leaving.played(events, config, split_ms).scores(known)
+    assert cut.ids == early.ids
+    assert np.array_equal(cut.table, early.table, equal_nan=True)
+    assert sorted(cut.samples.shares.tolist()) == sorted(early.samples.shares.tolist())
