@@ -32,6 +32,15 @@ class Crossing(NamedTuple):
     """Points a day, negative."""
 
 
+def may_cross(days: int, fall: float, above: float, within_days: float) -> bool:
+    """Whether it is worth looking closer at a score that fell by `fall` in so many days.
+
+    It must have fallen by 5 points, and reach the line, `above` points below it, in time at twice
+    that pace.
+    """
+    return fall >= _LEAST_FALL and above * days <= 2.0 * fall * within_days
+
+
 def crossing(scores: list[tuple[int, float]], enter: float, within_days: float) -> Crossing | None:
     """When the score reaches `enter`, if it falls for sure and does so `within_days`; else None.
 
@@ -47,7 +56,7 @@ def crossing(scores: list[tuple[int, float]], enter: float, within_days: float) 
     True
     """
     size = len(scores)
-    if size < _LEAST_DAYS or scores[0][1] - scores[-1][1] < _LEAST_FALL:
+    if size < _LEAST_DAYS:
         return None
     slopes = list[float]()
     for later in range(1, size):

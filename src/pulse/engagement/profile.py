@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from pulse.engagement.days import NO_INSTANT
+
 if TYPE_CHECKING:
     from pulse.engagement.codec import Reader, Writer
 
@@ -30,7 +32,9 @@ class Profile:
     (20.0, 'pro')
     """
 
-    __slots__ = ("country", "mrr", "packed", "seats", "segment", "timezone")
+    __slots__ = (
+        "country", "mrr", "packed", "renewal_ms", "seats", "segment", "started_ms", "timezone",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self.packed = _NOTHING
@@ -41,6 +45,9 @@ class Profile:
         """Empty where it is not known; time zone and country the same."""
         self.timezone = ""
         self.country = ""
+        self.started_ms = NO_INSTANT
+        """`NO_INSTANT` where it is not known; the renewal the same."""
+        self.renewal_ms = NO_INSTANT
 
     def said(self) -> dict[str, Said]:
         """Every field that was ever said, by name; the value None where it was deleted."""
@@ -74,6 +81,8 @@ class Profile:
         writer.text(self.segment)
         writer.text(self.timezone)
         writer.text(self.country)
+        writer.number(self.started_ms)
+        writer.number(self.renewal_ms)
 
     def read(self, reader: Reader) -> None:
         """Become what `write` wrote."""
@@ -83,11 +92,14 @@ class Profile:
         self.segment = reader.text()
         self.timezone = reader.text()
         self.country = reader.text()
+        self.started_ms = reader.number()
+        self.renewal_ms = reader.number()
 
     def _look(self) -> None:
         said = self.said()
         self.seats = self.mrr = 0.0
         self.segment = self.timezone = self.country = ""
+        self.started_ms = self.renewal_ms = NO_INSTANT
         for field, (_, _, value) in said.items():
             if value is None:
                 continue
@@ -101,3 +113,7 @@ class Profile:
                 self.timezone = str(value)
             elif field == "country":
                 self.country = str(value)
+            elif field == "started_at":
+                self.started_ms = int(value)
+            elif field == "renewal_at":
+                self.renewal_ms = int(value)

@@ -9,7 +9,7 @@ from pulse.alerting.alert import Circumstances, build
 from pulse.engagement.account import Account, OpenAlert
 from pulse.engagement.days import DAY_MS, NEVER, NO_INSTANT, day_start
 from pulse.engagement.forecast import WINDOW_DAYS as FORECAST_DAYS
-from pulse.engagement.forecast import Crossing, crossing
+from pulse.engagement.forecast import Crossing, crossing, may_cross
 from pulse.engagement.holidays import NONE, Holidays
 from pulse.engagement.lifecycle import LIFECYCLES, Lifecycle, lifecycle
 from pulse.engagement.line import Line, Zone, zone_of
@@ -174,13 +174,23 @@ class Evaluator:
         danger, approach = account.danger, account.approach
         before = after = zone_of(danger, approach)
         if account.known and score is not None and stage != "churned":
-            danger.follow(score, rules.enter, rules.exit, rules.dwell_ms, at_ms)
+            turned = danger.follow(score, rules.enter, rules.exit, rules.dwell_ms, at_ms)
             if day and rules.forecast_days:
+                # In the band the band says it.
                 account.projected = (
-                    not danger.on and self.crossing(account, rules, score) is not None
+                    not danger.on
+                    and score >= rules.approach
+                    and self.crossing(account, rules, score) is not None
                 )
             seen_as = min(score, 0.0) if account.projected else score
-            approach.follow(seen_as, rules.approach, rules.approach_exit, rules.dwell_ms, at_ms)
+            other = approach.follow(
+                seen_as, rules.approach, rules.approach_exit, rules.dwell_ms, at_ms
+            )
+            if turned != other:
+                # The zone has changed: it stays for a dwell before it changes again.
+                waiting = approach if turned else danger
+                if waiting.turning_ms != NO_INSTANT:
+                    waiting.turning_ms = at_ms
             after = zone_of(danger, approach)
         else:
             account.projected = False
@@ -338,15 +348,18 @@ class Evaluator:
         flap.
         """
         notes, today = account.notes, account.calendar.day
+        within = float(rules.forecast_days) * (2.0 if account.approach.on else 1.0)
         scores = list[tuple[int, float]]()
         for day in range(today - FORECAST_DAYS + 1, today):
             noted = notes.score_on(day, today)
-            if noted is not None:
-                scores.append((day, noted))
-        if not scores or scores[0][1] <= score:
-            return None
+            if noted is None:
+                continue
+            if not scores and not may_cross(
+                today - day, noted - score, score - rules.enter, within
+            ):
+                return None
+            scores.append((day, noted))
         scores.append((today, score))
-        within = float(rules.forecast_days) * (2.0 if account.approach.on else 1.0)
         return crossing(scores, rules.enter, within)
 
     def _move(self, account: Account, stage: Lifecycle, at_ms: int, fx: Effects) -> None:

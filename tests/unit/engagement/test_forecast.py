@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from pulse.engagement.forecast import crossing
+from pulse.engagement.forecast import crossing, may_cross
 
 
 def falling(by: float, days: int = 28, noise: float = 0.0) -> list[tuple[int, float]]:
@@ -46,7 +46,7 @@ def test_two_odd_days_do_not_move_it() -> None:
 @pytest.mark.parametrize(
     "scores",
     [
-        falling(0.1),  # too little
+        falling(0.1),  # too far away
         falling(-1.0),
         falling(1.5, days=13),  # too short
         [(day, 60.0) for day in range(27)] + [(27, 45.0)],  # one bad day
@@ -62,3 +62,9 @@ def test_who_is_below_crosses_today() -> None:
 
     assert found is not None
     assert (found.days, found.soonest, found.latest) == (0.0, 0.0, 0.0)
+
+
+def test_a_closer_look_is_worth_its_time() -> None:
+    assert may_cross(days=27, fall=20.0, above=20.0, within_days=14)
+    assert not may_cross(days=27, fall=4.9, above=1.0, within_days=14)
+    assert not may_cross(days=27, fall=5.0, above=20.0, within_days=14)

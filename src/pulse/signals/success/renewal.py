@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from pulse.engagement.days import DAY_MS, NEVER
+from pulse.engagement.days import DAY_MS, NEVER, NO_INSTANT
 from pulse.model.time import format_ms
 from pulse.signals.signal import Finding, Seen, Signal
 
@@ -25,16 +25,14 @@ class RenewalAtRisk(Signal):
         account = seen.account
         if opened is None and account.zone != "danger":
             return None
-        renewal_ms = account.fact("renewal_at")
+        renewal_ms = _renewal_ms(account)
         if opened is not None:
             if account.zone not in ("danger", "unknown"):
                 return "recovered"
-            if not isinstance(renewal_ms, int) or seen.at_ms >= renewal_ms:
+            if seen.at_ms >= renewal_ms:
                 return "passed"
             return None if seen.at_ms >= renewal_ms - self.before_ms else "recovered"
-        if not isinstance(renewal_ms, int) or not (
-            renewal_ms - self.before_ms <= seen.at_ms < renewal_ms
-        ):
+        if not renewal_ms - self.before_ms <= seen.at_ms < renewal_ms:
             return None
         days = -(-(renewal_ms - seen.at_ms) // DAY_MS)
         return Finding(
@@ -46,9 +44,16 @@ class RenewalAtRisk(Signal):
     def next_ms(self, account: Account, after_ms: int) -> int:
         if account.zone != "danger" and REASON not in account.alerts:
             return NEVER
-        renewal_ms = account.fact("renewal_at")
-        if not isinstance(renewal_ms, int):
+        renewal_ms = _renewal_ms(account)
+        if renewal_ms == NEVER:
             return NEVER
         if after_ms < renewal_ms - self.before_ms:
             return renewal_ms - self.before_ms
         return renewal_ms if after_ms < renewal_ms else NEVER
+
+
+def _renewal_ms(account: Account) -> int:
+    profile = account.profile
+    if profile is None or profile.renewal_ms == NO_INSTANT:
+        return NEVER
+    return profile.renewal_ms

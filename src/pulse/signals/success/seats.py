@@ -86,5 +86,7 @@ class OutgrowsSeats(Signal):
 
 def started_ms(account: Account) -> int:
     """When the account began (ms): as its profile says, else its first use, if any."""
-    said = account.fact("started_at")
-    return said if isinstance(said, int) else account.first_ms
+    profile = account.profile
+    if profile is None or profile.started_ms == NO_INSTANT:
+        return account.first_ms
+    return profile.started_ms
