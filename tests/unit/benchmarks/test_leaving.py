@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,9 +14,6 @@ from pulse.config import Config
 from pulse.engagement.days import DAY_MS
 
 leaving = pytest.importorskip("benchmarks.leaving.history")
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def test_a_leaving_is_dated_when_it_could_be_known() -> None:
@@ -81,3 +78,16 @@ def test_a_day_start_does_not_know_what_came_later() -> None:
     assert cut.ids == early.ids
     assert np.array_equal(cut.table, early.table, equal_nan=True)
     assert sorted(cut.samples.shares.tolist()) == sorted(early.samples.shares.tolist())
+
+
+@pytest.mark.parametrize(
+    "file", ["examples/contributions/pulse.yaml", "benchmarks/leaving/contributions.yaml"]
+)
+def test_no_zone_changes_more_than_once_a_week_on_the_contributions(file: str) -> None:
+    from benchmarks.leaving.zones import zone_changes
+
+    root = Path(__file__).parents[3]
+    history = root / "examples" / "contributions" / "contributions.ndjson.gz"
+    changes = zone_changes(history, Config.load(root / file))
+    assert changes.total > 1_000
+    assert changes.hasty == 0, changes.soon
