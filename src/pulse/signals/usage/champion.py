@@ -18,7 +18,7 @@ class ChampionGone(Signal):
 
     Of the events of the last weeks older ones count half; together they must be `min_events`.
     Others must have used the product in the last seven days: else it is silence. It ends when that
-    user is seen again, or has no longer done most of the work.
+    user is seen again, or has done less than a quarter of the work meanwhile.
     """
 
     def __init__(self, after_days: int, min_events: int) -> None:
@@ -40,7 +40,7 @@ class ChampionGone(Signal):
                 if each.name == opened.about:
                     if each.last >= since:
                         return "active_again"
-                    return None if 2 * each.events > total else "settled"
+                    return None if 4 * each.events > total else "settled"
             return "settled"
         first = max(users.marks(), key=lambda each: each.events)
         if today - first.last <= self.after_days or 2 * first.events <= total:

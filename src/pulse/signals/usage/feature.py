@@ -17,8 +17,8 @@ class FeatureAbandoned(Signal):
     """A feature with at least `share` of the events was not used for `after_days` complete days.
 
     Of the events of the last weeks older ones count half; the feature must have `min_events`, and
-    the account be used in the last seven days. It ends when that feature is used again, or is no
-    longer a good part of the use.
+    the account be used in the last seven days. It ends when that feature is used again, or when a
+    quarter of that is left.
     """
 
     def __init__(self, after_days: int, share: float, min_events: int) -> None:
@@ -42,7 +42,7 @@ class FeatureAbandoned(Signal):
                 if each.name == opened.about:
                     if each.last >= since:
                         return "active_again"
-                    return None if each.events >= least else "settled"
+                    return None if 4 * each.events >= least else "settled"
             return "settled"
         gone = [each for each in features.marks() if each.last < before and each.events >= least]
         if not gone or seen.stage != "current":
