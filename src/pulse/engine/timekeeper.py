@@ -140,8 +140,8 @@ class Timekeeper:
                 return
             else:
                 self._meet_deadline(state, account, fx)
-        if minute_ms:  # parked at a day start on the way
-            self._advance_parked(state, account, closing, reached, True, fx)
+        # Parked, maybe at a day start on the way.
+        self._advance_parked(state, account, closing, reached, minute_ms > 0, fx)
 
     def _advance_parked(
         self,

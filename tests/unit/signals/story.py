@@ -43,7 +43,8 @@ class Story:
     """
 
     def __init__(self, settings: dict[str, Any] | None = None, **engine: Any) -> None:
-        self.play = Play(policy(Config.model_validate(settings or {})), **engine)
+        self.policy = policy(Config.model_validate(settings or {}))
+        self.play = Play(self.policy, **engine)
         self._number = 0
 
     def tick(self, at_ms: int) -> None:
