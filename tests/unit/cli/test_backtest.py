@@ -29,9 +29,9 @@ def test_two_configurations_over_a_real_history(folder: Path) -> None:
     assert said[0] == "20,108 events, 2011-08-01 to 2024-10-24"
     assert said[1].startswith("lower.yaml: ")
     rows = {line.split()[2]: line.split()[3:] for line in said if line.startswith("no segment")}
-    assert list(rows) == ["approaching", "danger", "silence", "usage_drop"]
+    assert list(rows) == ["approaching", "danger", "ready_to_ask", "silence", "usage_drop"]
     # Signals do not know the line.
-    assert rows["silence"][:2] == ["0", "0"]
+    assert all(rows[each][:2] == ["0", "0"] for each in ("ready_to_ask", "silence", "usage_drop"))
     assert int(rows["danger"][1]) > int(rows["danger"][0])
     changes = [json.loads(line) for line in (folder / "changes.ndjson").read_text().splitlines()]
     assert len(changes) == sum(int(number) for row in rows.values() for number in row[:2])

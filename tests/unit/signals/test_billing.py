@@ -303,6 +303,14 @@ def test_a_bad_fact_is_a_dead_letter(
     assert story.play.status("acme")["measures"]["events"]["7d"] == 7
 
 
+def test_of_a_fact_only_what_it_says_is_read() -> None:
+    story = Story()
+    story.say("payment_failed", at(2), value="12.00 EUR", feature=["whatever"])
+    story.tick(at(3))
+    assert story.play.outcome.dead_letters == []
+    assert story.told() == [("payment_failed", "firing", closed(at(2)))]
+
+
 def test_facts_are_no_use_of_the_product() -> None:
     story = Story()
     for day in range(10):
