@@ -27,6 +27,45 @@ ACCOUNTS = ("a", "b", "c", "d", "e")
 ZONES = ("UTC", "Pacific/Kiritimati", "Pacific/Pago_Pago", "America/St_Johns", "Europe/Berlin")
 
 
+SIGNALS: dict[str, Any] = {
+    "silence": {"days": 2, "min_active_days": 2},
+    "champion_gone": {"days": 1, "min_events": 2},
+    "feature_abandoned": {"days": 1, "min_events": 1},
+    "unused_seats": {
+        "min_seats": 2,
+        "by_age": [{"from_days": 0, "below": 0.4}, {"from_days": 30, "below": 0.9}],
+    },
+    "outgrows_seats": {"min_seats": 1},
+    "stalled_onboarding": {
+        "steps": [{"event": "big", "within_days": 1}, {"event": "step", "within_days": 3}]
+    },
+    "check_in_overdue": {"days": 2},
+    "renewal_at_risk": {"days": 3},
+    "ready_to_ask": {"score": 60, "days": 2, "min_users": 1},
+    "card_expiring": {"days": [3, 1]},
+    "support_waiting": {"hours": 2},
+    "bug_open": {"days": 1},
+    "detractor": {"days": 5},
+}
+FACTS: dict[str, list[dict[str, Any]]] = {
+    "payment_failed": [{}, {"value": 5}],
+    "payment_recovered": [{}],
+    "card_updated": [
+        {"expires_at": "2024-04"}, {"expires_at": "2024-04-09T10:00:00Z"}, {"expires_at": "soon"}
+    ],
+    "subscription_cancelled": [{}, {"value": 5}],
+    "subscription_resumed": [{}],
+    "support_opened": [{}, {"id": 1}, {"id": "two"}],
+    "support_answered": [{}, {"id": 1}, {"id": "two"}],
+    "bug_reported": [{"id": 1}],
+    "bug_closed": [{"id": 1}],
+    "nps": [{"score": 0}, {"score": 10}, {"score": None}],
+    "csat": [{"score": 1.5}, {"score": 5}],
+    "check_in": [{}],
+}  # fmt: skip
+"""What events say of an account, and the properties that they say it with."""
+
+
 def rules(dwell: str = "1h") -> Policy:
     """Rules by which a few days are a long time."""
     return policy(
@@ -65,7 +104,7 @@ def rules(dwell: str = "1h") -> Policy:
                 },
                 "segments": {"large": {"line": {"enter": 65, "exit": 75, "approach": 85}}},
                 "lifecycle": {"new_days": 2, "dormant_after_days": 3, "churned_after_days": 9},
-                "signals": {"silence": {"days": 2, "min_active_days": 2}},
+                "signals": SIGNALS,
             }
         )
     )
@@ -95,6 +134,16 @@ class Use:
     source: str | None
     back_ms: int
     test: bool
+
+
+@dataclass(frozen=True)
+class Say:
+    """An event that says something of its account, `back_ms` ago."""
+
+    account: str
+    event: str
+    properties: dict[str, Any]
+    back_ms: int
 
 
 @dataclass(frozen=True)
@@ -128,13 +177,13 @@ class Control:
     kind: str
 
 
-Step = Use | Know | Again | Pass | Control
+Step = Use | Say | Know | Again | Pass | Control
 
 uses = st.builds(
     Use,
     account=st.sampled_from(ACCOUNTS),
     user=st.sampled_from(["u1", "u2", "u3", None, "bot"]),
-    event=st.sampled_from(["used", "big", "ping"]),
+    event=st.sampled_from(["used", "used", "big", "ping", "step"]),
     feature=st.sampled_from(["f1", "f2", "f3", None]),
     value=st.sampled_from([None, 1, 2.5, -3]),
     source=st.sampled_from([None, "crm"]),
@@ -144,6 +193,12 @@ uses = st.builds(
     ),
     test=st.sampled_from([False, False, False, True]),
 )  # fmt: skip
+says = st.builds(
+    lambda account, what, back_ms: Say(account, what[0], what[1], back_ms),
+    st.sampled_from(ACCOUNTS),
+    st.sampled_from([(event, each) for event, some in FACTS.items() for each in some]),
+    st.sampled_from([0, 0, 0, 700, 20_000, 3 * HOUR_MS, 2 * DAY_MS, -59 * MINUTE_MS]),
+)
 facts = st.fixed_dictionaries(
     {},
     optional={
@@ -152,6 +207,8 @@ facts = st.fixed_dictionaries(
         "mrr": st.sampled_from([1.0, 50.0, None]),
         "segment": st.sampled_from(["large", None]),
         "name": st.just("Somebody Ltd"),
+        "started_at": st.sampled_from([START_MS - 29 * DAY_MS, START_MS, START_MS + DAY_MS, None]),
+        "renewal_at": st.sampled_from([START_MS + 4 * DAY_MS, START_MS + 9 * DAY_MS, None]),
     },
 )
 knows = st.builds(
@@ -175,7 +232,16 @@ busy_days = st.lists(
 ).map(lambda days: [step for uses, night in days for step in (*uses, *night)])
 """Some days with use on each, without which no account is ever known well enough."""
 
-anything = st.lists(st.one_of(uses, uses, passes, passes, knows, again, controls), max_size=30)
+eventful_days = st.lists(
+    st.tuples(st.lists(st.one_of(says, says, uses), min_size=1, max_size=4), passes),
+    min_size=1,
+    max_size=6,
+).map(lambda days: [step for said, night in days for step in (*said, night)])
+"""Much is said of the accounts."""
+
+anything = st.lists(
+    st.one_of(uses, uses, passes, passes, says, says, knows, again, controls), max_size=30
+)
 
 
 def _items(steps: Iterable[Step]) -> list[Item]:
@@ -194,6 +260,11 @@ def _items(steps: Iterable[Step]) -> list[Item]:
             case Know(account, said, back_ms):
                 at_ms = now_ms - back_ms
                 lines.append(Item(at_ms, account, profile(f"n{number}", account, at_ms, **said)))
+                items.append(lines[-1])
+            case Say(account, event, properties, back_ms):
+                at_ms = now_ms - back_ms
+                raw = usage(f"n{number}", account, at_ms, event=event, properties=properties)
+                lines.append(Item(at_ms, account, raw))
                 items.append(lines[-1])
             case Use():
                 lines.append(_line(number, step, now_ms - step.back_ms))
@@ -214,7 +285,7 @@ def _line(number: int, use: Use, at_ms: int) -> Item:
 histories = st.builds(
     lambda known, parts: _items([*known, *(step for part in parts for step in part)]),
     st.lists(knows, max_size=3),
-    st.lists(st.one_of(busy_days, anything), max_size=4),
+    st.lists(st.one_of(busy_days, eventful_days, anything), max_size=4),
 )
 """What happened, in the order of the log; the last item is a tick."""
 

@@ -11,14 +11,15 @@ from hypothesis import strategies as st
 
 from pulse.engine import Engine, PartitionState
 
-from .histories import DAY_MS, HOUR_MS, POLICIES, START_MS, Item, histories, log_of
+from .histories import DAY_MS, FACTS, HOUR_MS, POLICIES, START_MS, Item, histories, log_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pulse.engine import Policy
 
-WEIGHTS = {"used": 1.0, "big": 2.5, "ping": 0.0}
+WEIGHTS = {"used": 1.0, "step": 1.0, "big": 2.5, "ping": 0.0}
+BAD_FACTS = ({"expires_at": "soon"}, {"score": None})
 
 
 def classified(items: Sequence[Item]) -> tuple[Counter[str], float]:
@@ -44,8 +45,10 @@ def classified(items: Sequence[Item]) -> tuple[Counter[str], float]:
             fate = "too_late"
         elif line["account_id"] == "e":
             fate = "misplaced"
-        elif not is_profile and (line["user_id"] == "bot" or line["properties"]["test"]):
+        elif not is_profile and (line.get("user_id") == "bot" or line["properties"].get("test")):
             fate = "ignored"
+        elif not is_profile and line["properties"] in BAD_FACTS:
+            fate = "wrong_shape"
         elif key in seen and (
             clock_ms is None
             or clock_ms - (first_tick_ms if seen[key] is None else seen[key]) < DAY_MS
@@ -53,8 +56,8 @@ def classified(items: Sequence[Item]) -> tuple[Counter[str], float]:
             fate = "duplicates"
         else:
             seen[key] = clock_ms
-            fate = "profiles" if is_profile else "counted"
-            if not is_profile:
+            fate = "profiles" if is_profile else "facts"
+            if not is_profile and line["event"] not in FACTS:
                 weight += WEIGHTS[line["event"]]
                 fate = "counted" if WEIGHTS[line["event"]] else "weightless"
         fates[fate] += 1
@@ -72,9 +75,9 @@ def test_every_line_has_one_fate(policy: Policy, items: list[Item], bad: list[in
     effects = engine.apply(state, log.records)
     fates, weight = classified(items)
     letters = Counter(letter.reason for letter in effects.dead_letters)
-    left_out = ("duplicates", "ignored", "profiles", "weightless")
+    left_out = ("duplicates", "ignored", "profiles", "weightless", "facts")
 
-    assert letters["not_json"] == len(bad)
+    assert (letters["not_json"], letters["wrong_shape"]) == (len(bad), fates["wrong_shape"])
     assert (letters["future"], letters["too_late"]) == (fates["future"], fates["too_late"])
     assert len(effects.misplaced) == effects.counts["misplaced"] == fates["misplaced"]
     assert {name: effects.counts[name] for name in left_out} == {n: fates[n] for n in left_out}

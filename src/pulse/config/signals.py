@@ -83,7 +83,8 @@ class UsageDrop(Switch):
     share: Share = 0.5
     """So much less than the median of the eight weeks before, at least."""
     deviations: NotNegative = 3.0
-    """And so many robust standard deviations (from the median absolute deviation) below it."""
+    """And so many robust standard deviations (from the median absolute deviation, at least the
+    square root of the median) below it."""
     min_events: NotNegative = 20.0
     """Only accounts with so many weighted events in a usual week."""
 
@@ -118,7 +119,7 @@ class SeatsByAge(Section):
 
 
 class UnusedSeats(Switch):
-    """Users in 28 days over the seats paid for."""
+    """Users in 28 days over the seats paid for; asked of accounts that were watched for as long."""
 
     by_age: Annotated[tuple[SeatsByAge, ...], Field(strict=False)] = (
         SeatsByAge(from_days=60, below=0.1),

@@ -55,6 +55,8 @@ class OpenAlert(NamedTuple):
 
     started_ms: int
     since_ms: int
+    about: str = ""
+    """The user or the feature that it is about; empty if it is about the account."""
 
 
 class Late(NamedTuple):
@@ -150,6 +152,11 @@ class Account:
         if self.facts is None:
             self.facts = FactLog()
         return self.facts.take(matter, ts_ms, record_id, value)
+
+    def quiet_since_ms(self) -> int:
+        """Its last use, or when it came back if that was later; `NO_INSTANT` before its first."""
+        last_ms, returned_ms = self.last_ms, self.resurrected_ms
+        return last_ms if last_ms == NO_INSTANT or last_ms > returned_ms else returned_ms
 
     # -- events and days -----------------------------------------------------------------------
 

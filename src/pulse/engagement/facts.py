@@ -49,7 +49,7 @@ class FactLog:
     Word(ts_ms=2000, record_id='e2', value=False)
     """
 
-    __slots__ = ("_packed", "_words", "cancelled_ms")
+    __slots__ = ("_packed", "_words", "cancelled_ms", "has_left")
 
     def __init__(self) -> None:
         self._packed = b""
@@ -57,6 +57,8 @@ class FactLog:
         self._words: dict[str, Word] | None = {}
         self.cancelled_ms = NO_INSTANT
         """Since when the subscription is cancelled."""
+        self.has_left = False
+        """Whether an evaluation has found it cancelled, and none since has found it resumed."""
 
     def words(self) -> dict[str, Word]:
         """The latest word on each matter, by matter. Not to be changed."""
@@ -92,7 +94,7 @@ class FactLog:
         if matter == SUBSCRIPTION:
             self.cancelled_ms = ts_ms if value else NO_INSTANT
         if len(words) > MOST_MATTERS:
-            del words[min(words, key=lambda each: (bool(words[each].value), words[each].ts_ms))]
+            del words[min(words, key=lambda each: _worth(each, words[each]))]
         self._packed = b""
         return True
 
@@ -114,8 +116,15 @@ class FactLog:
             self._packed = _encode({matter: tuple(words[matter]) for matter in sorted(words)})
         writer.data(self._packed)
         writer.number(self.cancelled_ms)
+        writer.number(int(self.has_left))
 
     def read(self, reader: Reader) -> None:
         """Become what `write` wrote."""
         self._packed, self._words = reader.data(), None
         self.cancelled_ms = reader.number()
+        self.has_left = reader.number() != 0
+
+
+def _worth(matter: str, word: Word) -> tuple[bool, int, str]:
+    """By which it is decided what is not remembered; the least goes first."""
+    return word.value is not False, word.ts_ms, matter

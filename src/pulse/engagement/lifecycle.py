@@ -30,13 +30,13 @@ def lifecycle(
     """The stage at an instant.
 
     `first_ms` and `last_ms` are the first and the last meaningful event; `resurrected_ms` is the
-    start of the day on which the account last came back from dormancy. Quiet is not churned: an
-    account is dormant first. Each is
-    `NO_INSTANT` where there was none.
+    instant at which the account last came back, from dormancy or by resuming its subscription; it
+    counts as use. Quiet is not churned: an account is dormant first. Each is `NO_INSTANT` where
+    there was none.
     """
     if first_ms == NO_INSTANT or last_ms == NO_INSTANT:
         return "new"
-    idle_ms = at_ms - last_ms
+    idle_ms = at_ms - (last_ms if last_ms > resurrected_ms else resurrected_ms)
     if idle_ms >= rule.churned_after_ms:
         return "churned"
     if idle_ms >= rule.dormant_after_ms:

@@ -120,6 +120,7 @@ def pack(account: Account) -> Packed:
         out.text(reason)
         out.number(alert.started_ms)
         out.number(alert.since_ms)
+        out.text(alert.about)
     return Packed(now.done(), out.done())
 
 
@@ -181,7 +182,7 @@ def unpack(present: bytes, past: bytes) -> Account:
         )
     for _ in range(reader.number()):
         reason = reader.text()
-        account.alerts[reason] = OpenAlert(reader.number(), reader.number())
+        account.alerts[reason] = OpenAlert(reader.number(), reader.number(), reader.text())
     return account
 
 

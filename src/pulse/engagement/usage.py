@@ -207,9 +207,9 @@ class UsageReader:
         if weight is None:
             if not event.isprintable():
                 raise BadUsageError("wrong_shape", "event: characters that cannot be printed")
-            weight = 0 if event in self._facts else MICRO
+            weight = MICRO
             for pattern, given in self._weights:
-                if weight and pattern.match(event):
+                if pattern.match(event):
                     weight = given
                     break
             if len(self._known) >= _MOST_NAMES:
@@ -228,7 +228,10 @@ class UsageReader:
 
         `said` and `value` are what stands at the paths of the feature and the value;
         `is_printable` says that all texts are known to be. `BadUsageError` if it makes no sense.
+        Facts weigh nothing, whatever stands there.
         """
+        if event in self._facts:
+            return event, 0, 0
         if isinstance(said, str):
             feature = said
         elif said is None:

@@ -21,6 +21,7 @@ from pulse.signals.signal import Finding, Seen, Signal
 from pulse.signals.usage.silence import REASON as SILENCE
 
 if TYPE_CHECKING:
+    from pulse.engagement.facts import FactLog
     from pulse.engagement.measures import Measures
     from pulse.engine.policy import Policy, SegmentPolicy
     from pulse.model.alert import Resolution
@@ -90,6 +91,16 @@ def facts_of(account: Account, active_days: int, holidays: Holidays | None) -> F
     return Facts(profile.seats, profile.mrr, account.baseline_days(), active_days, free)
 
 
+def _follow_subscription(account: Account, facts: FactLog, at_ms: int) -> None:
+    """Let an account leave when it has cancelled, and begin again when it has resumed."""
+    is_cancelled = facts.cancelled_ms != NO_INSTANT
+    if facts.has_left and not is_cancelled:
+        account.resurrected_ms = at_ms
+        account.danger.reset()
+        account.approach.reset()
+    facts.has_left = is_cancelled
+
+
 class Evaluator:
     """Evaluates accounts by one policy; `observe` is told of day starts, and changes nothing."""
 
@@ -136,7 +147,7 @@ class Evaluator:
     def lifecycle(self, account: Account, at_ms: int) -> Lifecycle:
         """Where the account is in its life."""
         facts = account.facts
-        if facts is not None and facts.cancelled_ms != NO_INSTANT:
+        if facts is not None and facts.has_left:
             return "churned"
         return lifecycle(
             self._policy.lifecycle, at_ms, account.first_ms, account.last_ms, account.resurrected_ms
@@ -155,6 +166,8 @@ class Evaluator:
             now, fixed = account.measures_of_day_start(at_ms, activity)
         else:
             now, fixed = account.measures(at_ms, activity), account.fixed_measures(activity)
+        if account.facts is not None:
+            _follow_subscription(account, account.facts, at_ms)
         rules, stage = self.rules_of(account), self.lifecycle(account, at_ms)
         active_days = account.active_days(activity)
         holidays = self.holidays_of(account)
@@ -207,11 +220,11 @@ class Evaluator:
         changes: list[_Change] = []
         if after != before or account.alerts:
             changes = self._zone_alerts(account, before, after, stage, at_ms)
-        last_ms = account.last_ms
+        quiet_ms = account.quiet_since_ms()
         if (
             self._silence is not None
-            and last_ms != NO_INSTANT
-            and (account.alerts or at_ms - last_ms >= self._silence_after_ms)
+            and quiet_ms != NO_INSTANT
+            and (account.alerts or at_ms - quiet_ms >= self._silence_after_ms)
         ):
             changes += self._silence_alerts(account, active_days, stage, at_ms)
         if (day and self._daily) or self._always or account.facts is not None:
@@ -247,7 +260,7 @@ class Evaluator:
         self, account: Account, after_ms: int, active_days: int, dwell_ms: int
     ) -> int:
         """The next instant after `after_ms` at which something is due without any event."""
-        last_ms = account.last_ms
+        quiet_ms = account.quiet_since_ms()
         next_ms = NEVER
         for signal in self._always:
             due_ms = signal.next_ms(account, after_ms)
@@ -262,7 +275,7 @@ class Evaluator:
         turning_ms = account.approach.turning_ms
         if turning_ms != NO_INSTANT and after_ms < turning_ms + dwell_ms < next_ms:
             next_ms = turning_ms + dwell_ms
-        if last_ms == NO_INSTANT:
+        if quiet_ms == NO_INSTANT:
             return next_ms
         if (
             active_days >= self._silence_days
@@ -272,9 +285,17 @@ class Evaluator:
         ):
             next_ms = self._silent_ms(account)
         # Those who look at the fleet want to know who has left.
-        due_ms = last_ms + self._churned_after_ms
+        due_ms = quiet_ms + self._churned_after_ms
         if after_ms < due_ms < next_ms:
             next_ms = due_ms
+        return next_ms
+
+    def next_finding(self, account: Account, after_ms: int) -> int:
+        """The next instant from which on a day start may find something without any event."""
+        next_ms = NEVER
+        for signal in self._daily:
+            due_ms = signal.next_ms(account, after_ms)
+            next_ms = due_ms if due_ms < next_ms else next_ms
         return next_ms
 
     def _zone_alerts(
@@ -304,8 +325,8 @@ class Evaluator:
     def _silence_alerts(
         self, account: Account, active_days: int, stage: Lifecycle, at_ms: int
     ) -> list[_Change]:
-        rule, last_ms = self._silence, account.last_ms
-        if rule is None or last_ms == NO_INSTANT:
+        rule, quiet_ms = self._silence, account.quiet_since_ms()
+        if rule is None or quiet_ms == NO_INSTANT:
             return []
         opened = account.alerts.get(SILENCE)
         if opened is not None:
@@ -319,16 +340,19 @@ class Evaluator:
             or stage == "churned"
         ):
             return []
-        account.alerts[SILENCE] = OpenAlert(at_ms, last_ms)
+        account.alerts[SILENCE] = OpenAlert(at_ms, quiet_ms)
         return [(SILENCE, account.alerts[SILENCE], None, None)]
 
     def _silent_ms(self, account: Account) -> int:
         """When the account has been silent for long enough if nothing comes any more."""
-        due_ms = account.last_ms + self._silence_after_ms
+        quiet_ms, day = account.quiet_since_ms(), account.last_day
+        due_ms = quiet_ms + self._silence_after_ms
         holidays = self.holidays_of(account)
         if holidays is not None:
+            if quiet_ms != account.last_ms:
+                day = account.calendar.day_of(quiet_ms)
             days = self._silence_after_ms // DAY_MS
-            due_ms += (holidays.put_off(account.last_day, days) - account.last_day - days) * DAY_MS
+            due_ms += (holidays.put_off(day, days) - day - days) * DAY_MS
         return due_ms
 
     def holidays_of(self, account: Account) -> Holidays | None:
@@ -405,7 +429,8 @@ class Evaluator:
                 if not found.again:
                     return
                 changes.append((reason, opened, "escalated", None))
-            alerts[reason] = OpenAlert(seen.at_ms, min(found.since_ms, seen.at_ms))
+            since_ms = min(found.since_ms, seen.at_ms)
+            alerts[reason] = OpenAlert(seen.at_ms, since_ms, found.about)
             changes.append((reason, alerts[reason], None, found))
         elif opened is not None:
             del alerts[reason]

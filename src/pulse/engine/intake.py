@@ -268,16 +268,8 @@ class Intake:
         known = account.facts
         if said.matter.startswith(STEP) and known is not None and known.word(said.matter):
             return  # reached once is reached
-        was_cancelled = known is not None and known.cancelled_ms != NO_INSTANT
-        if not account.say(said.matter, at_ms, line_id, said.value):
-            return
-        account.force = True
-        facts = account.facts
-        if was_cancelled and facts is not None and facts.cancelled_ms == NO_INSTANT:
-            # It had left, as one that begins again after its silence.
-            account.resurrected_ms = at_ms - at_ms % MINUTE_MS
-            account.danger.reset()
-            account.approach.reset()
+        if account.say(said.matter, at_ms, line_id, said.value):
+            account.force = True
 
     def _new_account(
         self, state: PartitionState, account_id: str, at_ms: int, offset: int

@@ -140,8 +140,8 @@ class Timekeeper:
                 return
             else:
                 self._meet_deadline(state, account, fx)
-        if minute_ms:  # parked at a day start on the way
-            self._advance_parked(state, account, closing, reached, True, fx)
+        # Parked, maybe at a day start on the way.
+        self._advance_parked(state, account, closing, reached, minute_ms > 0, fx)
 
     def _advance_parked(
         self,
@@ -188,19 +188,20 @@ class Timekeeper:
 
     def _can_park(self, account: Account, at_ms: int) -> bool:
         """Whether no later day start can change anything until a record comes."""
-        if account.last_ms == NO_INSTANT:
-            return account.open_ms == NO_INSTANT  # known by its profile alone
-        if not account.is_empty() or at_ms - account.last_ms < self._evaluator.watched_ms:
+        if account.open_ms != NO_INSTANT:
             return False
-        rules = self._evaluator.rules_of(account)
-        recency_ms = rules.scorecard.recency_floor_days * DAY_MS
-        return (
-            account.open_ms == NO_INSTANT
-            and at_ms - account.last_ms > recency_ms
-            and at_ms - account.first_ms >= rules.min_history_ms
-            and account.danger.turning_ms == NO_INSTANT
-            and account.approach.turning_ms == NO_INSTANT
-        )
+        if account.last_ms != NO_INSTANT:  # else it is known by its profile or by facts alone
+            if not account.is_empty() or at_ms - account.last_ms < self._evaluator.watched_ms:
+                return False
+            rules = self._evaluator.rules_of(account)
+            if (
+                at_ms - account.last_ms <= rules.scorecard.recency_floor_days * DAY_MS
+                or at_ms - account.first_ms < rules.min_history_ms
+                or account.danger.turning_ms != NO_INSTANT
+                or account.approach.turning_ms != NO_INSTANT
+            ):
+                return False
+        return self._evaluator.next_finding(account, at_ms) == NEVER
 
     def _evaluate(
         self, state: PartitionState, account: Account, at_ms: int, fx: Effects, day: bool = False

@@ -45,18 +45,26 @@ class Seen:
 class Finding:
     """A signal holds: since when, what shows it, and how it is said after the account's name.
 
-    `again`: it holds more than when its alert began, which is told by a new alert.
+    `again`: it is another than when its alert began, which is told by a new alert. `about`: the
+    user or the feature, by which its end is known.
     """
 
-    __slots__ = ("again", "evidence", "says", "since_ms")
+    __slots__ = ("about", "again", "evidence", "says", "since_ms")
 
     def __init__(
-        self, since_ms: int, says: str, evidence: dict[str, Any], *, again: bool = False
+        self,
+        since_ms: int,
+        says: str,
+        evidence: dict[str, Any],
+        *,
+        again: bool = False,
+        about: str = "",
     ) -> None:
         self.since_ms = since_ms
         self.says = says
         self.evidence = evidence
         self.again = again
+        self.about = about
 
 
 class Signal:
@@ -80,5 +88,17 @@ class Signal:
         raise NotImplementedError
 
     def next_ms(self, account: Account, after_ms: int) -> int:
-        """The next instant after `after_ms` at which it may begin or end without a record."""
+        """The next instant after `after_ms` at which it may begin or end without a record.
+
+        For `daily` ones: from which on a day start may find it to begin.
+        """
         return NEVER
+
+
+def count(number: float, noun: str) -> str:
+    """A number of things.
+
+    >>> count(1, "day"), count(3, "day"), count(2.5, "seat")
+    ('1 day', '3 days', '2.5 seats')
+    """
+    return f"{number:g} {noun}" if number == 1 else f"{number:g} {noun}s"

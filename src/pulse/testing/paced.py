@@ -9,9 +9,9 @@
 
 The player writes the ticks too, as whoever plays history does (`clock: events`). What it plays is a
 function of the seed: duplicates, disorder within a minute and beyond, late events (minutes, hours,
-days, too late), events of the future, misplaced events, several sources, profiles, lines that
-nobody can read, one line a record and several. Accounts fade, fall silent and come back, so that
-alerts of every reason fire and resolve.
+days, too late), events of the future, misplaced events, several sources, profiles, facts of
+billing, support and surveys, lines that nobody can read, one line a record and several. Accounts
+fade, fall silent and come back, so that alerts of every reason fire and resolve.
 """
 
 from __future__ import annotations
@@ -63,11 +63,41 @@ RULES: dict[str, Any] = {
         "min_active_days": 2,
     },
     "lifecycle": {"new_days": 2, "dormant_after_days": 12, "churned_after_days": 25},
-    "signals": {"silence": {"days": 3, "min_active_days": 2}},
+    "signals": {
+        "silence": {"days": 3, "min_active_days": 2},
+        "champion_gone": {"days": 3, "min_events": 10},
+        "feature_abandoned": {"days": 4, "min_events": 5},
+        "unused_seats": {"min_seats": 2, "by_age": [{"from_days": 5, "below": 0.8}]},
+        "stalled_onboarding": {"steps": [{"event": "report.read", "within_days": 2}]},
+        "check_in_overdue": {"days": 9},
+        "renewal_at_risk": {"days": 9},
+        "ready_to_ask": {"score": 75, "days": 4, "min_users": 2},
+        "support_waiting": {"hours": 5},
+        "bug_open": {"days": 3},
+        "detractor": {"days": 9},
+    },
 }
 """A configuration by which a few weeks are a long time."""
 
 _ZONES = ("UTC", "Pacific/Kiritimati", "America/St_Johns", "Europe/Berlin")
+_FACTS: list[tuple[str, dict[str, Any]]] = [
+    ("payment_failed", {}),
+    ("payment_recovered", {}),
+    ("card_updated", {"expires_at": "2024-04"}),
+    ("card_updated", {"expires_at": "2027-04"}),
+    ("subscription_cancelled", {}),
+    ("subscription_resumed", {}),
+    ("subscription_resumed", {}),
+    ("support_opened", {"id": 1}),
+    ("support_opened", {"id": 2}),
+    ("support_answered", {"id": 1}),
+    ("bug_reported", {}),
+    ("bug_closed", {}),
+    ("nps", {"score": 2}),
+    ("nps", {"score": 9}),
+    ("nps", {"score": "bad"}),
+    ("check_in", {}),
+]
 _BAD = (
     b'{"id":"b","account_id":"acc',
     b"\xff\xfe not text",
@@ -142,10 +172,12 @@ class PacedInput:
         for change in range(rng.choice([1, 1, 2, 4])):
             at_ms = START_MS + change * rng.randrange(1, 6) * DAY_MS
             facts = {"name": name.title(), "seats": rng.randrange(1, 8), "mrr": 100 * number}
+            facts["renewal_at"] = START_MS + number % self.days * DAY_MS
             if change == 0 or rng.random() < 0.3:
                 facts["timezone"] = rng.choice(_ZONES)
             line = profile(f"p{number}-{change}", name, at_ms, **facts)
             yield _Sent(at_ms + rng.randrange(2_000), number, home, name.encode(), line)
+        yield from self._facts(name, number, home)
         for day in range(1, self.days):
             if life == "young" and day < turn // 2:
                 continue
@@ -159,6 +191,16 @@ class PacedInput:
                 for nth in range(rng.randrange(1, 4)):
                     event_id = f"e{number}-{day}-{session}-{nth}"
                     yield from self._event(rng, name, event_id, at_ms, home, wanders)
+
+    def _facts(self, name: str, number: int, home: int) -> Iterator[_Sent]:
+        """What is said of an account besides use; by a chance of its own."""
+        rng = random.Random(f"{self.seed}/{number}")
+        for nth in range(rng.randrange(8)):
+            event, properties = rng.choice(_FACTS)
+            due_ms = START_MS + rng.randrange(self.days * DAY_MS)
+            at_ms = due_ms - _delay_ms(rng)
+            line = usage(f"f{number}-{nth}", name, at_ms, event=event, properties=properties)
+            yield _Sent(due_ms, rng.randrange(1 << 30), home, name.encode(), line)
 
     def _event(
         self, rng: random.Random, name: str, event_id: str, about_ms: int, home: int, wanders: bool

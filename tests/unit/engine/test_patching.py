@@ -18,13 +18,35 @@ START_MS = 1_709_251_200_000
 SOON = {
     "line": {"enter": 50, "exit": 60, "approach": 70, "min_history_days": 1, "min_active_days": 2},
     "lifecycle": {"new_days": 2, "dormant_after_days": 3, "churned_after_days": 9},
-    "signals": {"silence": {"days": 2, "min_active_days": 2}},
+    "signals": {
+        "silence": {"days": 2, "min_active_days": 2},
+        "champion_gone": {"days": 2, "min_events": 10},
+        "feature_abandoned": {"days": 3, "min_events": 5},
+        "stalled_onboarding": {"steps": [{"event": "step", "within_days": 4}]},
+        "check_in_overdue": {"days": 3},
+        "renewal_at_risk": {"days": 9},
+        "ready_to_ask": {"days": 2, "min_users": 1},
+        "support_waiting": {"hours": 5},
+        "bug_open": {"days": 2},
+    },
 }
 """Rules by which a few days are a long time."""
 
 
+FACTS = [
+    ("payment_failed", {}), ("payment_recovered", {}), ("card_updated", {"expires_at": "2024-06"}),
+    ("support_opened", {"id": 1}), ("support_opened", {"id": 2}), ("support_answered", {"id": 1}),
+    ("bug_reported", {}), ("bug_closed", {}), ("nps", {"score": 0}), ("nps", {"score": 9}),
+    ("check_in", {}), ("subscription_cancelled", {}), ("subscription_resumed", {}),
+    ("subscription_resumed", {}), ("csat", {"score": "bad"}),
+]  # fmt: skip
+
+
 def history(seed: int) -> Log:
-    """A few accounts over months: repeats, new users, late events, big numbers, halves, silence."""
+    """A few accounts over months: repeats, new users, late events, big numbers, halves, silence.
+
+    Also what is said of them besides use: profiles, billing, support, surveys, steps.
+    """
     chance, log = random.Random(seed), Log()
     now_ms, recent = START_MS, [usage("first", "account-0", START_MS)]
     for number in range(3_000):
@@ -37,7 +59,11 @@ def history(seed: int) -> Log:
         first = number // 250
         account = f"account-{first % 7 + min(chance.randrange(12), chance.randrange(12)) % 5}"
         if chance.random() < 0.04:
-            log.add(profile(f"p{number}", account, now_ms, seats=chance.randrange(1, 9)))
+            known = {"seats": chance.randrange(1, 9), "renewal_at": now_ms + 12 * DAY_MS}
+            log.add(profile(f"p{number}", account, now_ms, **known))
+        if chance.random() < 0.03:
+            event, properties = chance.choice(FACTS)
+            log.add(usage(f"f{number}", account, now_ms, event=event, properties=properties))
         at_ms = (
             now_ms - chance.choice([0, 0, 0, 500, HOUR_MS, 3 * DAY_MS]) + chance.choice([0, 700])
         )
@@ -49,6 +75,7 @@ def history(seed: int) -> Log:
         line = usage(
             f"e{number}", account, at_ms, user_id=user, properties=properties,
             source=chance.choice(["app", "web"]),
+            event="step" if chance.random() < 0.01 else "used",
         )  # fmt: skip
         log.add(line)
         recent.append(line)

@@ -48,10 +48,16 @@ def test_what_is_to_be_counted_is_counted_and_everything_happens(seed: int) -> N
         name: count for name, count in paced.counted.items() if name not in paced.wandering
     }
     for kind in (
-        "duplicates", "late_minutes", "late_hours", "late_days", "misplaced", "profiles", "ignored",
-        "not_json", "wrong_shape", "too_late", "future", "not_utf8",
+        "duplicates", "late_minutes", "late_hours", "late_days", "misplaced", "profiles", "facts",
+        "ignored", "not_json", "wrong_shape", "too_late", "future", "not_utf8",
     ):  # fmt: skip
         assert counts[kind] >= 5, kind
     for reason in ("danger", "approaching", "silence"):
         assert alerts[f"{reason} firing"] > 10
         assert alerts[f"{reason} resolved"] > 5
+    for reason in (
+        "payment_failed", "card_expiring", "subscription_cancelled", "support_waiting", "bug_open",
+        "detractor", "check_in_overdue", "renewal_at_risk", "stalled_onboarding", "unused_seats",
+        "champion_gone", "feature_abandoned",
+    ):  # fmt: skip
+        assert alerts[f"{reason} firing"] > 1, reason

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from pulse.engagement.days import DAY_MS, NEVER
 from pulse.engagement.facts import CARD
 from pulse.model.time import format_ms
-from pulse.signals.signal import Finding, Seen, Signal
+from pulse.signals.signal import Finding, Seen, Signal, count
 
 if TYPE_CHECKING:
     from pulse.engagement.account import Account, OpenAlert
@@ -18,7 +18,8 @@ REASON: Final = "card_expiring"
 class CardExpiring(Signal):
     """Told at each of `before_days` (most first) before the card expires.
 
-    Each time as a new alert, the one before ends as `escalated`. A card that lasts longer ends it.
+    Each time as a new alert, and also where another card expires as soon; the one before ends as
+    `escalated`. A card that lasts longer ends it.
     """
 
     def __init__(self, before_days: tuple[int, ...]) -> None:
@@ -30,13 +31,13 @@ class CardExpiring(Signal):
         stage = self._stage(expires_ms, seen.at_ms)
         if not stage:
             return None if opened is None else "recovered"
-        days = -((seen.at_ms - expires_ms) // DAY_MS)
-        says = f"the card expires in {days} days" if days > 0 else "the card has expired"
+        since_ms = expires_ms - self.before_days[stage - 1] * DAY_MS
+        days = max(-((seen.at_ms - expires_ms) // DAY_MS), 0)
         return Finding(
-            expires_ms - self.before_days[stage - 1] * DAY_MS,
-            says,
+            since_ms,
+            f"the card expires in {count(days, 'day')}" if days else "the card has expired",
             {"expires_at": format_ms(expires_ms), "days_left": days},
-            again=opened is not None and self._stage(expires_ms, opened.started_ms) < stage,
+            again=opened is not None and opened.since_ms != since_ms,
         )
 
     def next_ms(self, account: Account, after_ms: int) -> int:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from pulse.engagement.days import DAY_MS, NEVER
 from pulse.engagement.facts import CHECK_IN
 from pulse.model.time import format_ms
-from pulse.signals.signal import Finding, Seen, Signal
+from pulse.signals.signal import Finding, Seen, Signal, count
 
 if TYPE_CHECKING:
     from pulse.engagement.account import Account, OpenAlert
@@ -30,7 +30,7 @@ class CheckInOverdue(Signal):
         days = self.after_ms // DAY_MS
         return Finding(
             word.ts_ms,
-            f"has had no check-in for {days} days",
+            f"has had no check-in for {count(days, 'day')}",
             {"last_check_in_at": format_ms(word.ts_ms), "after_days": days},
         )
 

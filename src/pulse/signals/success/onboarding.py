@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from pulse.engagement.days import DAY_MS, NEVER, NO_INSTANT
 from pulse.engagement.facts import STEP
 from pulse.model.time import format_ms
-from pulse.signals.signal import Finding, Seen, Signal
+from pulse.signals.signal import Finding, Seen, Signal, count
 from pulse.signals.success.seats import started_ms
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ class Step(NamedTuple):
 class StalledOnboarding(Signal):
     """A step was not reached in its time; due at the very instant.
 
-    Accounts whose time was over before pulse knew them are left alone.
+    A step whose time was over before pulse knew of the account is left alone.
     """
 
     def __init__(self, steps: tuple[Step, ...]) -> None:
@@ -40,10 +40,14 @@ class StalledOnboarding(Signal):
         if opened is None and not self._concerns(account, seen.at_ms):
             return None
         start_ms, missing = started_ms(account), list[Step]()
-        for step in self.steps:
-            due_ms = start_ms + step.within_ms
-            if account.first_ms <= due_ms <= seen.at_ms and not _has_reached(account, step):
-                missing.append(step)
+        known_ms = _known_ms(account)
+        if opened is not None and opened.since_ms < known_ms:
+            known_ms = opened.since_ms
+        if start_ms != NO_INSTANT:
+            for step in self.steps:
+                due_ms = start_ms + step.within_ms
+                if known_ms <= due_ms <= seen.at_ms and not _has_reached(account, step):
+                    missing.append(step)
         if opened is not None:
             return None if missing else "recovered"
         if not missing:
@@ -52,7 +56,7 @@ class StalledOnboarding(Signal):
         days = first.within_ms // DAY_MS
         return Finding(
             start_ms + first.within_ms,
-            f"has not reached {first.event} within {days} days of its start",
+            f"has not reached {first.event} within {count(days, 'day')} of its start",
             {
                 "missing": [step.event for step in missing],
                 "reached": [step.event for step in self.steps if _has_reached(account, step)],
@@ -64,12 +68,14 @@ class StalledOnboarding(Signal):
     def next_ms(self, account: Account, after_ms: int) -> int:
         next_ms = NEVER
         if self._concerns(account, after_ms):
-            start_ms = started_ms(account)
+            start_ms, known_ms = started_ms(account), _known_ms(account)
+            if start_ms == NO_INSTANT:
+                return NEVER
             for step in self.steps:
                 due_ms = start_ms + step.within_ms
                 if (
                     after_ms < due_ms < next_ms
-                    and account.first_ms <= due_ms
+                    and known_ms <= due_ms
                     and not _has_reached(account, step)
                 ):
                     next_ms = due_ms
@@ -77,11 +83,20 @@ class StalledOnboarding(Signal):
 
     def _concerns(self, account: Account, at_ms: int) -> bool:
         """Whether a step may be due; for the many that it does not concern, at little cost."""
+        # The profile may say another start than the first use.
+        if account.profile is not None:
+            return True
         first_ms = account.first_ms
-        if first_ms == NO_INSTANT:
-            return False
-        # The profile may say a later start than the first use, which was a trial then.
-        return at_ms - first_ms <= self.longest_ms or account.profile is not None
+        return first_ms != NO_INSTANT and at_ms - first_ms <= self.longest_ms
+
+
+def _known_ms(account: Account) -> int:
+    """Since when it is known that the account began: its first use, or the profile's word on it."""
+    known_ms, profile = account.first_ms, account.profile
+    said = None if profile is None else profile.said().get("started_at")
+    if said is not None and said[2] is not None and (known_ms == NO_INSTANT or said[0] < known_ms):
+        known_ms = said[0]
+    return known_ms
 
 
 def _has_reached(account: Account, step: Step) -> bool:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from pulse.engagement.days import day_start
-from pulse.signals.signal import Finding, Seen, Signal
+from pulse.signals.signal import Finding, Seen, Signal, count
+from pulse.signals.success.seats import OUTGROWN
 
 if TYPE_CHECKING:
     from pulse.engagement.account import OpenAlert
@@ -17,6 +18,7 @@ _APART: Final = 10.0
 class ReadyToAsk(Signal):
     """The score was `score` at least at each of the last `days` day starts, and nothing is wrong.
 
+    To outgrow one's seats is nothing wrong.
     Accounts with fewer than `min_users` users in 28 days are left alone: who would be asked? It
     ends where the score falls 10 points lower.
     """
@@ -33,7 +35,7 @@ class ReadyToAsk(Signal):
             return "settled" if score is None or score < self.score - _APART else None
         if score is None or score < self.score or seen.fixed.active_users[1] < self.min_users:
             return None
-        if account.zone != "healthy" or account.alerts:
+        if account.zone != "healthy" or any(reason != OUTGROWN for reason in account.alerts):
             return None
         today, least = account.calendar.day, score
         for day in range(today - self.days + 1, today + 1):
@@ -43,7 +45,8 @@ class ReadyToAsk(Signal):
             least = min(least, noted)
         return Finding(
             day_start(today - self.days + 1, account.calendar.timezone),
-            f"has been doing well for {self.days} days: score {score:.1f}, never below {least:.1f}",
+            f"has been doing well for {count(self.days, 'day')}: score {score:.1f}, "
+            f"never below {least:.1f}",
             {
                 "score": round(score, 2),
                 "least_score": least,

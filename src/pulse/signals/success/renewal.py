@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from pulse.engagement.days import DAY_MS, NEVER, NO_INSTANT
 from pulse.model.time import format_ms
-from pulse.signals.signal import Finding, Seen, Signal
+from pulse.signals.signal import Finding, Seen, Signal, count
 
 if TYPE_CHECKING:
     from pulse.engagement.account import Account, OpenAlert
@@ -37,7 +37,7 @@ class RenewalAtRisk(Signal):
         days = -(-(renewal_ms - seen.at_ms) // DAY_MS)
         return Finding(
             max(renewal_ms - self.before_ms, account.danger.since_ms),
-            f"renews in {days} days and is in danger",
+            f"renews in {count(days, 'day')} and is in danger",
             {"renewal_at": format_ms(renewal_ms), "days_left": days},
         )
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from pulse.engagement.days import DAY_MS, NO_INSTANT
-from pulse.signals.signal import Finding, Seen, Signal
+from pulse.engagement.days import DAY_MS, NEVER, NO_INSTANT, day_start
+from pulse.engagement.windows import W28
+from pulse.signals.signal import Finding, Seen, Signal, count
 
 if TYPE_CHECKING:
     from pulse.engagement.account import Account, OpenAlert
@@ -20,7 +21,8 @@ class UnusedSeats(Signal):
     """Users in 28 days over the seats paid for, below what is usual at the account's age.
 
     `least` are (age in days, share of the seats) from the youngest age on: below the first nothing
-    is asked, since a roll-out takes its time. Accounts with fewer than `min_seats` are left alone.
+    is asked, since a roll-out takes its time. Accounts with fewer than `min_seats` are left alone,
+    and those that pulse has not watched for all of the 28 days.
     """
 
     def __init__(self, least: tuple[tuple[int, float], ...], min_seats: int) -> None:
@@ -37,6 +39,8 @@ class UnusedSeats(Signal):
         share = users / seats
         if opened is None and all(share >= least for _, least in self.least):
             return None
+        if opened is None and _watched_ms(seen.account) > seen.at_ms:
+            return None
         start_ms = started_ms(seen.account)
         age_days = 0 if start_ms == NO_INSTANT else (seen.at_ms - start_ms) // DAY_MS
         asked = 0.0
@@ -49,7 +53,7 @@ class UnusedSeats(Signal):
             return None
         return Finding(
             seen.at_ms,
-            f"pays for {seats:g} seats and uses {users} of them ({round(100 * share)} %)",
+            f"pays for {count(seats, 'seat')} and uses {users} of them ({round(100 * share)} %)",
             {
                 "seats": seats,
                 "active_users_28d": users,
@@ -59,6 +63,22 @@ class UnusedSeats(Signal):
                 "age_days": age_days,
             },
         )
+
+    def next_ms(self, account: Account, after_ms: int) -> int:
+        profile, start_ms = account.profile, started_ms(account)
+        if (
+            profile is None
+            or profile.seats < self.min_seats
+            or start_ms == NO_INSTANT
+            or UNUSED in account.alerts
+        ):
+            return NEVER
+        watched_ms = _watched_ms(account)
+        for from_days, _ in self.least:
+            due_ms = max(start_ms + from_days * DAY_MS, watched_ms)
+            if due_ms > after_ms:
+                return due_ms
+        return NEVER
 
 
 class OutgrowsSeats(Signal):
@@ -79,9 +99,15 @@ class OutgrowsSeats(Signal):
             return None
         return Finding(
             seen.at_ms,
-            f"outgrows its {seats:g} seats: {users} users in 28 days",
+            f"outgrows its {count(seats, 'seat')}: {count(users, 'user')} in 28 days",
             {"seats": seats, "active_users_28d": users, "share": round(users / seats, 3)},
         )
+
+
+def _watched_ms(account: Account) -> int:
+    """From when on all of the last 28 days were watched; of use before that nothing is known."""
+    first_day = account.notes.known_from
+    return NEVER if first_day == NEVER else day_start(first_day + W28, account.calendar.timezone)
 
 
 def started_ms(account: Account) -> int:

@@ -5,20 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from pulse.engagement.days import day_start
-from pulse.signals.signal import Finding, Seen, Signal
+from pulse.signals.signal import Finding, Seen, Signal, count
 
 if TYPE_CHECKING:
     from pulse.engagement.account import OpenAlert
 
 REASON: Final = "champion_gone"
-_RECENT_DAYS: Final = 7
 
 
 class ChampionGone(Signal):
     """A user with more than half of the events has not been seen for `after_days` complete days.
 
     Of the events of the last weeks older ones count half; together they must be `min_events`.
-    Others must have used the product in the last seven days: else it is silence.
+    Others must have used the product in the last seven days: else it is silence. It ends when that
+    user is seen again, or has done less than a quarter of the work meanwhile.
     """
 
     def __init__(self, after_days: int, min_events: int) -> None:
@@ -34,26 +34,30 @@ class ChampionGone(Signal):
             if not most or most < self.min_events // 2 or not seen.fixed.active_days[0]:
                 return None
         total = users.events()
-        if not total:
-            return None if opened is None else "settled"
-        first = max(users.marks(), key=lambda each: each.events)
-        gone = today - first.last > self.after_days
-        leads = 2 * first.events > total
         if opened is not None:
-            if leads and today - first.last <= _RECENT_DAYS:
-                return "active_again"
-            return None if leads and gone else "settled"
-        if not (gone and leads) or total < self.min_events or seen.stage == "dormant":
+            since = account.calendar.day_of(opened.since_ms)
+            for each in users.marks():
+                if each.name == opened.about:
+                    if each.last >= since:
+                        return "active_again"
+                    return None if 4 * each.events > total else "settled"
+            return "settled"
+        first = max(users.marks(), key=lambda each: each.events)
+        if today - first.last <= self.after_days or 2 * first.events <= total:
+            return None
+        if total < self.min_events or seen.stage == "dormant":
             return None
         share = round(100 * first.events / total)
         days = today - 1 - first.last
         return Finding(
             day_start(first.last + 1, account.calendar.timezone),
-            f"{first.name}, who did {share} % of the work, has not been seen for {days} days",
+            f"{first.name}, who did {share} % of the work, has not been seen for "
+            f"{count(days, 'day')}",
             {
                 "user_id": first.name,
                 "share": round(first.events / total, 3),
                 "not_seen_days": days,
                 "other_users_7d": seen.fixed.active_users[0],
             },
+            about=first.name,
         )

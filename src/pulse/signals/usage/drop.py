@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Final
 
 from pulse.engagement.days import day_start
@@ -19,8 +20,6 @@ _WEEK: Final = 7
 _HISTORY_DAYS: Final = _WEEK * (_WEEKS + 1)
 _BACK: Final = 0.8
 """At this share of a usual week the drop has ended."""
-_SETTLED_MS: Final = 56 * 86_400_000
-"""After that its lower weeks are what is usual."""
 _TO_SIGMA: Final = 1.4826
 """The median absolute deviation times this estimates a standard deviation (Rousseeuw & Croux,
 1993)."""
@@ -31,7 +30,11 @@ class UsageDrop(Signal):
 
     It begins where the last week is at least `share` below the median of those, and more than
     `deviations` robust standard deviations below it, so that an account that always goes up and
-    down raises nothing. The median must be `min_events` at least (in 10**-6).
+    down raises nothing. Nor does the noise of counting, the square root: with few events a week,
+    half of them are soon missing. The median must be `min_events` at least (in 10**-6).
+
+    It has ended well where a week is nearly what was usual before it began; it is settled where its
+    lower weeks have become what is usual.
     """
 
     def __init__(self, share: float, deviations: float, min_events: int) -> None:
@@ -61,11 +64,15 @@ class UsageDrop(Signal):
                 weeks[n] += _missed(account, seen.holidays, end - _WEEK)
         usual = _median(weeks)
         if opened is not None:
-            if usual >= self.min_events and last >= _BACK * usual:
+            since = account.calendar.day_of(opened.since_ms)
+            before = [week for week, end in zip(weeks, ends, strict=True) if end <= since]
+            if before and last >= _BACK * _median(before):
                 return "recovered"
-            gone = usual < self.min_events / 2 or seen.at_ms - opened.started_ms >= _SETTLED_MS
-            return "settled" if gone else None
-        spread = _TO_SIGMA * _median([abs(week - usual) for week in weeks])
+            is_usual = last >= _BACK * usual or usual < self.min_events / 2
+            return "settled" if is_usual or not before else None
+        spread = max(
+            _TO_SIGMA * _median([abs(week - usual) for week in weeks]), math.sqrt(usual * MICRO)
+        )
         if usual < self.min_events or last > min(
             self.keeps * usual, usual - self.deviations * spread
         ):

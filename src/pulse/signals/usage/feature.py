@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from pulse.engagement.days import day_start
-from pulse.signals.signal import Finding, Seen, Signal
+from pulse.signals.signal import Finding, Seen, Signal, count
 
 if TYPE_CHECKING:
     from pulse.engagement.account import OpenAlert
@@ -17,7 +17,8 @@ class FeatureAbandoned(Signal):
     """A feature with at least `share` of the events was not used for `after_days` complete days.
 
     Of the events of the last weeks older ones count half; the feature must have `min_events`, and
-    the account be used in the last seven days.
+    the account be used in the last seven days. It ends when that feature is used again, or when a
+    quarter of that is left.
     """
 
     def __init__(self, after_days: int, share: float, min_events: int) -> None:
@@ -35,14 +36,15 @@ class FeatureAbandoned(Signal):
         ):
             return None
         least = max(self.share * features.events(), float(self.min_events))
-        gone = [each for each in features.marks() if each.last < before and each.events >= least]
         if opened is not None:
-            if gone:
-                return None
-            # Its name is not kept with the alert: whether it is used again, the days tell.
             since = account.calendar.day_of(opened.since_ms)
-            used = any(each.last >= since and each.events >= least for each in features.marks())
-            return "active_again" if used else "settled"
+            for each in features.marks():
+                if each.name == opened.about:
+                    if each.last >= since:
+                        return "active_again"
+                    return None if 4 * each.events >= least else "settled"
+            return "settled"
+        gone = [each for each in features.marks() if each.last < before and each.events >= least]
         if not gone or seen.stage != "current":
             return None
         gone.sort(key=lambda each: (-each.events, each.name))
@@ -51,10 +53,11 @@ class FeatureAbandoned(Signal):
         return Finding(
             day_start(first.last + 1, account.calendar.timezone),
             f"no longer uses {first.name}, once {round(100 * first.events / total)} % of the use: "
-            f"not for {days} days",
+            f"not for {count(days, 'day')}",
             {
                 "features": [each.name for each in gone],
                 "share": round(first.events / total, 3),
                 "not_used_days": days,
             },
+            about=first.name,
         )

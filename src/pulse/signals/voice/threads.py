@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from pulse.engagement.days import NEVER
 from pulse.engagement.facts import BUG, TICKET
 from pulse.model.time import format_ms
-from pulse.signals.signal import Finding, Seen, Signal
+from pulse.signals.signal import Finding, Seen, Signal, count
 
 if TYPE_CHECKING:
     from pulse.engagement.account import Account, OpenAlert
@@ -67,7 +67,7 @@ class SupportWaiting(OpenThreads):
         super().__init__(SUPPORT, TICKET, after_ms)
 
     def _says(self, ref: str, hours: int) -> str:
-        return f"a ticket{ref} has waited {hours} hours for a first answer"
+        return f"a ticket{ref} has waited {count(hours, 'hour')} for a first answer"
 
 
 class BugOpen(OpenThreads):
@@ -77,4 +77,4 @@ class BugOpen(OpenThreads):
         super().__init__(BUG_OPEN, BUG, after_ms)
 
     def _says(self, ref: str, hours: int) -> str:
-        return f"a bug{ref} that they reported has been open for {hours // 24} days"
+        return f"a bug{ref} that they reported has been open for {count(hours // 24, 'day')}"

@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import itertools
+
+from pulse.engagement.codec import Reader, Writer
+from pulse.engagement.days import DAY_MS, NO_INSTANT
+from pulse.engagement.facts import BUG, CHECK_IN, MOST_MATTERS, NPS, SUBSCRIPTION, TICKET, FactLog
+
+
+def again(facts: FactLog) -> FactLog:
+    """Written and read."""
+    writer = Writer()
+    facts.write(writer)
+    copy = FactLog()
+    copy.read(Reader(writer.done(), 0))
+    return copy
+
+
+def test_the_latest_word_wins_in_whatever_order_they_come() -> None:
+    said = [(1_000, "b", True), (2_000, "a", False), (2_000, "b", True), (1_500, "z", False)]
+    for order in itertools.permutations(said):
+        facts = FactLog()
+        for ts_ms, record_id, value in order:
+            facts.take(SUBSCRIPTION, ts_ms, record_id, value)
+        assert facts.word(SUBSCRIPTION) == (2_000, "b", True)
+        assert facts.cancelled_ms == 2_000
+
+
+def test_the_same_word_twice_changes_nothing() -> None:
+    facts = FactLog()
+    assert facts.take(NPS, 1_000, "a", 3)
+    assert not facts.take(NPS, 1_000, "a", 9)
+
+
+def test_it_is_read_as_it_was_written() -> None:
+    facts = FactLog()
+    facts.take(TICKET + "7", 2_000, "a", True)
+    facts.take(TICKET + "6", 1_000, "b", True)
+    facts.take(TICKET + "5", 1_000, "c", False)
+    facts.take(SUBSCRIPTION, 3_000, "d", True)
+    facts.take(NPS, 3_000, "e", 6.5)
+    facts.has_left = True
+    copy = again(facts)
+    assert copy.words() == facts.words()
+    assert (copy.cancelled_ms, copy.has_left) == (3_000, True)
+    assert copy.open(TICKET) == [("6", 1_000), ("7", 2_000)]
+    assert again(FactLog()).cancelled_ms == NO_INSTANT
+
+
+def test_what_was_closed_long_ago_is_forgotten() -> None:
+    facts = FactLog()
+    facts.take(BUG, 1_000, "a", False)
+    facts.take(TICKET, 1_000, "b", True)
+    facts.take(NPS, 1_000, "c", 0)
+    facts.forget(1_000 + 92 * DAY_MS)
+    assert len(facts.words()) == 3
+    facts.forget(1_001 + 92 * DAY_MS)
+    assert set(facts.words()) == {TICKET, NPS}
+
+
+def test_of_too_many_the_closed_go_first_then_the_oldest() -> None:
+    facts = FactLog()
+    facts.take(NPS, 1, "a", 0)  # a bad answer, which is not closed
+    facts.take(CHECK_IN, 5_000, "b", True)
+    for n in range(MOST_MATTERS - 2):
+        facts.take(f"{TICKET}{n:03}", 2_000, f"t{n}", n != 100)
+    assert len(facts.words()) == MOST_MATTERS
+    facts.take(BUG, 3_000, "c", True)
+    assert facts.word(TICKET + "100") is None
+    assert facts.word(NPS) is not None
+    facts.take(BUG + "2", 3_000, "d", True)
+    facts.take(BUG + "3", 3_000, "e", True)
+    # The NPS was the oldest, then of those of one instant the first by name, also once read back.
+    assert facts.word(NPS) is None
+    assert facts.word(TICKET + "000") is None
+    copy = again(facts)
+    for each in (facts, copy):
+        each.take(BUG + "4", 3_000, "f", True)
+    assert facts.words() == copy.words()
