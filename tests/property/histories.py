@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 
 from pulse.config import Config
 from pulse.config.policy import policy
+from pulse.engagement.days import FIRST_DAY
+from pulse.engine.fleet import FleetLine, Summary
 from pulse.model.time import parse_ts
 from pulse.testing.histories import Log, profile, usage
 
@@ -27,7 +29,7 @@ ACCOUNTS = ("a", "b", "c", "d", "e")
 ZONES = ("UTC", "Pacific/Kiritimati", "Pacific/Pago_Pago", "America/St_Johns", "Europe/Berlin")
 
 
-def rules(dwell: str = "1h") -> Policy:
+def rules(dwell: str = "1h", source: str = "fixed") -> Policy:
     """Rules by which a few days are a long time."""
     return policy(
         Config.model_validate(
@@ -56,6 +58,7 @@ def rules(dwell: str = "1h") -> Policy:
                     {"measure": "recency_days", "weight": 30, "floor": 3, "target": 0},
                 ],
                 "line": {
+                    "from": source,
                     "enter": 50,
                     "exit": 60,
                     "approach": 70,
@@ -71,7 +74,9 @@ def rules(dwell: str = "1h") -> Policy:
     )
 
 
-POLICIES = [rules("0s"), rules("90s"), rules("1h"), rules("1d")]
+POLICIES = [
+    rules("0s"), rules("90s"), rules("1h"), rules("1d"), rules("0s", "fleet"), rules("1h", "fleet")
+]  # fmt: skip
 
 
 class Item(NamedTuple):
@@ -128,7 +133,22 @@ class Control:
     kind: str
 
 
-Step = Use | Know | Again | Pass | Control
+@dataclass(frozen=True)
+class Lay:
+    """A line of the fleet comes, that holds for days from `ahead_ms` on."""
+
+    enter: dict[str, int]
+    ahead_ms: int
+
+
+@dataclass(frozen=True)
+class Count:
+    """A summary of other partitions comes."""
+
+    back_days: int
+
+
+Step = Use | Know | Again | Pass | Control | Lay | Count
 
 uses = st.builds(
     Use,
@@ -166,6 +186,12 @@ passes = st.builds(
     st.sampled_from([True, True, True, False]),
 )  # fmt: skip
 controls = st.builds(Control, st.sampled_from(["history", "live"]))
+lays = st.builds(
+    Lay,
+    st.dictionaries(st.sampled_from(["", "large"]), st.integers(0, 700)),
+    st.sampled_from([-2 * DAY_MS, 0, HOUR_MS, 11 * HOUR_MS, DAY_MS]),
+)
+counts = st.builds(Count, st.sampled_from([0, 0, 1, 2]))
 again = st.builds(Again, st.integers(0, 50))
 
 busy_days = st.lists(
@@ -175,7 +201,9 @@ busy_days = st.lists(
 ).map(lambda days: [step for uses, night in days for step in (*uses, *night)])
 """Some days with use on each, without which no account is ever known well enough."""
 
-anything = st.lists(st.one_of(uses, uses, passes, passes, knows, again, controls), max_size=30)
+anything = st.lists(
+    st.one_of(uses, uses, passes, passes, knows, again, controls, lays, counts), max_size=30
+)
 
 
 def _items(steps: Iterable[Step]) -> list[Item]:
@@ -188,6 +216,13 @@ def _items(steps: Iterable[Step]) -> list[Item]:
                     items.append(Item(now_ms, None, b'{"ts":%d}' % now_ms, "tick"))
             case Control(kind):
                 items.append(Item(now_ms, None, b"{}", kind))
+            case Lay(enter, ahead_ms):
+                # Days of the future: what a partition makes of its own accounts comes before.
+                line = FleetLine(_day(now_ms) + 10_000 + number, now_ms + ahead_ms, enter)
+                items.append(Item(now_ms, None, line.record().value, "line"))
+            case Count(back_days):
+                summary = Summary(_day(now_ms) - back_days, {"": {300: 5}})
+                items.append(Item(now_ms, None, summary.record().value, "summary"))
             case Again(which):
                 if lines:
                     items.append(lines[which % len(lines)])
@@ -201,6 +236,10 @@ def _items(steps: Iterable[Step]) -> list[Item]:
     now_ms += 10 * SECOND_MS
     items.append(Item(now_ms, None, b'{"ts":%d}' % now_ms, "tick"))
     return items
+
+
+def _day(at_ms: int) -> int:
+    return FIRST_DAY + at_ms // DAY_MS
 
 
 def _line(number: int, use: Use, at_ms: int) -> Item:

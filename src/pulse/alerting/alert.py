@@ -150,7 +150,12 @@ def build(
         "previous_zone": what.previous_zone,
         "lifecycle": what.lifecycle,
         "score": None if what.score is None else round(what.score, 2),
-        "line": {"enter": line.enter, "exit": line.exit, "approach": line.approach},
+        "line": {
+            "enter": line.enter,
+            "exit": line.exit,
+            "approach": line.approach,
+            "version": line.version or config_version,
+        },
         "contributions": {name: round(points, 2) for name, points in what.contributions.items()},
         "measures": {
             "now": readable(what.now),

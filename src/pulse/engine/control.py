@@ -7,7 +7,8 @@ from typing import Final, Literal, NamedTuple
 import msgspec
 
 CONTROL_HEADER: Final = "pulse-control"
-"""Header that marks a control record; its value is the kind (`tick`, `history`, `live`)."""
+"""Header that marks a control record; its value is the kind: `tick`, `history`, `live`, and those
+of `pulse.engine.fleet`."""
 
 
 class ControlRecord(NamedTuple):

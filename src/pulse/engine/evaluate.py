@@ -12,9 +12,10 @@ from pulse.engagement.forecast import WINDOW_DAYS as FORECAST_DAYS
 from pulse.engagement.forecast import Crossing, crossing
 from pulse.engagement.holidays import NONE, Holidays
 from pulse.engagement.lifecycle import LIFECYCLES, Lifecycle, lifecycle
-from pulse.engagement.line import Line, Zone, zone_of
-from pulse.engagement.scorecard import NO_DATA, Facts, Score, Scorecard
+from pulse.engagement.line import Zone, zone_of
+from pulse.engagement.scorecard import NO_DATA, Facts, Score
 from pulse.engagement.windows import THEN_DAYS
+from pulse.engine.rules import Rules
 from pulse.engine.state import Effects, Move
 from pulse.signals.billing.cancelled import REASON as CANCELLED
 from pulse.signals.signal import Finding, Seen, Signal
@@ -22,7 +23,7 @@ from pulse.signals.usage.silence import REASON as SILENCE
 
 if TYPE_CHECKING:
     from pulse.engagement.measures import Measures
-    from pulse.engine.policy import Policy, SegmentPolicy
+    from pulse.engine.policy import Policy
     from pulse.model.alert import Resolution
     from pulse.signals.usage.silence import Silence
 
@@ -34,28 +35,6 @@ Observer = Callable[[Account, int, "View", "float | None"], None]
 score, None where no line judges it."""
 
 _RANK: Final[dict[str, int]] = {"unknown": 0, "healthy": 1, "approaching": 2, "danger": 3}
-
-
-class Rules:
-    """The rules of one segment, with everything looked up that is needed for each account."""
-
-    __slots__ = (
-        "approach", "approach_exit", "dwell_ms", "enter", "exit", "forecast_days", "line",
-        "min_active_days", "min_history_ms", "scorecard",
-    )  # fmt: skip
-
-    def __init__(self, policy: SegmentPolicy) -> None:
-        line: Line = policy.line
-        self.scorecard: Scorecard = policy.scorecard
-        self.line: Line = line
-        self.enter: float = float(line.enter)
-        self.exit: float = float(line.exit)
-        self.approach: float = float(line.approach)
-        self.approach_exit: float = float(line.approach_exit)
-        self.dwell_ms: int = line.dwell_ms
-        self.forecast_days: int = line.forecast_days
-        self.min_history_ms: int = line.min_history_ms
-        self.min_active_days: int = line.min_active_days
 
 
 class View:
@@ -96,11 +75,13 @@ class Evaluator:
     def __init__(self, policy: Policy, observe: Observer | None = None) -> None:
         self._policy = policy
         self._observe = observe
-        self.watched_ms: int = 0 if observe is None else policy.lifecycle.churned_after_ms
+        self.follows_fleet: bool = policy.follows_fleet
+        watched = observe is not None or self.follows_fleet
+        self.watched_ms: int = policy.lifecycle.churned_after_ms if watched else 0
         """For so long after its last use every day start of an account is to be evaluated."""
         self._activity = policy.activity
         self._default = Rules(policy.default)
-        self._segments = {name: Rules(each) for name, each in policy.segments.items()}
+        self._segments = {name: Rules(each, name) for name, each in policy.segments.items()}
         self._silence: Silence | None = policy.silence
         self._silence_after_ms: int = NEVER if policy.silence is None else policy.silence.after_ms
         self._silence_days: int = 0 if policy.silence is None else policy.silence.min_active_days
@@ -118,10 +99,29 @@ class Evaluator:
 
     def rules_of(self, account: Account) -> Rules:
         """The rules of the account's segment."""
+        rules = self.configured_rules_of(account)
+        if account.line_day and rules.follows_fleet:
+            return rules.with_line(account.line_day, account.line_enter)
+        return rules
+
+    def configured_rules_of(self, account: Account) -> Rules:
+        """The same, with the line as it is configured."""
         profile = account.profile
         if profile is None or not profile.segment:
             return self._default
         return self._segments.get(profile.segment, self._default)
+
+    def lay(self, account: Account, lines: list[Any]) -> None:
+        """Give an account whose day begins the latest of the fleet's lines that holds by then."""
+        start_ms = account.calendar.start_ms
+        for line in reversed(lines):
+            if line.effective_ms <= start_ms:
+                enter = line.enter.get(self.configured_rules_of(account).name)
+                if enter is None:
+                    account.line_day = account.line_enter = 0
+                else:
+                    account.line_day, account.line_enter = line.day, enter
+                return
 
     def view(self, account: Account, at_ms: int) -> View:
         """Measures and lifecycle as of an instant; changes nothing."""

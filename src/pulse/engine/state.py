@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pulse.alerting.alert import AlertRecord
     from pulse.engagement.account import Account
     from pulse.engagement.lifecycle import Lifecycle
+    from pulse.engine.fleet import FleetLine, Summary
 
 
 LIVE_ACCOUNTS: Final = 6_000
@@ -92,6 +93,10 @@ class PartitionState:
         self.clock_ms: int | None = None
         """The largest tick seen."""
         self.first_tick_ms: int | None = None
+        self.lines: list[FleetLine] = []
+        """The lines of the fleet that may still hold for an account, in the order of their days."""
+        self.summed_day = 0
+        """The last UTC day whose scores were counted here."""
         self.historical = False
         """Between a `history` and a `live` record: alerts are recorded and never sent."""
         self.forwarded: dict[tuple[int, int, int], int] = {}
@@ -253,6 +258,8 @@ class Effects:
     dead_letters: list[DeadLetter] = field(default_factory=list)
     misplaced: list[Misplaced] = field(default_factory=list)
     moves: list[Move] = field(default_factory=list)
+    summaries: list[Summary] = field(default_factory=list)
+    """What is to be handed on to the next partition, or made into a line (`fleet.onward`)."""
     counts: Counter[str] = field(default_factory=Counter)
     """events, duplicates, ignored, profiles, ticks, ticks_refused, skipped, late_minutes,
-    late_hours, late_days, weightless, facts, unknown_control."""
+    late_hours, late_days, weightless, facts, lines, unknown_control."""

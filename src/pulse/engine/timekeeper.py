@@ -154,9 +154,11 @@ class Timekeeper:
     ) -> None:
         while account.deadline_ms <= reached:
             account.jump(account.deadline_ms)
+            self._lay(state, account)
             self._meet_deadline(state, account, fx)
         if wake:
             account.jump(closing)
+            self._lay(state, account)
             account.parked = False
 
     def _meet_deadline(self, state: PartitionState, account: Account, fx: Effects) -> None:
@@ -175,6 +177,7 @@ class Timekeeper:
         if profile is not None and profile.timezone:
             timezone = profile.timezone
         at_ms = account.begin_day(timezone, self._activity)
+        self._lay(state, account)
         calendar = account.calendar
         if len(calendar.segments) > 1:
             calendar.forget(at_ms - (KEPT_DAYS + 2) * DAY_MS)
@@ -185,6 +188,10 @@ class Timekeeper:
             forget_seen(account, at_ms if at_ms < clock else clock, state.first_tick_ms or 0)
         self._evaluate(state, account, at_ms, fx, day=True)
         account.parked = self._can_park(account, at_ms)
+
+    def _lay(self, state: PartitionState, account: Account) -> None:
+        if state.lines:
+            self._evaluator.lay(account, state.lines)
 
     def _can_park(self, account: Account, at_ms: int) -> bool:
         """Whether no later day start can change anything until a record comes."""

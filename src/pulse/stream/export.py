@@ -31,8 +31,9 @@ async def read_statuses(config: Config) -> list[dict[str, Any]]:
     engine = _engine(config)
     statuses: list[dict[str, Any]] = []
     for state in await _settled(config, engine):
-        if state.clock_ms is not None:
-            statuses += [engine.status(state.account(name), state.clock_ms) for name in state.ids()]
+        at_ms, lines = state.clock_ms, state.lines
+        if at_ms is not None:
+            statuses += [engine.status(state.account(i), at_ms, lines) for i in state.ids()]
     statuses.sort(key=lambda status: str(status["account_id"]))
     return statuses
 

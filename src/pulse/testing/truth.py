@@ -77,7 +77,8 @@ class Truth:
             truth.left_due += len(engine.settle(state))
             truth.packed |= {name: state.packed(name) for name in state.ids()}
             if state.clock_ms is not None:
-                statuses += [engine.status(state.account(i), state.clock_ms) for i in state.ids()]
+                at_ms, lines = state.clock_ms, state.lines
+                statuses += [engine.status(state.account(i), at_ms, lines) for i in state.ids()]
         statuses.sort(key=lambda status: str(status["account_id"]))
         truth.accounts = [msgspec.json.encode(status) for status in statuses]
         return truth

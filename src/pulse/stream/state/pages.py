@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import cramjam
 import msgspec
 
+from pulse.engine.fleet import FleetLine
 from pulse.errors import PulseError
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 
     from pulse.engine import PartitionState
 
-STATE_VERSION = 5
+STATE_VERSION = 6
 """Of what stands in the changelog. Another version is refused, never misread."""
 
 PART_BYTES = 262_144
@@ -57,16 +58,26 @@ class Context(msgspec.Struct, array_like=True, frozen=True):
     clock_ms: int | None
     first_tick_ms: int | None
     historical: bool
+    summed_day: int
+    lines: tuple[FleetLine, ...]
 
     @classmethod
     def of(cls, state: PartitionState) -> Context:
         """Where the state stands now."""
-        return cls(state.position, state.clock_ms, state.first_tick_ms, state.historical)
+        return cls(
+            state.position,
+            state.clock_ms,
+            state.first_tick_ms,
+            state.historical,
+            state.summed_day,
+            tuple(state.lines),
+        )
 
     def put(self, state: PartitionState) -> None:
         """Let the state read on from here."""
         state.position, state.clock_ms = self.offset, self.clock_ms
         state.first_tick_ms, state.historical = self.first_tick_ms, self.historical
+        state.summed_day, state.lines = self.summed_day, list(self.lines)
 
 
 class PageVersion(msgspec.Struct, array_like=True, frozen=True):
