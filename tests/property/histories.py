@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pulse.config import Config
 from pulse.config.policy import policy
 from pulse.engagement.days import FIRST_DAY
-from pulse.engine.fleet import FleetLine, Summary
+from pulse.engine.fleet import FleetLine, Summary, version
 from pulse.model.time import parse_ts
 from pulse.testing.histories import Log, profile, usage
 
@@ -221,7 +221,7 @@ def _items(steps: Iterable[Step]) -> list[Item]:
                 line = FleetLine(_day(now_ms) + 10_000 + number, now_ms + ahead_ms, enter)
                 items.append(Item(now_ms, None, line.record().value, "line"))
             case Count(back_days):
-                summary = Summary(_day(now_ms) - back_days, {"": {300: 5}})
+                summary = Summary(version(_day(now_ms) - back_days), 0, {"": {300: 5}}, {})
                 items.append(Item(now_ms, None, summary.record().value, "summary"))
             case Again(which):
                 if lines:

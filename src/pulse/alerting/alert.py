@@ -78,6 +78,10 @@ class AlertRecord:
         """When this state was due (ms)."""
         self.fields = fields
 
+    def mark(self) -> None:
+        """Say that the configuration caused it, and not the account."""
+        self.fields["caused_by"] = "configuration"
+
     def to_json(self) -> bytes:
         """The bytes of `Alert.to_json`."""
         return _encode(self.fields)

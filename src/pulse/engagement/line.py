@@ -103,6 +103,18 @@ class Trigger:
         self.since_ms, self.turning_ms = self.turning_ms, NO_INSTANT
         return True
 
+    def shift(self, score: float, on_below: float, off_at: float, at_ms: int) -> None:
+        """Take other scores of the line at an instant; where they are beyond, turn at once.
+
+        Unless the score is on its way already, and its dwell goes on.
+
+        >>> t = Trigger()
+        >>> t.shift(39.0, 40, 50, at_ms=0); t.on
+        True
+        """
+        if self.turning_ms == NO_INSTANT and (score >= off_at if self.on else score < on_below):
+            self.on, self.since_ms = not self.on, at_ms
+
 
 def zone_of(danger: Trigger, approach: Trigger) -> Zone:
     """The zone that two triggers make."""

@@ -16,7 +16,7 @@ from pulse.engagement.packing import pack, unpack
 from pulse.engagement.usage import BadUsageError
 from pulse.engine.admission import MisplacedError
 from pulse.engine.columns import FORWARDED_HEADER, Columns
-from pulse.engine.control import CONTROL_HEADER, tick_time
+from pulse.engine.control import CONFIG, CONTROL_HEADER, config_version, tick_time
 from pulse.engine.evaluate import Evaluator, Observer
 from pulse.engine.intake import Intake
 from pulse.engine.rounds import Rounds
@@ -75,12 +75,17 @@ class Engine:
 
         Records before `state.position` are skipped: an account may not be known because its lines
         were refused, and by a later clock they would not be.
+
+        Nothing is applied where another configuration is in force than that of this engine:
+        `state.held_by` names it, and the position stays there.
         """
         return self.apply_columns(state, Columns.of(records))
 
     def apply_columns(self, state: PartitionState, columns: Columns) -> Effects:
         """`apply` for records that come by column, as a fetch gives them."""
         fx = Effects()
+        if state.is_held():
+            return fx
         offsets = columns.offsets
         start = bisect_left(offsets, state.position)
         if start:
@@ -92,16 +97,48 @@ class Engine:
         ]
         self._intake.has_headers = len(columns.headers) > len(controls)
         for at, kind in controls:
+            if start < at and self._is_held(state):
+                break
             self._apply_run(state, columns, start, at, fx)
-            offset = columns.offsets[at]
-            self._apply_control(
-                state, kind, columns.values[at] or b"", offset, columns.timestamps[at], fx
-            )
+            start = at
+            value, offset = columns.values[at] or b"", offsets[at]
+            if kind == CONFIG:
+                if not self._activate(state, value, offset, fx):
+                    break
+            elif self._is_held(state):
+                break
+            else:
+                self._apply_control(state, kind, value, offset, columns.timestamps[at], fx)
             start = at + 1
-        self._apply_run(state, columns, start, len(offsets), fx)
-        state.position = max(state.position, columns.end)
+        else:
+            if start == len(offsets) or not self._is_held(state):
+                self._apply_run(state, columns, start, len(offsets), fx)
+                state.position = max(state.position, columns.end)
+        if state.is_held():
+            state.position = max(state.position, offsets[start])
         state.fold_idle()
         return fx
+
+    def _is_held(self, state: PartitionState) -> bool:
+        """Whether another configuration is in force."""
+        if state.config is not None and state.config != self.policy.version:
+            state.held_by = state.config
+        return state.is_held()
+
+    def _activate(self, state: PartitionState, value: bytes, offset: int, fx: Effects) -> bool:
+        """Take a record that puts a configuration in force; False where it is another one's."""
+        version = config_version(value)
+        if version is None:
+            fx.counts["unknown_control"] += 1
+        elif version == self.policy.version:
+            self._rounds.activate(state, version, offset, fx)
+        else:
+            if not self._is_held(state):
+                # What was due before belongs to the rules that were in force.
+                self._time.work_off(state, fx, limit=None)
+            state.held_by = version
+            return False
+        return True
 
     def tick(self, state: PartitionState, at_ms: int, fx: Effects) -> None:
         """It is `at_ms`, as a tick record says it."""

@@ -111,17 +111,55 @@ class Evaluator:
             return self._default
         return self._segments.get(profile.segment, self._default)
 
-    def lay(self, account: Account, lines: list[Any]) -> None:
-        """Give an account whose day begins the latest of the fleet's lines that holds by then."""
+    def lay(self, account: Account, lines: list[Any]) -> bool:
+        """Give an account whose day begins the latest of the fleet's lines that holds by then.
+
+        Whether its danger begins elsewhere now.
+        """
+        was = self.rules_of(account).enter
         start_ms = account.calendar.start_ms
-        for line in reversed(lines):
+        for n in range(len(lines) - 1, -1, -1):
+            line = lines[n]
             if line.effective_ms <= start_ms:
                 enter = line.enter.get(self.configured_rules_of(account).name)
                 if enter is None:
                     account.line_day = account.line_enter = 0
                 else:
                     account.line_day, account.line_enter = line.day, enter
-                return
+                break
+        return self.rules_of(account).enter != was
+
+    def relay(
+        self, account: Account, score: float | None, at_ms: int, historical: bool, fx: Effects
+    ) -> None:
+        """Bring an account at once to where other rules, or another line, put a score of its own.
+
+        It is not the account that moved: what changes is marked as `caused_by` the configuration,
+        and kept for the one summary of all of them.
+        """
+        stage = self.lifecycle(account, at_ms)
+        if not account.known or score is None or stage == "churned":
+            return
+        rules, danger, approach = self.rules_of(account), account.danger, account.approach
+        if not rules.forecast_days:
+            account.projected = False
+        before = zone_of(danger, approach)
+        danger.shift(score, rules.enter, rules.exit, at_ms)
+        seen_as = min(score, 0.0) if account.projected else score
+        approach.shift(seen_as, rules.approach, rules.approach_exit, at_ms)
+        after = zone_of(danger, approach)
+        if after == before:
+            return
+        was, account.zone = account.zone, after
+        told = Effects()
+        changes = self._zone_alerts(account, before, after, stage, at_ms)
+        view = self.view(account, at_ms)
+        self._tell(account, view, score, was, at_ms, historical, changes, told)
+        for alert in told.alerts:
+            alert.mark()
+        fx.alerts += told.alerts
+        if not historical:
+            account.moved_ms, account.moved = at_ms, (before, after)
 
     def view(self, account: Account, at_ms: int) -> View:
         """Measures and lifecycle as of an instant; changes nothing."""
@@ -211,16 +249,8 @@ class Evaluator:
             for reason in [each for each in account.alerts if each not in self._reasons]:
                 changes.append((reason, account.alerts.pop(reason), "rule_removed", None))
         if changes:
-            policy = self._policy
             view = View(now, fixed, facts, stage, rules)
-            what = self._circumstances(account, view, was, active_days, at_ms, historical)
-            if "approaching" in account.alerts and score is not None:
-                what.crossing = self.crossing(account, rules, score)
-                what.is_projected = account.projected and score >= rules.approach
-            for reason, opened, resolution, found in changes:
-                what.found = None if found is None else (found.says, found.evidence)
-                play = policy.plays.get(reason)
-                fx.alerts.append(build(reason, opened, resolution, what, play, policy.version))
+            self._tell(account, view, score, was, at_ms, historical, changes, fx)
         if stage != LIFECYCLES[account.stage - 1] or not account.stage:
             self._move(account, stage, at_ms, fx)
         account.deadline_ms = self.next_deadline(account, at_ms, active_days, rules.dwell_ms)
@@ -232,6 +262,29 @@ class Evaluator:
             and approach.turning_ms == NO_INSTANT
             and rules.scorecard.rises_with_use
         )
+
+    def _tell(
+        self,
+        account: Account,
+        view: View,
+        score: float | None,
+        was: Zone,
+        at_ms: int,
+        historical: bool,
+        changes: list[_Change],
+        fx: Effects,
+    ) -> None:
+        """Make alerts of what has changed."""
+        policy, rules = self._policy, view.rules
+        active_days = account.active_days(self._activity)
+        what = self._circumstances(account, view, was, active_days, at_ms, historical)
+        if "approaching" in account.alerts and score is not None:
+            what.crossing = self.crossing(account, rules, score)
+            what.is_projected = account.projected and score >= rules.approach
+        for reason, opened, resolution, found in changes:
+            what.found = None if found is None else (found.says, found.evidence)
+            play = policy.plays.get(reason)
+            fx.alerts.append(build(reason, opened, resolution, what, play, policy.version))
 
     def next_deadline(
         self, account: Account, after_ms: int, active_days: int, dwell_ms: int

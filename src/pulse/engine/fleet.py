@@ -8,6 +8,8 @@ Once a UTC day the scores of all accounts are counted, and the danger line is la
 3. the last one makes the line of it and writes that into every partition
 
 All of these are control records in the events topic, so each partition does what its own log says.
+With the scores goes how many accounts another line, or other rules, brought into another zone; a
+new configuration begins a round for that alone. It becomes one alert for all of them.
 """
 
 from __future__ import annotations
@@ -15,16 +17,18 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from datetime import date
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 import msgspec
 
+from pulse.alerting.fleet import moved_alert
 from pulse.engagement.days import DAY_MS, FIRST_DAY
 from pulse.engine.control import CONTROL_HEADER, ControlRecord
 from pulse.model.instants import to_ms
 from pulse.model.time import format_ms
 
 if TYPE_CHECKING:
+    from pulse.alerting.alert import AlertRecord
     from pulse.engine.policy import Policy
 
 SUMMARY: Final = b"summary"
@@ -40,34 +44,49 @@ SETTLE_MS: Final = 900_000
 DEFAULT: Final = ""
 """What the accounts are called that are in no segment with rules of its own."""
 
+_FLEET: Final = "fleet-"
+
+Key = TypeVar("Key", int, str)
+
 Buckets = Mapping[int, int]
 """A histogram of scores: whole tenths of a point → accounts."""
 
 
 class Summary(NamedTuple):
-    """The scores of the accounts of some partitions, by segment, at the starts of their days.
+    """What is known of the accounts of some partitions.
 
-    >>> Summary(738_000, {"": {412: 1}}).merged({"": {412: 2, 77: 1}, "smb": {5: 1}}).scores
-    {'': {412: 3, 77: 1}, 'smb': {5: 1}}
+    >>> known = Summary("fleet-2024-10-24", 0, {"": {412: 1}}, {})
+    >>> known.merged({"": {412: 2, 77: 1}, "smb": {5: 1}}, {"healthy → danger": 1})[2:]
+    ({'': {412: 3, 77: 1}, 'smb': {5: 1}}, {'healthy → danger': 1})
     """
 
-    day: int
-    """The UTC day on which they are counted."""
-    scores: Mapping[str, Buckets]
+    version: str
+    """What the line will be called, or the configuration that caused crossings."""
+    at_ms: int
+    """When it was due."""
+    scores: Mapping[str, Buckets] | None
+    """By segment, at the starts of the accounts' days; None where no line is to be made."""
+    moved: Mapping[str, int]
+    """By the change of zone: accounts that rules moved since the last time."""
 
-    def merged(self, more: Mapping[str, Buckets]) -> Summary:
-        """The same day with the scores of other accounts besides."""
-        scores = {name: dict(buckets) for name, buckets in self.scores.items()}
-        for name, buckets in more.items():
-            mine = scores.setdefault(name, {})
-            for bucket, accounts in buckets.items():
-                mine[bucket] = mine.get(bucket, 0) + accounts
-        return Summary(self.day, scores)
+    @property
+    def day(self) -> int | None:
+        """The UTC day on which scores are counted."""
+        return _day_of(self.version)
+
+    def merged(self, scores: Mapping[str, Buckets] | None, moved: Mapping[str, int]) -> Summary:
+        """The same with other accounts besides; without scores where one side has none."""
+        both = None
+        if self.scores is not None and scores is not None:
+            both = {
+                name: _sum(self.scores.get(name, {}), scores.get(name, {}))
+                for name in sorted({*self.scores, *scores})
+            }
+        return Summary(self.version, self.at_ms, both, _sum(self.moved, moved))
 
     def record(self) -> ControlRecord:
         """As it is handed on."""
-        scores = {name: dict(sorted(self.scores[name].items())) for name in sorted(self.scores)}
-        said = _Summary("summary", _text(self.day), scores)
+        said = _Summary("summary", self.version, self.at_ms, self.scores, self.moved)
         return _control(SUMMARY, said)
 
 
@@ -94,7 +113,12 @@ def version(day: int) -> str:
     >>> version(738_000)
     'fleet-2021-07-27'
     """
-    return f"fleet-{_text(day)}"
+    return f"{_FLEET}{date.fromordinal(day).isoformat()}"
+
+
+def due_ms(day: int) -> int:
+    """The instant from which on the scores of a UTC day can be counted."""
+    return (day - FIRST_DAY) * DAY_MS + SETTLE_MS
 
 
 def due_day(clock_ms: int) -> int:
@@ -117,15 +141,17 @@ def quantile(buckets: Buckets, share: float) -> int:
     raise ValueError("no accounts")
 
 
-def line_of(summary: Summary, policy: Policy) -> FleetLine:
+def line_of(summary: Summary, policy: Policy) -> FleetLine | None:
     """The line that the scores of the whole fleet make; it holds from the next UTC day on."""
-    enter = {}
+    day, enter = summary.day, {}
+    if day is None or summary.scores is None:
+        return None
     for name, rules in ((DEFAULT, policy.default), *policy.segments.items()):
         line, buckets = rules.line, summary.scores.get(name, {})
         if line.quantile is not None and sum(buckets.values()) >= LEAST_ACCOUNTS:
             highest = math.floor(line.highest * 10 + 1e-6)
             enter[name] = min(quantile(buckets, line.quantile), highest)
-    return FleetLine(summary.day, (summary.day + 1 - FIRST_DAY) * DAY_MS, enter)
+    return FleetLine(day, (day + 1 - FIRST_DAY) * DAY_MS, enter)
 
 
 def onward(
@@ -134,14 +160,24 @@ def onward(
     """What a partition writes, and where, once its own accounts are in the summary."""
     if partition + 1 < partitions:
         return [(partition + 1, summary.record())]
-    record = line_of(summary, policy).record()
-    return [(number, record) for number in range(partitions)]
+    line = line_of(summary, policy)
+    return [] if line is None else [(number, line.record()) for number in range(partitions)]
+
+
+def told(summary: Summary, partition: int, partitions: int, policy: Policy) -> AlertRecord | None:
+    """The one alert of all crossings, once the last partition's are in the summary."""
+    if partition + 1 < partitions or not summary.moved:
+        return None
+    line = policy.default.line
+    return moved_alert(summary.moved, summary.version, summary.at_ms, line, policy.version)
 
 
 class _Summary(msgspec.Struct):
     type: str
-    day: str
-    scores: Mapping[str, Mapping[int, int]]
+    version: str
+    at: int
+    scores: Mapping[str, Mapping[int, int]] | None
+    moved: Mapping[str, int]
 
 
 class _Line(msgspec.Struct):
@@ -160,7 +196,7 @@ def read_summary(value: bytes) -> Summary | None:
     """The summary in a control record; None where it is none."""
     try:
         said = _decode_summary(value)
-        return Summary(date.fromisoformat(said.day).toordinal(), said.scores)
+        return Summary(said.version, said.at, said.scores, said.moved)
     except (msgspec.DecodeError, ValueError):
         return None
 
@@ -169,7 +205,9 @@ def read_line(value: bytes) -> FleetLine | None:
     """The line in a control record; None where it is none."""
     try:
         said = _decode_line(value)
-        day = date.fromisoformat(said.version.removeprefix("fleet-")).toordinal()
+        day = _day_of(said.version)
+        if day is None:
+            return None
         enter = {name: round(score * 10) for name, score in said.enter.items()}
         line = FleetLine(day, to_ms(said.effective_from), enter)
     except (msgspec.DecodeError, ValueError):
@@ -177,9 +215,19 @@ def read_line(value: bytes) -> FleetLine | None:
     return line if all(0 <= tenths <= 1_000 for tenths in enter.values()) else None
 
 
+def _sum(some: Mapping[Key, int], more: Mapping[Key, int]) -> dict[Key, int]:
+    keys = set(some) | set(more)
+    return {key: some.get(key, 0) + more.get(key, 0) for key in sorted(keys)}
+
+
+def _day_of(name: str) -> int | None:
+    if not name.startswith(_FLEET):
+        return None
+    try:
+        return date.fromisoformat(name.removeprefix(_FLEET)).toordinal()
+    except ValueError:
+        return None
+
+
 def _control(kind: bytes, said: msgspec.Struct) -> ControlRecord:
     return ControlRecord(((CONTROL_HEADER, kind),), _encode(said))
-
-
-def _text(day: int) -> str:
-    return date.fromordinal(day).isoformat()

@@ -12,9 +12,12 @@ from pulse.engine.fleet import (
     FleetLine,
     Summary,
     due_day,
+    due_ms,
     line_of,
     read_line,
     read_summary,
+    told,
+    version,
 )
 
 if TYPE_CHECKING:
@@ -31,7 +34,7 @@ KEPT_MS: Final = 2 * DAY_MS
 
 
 class Rounds:
-    """Counts scores, hands summaries on and takes lines, by one policy.
+    """Counts accounts, hands summaries on and takes lines, by one policy.
 
     A partition's state is ahead of its log where the log is read again after a restart. What was
     to be written at such a place was acknowledged before the state was, so it is not written again.
@@ -47,46 +50,75 @@ class Rounds:
         if state.partition or state.clock_ms is None or state.historical:
             return
         day = due_day(state.clock_ms)
-        if day <= state.summed_day:
+        if day > state.summed_day:
+            state.summed_day = day
+            self._add_to(state, Summary(version(day), due_ms(day), {}, {}), offset, fx)
+
+    def activate(self, state: PartitionState, config: str, offset: int, fx: Effects) -> None:
+        """From here on the policy is in force, under the name `config`."""
+        was, state.config = state.config, config
+        if was is None or was == config:
             return
-        scores = self._count(state, day, offset, fx)
-        if scores is None:
-            return
-        summary = Summary(day, scores)
-        if state.partition is None:
-            # One log, so all of the fleet: the line is known where a record would be written.
-            self._hold(state, line_of(summary, self._policy), fx)
-        else:
-            fx.summaries.append(summary)
+        self._time.work_off(state, fx, limit=None)
+        for account_id in sorted(state.ids()):
+            if not _is_ahead(state, account_id, offset):
+                self._time.evaluate_by_other_rules(state, account_id, fx)
+        if not state.partition and not state.historical:
+            state.summed_config = config
+            self._add_to(state, Summary(config, state.clock_ms or 0, None, {}), offset, fx)
 
     def take(
         self, state: PartitionState, kind: bytes, value: bytes, offset: int, fx: Effects
     ) -> bool:
         """Take a control record; False where it is none of these or cannot be read."""
-        if kind == SUMMARY:
-            summary = read_summary(value)
-            if summary is None:
-                return False
-            self._add_to(state, summary, offset, fx)
+        if kind == SUMMARY and (summary := read_summary(value)) is not None:
+            if self._is_new(state, summary):
+                self._add_to(state, summary, offset, fx)
             return True
-        if kind == LINE:
-            line = read_line(value)
-            if line is None:
-                return False
+        if kind == LINE and (line := read_line(value)) is not None:
             self._hold(state, line, fx)
             return True
         return False
 
+    def _is_new(self, state: PartitionState, summary: Summary) -> bool:
+        day = summary.day
+        if day is None:
+            known, state.summed_config = state.summed_config, summary.version
+            return known != summary.version
+        if day <= state.summed_day:
+            return False
+        state.summed_day = day
+        return True
+
     def _add_to(self, state: PartitionState, summary: Summary, offset: int, fx: Effects) -> None:
-        if summary.day <= state.summed_day or not self._evaluator.follows_fleet:
+        """Add the accounts of this partition, and hand the summary on."""
+        self._time.work_off(state, fx, limit=None)
+        clock_ms, since_ms = state.clock_ms or 0, state.told_ms
+        state.told_ms = clock_ms
+        if offset < state.guarded:
             return
-        if due_day(state.clock_ms or 0) > summary.day:
-            # It is of no use a day late: the next one is under way, or will be.
-            state.summed_day = summary.day
+        # A day late it is of no use for a line: the next one is under way, or will be.
+        day = summary.day
+        in_time = summary.scores is not None and day is not None and due_day(clock_ms) <= day
+        scores: dict[str, Counter[int]] = {}
+        moved: Counter[str] = Counter()
+        for account in _all(state):
+            if since_ms < account.moved_ms <= clock_ms:
+                moved[" → ".join(account.moved)] += 1
+            score = self._judged_score(account, clock_ms) if in_time else None
+            if score is not None:
+                name = self._evaluator.configured_rules_of(account).name
+                scores.setdefault(name, Counter())[int(score * 10 + 1e-6)] += 1
+        summary = summary.merged(scores if in_time else None, moved)
+        if state.partition is not None:
+            fx.summaries.append(summary)
             return
-        scores = self._count(state, summary.day, offset, fx)
-        if scores is not None:
-            fx.summaries.append(summary.merged(scores))
+        # One log, so all of the fleet: what would be written is known where it would be.
+        alert, line = told(summary, 0, 1, self._policy), line_of(summary, self._policy)
+        if alert is not None:
+            fx.alerts.append(alert)
+        if line is not None:
+            self._hold(state, line, fx)
 
     def _hold(self, state: PartitionState, line: FleetLine, fx: Effects) -> None:
         """Keep a line for the accounts whose day begins from now on."""
@@ -100,23 +132,6 @@ class Rounds:
         state.lines = [*kept, line]
         fx.counts["lines"] += 1
 
-    def _count(
-        self, state: PartitionState, day: int, offset: int, fx: Effects
-    ) -> dict[str, dict[int, int]] | None:
-        """The scores of the partition's accounts; None where they were counted before."""
-        self._time.work_off(state, fx, limit=None)
-        state.summed_day = day
-        if offset < state.guarded:
-            return None
-        at_ms = state.clock_ms or 0
-        found: dict[str, Counter[int]] = {}
-        for account in _all(state):
-            score = self._judged_score(account, at_ms)
-            if score is not None:
-                name = self._evaluator.configured_rules_of(account).name
-                found.setdefault(name, Counter())[int(score * 10 + 1e-6)] += 1
-        return {name: dict(found[name]) for name in sorted(found)}
-
     def _judged_score(self, account: Account, at_ms: int) -> float | None:
         """The score at the start of the account's day; None where no line judges it."""
         if not account.known or self._evaluator.lifecycle(account, at_ms) == "churned":
@@ -129,3 +144,10 @@ def _all(state: PartitionState) -> Iterator[Account]:
     yield from state.live.values()
     for folded in state.folded.values():
         yield folded.unfold()
+
+
+def _is_ahead(state: PartitionState, account_id: str, offset: int) -> bool:
+    """Whether an account holds the record at an offset already."""
+    account = state.live.get(account_id)
+    page = state.folded[account_id].page if account is None else account.page
+    return bool(offset < page.guard)

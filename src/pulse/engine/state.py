@@ -97,6 +97,14 @@ class PartitionState:
         """The lines of the fleet that may still hold for an account, in the order of their days."""
         self.summed_day = 0
         """The last UTC day whose scores were counted here."""
+        self.summed_config = ""
+        """The last configuration whose crossings were counted here."""
+        self.told_ms = 0
+        """When crossings that rules caused were last counted here."""
+        self.config: str | None = None
+        """The version of the configuration that is in force; None before the log says one."""
+        self.held_by: str | None = None
+        """Where nothing more is applied: the version of the configuration that should be."""
         self.historical = False
         """Between a `history` and a `live` record: alerts are recorded and never sent."""
         self.forwarded: dict[tuple[int, int, int], int] = {}
@@ -110,6 +118,10 @@ class PartitionState:
         """Heap of the keys of `days`, which are worked off in slices."""
         self.touched: set[str] = set()
         """Accounts that changed since the caller last emptied this."""
+
+    def is_held(self) -> bool:
+        """Whether nothing more is applied: another configuration is in force."""
+        return self.held_by is not None
 
     def __len__(self) -> int:
         """How many accounts there are."""

@@ -12,6 +12,7 @@ from pulse.config.policy import policy
 from pulse.engine import Engine
 from pulse.errors import PulseError
 from pulse.placement import partition_of
+from pulse.stream.activation import in_force_elsewhere
 from pulse.stream.partition import empty_state
 from pulse.stream.state.changelog import read_ranges, read_snapshots
 
@@ -98,5 +99,7 @@ async def _read_on(
         while await consumer.position(tp) < until:
             for records in (await consumer.getmany(tp, timeout_ms=_POLL_MS)).values():
                 engine.apply(state, [record for record in records if record.offset < until])
+                if state.is_held():
+                    raise in_force_elsewhere(config, state)
     finally:
         await close(consumer)

@@ -241,6 +241,10 @@ class Partition:
             policy, partitions = self._around.engine.policy, self._around.partitions
             for target, record in fleet.onward(summary, self.number, partitions, policy):
                 out.append(Outgoing(topics.events, target, None, record.value, record.headers))
+            told = fleet.told(summary, self.number, partitions, policy)
+            if told is not None:
+                key = told.account_id.encode()
+                out.append(Outgoing(topics.alerts, self.number, key, told.to_json()))
         for dead in dead_letters:
             metrics.dead_letters.labels(dead.reason).inc()
             texts = {

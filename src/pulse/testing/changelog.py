@@ -39,8 +39,8 @@ class Outside:
     alerts: dict[tuple[str, str], Alert] = field(default_factory=dict)
     letters: set[tuple[int, int, str]] = field(default_factory=set)
     """(offset, line, reason) of dead letters and misplaced events."""
-    summaries: dict[int, Summary] = field(default_factory=dict)
-    """What was handed on to the next partition, by its day."""
+    summaries: dict[str, Summary] = field(default_factory=dict)
+    """What was handed on to the next partition, by its version."""
     generation: int = 0
     """Of the consumer group: each owner has one of its own."""
     committed: int = 0
@@ -50,7 +50,7 @@ class Outside:
         for alert in map(checked, effects.alerts):
             assert self.alerts.setdefault((alert.id, alert.status), alert) == alert
         for summary in effects.summaries:
-            assert self.summaries.setdefault(summary.day, summary) == summary
+            assert self.summaries.setdefault(summary.version, summary) == summary
         self.letters |= {(each.offset, each.line, each.reason) for each in effects.dead_letters}
         self.letters |= {(each.offset, each.line, "misplaced") for each in effects.misplaced}
 

@@ -13,7 +13,7 @@ from pulse.config import Config
 from pulse.config.policy import policy
 from pulse.engagement.days import DAY_MS, FIRST_DAY
 from pulse.engine import Effects, Engine, PartitionState, fleet
-from pulse.engine.fleet import FleetLine, Summary, line_of, onward, quantile
+from pulse.engine.fleet import FleetLine, Summary, line_of, onward, quantile, told
 from pulse.model.time import format_ms, parse_ts
 from pulse.testing.histories import Log, profile, usage
 from pulse.testing.playing import Play
@@ -32,6 +32,16 @@ def rules(**changes: Any) -> Policy:
 
 
 POLICY = rules()
+
+
+def summary(scores: Any, **moved: int) -> Summary:
+    return Summary(fleet.version(TODAY), START_MS, scores, moved)
+
+
+def laid(scores: Any, by: Policy = POLICY) -> FleetLine:
+    line = line_of(summary(scores), by)
+    assert line is not None
+    return line
 
 
 def at(day: float) -> int:
@@ -73,50 +83,49 @@ def test_summaries_merge_in_any_order() -> None:
     parts = [{"": {10: 1, 20: 2}}, {"": {20: 1}, "smb": {5: 1}}, {}, {"smb": {5: 2, 6: 1}}]
     merged = []
     for order in (parts, parts[::-1], parts[2:] + parts[:2]):
-        summary = Summary(TODAY, {})
+        whole = summary({})
         for part in order:
-            summary = summary.merged(part)
-        merged.append(summary)
+            whole = whole.merged(part, {"healthy → danger": 1})
+        merged.append(whole)
 
     assert merged[0] == merged[1] == merged[2]
+    assert merged[0].moved == {"healthy → danger": 4}
     assert merged[0].scores == {"": {10: 1, 20: 3}, "smb": {5: 3, 6: 1}}
 
 
 def test_exit_and_approach_keep_their_distances() -> None:
-    line = line_of(Summary(TODAY, {"": {312: 30}}), POLICY)
-    laid = POLICY.default.line.at(line.enter[""] / 10, fleet.version(line.day))
+    line = laid({"": {312: 30}})
+    found = POLICY.default.line.at(line.enter[""] / 10, fleet.version(line.day))
 
-    assert (laid.enter, laid.exit, laid.approach) == (31.2, 41.2, 46.2)
-    assert laid.version == "fleet-2024-01-01"
+    assert (found.enter, found.exit, found.approach) == (31.2, 41.2, 46.2)
+    assert found.version == "fleet-2024-01-01"
     assert line.effective_ms == START_MS + DAY_MS
 
 
 def test_the_line_of_a_fleet_that_does_well_leaves_room_above_it() -> None:
-    enter = line_of(Summary(TODAY, {"": {1_000: 30}}), POLICY).enter[""] / 10
-    laid = POLICY.default.line.at(enter, "")
-
-    assert laid.approach_exit == 100
+    enter = laid({"": {1_000: 30}}).enter[""] / 10
+    assert POLICY.default.line.at(enter, "").approach_exit == 100
 
 
 def test_a_small_segment_keeps_the_line_that_is_configured() -> None:
     by = rules(segments={"large": {"line": {"enter": 30}}, "fixed": {"line": {"from": "fixed"}}})
     scores = {"": {500: 20}, "large": {400: 19}, "fixed": {300: 50}}
 
-    assert line_of(Summary(TODAY, scores), by).enter == {"": 500}
+    assert laid(scores, by).enter == {"": 500}
 
 
 def test_a_segment_has_a_quantile_of_its_own() -> None:
     by = rules(segments={"large": {"line": {"quantile": 0.5}}})
     scores = {name: {100: 10, 200: 10, 300: 20} for name in ("", "large")}
 
-    assert line_of(Summary(TODAY, scores), by).enter == {"": 100, "large": 200}
+    assert laid(scores, by).enter == {"": 100, "large": 200}
 
 
 def test_what_is_written_is_read() -> None:
-    summary = Summary(TODAY, {"": {412: 3}, "smb": {0: 1}})
+    said = summary({"": {412: 3}, "smb": {0: 1}}, moved=2)
     line = FleetLine(TODAY, START_MS, {"": 412, "smb": 0})
 
-    assert fleet.read_summary(summary.record().value) == summary
+    assert fleet.read_summary(said.record().value) == said
     assert fleet.read_line(line.record().value) == line
     assert line.record().value == (
         b'{"type":"line","version":"fleet-2024-01-01","effective_from":"2024-01-01T00:00:00Z",'
@@ -208,18 +217,16 @@ def test_a_line_that_comes_late_holds_from_the_next_day_start() -> None:
 
 
 def test_who_left_and_who_is_unknown_is_not_counted() -> None:
-    play = lived(40)
-    counted = sum(play.engine._rounds._count(play.state, TODAY + 40, 10**9, Effects())[""].values())
-    assert counted == 24
+    ring = Ring(1)
+    ring.live(0, 40)
     for number in range(4):
-        play.add(
-            usage(f"left {number}", f"a{number:02}", at(39.72), event="subscription_cancelled")
-        )
-    play.add(usage("young", "young", at(39.72)))
-    play.tick(at(40.1))
+        name = f"a{number:02}"
+        ring.add(usage(f"left {number}", name, at(39.72), event="subscription_cancelled"))
+    ring.add(usage("young", "a99", at(39.72)))
+    ring.tick(at(40.1))
 
-    counted = play.engine._rounds._count(play.state, TODAY + 41, 10**9, Effects())
-    assert sum(counted[""].values()) == 20
+    last = [r for r in ring.effects.summaries if r.scores]
+    assert [sum(each.scores[""].values()) for each in last[-2:] if each.scores] == [24, 20]
 
 
 def test_an_account_nobody_uses_any_more_follows_the_line_until_it_has_left() -> None:
@@ -245,7 +252,7 @@ class Ring:
         self.states = [PartitionState(number) for number in range(partitions)]
         self.logs = [Log() for _ in range(partitions)]
         self.away: set[int] = set()
-        self.counts = [Effects() for _ in range(partitions)]
+        self.effects = Effects()
 
     def tick(self, at_ms: int) -> None:
         for log in self.logs:
@@ -266,12 +273,18 @@ class Ring:
                 if number in self.away or not records:
                     continue
                 effects = self.engine.apply(state, records)
-                for summary in effects.summaries:
-                    for target, record in onward(
-                        summary, number, len(self.logs), self.engine.policy
-                    ):
-                        self.logs[target].add(record.value, *record.headers)
+                self.effects.alerts += effects.alerts
+                self.effects.summaries += effects.summaries
+                for said in effects.summaries:
+                    self._hand_on(said, number)
                 moved = True
+
+    def _hand_on(self, said: Summary, number: int) -> None:
+        partitions, by = len(self.logs), self.engine.policy
+        for target, record in onward(said, number, partitions, by):
+            self.logs[target].add(record.value, *record.headers)
+        alert = told(said, number, partitions, by)
+        self.effects.alerts += [] if alert is None else [alert]
 
     def live(self, first: int, last: int) -> None:
         for day in range(first, last):
@@ -347,3 +360,22 @@ def test_a_fixed_line_makes_no_rounds() -> None:
 
     assert play.outcome.counts["lines"] == 0
     assert play.status("a12")["line"]["version"] == fixed.version
+
+
+def test_crossings_that_a_line_caused_are_marked_and_told_in_one_alert() -> None:
+    ring, play = Ring(3), lived(60)
+    ring.live(0, 60)
+    alone = {(a.id, a.status): a for a in play.outcome.alerts}
+    together = {(a.fields["id"], a.status): a.model() for a in ring.effects.alerts}
+
+    assert together == alone
+    summaries = [a for a in play.outcome.alerts if a.reason == "configuration"]
+    marked = [a for a in play.outcome.alerts if a.caused_by == "configuration"]
+    assert summaries
+    assert marked
+    assert {a.account_id for a in summaries} == {"*"}
+    last_ms = max(a.at for a in summaries)
+    crossed = {(a.account_id, a.at) for a in marked if a.at <= last_ms}
+    # And who only left the band above danger, of whom no alert spoke.
+    assert sum(int(str(a.evidence["accounts"])) for a in summaries) >= len(crossed) > 5
+    assert "another zone because the line of the fleet moved (fleet-2024-" in summaries[-1].summary

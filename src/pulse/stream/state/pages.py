@@ -58,7 +58,10 @@ class Context(msgspec.Struct, array_like=True, frozen=True):
     clock_ms: int | None
     first_tick_ms: int | None
     historical: bool
+    config: str | None
     summed_day: int
+    summed_config: str
+    told_ms: int
     lines: tuple[FleetLine, ...]
 
     @classmethod
@@ -69,7 +72,10 @@ class Context(msgspec.Struct, array_like=True, frozen=True):
             state.clock_ms,
             state.first_tick_ms,
             state.historical,
+            state.config,
             state.summed_day,
+            state.summed_config,
+            state.told_ms,
             tuple(state.lines),
         )
 
@@ -77,7 +83,8 @@ class Context(msgspec.Struct, array_like=True, frozen=True):
         """Let the state read on from here."""
         state.position, state.clock_ms = self.offset, self.clock_ms
         state.first_tick_ms, state.historical = self.first_tick_ms, self.historical
-        state.summed_day, state.lines = self.summed_day, list(self.lines)
+        state.config, state.told_ms, state.lines = self.config, self.told_ms, list(self.lines)
+        state.summed_day, state.summed_config = self.summed_day, self.summed_config
 
 
 class PageVersion(msgspec.Struct, array_like=True, frozen=True):
