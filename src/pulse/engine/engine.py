@@ -119,9 +119,13 @@ class Engine:
         state.fold_idle()
         return fx
 
+    def is_in_force(self, state: PartitionState) -> bool:
+        """Whether no other configuration is in force where the state stands."""
+        return state.config is None or state.config == self.policy.version
+
     def _is_held(self, state: PartitionState) -> bool:
-        """Whether another configuration is in force."""
-        if state.config is not None and state.config != self.policy.version:
+        """Whether nothing is to be applied; says why in the state."""
+        if not self.is_in_force(state):
             state.held_by = state.config
         return state.is_held()
 

@@ -5,24 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
-from pulse.alerting.alert import Circumstances, build
+from pulse.alerting.alert import build
 from pulse.engagement.account import Account, OpenAlert
-from pulse.engagement.days import DAY_MS, NEVER, NO_INSTANT, day_start
+from pulse.engagement.days import DAY_MS, NEVER, NO_INSTANT
 from pulse.engagement.forecast import WINDOW_DAYS as FORECAST_DAYS
 from pulse.engagement.forecast import Crossing, crossing
-from pulse.engagement.holidays import NONE, Holidays
 from pulse.engagement.lifecycle import LIFECYCLES, Lifecycle, lifecycle
 from pulse.engagement.line import Zone, zone_of
-from pulse.engagement.scorecard import NO_DATA, Facts, Score
-from pulse.engagement.windows import THEN_DAYS
-from pulse.engine.rules import Rules
+from pulse.engagement.scorecard import NO_DATA
+from pulse.engine.rules import Rulebook, Rules
+from pulse.engine.seeing import View, circumstances, facts_of
 from pulse.engine.state import Effects, Move
 from pulse.signals.billing.cancelled import REASON as CANCELLED
 from pulse.signals.signal import Finding, Seen, Signal
 from pulse.signals.usage.silence import REASON as SILENCE
 
 if TYPE_CHECKING:
-    from pulse.engagement.measures import Measures
+    from pulse.engagement.holidays import Holidays
     from pulse.engine.policy import Policy
     from pulse.model.alert import Resolution
     from pulse.signals.usage.silence import Silence
@@ -37,38 +36,6 @@ score, None where no line judges it."""
 _RANK: Final[dict[str, int]] = {"unknown": 0, "healthy": 1, "approaching": 2, "danger": 3}
 
 
-class View:
-    """An account seen at one instant."""
-
-    __slots__ = ("facts", "fixed", "lifecycle", "now", "rules")
-
-    def __init__(
-        self, now: Measures, fixed: Measures, facts: Facts, lifecycle: Lifecycle, rules: Rules
-    ) -> None:
-        self.now = now
-        self.fixed = fixed
-        self.facts = facts
-        self.lifecycle = lifecycle
-        self.rules = rules
-
-    def score(self) -> Score:
-        """The score, and what each measure contributes."""
-        return self.rules.scorecard.score(self.now, self.fixed, self.facts)
-
-    def shares(self) -> dict[str, float]:
-        """Each measure's share of its full marks, 0 to 1; those without data are left out."""
-        return self.rules.scorecard.shares(self.now, self.fixed, self.facts)
-
-
-def facts_of(account: Account, active_days: int, holidays: Holidays | None) -> Facts:
-    """What a scorecard may use of the account besides its measures."""
-    free = NONE if holidays is None else holidays.in_windows(account.calendar.day)
-    profile = account.profile
-    if profile is None:
-        return Facts(0.0, 0.0, account.baseline_days(), active_days, free)
-    return Facts(profile.seats, profile.mrr, account.baseline_days(), active_days, free)
-
-
 class Evaluator:
     """Evaluates accounts by one policy; `observe` is told of day starts, and changes nothing."""
 
@@ -80,8 +47,7 @@ class Evaluator:
         self.watched_ms: int = policy.lifecycle.churned_after_ms if watched else 0
         """For so long after its last use every day start of an account is to be evaluated."""
         self._activity = policy.activity
-        self._default = Rules(policy.default)
-        self._segments = {name: Rules(each, name) for name, each in policy.segments.items()}
+        self.rules = Rulebook(policy)
         self._silence: Silence | None = policy.silence
         self._silence_after_ms: int = NEVER if policy.silence is None else policy.silence.after_ms
         self._silence_days: int = 0 if policy.silence is None else policy.silence.min_active_days
@@ -97,38 +63,6 @@ class Evaluator:
         if policy.silence is not None:
             self._reasons.add(SILENCE)
 
-    def rules_of(self, account: Account) -> Rules:
-        """The rules of the account's segment."""
-        rules = self.configured_rules_of(account)
-        if account.line_day and rules.follows_fleet:
-            return rules.with_line(account.line_day, account.line_enter)
-        return rules
-
-    def configured_rules_of(self, account: Account) -> Rules:
-        """The same, with the line as it is configured."""
-        profile = account.profile
-        if profile is None or not profile.segment:
-            return self._default
-        return self._segments.get(profile.segment, self._default)
-
-    def lay(self, account: Account, lines: list[Any]) -> bool:
-        """Give an account whose day begins the latest of the fleet's lines that holds by then.
-
-        Whether its danger begins elsewhere now.
-        """
-        was = self.rules_of(account).enter
-        start_ms = account.calendar.start_ms
-        for n in range(len(lines) - 1, -1, -1):
-            line = lines[n]
-            if line.effective_ms <= start_ms:
-                enter = line.enter.get(self.configured_rules_of(account).name)
-                if enter is None:
-                    account.line_day = account.line_enter = 0
-                else:
-                    account.line_day, account.line_enter = line.day, enter
-                break
-        return self.rules_of(account).enter != was
-
     def relay(
         self, account: Account, score: float | None, at_ms: int, historical: bool, fx: Effects
     ) -> None:
@@ -140,7 +74,7 @@ class Evaluator:
         stage = self.lifecycle(account, at_ms)
         if not account.known or score is None or stage == "churned":
             return
-        rules, danger, approach = self.rules_of(account), account.danger, account.approach
+        rules, danger, approach = self.rules.of(account), account.danger, account.approach
         if not rules.forecast_days:
             account.projected = False
         before = zone_of(danger, approach)
@@ -168,7 +102,7 @@ class Evaluator:
             account.fixed_measures(self._activity),
             facts_of(account, account.active_days(self._activity), self.holidays_of(account)),
             self.lifecycle(account, at_ms),
-            self.rules_of(account),
+            self.rules.of(account),
         )
 
     def lifecycle(self, account: Account, at_ms: int) -> Lifecycle:
@@ -193,7 +127,7 @@ class Evaluator:
             now, fixed = account.measures_of_day_start(at_ms, activity)
         else:
             now, fixed = account.measures(at_ms, activity), account.fixed_measures(activity)
-        rules, stage = self.rules_of(account), self.lifecycle(account, at_ms)
+        rules, stage = self.rules.of(account), self.lifecycle(account, at_ms)
         active_days = account.active_days(activity)
         holidays = self.holidays_of(account)
         facts = facts_of(account, active_days, holidays)
@@ -276,8 +210,7 @@ class Evaluator:
     ) -> None:
         """Make alerts of what has changed."""
         policy, rules = self._policy, view.rules
-        active_days = account.active_days(self._activity)
-        what = self._circumstances(account, view, was, active_days, at_ms, historical)
+        what = circumstances(account, view, was, at_ms, historical, self._activity)
         if "approaching" in account.alerts and score is not None:
             what.crossing = self.crossing(account, rules, score)
             what.is_projected = account.projected and score >= rules.approach
@@ -451,40 +384,3 @@ class Evaluator:
             del alerts[reason]
             resolution: Any = found
             changes.append((reason, opened, resolution, None))
-
-    def _circumstances(
-        self,
-        account: Account,
-        view: View,
-        was: Zone,
-        active_days: int,
-        at_ms: int,
-        historical: bool,
-    ) -> Circumstances:
-        calendar = account.calendar
-        then_day = calendar.day - THEN_DAYS
-        then = account.row_on(then_day, self._activity)
-        score = view.score()
-        said = {} if account.profile is None else account.profile.said()
-        profile: dict[str, Any] = {
-            name: said[name][2] for name in sorted(said) if said[name][2] is not None
-        }
-        return Circumstances(
-            account_id=account.account_id,
-            at_ms=at_ms,
-            zone=account.zone,
-            previous_zone=was,
-            lifecycle=view.lifecycle,
-            score=score.value,
-            contributions=score.contributions,
-            line=view.rules.line,
-            now=view.now,
-            then=then,
-            then_at_ms=None if then is None else day_start(then_day, calendar.timezone),
-            last_ms=None if account.last_ms == NO_INSTANT else account.last_ms,
-            active_days=active_days,
-            profile=profile,
-            historical=historical,
-            today=calendar.day,
-            is_cancelled=account.facts is not None and account.facts.cancelled_ms != NO_INSTANT,
-        )

@@ -107,7 +107,7 @@ class Rounds:
                 moved[" → ".join(account.moved)] += 1
             score = self._judged_score(account, clock_ms) if in_time else None
             if score is not None:
-                name = self._evaluator.configured_rules_of(account).name
+                name = self._evaluator.rules.configured(account).name
                 scores.setdefault(name, Counter())[int(score * 10 + 1e-6)] += 1
         summary = summary.merged(scores if in_time else None, moved)
         if state.partition is not None:

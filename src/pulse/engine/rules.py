@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from pulse.engine.fleet import DEFAULT, version
 from pulse.engine.policy import SegmentPolicy
 
 if TYPE_CHECKING:
+    from pulse.engagement.account import Account
     from pulse.engagement.line import Line
     from pulse.engagement.scorecard import Scorecard
+    from pulse.engine.policy import Policy
 
 _MOST_LAID: Final = 100
 """Lines of the fleet that are kept at hand."""
@@ -50,3 +52,43 @@ class Rules:
             line = self.line.at(enter / 10.0, version(day))
             found = self.laid[day, enter] = Rules(SegmentPolicy(self.scorecard, line), self.name)
         return found
+
+
+class Rulebook:
+    """Which rules hold for which account."""
+
+    def __init__(self, policy: Policy) -> None:
+        self._default = Rules(policy.default)
+        self._segments = {name: Rules(each, name) for name, each in policy.segments.items()}
+
+    def of(self, account: Account) -> Rules:
+        """The rules of the account's segment."""
+        rules = self.configured(account)
+        if account.line_day and rules.follows_fleet:
+            return rules.with_line(account.line_day, account.line_enter)
+        return rules
+
+    def configured(self, account: Account) -> Rules:
+        """The same, with the line as it is configured."""
+        profile = account.profile
+        if profile is None or not profile.segment:
+            return self._default
+        return self._segments.get(profile.segment, self._default)
+
+    def lay(self, account: Account, lines: list[Any]) -> bool:
+        """Give an account whose day begins the latest of the fleet's lines that holds by then.
+
+        Whether its danger begins elsewhere now.
+        """
+        was = self.of(account).enter
+        start_ms = account.calendar.start_ms
+        for n in range(len(lines) - 1, -1, -1):
+            line = lines[n]
+            if line.effective_ms <= start_ms:
+                enter = line.enter.get(self.configured(account).name)
+                if enter is None:
+                    account.line_day = account.line_enter = 0
+                else:
+                    account.line_day, account.line_enter = line.day, enter
+                break
+        return self.of(account).enter != was

@@ -164,7 +164,7 @@ class Timekeeper:
 
     def _meet_deadline(self, state: PartitionState, account: Account, fx: Effects) -> None:
         due_ms = account.deadline_ms
-        dwell_ms = self._evaluator.rules_of(account).dwell_ms
+        dwell_ms = self._evaluator.rules.of(account).dwell_ms
         # An event since then may have put it off.
         account.deadline_ms = self._evaluator.next_deadline(
             account, due_ms - 1, account.active_days(self._activity), dwell_ms
@@ -191,7 +191,7 @@ class Timekeeper:
         account.parked = self._can_park(account, at_ms)
 
     def _lay(self, state: PartitionState, account: Account, at_ms: int, fx: Effects) -> None:
-        if state.lines and self._evaluator.lay(account, state.lines):
+        if state.lines and self._evaluator.rules.lay(account, state.lines):
             self._evaluator.relay(account, account.score, at_ms, state.historical, fx)
 
     def evaluate_by_other_rules(self, state: PartitionState, account_id: str, fx: Effects) -> None:
@@ -226,7 +226,7 @@ class Timekeeper:
             return account.open_ms == NO_INSTANT  # known by its profile alone
         if not account.is_empty() or at_ms - account.last_ms < self._evaluator.watched_ms:
             return False
-        rules = self._evaluator.rules_of(account)
+        rules = self._evaluator.rules.of(account)
         recency_ms = rules.scorecard.recency_floor_days * DAY_MS
         return (
             account.open_ms == NO_INSTANT

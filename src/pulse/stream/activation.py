@@ -63,8 +63,8 @@ def in_force_elsewhere(config: Config, state: PartitionState) -> PulseError:
             hint="start again with the file that was activated",
         )
     return PulseError(
-        f"at {place} the configuration {state.held_by} is in force, and this one is "
+        f"at {place} the configuration {state.config} is in force, and this one is "
         f"{config.version}",
-        hint=f"start with the file of {state.held_by}; `pulse activate` changes to this one while "
+        hint=f"start with the file of {state.config}; `pulse activate` changes to this one while "
         "workers run with that",
     )

@@ -63,6 +63,8 @@ async def _settled(config: Config, engine: Engine) -> list[PartitionState]:
             continue
         state = empty_state(config, number)
         restored = snapshot.restore(engine, state, manifest)
+        if not engine.is_in_force(state):
+            raise in_force_elsewhere(config, state)
         await _read_on(config, settings, engine, state, restored.until)
         if state.clock_ms is not None:
             engine.settle(state)

@@ -66,7 +66,7 @@ class Readers:
     async def tell(self, partition: Partition) -> None:
         """Tell of the accounts of one partition that changed since the last time."""
         state = partition.state
-        if state.clock_ms is None or not state.touched:
+        if state.clock_ms is None or not state.touched or not self._engine.is_in_force(state):
             return
         touched, state.touched = sorted(state.touched), set()
         # What holds more of a log that is read again is told when the log has caught up.
