@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 
 from pulse.config import Config
 from pulse.config.policy import policy
+from pulse.engagement.days import FIRST_DAY
+from pulse.engine.fleet import FleetLine, Summary, version
 from pulse.model.time import parse_ts
 from pulse.testing.histories import Log, profile, usage
 
@@ -66,7 +68,7 @@ FACTS: dict[str, list[dict[str, Any]]] = {
 """What events say of an account, and the properties that they say it with."""
 
 
-def rules(dwell: str = "1h") -> Policy:
+def rules(dwell: str = "1h", source: str = "fixed") -> Policy:
     """Rules by which a few days are a long time."""
     return policy(
         Config.model_validate(
@@ -95,6 +97,7 @@ def rules(dwell: str = "1h") -> Policy:
                     {"measure": "recency_days", "weight": 30, "floor": 3, "target": 0},
                 ],
                 "line": {
+                    "from": source,
                     "enter": 50,
                     "exit": 60,
                     "approach": 70,
@@ -110,7 +113,9 @@ def rules(dwell: str = "1h") -> Policy:
     )
 
 
-POLICIES = [rules("0s"), rules("90s"), rules("1h"), rules("1d")]
+POLICIES = [
+    rules("0s"), rules("90s"), rules("1h"), rules("1d"), rules("0s", "fleet"), rules("1h", "fleet")
+]  # fmt: skip
 
 
 class Item(NamedTuple):
@@ -177,7 +182,22 @@ class Control:
     kind: str
 
 
-Step = Use | Say | Know | Again | Pass | Control
+@dataclass(frozen=True)
+class Lay:
+    """A line of the fleet comes, that holds for days from `ahead_ms` on."""
+
+    enter: dict[str, int]
+    ahead_ms: int
+
+
+@dataclass(frozen=True)
+class Count:
+    """A summary of other partitions comes."""
+
+    back_days: int
+
+
+Step = Use | Say | Know | Again | Pass | Control | Lay | Count
 
 uses = st.builds(
     Use,
@@ -223,6 +243,12 @@ passes = st.builds(
     st.sampled_from([True, True, True, False]),
 )  # fmt: skip
 controls = st.builds(Control, st.sampled_from(["history", "live"]))
+lays = st.builds(
+    Lay,
+    st.dictionaries(st.sampled_from(["", "large"]), st.integers(0, 700)),
+    st.sampled_from([-2 * DAY_MS, 0, HOUR_MS, 11 * HOUR_MS, DAY_MS]),
+)
+counts = st.builds(Count, st.sampled_from([0, 0, 1, 2]))
 again = st.builds(Again, st.integers(0, 50))
 
 busy_days = st.lists(
@@ -240,7 +266,8 @@ eventful_days = st.lists(
 """Much is said of the accounts."""
 
 anything = st.lists(
-    st.one_of(uses, uses, passes, passes, says, says, knows, again, controls), max_size=30
+    st.one_of(uses, uses, passes, passes, says, says, knows, again, controls, lays, counts),
+    max_size=30,
 )
 
 
@@ -254,6 +281,13 @@ def _items(steps: Iterable[Step]) -> list[Item]:
                     items.append(Item(now_ms, None, b'{"ts":%d}' % now_ms, "tick"))
             case Control(kind):
                 items.append(Item(now_ms, None, b"{}", kind))
+            case Lay(enter, ahead_ms):
+                # Days of the future: what a partition makes of its own accounts comes before.
+                line = FleetLine(_day(now_ms) + 10_000 + number, now_ms + ahead_ms, enter)
+                items.append(Item(now_ms, None, line.record().value, "line"))
+            case Count(back_days):
+                summary = Summary(version(_day(now_ms) - back_days), 0, {"": {300: 5}}, {})
+                items.append(Item(now_ms, None, summary.record().value, "summary"))
             case Again(which):
                 if lines:
                     items.append(lines[which % len(lines)])
@@ -272,6 +306,10 @@ def _items(steps: Iterable[Step]) -> list[Item]:
     now_ms += 10 * SECOND_MS
     items.append(Item(now_ms, None, b'{"ts":%d}' % now_ms, "tick"))
     return items
+
+
+def _day(at_ms: int) -> int:
+    return FIRST_DAY + at_ms // DAY_MS
 
 
 def _line(number: int, use: Use, at_ms: int) -> Item:

@@ -40,7 +40,7 @@ def result(engine: Engine, state: PartitionState, outcome: Outcome) -> Result:
     names = sorted(state.ids())
     return (
         outcome.alerts_in_order(),
-        {name: engine.status(state.account(name), clock_ms) for name in names},
+        {name: engine.status(state.account(name), clock_ms, state.lines) for name in names},
         {name: state.packed(name) for name in names},
     )
 

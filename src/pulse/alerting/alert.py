@@ -78,6 +78,10 @@ class AlertRecord:
         """When this state was due (ms)."""
         self.fields = fields
 
+    def mark(self) -> None:
+        """Say that the configuration caused it, and not the account."""
+        self.fields["caused_by"] = "configuration"
+
     def to_json(self) -> bytes:
         """The bytes of `Alert.to_json`."""
         return _encode(self.fields)
@@ -150,7 +154,12 @@ def build(
         "previous_zone": what.previous_zone,
         "lifecycle": what.lifecycle,
         "score": None if what.score is None else round(what.score, 2),
-        "line": {"enter": line.enter, "exit": line.exit, "approach": line.approach},
+        "line": {
+            "enter": line.enter,
+            "exit": line.exit,
+            "approach": line.approach,
+            "version": line.version or config_version,
+        },
         "contributions": {name: round(points, 2) for name, points in what.contributions.items()},
         "measures": {
             "now": readable(what.now),

@@ -34,6 +34,8 @@ def in_words(config: Config) -> str:
         f"danger below {line.enter:g} for {duration_text(line.dwell_ms)}, over at {line.exit:g}",
         f"approaching below {line.approach:g}",
     ]
+    if line.source == "fleet":
+        parts.append(f"moved each day to where {100 * line.quantile:g} % of the fleet are below")
     silence = config.signals.silence
     parts.append(f"silence after {silence.days} days" if silence.enabled else "no silence alerts")
     if config.usage.ignore:

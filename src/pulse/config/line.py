@@ -1,7 +1,7 @@
 """The danger line and what segments change of it."""
 
 from collections.abc import Iterator
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
@@ -10,10 +10,18 @@ from pulse.config.fields import DAY_MS, Days, Duration, Score, Section
 from pulse.config.mistakes import Place, refuse
 from pulse.config.scoring import Scorecard, check_scorecard
 
+Source = Literal["fixed", "fleet"]
+Quantile = Annotated[float, Field(gt=0, lt=1)]
+
 
 class LineSettings(Section):
     """Where danger begins and ends, in scores from 0 to 100."""
 
+    source: Source = Field(default="fixed", alias="from")
+    """`fixed`: the scores below hold. `fleet`: once a day `enter` becomes a quantile of the scores
+    of the fleet, and the other scores keep their distances from it."""
+    quantile: Quantile = 0.25
+    """With `from: fleet`: the share of the accounts that are below `enter`."""
     enter: Score = 40.0
     """Below it an account is in danger."""
     exit: Score = 50.0
@@ -70,6 +78,10 @@ def order_mistakes(
 class LineChange(Section):
     """What a segment changes of the line; what is not said is as in `line`."""
 
+    source: Source | None = Field(default=None, alias="from")
+    """Instead of `line.from`."""
+    quantile: Quantile | None = None
+    """Instead of `line.quantile`."""
     enter: Score | None = None
     """Instead of `line.enter`."""
     exit: Score | None = None

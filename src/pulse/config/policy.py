@@ -78,6 +78,7 @@ def _line(line: LineSettings) -> Line:
         line.min_history_days * DAY_MS,
         line.min_active_days,
         line.forecast_days,
+        line.quantile if line.source == "fleet" else None,
     )
 
 

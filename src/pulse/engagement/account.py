@@ -76,8 +76,9 @@ class Account:
         "account_id", "active", "active_total", "alerts", "approach", "calendar", "danger",
         "day_at", "deadline_ms", "events", "facts", "features", "first_day", "first_ms",
         "force", "forget_ms", "front_ms", "known", "last_day", "last_ms", "late",
-        "notes", "open_ms", "page", "parked", "profile", "projected", "quiet", "resurrected_ms",
-        "score", "seen", "soon_at", "stage", "used", "users", "value", "zone",
+        "line_day", "line_enter", "moved", "moved_ms", "notes", "open_ms", "page", "parked",
+        "profile", "projected", "quiet", "resurrected_ms", "score", "seen", "soon_at", "stage",
+        "used", "users", "value", "zone",
     )  # fmt: skip
 
     def __init__(self, account_id: str, calendar: Calendar) -> None:
@@ -99,6 +100,14 @@ class Account:
         """What was said of it besides use."""
         self.danger = Trigger()
         self.approach = Trigger()
+        self.line_day = 0
+        """The UTC day of the fleet's line by which it is judged, 0 where by the configured one."""
+        self.line_enter = 0
+        """Where that line's danger begins, in tenths of a point."""
+        self.moved_ms = NO_INSTANT
+        """When other rules, or another line, last brought it into another zone."""
+        self.moved: tuple[Zone, Zone] = ("unknown", "unknown")
+        """Out of which zone, and into which."""
         self.known = False
         self.zone: Zone = "unknown"
         self.projected = False

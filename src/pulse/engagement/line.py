@@ -8,7 +8,7 @@ the *approach* trigger does the same one step higher: on below `approach`, off a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from pulse.engagement.days import NO_INSTANT
@@ -31,11 +31,35 @@ class Line:
     """An account that was active on fewer days is in no zone: too little data."""
     forecast_days: int = 0
     """An account whose scores fall so that they reach `enter` within so many days approaches."""
+    quantile: float | None = None
+    """The share of the fleet's scores that `enter` is to leave below it; None where it is fixed."""
+    version: str = ""
+    """Which line of the fleet it is; empty where it is as configured."""
 
     @property
     def approach_exit(self) -> float:
         """Score at which an account stops approaching: as far above as `exit` is of `enter`."""
         return self.approach + (self.exit - self.enter)
+
+    @property
+    def highest(self) -> float:
+        """The highest that `enter` can be where the other scores keep their distances from it."""
+        return 100.0 - (self.approach_exit - self.enter)
+
+    def at(self, enter: float, version: str) -> Line:
+        """The line with another `enter`; exit and approach keep their distances from it.
+
+        >>> Line(40, 50, 55, 0, 0, 0).at(31.2, "fleet-2024-10-24").exit
+        41.2
+        """
+        moved = enter - self.enter
+        return replace(
+            self,
+            enter=enter,
+            exit=round(self.exit + moved, 6),
+            approach=round(self.approach + moved, 6),
+            version=version,
+        )
 
 
 class Trigger:
@@ -78,6 +102,18 @@ class Trigger:
         self.on = not self.on
         self.since_ms, self.turning_ms = self.turning_ms, NO_INSTANT
         return True
+
+    def shift(self, score: float, on_below: float, off_at: float, at_ms: int) -> None:
+        """Take other scores of the line at an instant; where they are beyond, turn at once.
+
+        Unless the score is on its way already, and its dwell goes on.
+
+        >>> t = Trigger()
+        >>> t.shift(39.0, 40, 50, at_ms=0); t.on
+        True
+        """
+        if self.turning_ms == NO_INSTANT and (score >= off_at if self.on else score < on_below):
+            self.on, self.since_ms = not self.on, at_ms
 
 
 def zone_of(danger: Trigger, approach: Trigger) -> Zone:

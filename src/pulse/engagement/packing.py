@@ -94,6 +94,8 @@ def pack(account: Account) -> Packed:
         | account.approach.on << 7
         | (account.facts is not None) << 8
         | account.projected << 9
+        | (account.line_day != 0) << 10
+        | (account.moved_ms != NO_INSTANT) << 11
     )
     account.seen.write(now)
     out.number(account.active_total)
@@ -109,6 +111,14 @@ def pack(account: Account) -> Packed:
         account.profile.write(out)
     if account.facts is not None:
         account.facts.write(out)
+    if account.line_day:
+        out.number(account.line_day)
+        out.number(account.line_enter)
+    if account.moved_ms != NO_INSTANT:
+        out.number(account.moved_ms)
+        before, after = account.moved
+        out.number(ZONES.index(before))
+        out.number(ZONES.index(after))
     _write_trigger(out, account.danger)
     _write_trigger(out, account.approach)
     out.number(len(account.late))
@@ -170,6 +180,11 @@ def unpack(present: bytes, past: bytes) -> Account:
     if flags & 256:
         account.facts = FactLog()
         account.facts.read(reader)
+    if flags & 1024:
+        account.line_day, account.line_enter = reader.number(), reader.number()
+    if flags & 2048:
+        account.moved_ms = reader.number()
+        account.moved = ZONES[reader.number()], ZONES[reader.number()]
     account.danger.on = flags & 64 != 0
     account.approach.on = flags & 128 != 0
     _read_trigger(reader, account.danger)

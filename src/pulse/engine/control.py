@@ -7,7 +7,12 @@ from typing import Final, Literal, NamedTuple
 import msgspec
 
 CONTROL_HEADER: Final = "pulse-control"
-"""Header that marks a control record; its value is the kind (`tick`, `history`, `live`)."""
+"""Header that marks a control record; its value is the kind: `tick`, `history`, `live`, `config`,
+and those of `pulse.engine.fleet`."""
+
+
+CONFIG: Final = b"config"
+"""The kind of record that puts a configuration in force."""
 
 
 class ControlRecord(NamedTuple):
@@ -35,10 +40,25 @@ def boundary(kind: Literal["history", "live"]) -> ControlRecord:
     return ControlRecord(((CONTROL_HEADER, kind.encode()),), b'{"type":"%b"}' % kind.encode())
 
 
+def config(version: str) -> ControlRecord:
+    """From here on the configuration of this version is in force.
+
+    >>> config("0a1b2c3d4e5f").value
+    b'{"type":"config","version":"0a1b2c3d4e5f"}'
+    """
+    value = b'{"type":"config","version":"%b"}' % version.encode()
+    return ControlRecord(((CONTROL_HEADER, CONFIG),), value)
+
+
 class _Tick(msgspec.Struct):
     ts: int | None = None
 
 
+class _Config(msgspec.Struct):
+    version: str
+
+
+_decode_config = msgspec.json.Decoder(_Config).decode
 _decode_tick = msgspec.json.Decoder(_Tick).decode
 
 
@@ -46,5 +66,13 @@ def tick_time(value: bytes) -> int | None:
     """What time a tick says it is, in ms; None if it says nothing that can be read."""
     try:
         return _decode_tick(value).ts
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+
+
+def config_version(value: bytes) -> str | None:
+    """Which configuration a record puts in force; None if it says nothing that can be read."""
+    try:
+        return _decode_config(value).version
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None

@@ -16,22 +16,24 @@ from pulse.engagement.packing import pack, unpack
 from pulse.engagement.usage import BadUsageError
 from pulse.engine.admission import MisplacedError
 from pulse.engine.columns import FORWARDED_HEADER, Columns
-from pulse.engine.control import CONTROL_HEADER, tick_time
+from pulse.engine.control import CONFIG, CONTROL_HEADER, config_version, tick_time
 from pulse.engine.evaluate import Evaluator, Observer
 from pulse.engine.intake import Intake
+from pulse.engine.rounds import Rounds
 from pulse.engine.state import DeadLetter, Effects, Misplaced, Page, PartitionState
 from pulse.engine.timekeeper import LEAST_SLICE, Timekeeper
 from pulse.model.time import format_ms
 from pulse.model.wire import MAX_TS_MS, BadLine, Decoder, Entry, Line
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from pulse.alerting.alert import AlertRecord
     from pulse.engagement.account import Account
     from pulse.engagement.lifecycle import Lifecycle
     from pulse.engagement.line import Zone
     from pulse.engine.columns import LogRecord
+    from pulse.engine.fleet import FleetLine
     from pulse.engine.policy import Policy
 
 TICK_AHEAD_MS: Final = 5_000
@@ -59,6 +61,7 @@ class Engine:
         self._decoder = Decoder(policy.usage.paths())
         self._evaluator = Evaluator(policy, observe)
         self._time = Timekeeper(policy, self._evaluator, least_slice)
+        self._rounds = Rounds(policy, self._evaluator, self._time)
         self._intake = Intake(policy, self._decoder, self._time, place)
 
     def partition_of(self, account_id: str) -> int | None:
@@ -72,12 +75,17 @@ class Engine:
 
         Records before `state.position` are skipped: an account may not be known because its lines
         were refused, and by a later clock they would not be.
+
+        Nothing is applied where another configuration is in force than that of this engine:
+        `state.held_by` names it, and the position stays there.
         """
         return self.apply_columns(state, Columns.of(records))
 
     def apply_columns(self, state: PartitionState, columns: Columns) -> Effects:
         """`apply` for records that come by column, as a fetch gives them."""
         fx = Effects()
+        if state.is_held():
+            return fx
         offsets = columns.offsets
         start = bisect_left(offsets, state.position)
         if start:
@@ -89,13 +97,52 @@ class Engine:
         ]
         self._intake.has_headers = len(columns.headers) > len(controls)
         for at, kind in controls:
+            if start < at and self._is_held(state):
+                break
             self._apply_run(state, columns, start, at, fx)
-            self._apply_control(state, kind, columns.values[at], columns.timestamps[at], fx)
+            start = at
+            value, offset = columns.values[at] or b"", offsets[at]
+            if kind == CONFIG:
+                if not self._activate(state, value, offset, fx):
+                    break
+            elif self._is_held(state):
+                break
+            else:
+                self._apply_control(state, kind, value, offset, columns.timestamps[at], fx)
             start = at + 1
-        self._apply_run(state, columns, start, len(offsets), fx)
-        state.position = max(state.position, columns.end)
+        else:
+            if start == len(offsets) or not self._is_held(state):
+                self._apply_run(state, columns, start, len(offsets), fx)
+                state.position = max(state.position, columns.end)
+        if state.is_held():
+            state.position = max(state.position, offsets[start])
         state.fold_idle()
         return fx
+
+    def is_in_force(self, state: PartitionState) -> bool:
+        """Whether no other configuration is in force where the state stands."""
+        return state.config is None or state.config == self.policy.version
+
+    def _is_held(self, state: PartitionState) -> bool:
+        """Whether nothing is to be applied; says why in the state."""
+        if not self.is_in_force(state):
+            state.held_by = state.config
+        return state.is_held()
+
+    def _activate(self, state: PartitionState, value: bytes, offset: int, fx: Effects) -> bool:
+        """Take a record that puts a configuration in force; False where it is another one's."""
+        version = config_version(value)
+        if version is None:
+            fx.counts["unknown_control"] += 1
+        elif version == self.policy.version:
+            self._rounds.activate(state, version, offset, fx)
+        else:
+            if not self._is_held(state):
+                # What was due before belongs to the rules that were in force.
+                self._time.work_off(state, fx, limit=None)
+            state.held_by = version
+            return False
+        return True
 
     def tick(self, state: PartitionState, at_ms: int, fx: Effects) -> None:
         """It is `at_ms`, as a tick record says it."""
@@ -211,21 +258,24 @@ class Engine:
         self,
         state: PartitionState,
         kind: bytes,
-        value: bytes | None,
+        value: bytes,
+        offset: int,
         appended_ms: int | None,
         fx: Effects,
     ) -> None:
         if kind == b"tick":
-            ts = tick_time(value or b"")
+            ts = tick_time(value)
             if ts is None or not 0 <= ts <= _latest_tick_ms(appended_ms):
                 fx.counts["ticks_refused"] += 1
             else:
                 self.tick(state, ts, fx)
+                if self._evaluator.follows_fleet:
+                    self._rounds.ticked(state, offset, fx)
         elif kind in (b"history", b"live"):
             # What was due before belongs to what was before, also where a tick left it for later.
             self._time.work_off(state, fx, limit=None)
             state.historical = kind == b"history"
-        else:
+        elif not self._rounds.take(state, kind, value, offset, fx):
             fx.counts["unknown_control"] += 1
 
     def restore(self, state: PartitionState, page: Page, packed: bytes) -> None:
@@ -234,13 +284,15 @@ class Engine:
 
     # -- seen from outside ---------------------------------------------------------------------
 
-    def status(self, account: Account, as_of_ms: int) -> dict[str, Any]:
+    def status(
+        self, account: Account, as_of_ms: int, lines: Sequence[FleetLine] = ()
+    ) -> dict[str, Any]:
         """The account as of an instant not before its last record: a line of `--accounts-out`.
 
         Everything due by then is taken as done, also what waits for a tick; the account itself
-        does not change.
+        does not change. `lines` are those of its partition's state.
         """
-        account = self._as_of(account, as_of_ms)
+        account = self._as_of(account, as_of_ms, lines)
         view = self._evaluator.view(account, as_of_ms)
         score, contributions = view.score()
         status: dict[str, Any] = {
@@ -256,6 +308,7 @@ class Engine:
                 "enter": view.rules.line.enter,
                 "exit": view.rules.line.exit,
                 "approach": view.rules.line.approach,
+                "version": view.rules.line.version or self.policy.version,
             },
         }
         approximate = account.approximate()
@@ -263,18 +316,21 @@ class Engine:
             status["approximate"] = approximate
         return status
 
-    def standing(self, account: Account, as_of_ms: int) -> tuple[Zone, Lifecycle, float | None]:
+    def standing(
+        self, account: Account, as_of_ms: int, lines: Sequence[FleetLine] = ()
+    ) -> tuple[Zone, Lifecycle, float | None]:
         """Zone, lifecycle and score of `status`, for a fraction of its cost."""
-        account = self._as_of(account, as_of_ms)
+        account = self._as_of(account, as_of_ms, lines)
         view = self._evaluator.view(account, as_of_ms)
         return account.zone, view.lifecycle, view.score().value
 
-    def _as_of(self, account: Account, at_ms: int) -> Account:
+    def _as_of(self, account: Account, at_ms: int, lines: Sequence[FleetLine]) -> Account:
         if self._time.due_ms(account) > at_ms:
             return account
         packed = pack(account)
         copy = unpack(packed.present, packed.past)
         state = PartitionState()
+        state.lines = [*lines]
         state.adopt(copy, state.page_for_new(0))
         self._time.advance(state, copy, at_ms, Effects())
         return copy

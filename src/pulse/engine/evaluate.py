@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
-from pulse.alerting.alert import Circumstances, build
+from pulse.alerting.alert import build
 from pulse.engagement.account import Account, OpenAlert
-from pulse.engagement.days import DAY_MS, NEVER, NO_INSTANT, day_start
+from pulse.engagement.days import DAY_MS, NEVER, NO_INSTANT
 from pulse.engagement.forecast import WINDOW_DAYS as FORECAST_DAYS
 from pulse.engagement.forecast import Crossing, crossing, may_cross
-from pulse.engagement.holidays import NONE, Holidays
 from pulse.engagement.lifecycle import LIFECYCLES, Lifecycle, lifecycle
-from pulse.engagement.line import Line, Zone, zone_of
-from pulse.engagement.scorecard import NO_DATA, Facts, Score, Scorecard
-from pulse.engagement.windows import THEN_DAYS
+from pulse.engagement.line import Zone, zone_of
+from pulse.engagement.scorecard import NO_DATA
+from pulse.engine.rules import Rulebook, Rules
+from pulse.engine.seeing import View, circumstances, facts_of
 from pulse.engine.state import Effects, Move
 from pulse.signals.billing.cancelled import REASON as CANCELLED
 from pulse.signals.signal import Finding, Seen, Signal
@@ -22,8 +22,8 @@ from pulse.signals.usage.silence import REASON as SILENCE
 
 if TYPE_CHECKING:
     from pulse.engagement.facts import FactLog
-    from pulse.engagement.measures import Measures
-    from pulse.engine.policy import Policy, SegmentPolicy
+    from pulse.engagement.holidays import Holidays
+    from pulse.engine.policy import Policy
     from pulse.model.alert import Resolution
     from pulse.signals.usage.silence import Silence
 
@@ -35,60 +35,6 @@ Observer = Callable[[Account, int, "View", "float | None"], None]
 score, None where no line judges it."""
 
 _RANK: Final[dict[str, int]] = {"unknown": 0, "healthy": 1, "approaching": 2, "danger": 3}
-
-
-class Rules:
-    """The rules of one segment, with everything looked up that is needed for each account."""
-
-    __slots__ = (
-        "approach", "approach_exit", "dwell_ms", "enter", "exit", "forecast_days", "line",
-        "min_active_days", "min_history_ms", "scorecard",
-    )  # fmt: skip
-
-    def __init__(self, policy: SegmentPolicy) -> None:
-        line: Line = policy.line
-        self.scorecard: Scorecard = policy.scorecard
-        self.line: Line = line
-        self.enter: float = float(line.enter)
-        self.exit: float = float(line.exit)
-        self.approach: float = float(line.approach)
-        self.approach_exit: float = float(line.approach_exit)
-        self.dwell_ms: int = line.dwell_ms
-        self.forecast_days: int = line.forecast_days
-        self.min_history_ms: int = line.min_history_ms
-        self.min_active_days: int = line.min_active_days
-
-
-class View:
-    """An account seen at one instant."""
-
-    __slots__ = ("facts", "fixed", "lifecycle", "now", "rules")
-
-    def __init__(
-        self, now: Measures, fixed: Measures, facts: Facts, lifecycle: Lifecycle, rules: Rules
-    ) -> None:
-        self.now = now
-        self.fixed = fixed
-        self.facts = facts
-        self.lifecycle = lifecycle
-        self.rules = rules
-
-    def score(self) -> Score:
-        """The score, and what each measure contributes."""
-        return self.rules.scorecard.score(self.now, self.fixed, self.facts)
-
-    def shares(self) -> dict[str, float]:
-        """Each measure's share of its full marks, 0 to 1; those without data are left out."""
-        return self.rules.scorecard.shares(self.now, self.fixed, self.facts)
-
-
-def facts_of(account: Account, active_days: int, holidays: Holidays | None) -> Facts:
-    """What a scorecard may use of the account besides its measures."""
-    free = NONE if holidays is None else holidays.in_windows(account.calendar.day)
-    profile = account.profile
-    if profile is None:
-        return Facts(0.0, 0.0, account.baseline_days(), active_days, free)
-    return Facts(profile.seats, profile.mrr, account.baseline_days(), active_days, free)
 
 
 def _follow_subscription(account: Account, facts: FactLog, at_ms: int) -> None:
@@ -107,11 +53,12 @@ class Evaluator:
     def __init__(self, policy: Policy, observe: Observer | None = None) -> None:
         self._policy = policy
         self._observe = observe
-        self.watched_ms: int = 0 if observe is None else policy.lifecycle.churned_after_ms
+        self.follows_fleet: bool = policy.follows_fleet
+        watched = observe is not None or self.follows_fleet
+        self.watched_ms: int = policy.lifecycle.churned_after_ms if watched else 0
         """For so long after its last use every day start of an account is to be evaluated."""
         self._activity = policy.activity
-        self._default = Rules(policy.default)
-        self._segments = {name: Rules(each) for name, each in policy.segments.items()}
+        self.rules = Rulebook(policy)
         self._silence: Silence | None = policy.silence
         self._silence_after_ms: int = NEVER if policy.silence is None else policy.silence.after_ms
         self._silence_days: int = 0 if policy.silence is None else policy.silence.min_active_days
@@ -127,12 +74,37 @@ class Evaluator:
         if policy.silence is not None:
             self._reasons.add(SILENCE)
 
-    def rules_of(self, account: Account) -> Rules:
-        """The rules of the account's segment."""
-        profile = account.profile
-        if profile is None or not profile.segment:
-            return self._default
-        return self._segments.get(profile.segment, self._default)
+    def relay(
+        self, account: Account, score: float | None, at_ms: int, historical: bool, fx: Effects
+    ) -> None:
+        """Bring an account at once to where other rules, or another line, put a score of its own.
+
+        It is not the account that moved: what changes is marked as `caused_by` the configuration,
+        and kept for the one summary of all of them.
+        """
+        stage = self.lifecycle(account, at_ms)
+        if not account.known or score is None or stage == "churned":
+            return
+        rules, danger, approach = self.rules.of(account), account.danger, account.approach
+        if not rules.forecast_days:
+            account.projected = False
+        before = zone_of(danger, approach)
+        danger.shift(score, rules.enter, rules.exit, at_ms)
+        seen_as = min(score, 0.0) if account.projected else score
+        approach.shift(seen_as, rules.approach, rules.approach_exit, at_ms)
+        after = zone_of(danger, approach)
+        if after == before:
+            return
+        was, account.zone = account.zone, after
+        told = Effects()
+        changes = self._zone_alerts(account, before, after, stage, at_ms)
+        view = self.view(account, at_ms)
+        self._tell(account, view, score, was, at_ms, historical, changes, told)
+        for alert in told.alerts:
+            alert.mark()
+        fx.alerts += told.alerts
+        if not historical:
+            account.moved_ms, account.moved = at_ms, (before, after)
 
     def view(self, account: Account, at_ms: int) -> View:
         """Measures and lifecycle as of an instant; changes nothing."""
@@ -141,7 +113,7 @@ class Evaluator:
             account.fixed_measures(self._activity),
             facts_of(account, account.active_days(self._activity), self.holidays_of(account)),
             self.lifecycle(account, at_ms),
-            self.rules_of(account),
+            self.rules.of(account),
         )
 
     def lifecycle(self, account: Account, at_ms: int) -> Lifecycle:
@@ -168,7 +140,7 @@ class Evaluator:
             now, fixed = account.measures(at_ms, activity), account.fixed_measures(activity)
         if account.facts is not None:
             _follow_subscription(account, account.facts, at_ms)
-        rules, stage = self.rules_of(account), self.lifecycle(account, at_ms)
+        rules, stage = self.rules.of(account), self.lifecycle(account, at_ms)
         active_days = account.active_days(activity)
         holidays = self.holidays_of(account)
         facts = facts_of(account, active_days, holidays)
@@ -234,16 +206,8 @@ class Evaluator:
             for reason in [each for each in account.alerts if each not in self._reasons]:
                 changes.append((reason, account.alerts.pop(reason), "rule_removed", None))
         if changes:
-            policy = self._policy
             view = View(now, fixed, facts, stage, rules)
-            what = self._circumstances(account, view, was, active_days, at_ms, historical)
-            if "approaching" in account.alerts and score is not None:
-                what.crossing = self.crossing(account, rules, score)
-                what.is_projected = account.projected and score >= rules.approach
-            for reason, opened, resolution, found in changes:
-                what.found = None if found is None else (found.says, found.evidence)
-                play = policy.plays.get(reason)
-                fx.alerts.append(build(reason, opened, resolution, what, play, policy.version))
+            self._tell(account, view, score, was, at_ms, historical, changes, fx)
         if stage != LIFECYCLES[account.stage - 1] or not account.stage:
             self._move(account, stage, at_ms, fx)
         account.deadline_ms = self.next_deadline(account, at_ms, active_days, rules.dwell_ms)
@@ -255,6 +219,28 @@ class Evaluator:
             and approach.turning_ms == NO_INSTANT
             and rules.scorecard.rises_with_use
         )
+
+    def _tell(
+        self,
+        account: Account,
+        view: View,
+        score: float | None,
+        was: Zone,
+        at_ms: int,
+        historical: bool,
+        changes: list[_Change],
+        fx: Effects,
+    ) -> None:
+        """Make alerts of what has changed."""
+        policy, rules = self._policy, view.rules
+        what = circumstances(account, view, was, at_ms, historical, self._activity)
+        if "approaching" in account.alerts and score is not None:
+            what.crossing = self.crossing(account, rules, score)
+            what.is_projected = account.projected and score >= rules.approach
+        for reason, opened, resolution, found in changes:
+            what.found = None if found is None else (found.says, found.evidence)
+            play = policy.plays.get(reason)
+            fx.alerts.append(build(reason, opened, resolution, what, play, policy.version))
 
     def next_deadline(
         self, account: Account, after_ms: int, active_days: int, dwell_ms: int
@@ -436,40 +422,3 @@ class Evaluator:
             del alerts[reason]
             resolution: Any = found
             changes.append((reason, opened, resolution, None))
-
-    def _circumstances(
-        self,
-        account: Account,
-        view: View,
-        was: Zone,
-        active_days: int,
-        at_ms: int,
-        historical: bool,
-    ) -> Circumstances:
-        calendar = account.calendar
-        then_day = calendar.day - THEN_DAYS
-        then = account.row_on(then_day, self._activity)
-        score = view.score()
-        said = {} if account.profile is None else account.profile.said()
-        profile: dict[str, Any] = {
-            name: said[name][2] for name in sorted(said) if said[name][2] is not None
-        }
-        return Circumstances(
-            account_id=account.account_id,
-            at_ms=at_ms,
-            zone=account.zone,
-            previous_zone=was,
-            lifecycle=view.lifecycle,
-            score=score.value,
-            contributions=score.contributions,
-            line=view.rules.line,
-            now=view.now,
-            then=then,
-            then_at_ms=None if then is None else day_start(then_day, calendar.timezone),
-            last_ms=None if account.last_ms == NO_INSTANT else account.last_ms,
-            active_days=active_days,
-            profile=profile,
-            historical=historical,
-            today=calendar.day,
-            is_cancelled=account.facts is not None and account.facts.cancelled_ms != NO_INSTANT,
-        )

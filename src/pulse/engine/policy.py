@@ -68,6 +68,12 @@ class Policy:
         ]
         return Holidays(days) if days else None
 
+    @property
+    def follows_fleet(self) -> bool:
+        """Whether a line of these rules is a quantile of the fleet."""
+        rules = (self.default, *self.segments.values())
+        return any(each.line.quantile is not None for each in rules)
+
     def of_segment(self, segment: object) -> SegmentPolicy:
         """The rules of a profile's segment; the default ones for an unknown or absent segment."""
         return (

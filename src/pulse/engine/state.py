@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pulse.alerting.alert import AlertRecord
     from pulse.engagement.account import Account
     from pulse.engagement.lifecycle import Lifecycle
+    from pulse.engine.fleet import FleetLine, Summary
 
 
 LIVE_ACCOUNTS: Final = 6_000
@@ -92,6 +93,18 @@ class PartitionState:
         self.clock_ms: int | None = None
         """The largest tick seen."""
         self.first_tick_ms: int | None = None
+        self.lines: list[FleetLine] = []
+        """The lines of the fleet that may still hold for an account, in the order of their days."""
+        self.summed_day = 0
+        """The last UTC day whose scores were counted here."""
+        self.summed_config = ""
+        """The last configuration whose crossings were counted here."""
+        self.told_ms = 0
+        """When crossings that rules caused were last counted here."""
+        self.config: str | None = None
+        """The version of the configuration that is in force; None before the log says one."""
+        self.held_by: str | None = None
+        """Where nothing more is applied: the version of the configuration that should be."""
         self.historical = False
         """Between a `history` and a `live` record: alerts are recorded and never sent."""
         self.forwarded: dict[tuple[int, int, int], int] = {}
@@ -105,6 +118,10 @@ class PartitionState:
         """Heap of the keys of `days`, which are worked off in slices."""
         self.touched: set[str] = set()
         """Accounts that changed since the caller last emptied this."""
+
+    def is_held(self) -> bool:
+        """Whether nothing more is applied: another configuration is in force."""
+        return self.held_by is not None
 
     def __len__(self) -> int:
         """How many accounts there are."""
@@ -253,6 +270,8 @@ class Effects:
     dead_letters: list[DeadLetter] = field(default_factory=list)
     misplaced: list[Misplaced] = field(default_factory=list)
     moves: list[Move] = field(default_factory=list)
+    summaries: list[Summary] = field(default_factory=list)
+    """What is to be handed on to the next partition, or made into a line (`fleet.onward`)."""
     counts: Counter[str] = field(default_factory=Counter)
     """events, duplicates, ignored, profiles, ticks, ticks_refused, skipped, late_minutes,
-    late_hours, late_days, weightless, facts, unknown_control."""
+    late_hours, late_days, weightless, facts, lines, unknown_control."""

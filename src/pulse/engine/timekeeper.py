@@ -18,12 +18,13 @@ from typing import TYPE_CHECKING, Final
 from pulse.engagement.days import DAY_MS, MINUTE_MS, NEVER, NO_INSTANT
 from pulse.engagement.packing import header, split
 from pulse.engagement.windows import KEPT_DAYS
+from pulse.engine.state import Effects
 
 if TYPE_CHECKING:
     from pulse.engagement.account import Account
     from pulse.engine.evaluate import Evaluator
     from pulse.engine.policy import Policy
-    from pulse.engine.state import Effects, Page, PartitionState
+    from pulse.engine.state import Page, PartitionState
 
 GRACE_MS: Final = 2_000
 """A minute closes on the first tick this long past its end."""
@@ -154,14 +155,16 @@ class Timekeeper:
     ) -> None:
         while account.deadline_ms <= reached:
             account.jump(account.deadline_ms)
+            self._lay(state, account, account.deadline_ms, fx)
             self._meet_deadline(state, account, fx)
         if wake:
             account.jump(closing)
+            self._lay(state, account, closing, fx)
             account.parked = False
 
     def _meet_deadline(self, state: PartitionState, account: Account, fx: Effects) -> None:
         due_ms = account.deadline_ms
-        dwell_ms = self._evaluator.rules_of(account).dwell_ms
+        dwell_ms = self._evaluator.rules.of(account).dwell_ms
         # An event since then may have put it off.
         account.deadline_ms = self._evaluator.next_deadline(
             account, due_ms - 1, account.active_days(self._activity), dwell_ms
@@ -175,6 +178,7 @@ class Timekeeper:
         if profile is not None and profile.timezone:
             timezone = profile.timezone
         at_ms = account.begin_day(timezone, self._activity)
+        self._lay(state, account, at_ms, fx)
         calendar = account.calendar
         if len(calendar.segments) > 1:
             calendar.forget(at_ms - (KEPT_DAYS + 2) * DAY_MS)
@@ -186,6 +190,36 @@ class Timekeeper:
         self._evaluate(state, account, at_ms, fx, day=True)
         account.parked = self._can_park(account, at_ms)
 
+    def _lay(self, state: PartitionState, account: Account, at_ms: int, fx: Effects) -> None:
+        if state.lines and self._evaluator.rules.lay(account, state.lines):
+            self._evaluator.relay(account, account.score, at_ms, state.historical, fx)
+
+    def evaluate_by_other_rules(self, state: PartitionState, account_id: str, fx: Effects) -> None:
+        """Evaluate an account, of which nothing is due, as its rules are others than before."""
+        account, clock = state.live.get(account_id), state.clock_ms or 0
+        was_folded = account is None
+        if account is None:
+            account = state.folded[account_id].unfold()
+        self.advance(state, account, 0, fx)
+        if account.parked:
+            account.jump(clock)
+            account.parked = False
+        at_ms = max(clock, account.calendar.start_ms)
+        score = self._evaluator.view(account, at_ms).score().value
+        self._evaluator.relay(account, score, at_ms, state.historical, fx)
+        # What an open minute changes is the account's own doing, and is told at its close.
+        if account.open_ms == NO_INSTANT:
+            caused = Effects()
+            self._evaluator.evaluate(account, at_ms, False, state.historical, caused)
+            for alert in caused.alerts:
+                alert.mark()
+            fx.alerts += caused.alerts
+            fx.moves += caused.moves
+        state.touch(account)
+        self.schedule(state, account)
+        if was_folded:
+            state.fold(account)
+
     def _can_park(self, account: Account, at_ms: int) -> bool:
         """Whether no later day start can change anything until a record comes."""
         if account.open_ms != NO_INSTANT:
@@ -193,7 +227,7 @@ class Timekeeper:
         if account.last_ms != NO_INSTANT:  # else it is known by its profile or by facts alone
             if not account.is_empty() or at_ms - account.last_ms < self._evaluator.watched_ms:
                 return False
-            rules = self._evaluator.rules_of(account)
+            rules = self._evaluator.rules.of(account)
             if (
                 at_ms - account.last_ms <= rules.scorecard.recency_floor_days * DAY_MS
                 or at_ms - account.first_ms < rules.min_history_ms

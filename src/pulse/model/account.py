@@ -45,6 +45,11 @@ class Line(Outbound):
     enter: Number = Field(description="Below it the account is in danger.")
     exit: Number = Field(description="Above it the account has left danger.")
     approach: Number = Field(description="Below it the account approaches danger.")
+    version: str | None = Field(
+        default=None,
+        description="Which line it is: `fleet-` and the UTC day whose scores made it, or the "
+        "version of the configuration that says it.",
+    )
 
 
 class AccountStatus(Outbound):

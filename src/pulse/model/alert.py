@@ -43,7 +43,7 @@ class Alert(Outbound):
     """
 
     id: AlertId
-    account_id: PlainText
+    account_id: PlainText = Field(description="`*` where it is about the whole fleet.")
     reason: str = Field(description="danger, approaching, or a signal; more may come.")
     status: Status
     resolution: Resolution | None = Field(description="Why it ended; null while it fires.")
@@ -64,6 +64,11 @@ class Alert(Outbound):
     play: str = Field(description="What to do next.")
     historical: bool = Field(description="From played history: recorded, never sent.")
     config_version: Annotated[str, Field(pattern=r"^[0-9a-f]{12}$")]
+    caused_by: Literal["configuration"] | None = Field(
+        default=None,
+        description="`configuration`: other rules or another line, not the account. It is told of "
+        "in one alert for the whole fleet, reason `configuration`, and not sent alone.",
+    )
 
     def to_json(self) -> bytes:
         """The bytes of the alerts topic and of a line of `--alerts-out`, without a line break.

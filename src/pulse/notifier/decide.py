@@ -67,6 +67,8 @@ def _on_firing(alert: Alert, lane: Lane, receiver: ReceiverSettings, *, disabled
         return Decision(None, "reason_not_wanted")
     if alert.historical:
         return Decision(State.SKIPPED, "historical")
+    if alert.caused_by is not None:
+        return Decision(State.SKIPPED, "configuration")
     if disabled:
         return Decision(State.DISABLED, "endpoint_disabled")
     return Decision(State.PENDING, "routed")

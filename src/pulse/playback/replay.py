@@ -122,7 +122,8 @@ class Replay:
         if as_of_ms is None:
             return
         for account_id in sorted(self._state.ids()):
-            yield self._engine.status(self._state.account(account_id), as_of_ms)
+            account = self._state.account(account_id)
+            yield self._engine.status(account, as_of_ms, self._state.lines)
 
     def _apply(self, batch: list[_Record], refused: Callable[[Refused], None] | None) -> None:
         effects: Effects = self._engine.apply(self._state, batch)

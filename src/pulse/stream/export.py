@@ -12,6 +12,7 @@ from pulse.config.policy import policy
 from pulse.engine import Engine
 from pulse.errors import PulseError
 from pulse.placement import partition_of
+from pulse.stream.activation import in_force_elsewhere
 from pulse.stream.partition import empty_state
 from pulse.stream.state.changelog import read_ranges, read_snapshots
 
@@ -31,8 +32,9 @@ async def read_statuses(config: Config) -> list[dict[str, Any]]:
     engine = _engine(config)
     statuses: list[dict[str, Any]] = []
     for state in await _settled(config, engine):
-        if state.clock_ms is not None:
-            statuses += [engine.status(state.account(name), state.clock_ms) for name in state.ids()]
+        at_ms, lines = state.clock_ms, state.lines
+        if at_ms is not None:
+            statuses += [engine.status(state.account(i), at_ms, lines) for i in state.ids()]
     statuses.sort(key=lambda status: str(status["account_id"]))
     return statuses
 
@@ -61,6 +63,8 @@ async def _settled(config: Config, engine: Engine) -> list[PartitionState]:
             continue
         state = empty_state(config, number)
         restored = snapshot.restore(engine, state, manifest)
+        if not engine.is_in_force(state):
+            raise in_force_elsewhere(config, state)
         await _read_on(config, settings, engine, state, restored.until)
         if state.clock_ms is not None:
             engine.settle(state)
@@ -97,5 +101,7 @@ async def _read_on(
         while await consumer.position(tp) < until:
             for records in (await consumer.getmany(tp, timeout_ms=_POLL_MS)).values():
                 engine.apply(state, [record for record in records if record.offset < until])
+                if state.is_held():
+                    raise in_force_elsewhere(config, state)
     finally:
         await close(consumer)

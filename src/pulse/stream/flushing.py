@@ -71,6 +71,12 @@ class Flusher:
         self._flushed_at_s = time.monotonic()
         await self._flush(partitions)
 
+    async def everything(self) -> None:
+        """Write and commit all there is, however long it takes."""
+        partitions = list(self._partitions.values())
+        if await self._still_member(partitions):
+            await self._flush(partitions, EVERYTHING)
+
     async def last(self, partitions: list[Partition]) -> None:
         """Write all of these while there is time, if this worker still has them."""
         within_s = min(LAST_FLUSH_S, self._worker.session_timeout_s / 2)

@@ -20,7 +20,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from pulse.engine import Columns, DeadLetter, Effects, Engine, Page, PartitionState
+from pulse.engine import Columns, DeadLetter, Effects, Engine, Page, PartitionState, fleet
 from pulse.engine.columns import FORWARDED_HEADER
 from pulse.stream.kafka.outbox import Outbox, Outgoing, PartitionLostError, Producer
 
@@ -106,7 +106,7 @@ class Partition:
         around.metrics.count(effects.counts)
         for move in effects.moves:
             around.metrics.moved(move.segment, move.before, move.after)
-        self._handed_on |= bool(effects.dead_letters or effects.misplaced)
+        self._handed_on |= bool(effects.dead_letters or effects.misplaced or effects.summaries)
         self._outbox.add(self._outgoing(effects))
 
     def is_closed(self) -> bool:
@@ -237,6 +237,14 @@ class Partition:
             target = self._around.engine.partition_of(misplaced.account_id)
             headers = _headers({FORWARDED_HEADER: f"{origin}/{misplaced.offset}/{misplaced.line}"})
             out.append(Outgoing(topics.events, target, key, raw, headers))
+        for summary in effects.summaries:
+            policy, partitions = self._around.engine.policy, self._around.partitions
+            for target, record in fleet.onward(summary, self.number, partitions, policy):
+                out.append(Outgoing(topics.events, target, None, record.value, record.headers))
+            told = fleet.told(summary, self.number, partitions, policy)
+            if told is not None:
+                key = told.account_id.encode()
+                out.append(Outgoing(topics.alerts, self.number, key, told.to_json()))
         for dead in dead_letters:
             metrics.dead_letters.labels(dead.reason).inc()
             texts = {

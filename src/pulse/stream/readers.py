@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from pulse.config import Config
     from pulse.engagement.account import Account
-    from pulse.engine import Engine
+    from pulse.engine import Engine, PartitionState
     from pulse.stream.partition import Partition
 
 CHUNK = 100
@@ -66,7 +66,7 @@ class Readers:
     async def tell(self, partition: Partition) -> None:
         """Tell of the accounts of one partition that changed since the last time."""
         state = partition.state
-        if state.clock_ms is None or not state.touched:
+        if state.clock_ms is None or not state.touched or not self._engine.is_in_force(state):
             return
         touched, state.touched = sorted(state.touched), set()
         # What holds more of a log that is read again is told when the log has caught up.
@@ -86,7 +86,7 @@ class Readers:
             documents = (
                 []
                 if self._model is None
-                else [self._document(account, state.clock_ms) for account in accounts]
+                else [self._document(account, state) for account in accounts]
             )
             pause_s = (time.perf_counter() - started) * (1 - self._share) / self._share
             if self._model is not None:
@@ -103,7 +103,7 @@ class Readers:
             partition.state.touched.update(partition.state.ids())
 
     def _note(self, partition: Partition, account: Account, at_ms: int) -> None:
-        zone, lifecycle, score = self._engine.standing(account, at_ms)
+        zone, lifecycle, score = self._engine.standing(account, at_ms, partition.state.lines)
         segment = None if account.profile is None else account.profile.segment
         self._metrics.fleet.note(
             partition.number,
@@ -111,7 +111,8 @@ class Readers:
             Standing(zone, lifecycle, segment or None, None if score is None else round(score, 2)),
         )
 
-    def _document(self, account: Account, at_ms: int) -> dict[str, Any]:
+    def _document(self, account: Account, state: PartitionState) -> dict[str, Any]:
         policy = self._engine.policy
         scorecard = policy.of_segment(account.fact("segment")).scorecard
-        return document(account, self._engine.status(account, at_ms), scorecard, policy.activity)
+        status = self._engine.status(account, state.clock_ms or 0, state.lines)
+        return document(account, status, scorecard, policy.activity)

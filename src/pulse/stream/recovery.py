@@ -117,13 +117,6 @@ def _tell(
             from_offset=state.position,
             to_offset=manifest.position,
         )
-    if manifest.config_version != around.config.version:
-        log.warning(
-            "the configuration has changed since the state was written",
-            partition=number,
-            was=manifest.config_version,
-            now=around.config.version,
-        )
 
 
 async def _patiently(ask: Callable[[], Awaitable[T]]) -> T:

@@ -19,6 +19,7 @@ from pulse.engine import Engine
 from pulse.errors import PulseError
 from pulse.metrics import WorkerMetrics
 from pulse.placement import partition_of
+from pulse.stream.activation import in_force_elsewhere, records
 from pulse.stream.flushing import LAST_FLUSH_S, Flusher
 from pulse.stream.kafka.outbox import Producer
 from pulse.stream.kafka.ticker import Ticker
@@ -66,6 +67,8 @@ class Worker:
         self._topic = config.kafka.topics.events
         self._stop = asyncio.Event()
         self._failure: BaseException | None = None
+        self._other: PulseError | None = None
+        """Another configuration is in force everywhere."""
         self._reading_back = False
         self._read_back_steps = 0
         """How often reading state back went on."""
@@ -104,6 +107,8 @@ class Worker:
             starting = asyncio.create_task(self._app.start(), name="faust")
             try:
                 await self._watch([*tasks, starting])
+                if self._other is not None:
+                    await self._flusher.everything()
                 if self._failure is None:
                     await self._flusher.last(list(self.partitions.values()))
             finally:
@@ -127,6 +132,8 @@ class Worker:
             ) from self._failure
         if self._failure is not None:
             raise self._failure
+        if self._other is not None:
+            raise self._other
 
     async def _watch(self, tasks: Iterable[asyncio.Task[None]]) -> None:
         timeout_s = self.config.worker.stall_timeout_s
@@ -214,9 +221,15 @@ class Worker:
         partition = self.partitions.get(batch.partition)
         if partition is None or partition.is_closed():
             return
+        if partition.state.is_held():
+            self._look_whether_held(partition)
+            await asyncio.sleep(0)
+            return
         try:
             if await self._follows(partition, batch):
                 self._apply(partition, batch)
+                if partition.state.is_held():
+                    self._look_whether_held(partition)
                 await partition.has_room()
         except Exception as error:
             # Faust would acknowledge the batch and go on without it.
@@ -250,6 +263,12 @@ class Worker:
         await self._consumer.seek(tp, position)
         partition.gap_at = position
         return False
+
+    def _look_whether_held(self, partition: Partition) -> None:
+        """End where every partition has come to another configuration."""
+        if all(each.state.is_held() for each in self.partitions.values()):
+            self._other = in_force_elsewhere(self.config, partition.state)
+            self._stop.set()
 
     def _apply(self, partition: Partition, batch: Batch) -> None:
         started = time.perf_counter()
@@ -302,6 +321,9 @@ class Worker:
         partitions = await read_back(self._around, self._settings, new, generation, self._went_on)
         self._at("recovery_read", None)
         if generation == self._app.consumer_generation_id:
+            # Before the manifest: whoever comes later finds it in the log.
+            first = [each.number for each in partitions if each.checkpoint.is_first]
+            await self._around.producer.send(records(self.config, first))
             await asyncio.gather(*(partition.take_up() for partition in partitions))
         if generation != self._app.consumer_generation_id:
             return  # another rebalance came meanwhile, and reads anew what is left here

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from pulse.engine import Effects, LogRecord, Policy
+    from pulse.engine.fleet import Summary
     from pulse.model import Alert
     from pulse.stream.state.pages import ChangelogRecord
 
@@ -38,6 +39,8 @@ class Outside:
     alerts: dict[tuple[str, str], Alert] = field(default_factory=dict)
     letters: set[tuple[int, int, str]] = field(default_factory=set)
     """(offset, line, reason) of dead letters and misplaced events."""
+    summaries: dict[str, Summary] = field(default_factory=dict)
+    """What was handed on to the next partition, by its version."""
     generation: int = 0
     """Of the consumer group: each owner has one of its own."""
     committed: int = 0
@@ -46,6 +49,8 @@ class Outside:
         """What an owner caused. An alert may come again, but only the same."""
         for alert in map(checked, effects.alerts):
             assert self.alerts.setdefault((alert.id, alert.status), alert) == alert
+        for summary in effects.summaries:
+            assert self.summaries.setdefault(summary.version, summary) == summary
         self.letters |= {(each.offset, each.line, each.reason) for each in effects.dead_letters}
         self.letters |= {(each.offset, each.line, "misplaced") for each in effects.misplaced}
 
@@ -123,7 +128,7 @@ class Owner:
             assert self.outside.alerts.setdefault((alert.id, alert.status), alert) == alert
         clock_ms = self.state.clock_ms or 0
         return {
-            name: self.engine.status(self.state.account(name), clock_ms)
+            name: self.engine.status(self.state.account(name), clock_ms, self.state.lines)
             for name in sorted(self.state.ids())
         }
 

@@ -92,7 +92,7 @@ class Play:
         clock_ms = self.state.clock_ms
         if clock_ms is None:
             raise AssertionError("no tick yet, so it is no time")
-        return self.engine.status(self.state.account(account_id), clock_ms)
+        return self.engine.status(self.state.account(account_id), clock_ms, self.state.lines)
 
     def statuses(self) -> dict[str, dict[str, Any]]:
         """Every account as of the clock."""

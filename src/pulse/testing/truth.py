@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from pulse.config.policy import policy
-from pulse.engine import Engine
+from pulse.engine import Engine, fleet
 from pulse.engine.columns import FORWARDED_HEADER
 from pulse.placement import partition_of
 from pulse.stream.partition import empty_state
@@ -68,6 +68,10 @@ class Truth:
             effects = engine.apply(state, records)
             origin = f"{config.kafka.topics.events}/{number}"
             truth.alerts += [msgspec.json.decode(alert.to_json()) for alert in effects.alerts]
+            for summary in effects.summaries:
+                told = fleet.told(summary, number, system.partitions, engine.policy)
+                if told is not None:
+                    truth.alerts.append(msgspec.json.decode(told.to_json()))
             truth.dead_letters |= {
                 (f"{origin}/{dead.offset}/{dead.line}", dead.reason)
                 for dead in effects.dead_letters
@@ -77,7 +81,8 @@ class Truth:
             truth.left_due += len(engine.settle(state))
             truth.packed |= {name: state.packed(name) for name in state.ids()}
             if state.clock_ms is not None:
-                statuses += [engine.status(state.account(i), state.clock_ms) for i in state.ids()]
+                at_ms, lines = state.clock_ms, state.lines
+                statuses += [engine.status(state.account(i), at_ms, lines) for i in state.ids()]
         statuses.sort(key=lambda status: str(status["account_id"]))
         truth.accounts = [msgspec.json.encode(status) for status in statuses]
         return truth

@@ -259,8 +259,9 @@ def told(acme: Account) -> dict[str, Any]:
 
 PLAIN = (
     "account_id", "active_total", "alerts", "deadline_ms", "first_ms", "force", "forget_ms",
-    "front_ms", "known", "last_day", "last_ms", "late", "open_ms", "parked", "projected",
-    "quiet", "resurrected_ms", "score", "stage", "zone",
+    "front_ms", "known", "last_day", "last_ms", "late", "line_day", "line_enter", "moved",
+    "moved_ms", "open_ms", "parked", "projected", "quiet", "resurrected_ms", "score", "stage",
+    "zone",
 )  # fmt: skip
 NO_STATE = {
     "active", "approach", "calendar", "danger", "day_at", "events", "facts", "features",

@@ -314,7 +314,8 @@ def test_a_segment_has_its_own_line() -> None:
     play.add(profile("p2", "acme", at(40), segment="enterprise"))
     play.tick(at(40) + 62_000)
     assert play.status("acme")["zone"] == "danger"  # 75, line 80
-    assert play.status("acme")["line"] == {"enter": 80, "exit": 90, "approach": 95}
+    line = play.status("acme")["line"]
+    assert (line["enter"], line["exit"], line["approach"]) == (80, 90, 95)
 
     play.add(profile("p3", "acme", at(40) + 62_000, segment=None))
     play.tick(at(40) + 200_000)

@@ -80,6 +80,15 @@ def test_history_is_recorded_and_never_sent() -> None:
     )
 
 
+def test_what_the_configuration_caused_is_recorded_and_not_sent_alone() -> None:
+    caused = {"caused_by": "configuration"}
+
+    assert decide(firing(**caused), ALL) == Decision(State.SKIPPED, "configuration")
+    assert decide(resolved(), Lane(Firing.NOT_TOLD, False)).state is State.SKIPPED
+    # Who was told that it began waits for the end, whatever caused it.
+    assert decide(resolved(**caused), Lane(Firing.TOLD, False)).state is State.PENDING
+
+
 def test_only_the_reasons_a_receiver_wants_are_routed() -> None:
     receiver = replace(RECEIVER, reasons=("silence", "payment_*"))
 

@@ -65,6 +65,8 @@ class Checkpoint:
         restored: Restored | None = None,
         at_s: float = 0.0,
     ) -> None:
+        self.is_first = restored is None
+        """Whether nobody has had the partition before."""
         restored = restored or Restored()
         self.generation = generation
         self._state = state

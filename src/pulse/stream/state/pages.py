@@ -28,6 +28,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import cramjam
 import msgspec
 
+from pulse.engine.fleet import FleetLine
 from pulse.errors import PulseError
 
 if TYPE_CHECKING:
@@ -57,16 +58,33 @@ class Context(msgspec.Struct, array_like=True, frozen=True):
     clock_ms: int | None
     first_tick_ms: int | None
     historical: bool
+    config: str | None
+    summed_day: int
+    summed_config: str
+    told_ms: int
+    lines: tuple[FleetLine, ...]
 
     @classmethod
     def of(cls, state: PartitionState) -> Context:
         """Where the state stands now."""
-        return cls(state.position, state.clock_ms, state.first_tick_ms, state.historical)
+        return cls(
+            state.position,
+            state.clock_ms,
+            state.first_tick_ms,
+            state.historical,
+            state.config,
+            state.summed_day,
+            state.summed_config,
+            state.told_ms,
+            tuple(state.lines),
+        )
 
     def put(self, state: PartitionState) -> None:
         """Let the state read on from here."""
         state.position, state.clock_ms = self.offset, self.clock_ms
         state.first_tick_ms, state.historical = self.first_tick_ms, self.historical
+        state.config, state.told_ms, state.lines = self.config, self.told_ms, list(self.lines)
+        state.summed_day, state.summed_config = self.summed_day, self.summed_config
 
 
 class PageVersion(msgspec.Struct, array_like=True, frozen=True):
