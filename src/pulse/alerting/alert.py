@@ -33,6 +33,9 @@ SEVERITY: Final[dict[str, Severity]] = {
 }
 """By reason; every other reason is a warning."""
 
+EVERYBODY: Final = "*"
+"""In place of an account's id, in an alert that is about no single one."""
+
 _NO_PLAY: Final = "Look at the account and decide who should talk to them."
 
 _DIGITS: Final = "abcdefghijklmnopqrstuvwxyz234567"

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 import msgspec
 
-from pulse.alerting.fleet import moved_alert
+from pulse.alerting.configuration import moved_alert
 from pulse.engagement.days import DAY_MS, FIRST_DAY
 from pulse.engine.control import CONTROL_HEADER, ControlRecord
 from pulse.model.instants import to_ms
