@@ -189,7 +189,11 @@ def _wall_clock_system(place: Place, url: str) -> System:
         place.new_folder("live"),
         prefix=place.name("live"),
         partitions=PARTITIONS,
-        settings={"clock": "wall", "receivers": [receiver]},
+        settings={
+            "clock": "wall",
+            "receivers": [receiver],
+            "notifier": {"fleet_guard": {"enabled": False}},
+        },
     )
     system.create_topics()
     return system

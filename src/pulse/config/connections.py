@@ -14,6 +14,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from pulse.config.fields import (
+    Duration,
     EnvName,
     Port,
     Positive,
@@ -254,6 +255,21 @@ class Worker(Section):
     """A worker that has input and gets nowhere for so long ends and says why."""
 
 
+class FleetGuard(Section):
+    """What is done when so many accounts fall at once that it is one thing, and not theirs."""
+
+    enabled: bool = True
+    """false: each account's alert is sent, however many there are."""
+    share: Annotated[float, Field(gt=0, le=1)] = 0.1
+    """More than this share of the accounts in use must fall within `window`."""
+    min_accounts: Annotated[int, Field(ge=2)] = 20
+    """And more than so many."""
+    window_ms: Duration = Field(default=3_600_000, alias="window", ge=60_000, le=86_400_000)
+    """By the alerts' own time; 1m to 1d."""
+    hold_ms: Duration = Field(default=3_600_000, alias="hold", ge=60_000, le=86_400_000)
+    """For so long, at most, the accounts' own alerts are held; 1m to 1d."""
+
+
 class Notifier(Section):
     """How `pulse notify` runs."""
 
@@ -263,3 +279,5 @@ class Notifier(Section):
     """0.0.0.0 to be reached from other machines."""
     concurrency: Annotated[int, Field(ge=1, le=1024)] = 32
     """Requests under way at once, at most."""
+    fleet_guard: FleetGuard = FleetGuard()
+    """One alert in place of hundreds, where the fleet falls together."""

@@ -26,6 +26,11 @@ class Plays(Section):
         "does not work for them any more."
     )
     """For accounts that are used far less than they usually are."""
+    fleet_falls: Text = (
+        "Find out what they have in common before anybody is called: did tracking stop, was there "
+        "an outage, is it a holiday?"
+    )
+    """For many accounts that fall at once."""
     champion_gone: Text = (
         "Find out where they went, thank them, and ask who takes over; offer that person a first "
         "hour together."

@@ -110,6 +110,11 @@ class PartitionState:
         """How many accounts there are."""
         return len(self.live) + len(self.folded)
 
+    @property
+    def in_use(self) -> int:
+        """About how many accounts were used in the last 84 days: those whose next day is due."""
+        return min(sum(map(len, self.days.values())), len(self))
+
     def ids(self) -> list[str]:
         """The ids of all accounts."""
         return [*self.live, *self.folded]

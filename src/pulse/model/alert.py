@@ -43,7 +43,9 @@ class Alert(Outbound):
     """
 
     id: AlertId
-    account_id: PlainText
+    account_id: PlainText = Field(
+        description="Whom it is about; `*` where it is about no single account."
+    )
     reason: str = Field(description="danger, approaching, or a signal; more may come.")
     status: Status
     resolution: Resolution | None = Field(description="Why it ended; null while it fires.")

@@ -9,14 +9,18 @@ import structlog
 from aiokafka.errors import KafkaError
 from prometheus_client import CollectorRegistry
 
+from pulse.alerting.fleet import FleetRule
 from pulse.config import Config, WebhookReceiver
 from pulse.config.addresses import address_mistake
 from pulse.errors import PulseError
 from pulse.metrics import serve
+from pulse.notifier.arrival import At, Bounds
 from pulse.notifier.clock import WallClock
-from pulse.notifier.consumer import AlertConsumer
+from pulse.notifier.consumer import AlertConsumer, until
 from pulse.notifier.delivery import endpoint_key
-from pulse.notifier.dispatch import At, Bounds, Notifier
+from pulse.notifier.dispatch import Notifier
+from pulse.notifier.hearing import FleetHearing
+from pulse.notifier.inhibit import FleetGuard, GuardSettings
 from pulse.notifier.kafka import KafkaSettings, Outage, partition_counts, quiet_client_logs
 from pulse.notifier.kinds import make_receiver
 from pulse.notifier.lease import Lease
@@ -74,12 +78,22 @@ async def run(
         with contextlib.suppress(KafkaError, OSError):
             await topic.start()
         ready = {name: (settings, make_receiver(settings)) for name, settings in receivers.items()}
-        notifier = Notifier(ready, topic, WallClock(), lease, metrics, Bounds(), at=at)
+        settings = guard_settings(config)
+        guard = None if settings is None else FleetGuard(settings)
+        notifier = Notifier(ready, topic, WallClock(), lease, metrics, Bounds(), guard=guard, at=at)
         await notifier.start()
         stack.push_async_callback(notifier.stop)
-        for duty in (_watch(topic, outage), _forget(notifier)):
+        duties = [_watch(topic, outage), _forget(notifier)]
+        hearing = None
+        if settings is not None:
+            back_ms = settings.rule.window_ms + settings.rule.hold_ms
+            hearing = FleetHearing(kafka, partitions, notifier, outage, back_ms)
+            duties.append(hearing.run())
+        for duty in duties:
             task = asyncio.create_task(duty)
             stack.push_async_callback(_cancel, task)
+        if hearing is not None:
+            await until(stop, hearing.caught_up.wait())
         log.info("notifier started", receivers=sorted(receivers), partitions=partitions)
         await _consume(
             lambda: AlertConsumer(
@@ -154,6 +168,15 @@ def _settings_of(receiver: WebhookReceiver, concurrency: int) -> ReceiverSetting
         jitter=receiver.retry.jitter,
         concurrency=concurrency,
     )
+
+
+def guard_settings(config: Config) -> GuardSettings | None:
+    """What the configuration says of a fleet that falls together; None where it is not watched."""
+    guard = config.notifier.fleet_guard
+    if not guard.enabled:
+        return None
+    rule = FleetRule(guard.share, guard.min_accounts, guard.window_ms, guard.hold_ms)
+    return GuardSettings(rule, config.plays.fleet_falls, config.version)
 
 
 async def _wait_for_topics(kafka: KafkaSettings, outage: Outage, stop: asyncio.Event) -> int | None:

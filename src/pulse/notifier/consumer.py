@@ -15,15 +15,13 @@ from prometheus_client import Counter
 
 from pulse.config.kafka_clients import close
 from pulse.model import Alert
-from pulse.notifier.dispatch import Arrival, Fullness, Notifier
+from pulse.notifier.arrival import MAX_ALERT_BYTES, Arrival, Fullness, accounts_of
+from pulse.notifier.dispatch import Notifier
 from pulse.notifier.kafka import KafkaSettings, Outage
 from pulse.notifier.lease import Lease
 from pulse.notifier.log import PartitionClosed
 
 log = structlog.get_logger("pulse.notifier")
-
-MAX_ALERT_BYTES: Final = 256 * 1024
-"""A larger record is no alert: an alert is a few kilobytes, and has to fit a delivery's record."""
 
 _RECOVER_AT_ONCE: Final = 4
 _POLL_MS: Final = 200
@@ -88,7 +86,7 @@ class AlertConsumer:
         keeping = asyncio.create_task(self._lease.keep())
         self._consumer.subscribe([self._kafka.alerts_topic], listener=_Rebalance(self))
         try:
-            await _unless(stop, self._consumer.start())
+            await until(stop, self._consumer.start())
             while not stop.is_set() and self._lease.held:
                 self._hold_or_go_on()
                 if self._consumer._fetcher.error_future.done():
@@ -221,7 +219,7 @@ class AlertConsumer:
             self._pass_over(origin, _first_line(error))
             return None
         due_ms = record.timestamp if self._due_at_append else alert.at
-        return Arrival(alert, record.value, due_ms, origin)
+        return Arrival(alert, record.value, due_ms, origin, record.offset, accounts_of(record))
 
     def _pass_over(self, origin: str, error: str) -> None:
         self._unreadable.inc()
@@ -241,7 +239,7 @@ class _Rebalance(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-pyth
         await self._consumer.assigned(assigned)
 
 
-async def _unless(stop: asyncio.Event, start: Any) -> None:
+async def until(stop: asyncio.Event, start: Any) -> None:
     """Run something that may wait for ever; cancel it when `stop` comes first."""
     tasks = [asyncio.ensure_future(start), asyncio.create_task(stop.wait())]
     try:

@@ -8,11 +8,17 @@ resolving. `tests/unit/notifier/test_decide.py` holds the table.
 from dataclasses import dataclass
 from enum import Enum
 from fnmatch import fnmatchcase
+from typing import Final
 
+from pulse.alerting.fleet import FALLS
+from pulse.alerting.fleet import REASON as FLEET_FALLS
 from pulse.model import Alert
 from pulse.notifier import retry
 from pulse.notifier.delivery import Delivery, State
 from pulse.notifier.receiver import Attempt, Outcome, ReceiverSettings, Verdict
+
+HELD: Final = FLEET_FALLS
+"""Why an alert is held."""
 
 
 class Firing(Enum):
@@ -51,14 +57,21 @@ class Decision:
     supersedes: str | None = None
 
 
-def on_arrival(alert: Alert, lane: Lane, receiver: ReceiverSettings, *, disabled: bool) -> Decision:
-    """The decision on an alert's state that was read from the alerts topic."""
+def on_arrival(
+    alert: Alert, lane: Lane, receiver: ReceiverSettings, *, disabled: bool, held: bool = False
+) -> Decision:
+    """The decision on an alert's state that was read from the alerts topic.
+
+    `held`: another alert stands for it for a while. It is recorded to be sent after that.
+    """
     if alert.status == "firing":
-        return _on_firing(alert, lane, receiver, disabled=disabled)
+        return _on_firing(alert, lane, receiver, disabled=disabled, held=held)
     return _on_resolved(alert, lane, receiver, disabled=disabled)
 
 
-def _on_firing(alert: Alert, lane: Lane, receiver: ReceiverSettings, *, disabled: bool) -> Decision:
+def _on_firing(
+    alert: Alert, lane: Lane, receiver: ReceiverSettings, *, disabled: bool, held: bool
+) -> Decision:
     if lane.firing is not Firing.UNKNOWN:
         return Decision(None, "repeat")
     if lane.resolved_known:
@@ -69,7 +82,7 @@ def _on_firing(alert: Alert, lane: Lane, receiver: ReceiverSettings, *, disabled
         return Decision(State.SKIPPED, "historical")
     if disabled:
         return Decision(State.DISABLED, "endpoint_disabled")
-    return Decision(State.PENDING, "routed")
+    return Decision(State.PENDING, HELD if held else "routed")
 
 
 def _on_resolved(
@@ -97,8 +110,12 @@ def _on_resolved(
 
 
 def wants(receiver: ReceiverSettings, reason: str) -> bool:
-    """Whether one of the receiver's patterns matches the reason."""
-    return any(fnmatchcase(reason, pattern) for pattern in receiver.reasons)
+    """Whether one of the receiver's patterns matches the reason.
+
+    Who gets an alert that may be held gets the one that stands for it, too.
+    """
+    reasons = {*FALLS, reason} if reason == FLEET_FALLS else {reason}
+    return any(fnmatchcase(each, pattern) for each in reasons for pattern in receiver.reasons)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ The topic is compacted. Partition i belongs to whoever holds partition i of the 
 | a notification's id | a `Delivery`: state, attempts, next due; while undelivered, the alert |
 | `position` | the offset of the alerts topic up to which everything is recorded here |
 | `endpoint/<receiver>` | that it answered 410, and the hash of its URL; in every partition |
+| `fleet` | the last time that the fleet fell together (`Episode`); in every partition |
 
 A tombstone forgets. Every holder of a partition counts its epoch one up and writes it into its
 records: what is written late, by a holder that was thought dead, carries an older epoch than the
@@ -20,11 +21,13 @@ from typing import Any, Final
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from pulse.alerting.fleet import Episode
 from pulse.model import Status, format_ms, parse_ts
 
 VERSION: Final = 1
 POSITION_KEY: Final = "position"
 ENDPOINT_PREFIX: Final = "endpoint/"
+FLEET_KEY: Final = "fleet"
 
 
 class State(StrEnum):
@@ -139,9 +142,16 @@ class Endpoint(msgspec.Struct, kw_only=True):
     http_status: int | None = None
 
 
+class _Fleet(msgspec.Struct, kw_only=True):
+    v: int = VERSION
+    epoch: int
+    episode: Episode
+
+
 _records: Final = msgspec.json.Decoder(_Record)
 _positions: Final = msgspec.json.Decoder(Position)
 _endpoints: Final = msgspec.json.Decoder(Endpoint)
+_fleets: Final = msgspec.json.Decoder(_Fleet)
 _encoder: Final = msgspec.json.Encoder()
 
 
@@ -220,6 +230,18 @@ def decode_endpoint(value: bytes) -> Endpoint:
     endpoint = _endpoints.decode(value)
     _check_version(endpoint.v)
     return endpoint
+
+
+def encode_fleet(epoch: int, episode: Episode) -> tuple[str, bytes]:
+    """Key and value of the record of how the fleet falls together."""
+    return FLEET_KEY, _encoder.encode(_Fleet(epoch=epoch, episode=episode))
+
+
+def decode_fleet(value: bytes) -> tuple[int, Episode]:
+    """The epoch and the episode of a record's value. Raises `ValueError`."""
+    found = _fleets.decode(value)
+    _check_version(found.v)
+    return found.epoch, found.episode
 
 
 def endpoint_key(receiver: str) -> str:

@@ -2,7 +2,8 @@
 
 For each alert state that arrives, in this order:
 
-1. decide for every receiver (`decide.on_arrival`) and note it in the partition's ledger;
+1. hear whether the fleet falls together (`inhibit`), decide for every receiver
+   (`decide.on_arrival`) and note it in the partition's ledger;
 2. write what was decided to the deliveries topic, and how far the alerts were read;
 3. when that is acknowledged, hand what is to be sent to the receivers' couriers, and return: now
    the consumer may commit.
@@ -12,16 +13,15 @@ the same notification id.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from enum import Enum
+from collections.abc import Coroutine, Mapping, Sequence
 from typing import Final
 
 import msgspec
 import structlog
 
-from pulse.model import Alert, notification_id
+from pulse.model import notification_id
 from pulse.notifier import decide, retry
+from pulse.notifier.arrival import Arrival, At, Bounds, Fullness, Heard
 from pulse.notifier.clock import Clock
 from pulse.notifier.courier import Courier
 from pulse.notifier.delivery import (
@@ -34,6 +34,8 @@ from pulse.notifier.delivery import (
     endpoint_key,
     url_hash,
 )
+from pulse.notifier.holding import Desk, Holding
+from pulse.notifier.inhibit import FleetGuard, hold
 from pulse.notifier.lease import Lease
 from pulse.notifier.ledger import Ledger
 from pulse.notifier.log import DeliveryLog, LogUnavailable, PartitionClosed, Record
@@ -45,45 +47,6 @@ log = structlog.get_logger("pulse.notifier")
 
 _READ_AGAIN_S: Final = 1.0
 _TOMBSTONES_AT_ONCE: Final = 500
-
-At = Callable[[str, int | None], None]
-"""Called in the event loop with a step's name and its partition, None where it has none."""
-
-
-@dataclass(frozen=True, slots=True)
-class Arrival:
-    """An alert state as read: `due_ms` is where its latency counts from, `raw` its JSON."""
-
-    alert: Alert
-    raw: bytes
-    due_ms: int
-    origin: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bounds:
-    """What keeps memory bounded, and for how long things take.
-
-    Reading stops while more than `undelivered` notifications are still to be sent, or more than
-    `backlog` could be sent at once. Done alerts are forgotten `retention_days` after. A partition
-    that is given away waits `leave_within_s` for the requests under way.
-    """
-
-    undelivered: int = 20_000
-    backlog: int = 1_000
-    retention_days: int = 30
-    leave_within_s: float = 3.0
-
-
-class Fullness(Enum):
-    """Why no more alerts should be read just now, if so."""
-
-    ROOM = "room"
-    BUSY = "busy"
-    """Much could be sent at once: it will be in a moment."""
-    TOO_MUCH_WAITS = "too much waits"
-    """Too many notifications wait for another attempt: it may take as long as a receiver is away.
-    """
 
 
 class Notifier:
@@ -104,6 +67,7 @@ class Notifier:
         metrics: NotifierMetrics,
         bounds: Bounds | None = None,
         *,
+        guard: FleetGuard | None = None,
         at: At | None = None,
     ) -> None:
         self.at: At = at or (lambda step, partition: None)
@@ -118,10 +82,13 @@ class Notifier:
             for name, (settings, receiver) in receivers.items()
         }
         self._announcements: set[asyncio.Task[None]] = set()
+        desk = Desk(self._note, self._decide, self._append_or_leave, self._schedule, self._soon)
+        self._holding = Holding(guard, self._ledgers, desk, clock, metrics)
 
     async def start(self) -> None:
         """Begin to send. `assign`, `take` and `revoke` may be called from now on."""
         self._metrics.undelivered.set_function(self.undelivered)
+        self._holding.start()
         for name, courier in self._couriers.items():
             self._report.disabled(name, disabled=False)
             courier.start()
@@ -160,8 +127,7 @@ class Notifier:
         self._ledgers[partition] = ledger
         self._topic.open(partition)
         settled = self._settle_recovered(ledger)
-        records = [encode(delivery) for delivery in (*again, *settled)]
-        await self._append(ledger, [*records, self._position(ledger)])
+        await self._append(ledger, [*map(encode, [*again, *settled]), self._position(ledger)])
         orphans = 0
         for delivery in ledger:
             orphans += delivery.receiver not in self._couriers
@@ -172,6 +138,7 @@ class Notifier:
                 partition=partition,
                 notifications=orphans,
             )
+        self._holding.take_over(ledger)
         log.info("partition assigned", partition=partition, undelivered=len(ledger))
         return ledger.position
 
@@ -259,23 +226,30 @@ class Notifier:
         ledger = self._ledgers.get(partition)
         if ledger is None or ledger.revoked:
             raise PartitionClosed(str(partition))
+        self._holding.hear(partition, [arrival.heard() for arrival in arrivals])
         noted: list[Delivery] = []
         for arrival in arrivals:
             self._metrics.alerts_read.inc()
-            for courier in self._couriers.values():
-                noted += self._decide(ledger, courier, arrival)
+            noted += self._decide(ledger, arrival)
         ledger.position = next_offset
-        records = [encode(delivery) for delivery in noted]
-        await self._append(ledger, [*records, self._position(ledger)])
+        await self._append(ledger, [*map(encode, noted), self._position(ledger)])
         self.at("recorded", partition)
         for delivery in noted:
             self._schedule(ledger, delivery)
 
-    def _decide(self, ledger: Ledger, courier: Courier, arrival: Arrival) -> list[Delivery]:
+    def _decide(self, ledger: Ledger, arrival: Arrival) -> list[Delivery]:
+        """The deliveries to record for all receivers."""
+        couriers = self._couriers.values()
+        return [each for to in couriers for each in self._decide_for(ledger, to, arrival)]
+
+    def _decide_for(self, ledger: Ledger, courier: Courier, arrival: Arrival) -> list[Delivery]:
         """The deliveries to record, in the order that a crash between them may cut anywhere."""
         alert, receiver = arrival.alert, courier.settings
         lane = ledger.lane(alert.id, receiver.name)
-        decision = decide.on_arrival(alert, lane, receiver, disabled=courier.disabled)
+        held_ms = self._holding.held_until(alert)
+        decision = decide.on_arrival(
+            alert, lane, receiver, disabled=courier.disabled, held=held_ms is not None
+        )
         self._report.decided(receiver.name, decision.reason)
         if decision.state is None:
             return []
@@ -297,14 +271,22 @@ class Notifier:
         if not found.is_open:
             noted = [self._settle(ledger, found)]
         else:
-            first_ms = retry.first_attempt_ms(receiver, found.id, now_ms)
-            noted = [self._note(ledger, found.becomes(State.PENDING, now_ms, next_ms=first_ms))]
+            if decision.reason == decide.HELD and held_ms is not None:
+                found = hold(found, now_ms, held_ms)
+            else:
+                first_ms = retry.first_attempt_ms(receiver, found.id, now_ms)
+                found = found.becomes(State.PENDING, now_ms, next_ms=first_ms)
+            noted = [self._note(ledger, found)]
         firing = ledger.other(found) if decision.supersedes else None
         if firing is not None:
             # After the newer one: were it alone, the newer one would be decided anew, differently.
             superseded = firing.becomes(State.SUPERSEDED, now_ms, reason=decision.supersedes)
             noted.append(self._settle(ledger, superseded))
         return noted
+
+    def hear(self, partition: int, heard: Sequence[Heard]) -> None:
+        """Hear what accounts of any partition alert of, whoever has the partition."""
+        self._holding.hear(partition, heard)
 
     # --- attempts -----------------------------------------------------------------------------
 
@@ -346,14 +328,8 @@ class Notifier:
             receiver=settings.name,
         )
         courier.disabled = True
-        task = asyncio.create_task(
-            self._topic.broadcast(
-                encode_endpoint(settings.name, settings.url, now_ms, outcome.http_status)
-            )
-        )
-        self._announcements.add(task)
-        task.add_done_callback(self._announcements.discard)
-        await asyncio.shield(task)
+        gone = encode_endpoint(settings.name, settings.url, now_ms, outcome.http_status)
+        await asyncio.shield(self._soon(self._topic.broadcast(gone)))
         self._disable(courier)
 
     def _disable(self, courier: Courier) -> None:
@@ -371,11 +347,9 @@ class Notifier:
                 and delivery.id not in ledger.in_flight
             ]
             if settled and not ledger.revoked:
-                task = asyncio.create_task(
+                self._soon(
                     self._append_or_leave(ledger, [encode(delivery) for delivery in settled])
                 )
-                self._announcements.add(task)
-                task.add_done_callback(self._announcements.discard)
 
     # --- housekeeping -------------------------------------------------------------------------
 
@@ -388,6 +362,12 @@ class Notifier:
                 ledger.forget(ids)
 
     # --- small parts --------------------------------------------------------------------------
+
+    def _soon(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
+        self._announcements.add(task)
+        task.add_done_callback(self._announcements.discard)
+        return task
 
     def _note(self, ledger: Ledger, delivery: Delivery) -> Delivery:
         mine = msgspec.structs.replace(delivery, epoch=ledger.epoch)

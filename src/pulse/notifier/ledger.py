@@ -9,11 +9,15 @@ from collections import Counter
 from collections.abc import Iterator
 from enum import IntFlag
 from itertools import islice
+from typing import TYPE_CHECKING
 
 from pulse.model import Status, notification_id
 from pulse.notifier import delivery as records
 from pulse.notifier.decide import Firing, Lane
 from pulse.notifier.delivery import Delivery, Endpoint, State
+
+if TYPE_CHECKING:
+    from pulse.alerting.fleet import Episode
 
 
 class _Known(IntFlag):
@@ -30,7 +34,8 @@ class Ledger:
 
     `position`: the offset of the alerts topic up to which all is recorded, None where unknown.
     `epoch`: this holder's; before `recovered`, the largest one read. `endpoints`: the disabled
-    endpoints that were read. `revoked`: nothing may be sent or written any more.
+    endpoints that were read. `fleet`: the last time that the fleet fell together. `revoked`:
+    nothing may be sent or written any more.
     """
 
     def __init__(self, partition: int) -> None:
@@ -39,6 +44,7 @@ class Ledger:
         self.epoch = 0
         self._at_once: int | None = None
         self.endpoints: dict[str, Endpoint] = {}
+        self.fleet: Episode | None = None
         self.in_flight: set[str] = set()
         self.revoked = False
         self._open: dict[str, Delivery] = {}
@@ -66,6 +72,11 @@ class Ledger:
                 self.endpoints.pop(key, None)
             else:
                 self.endpoints[key] = records.decode_endpoint(value)
+        elif key == records.FLEET_KEY:
+            if value is not None:
+                epoch, episode = records.decode_fleet(value)
+                if epoch >= self.epoch:
+                    self.epoch, self.fleet = epoch, episode
         elif value is None:
             self._open.pop(key, None)
             self._forget(_lane_of(key))
@@ -133,6 +144,10 @@ class Ledger:
         else:
             firing = Firing.UNKNOWN
         return Lane(firing=firing, resolved_known=_Known.RESOLVED in known)
+
+    def waiting(self, delivery_id: str) -> Delivery | None:
+        """The delivery, where it is still to be sent."""
+        return self._open.get(delivery_id)
 
     def other(self, found: Delivery) -> Delivery | None:
         """The other state of the delivery's lane, where that is still to be sent."""

@@ -65,3 +65,13 @@ class NotifierMetrics:
             ["receiver"],
             registry=registry,
         )
+        self.fleet_falls = Gauge(
+            "pulse_fleet_falls",
+            "1 while the fleet falls together and the accounts' own alerts are held.",
+            registry=registry,
+        )
+        self.fleet_accounts = Gauge(
+            "pulse_fleet_accounts",
+            "Accounts in use when the fleet fell together the last time.",
+            registry=registry,
+        )

@@ -20,6 +20,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+from pulse.alerting.fleet import ACCOUNTS_HEADER
 from pulse.engine import Columns, DeadLetter, Effects, Engine, Page, PartitionState
 from pulse.engine.columns import FORWARDED_HEADER
 from pulse.stream.kafka.outbox import Outbox, Outgoing, PartitionLostError, Producer
@@ -219,10 +220,13 @@ class Partition:
     def _outgoing(self, effects: Effects) -> list[Outgoing]:
         topics, metrics = self._around.config.kafka.topics, self._around.metrics
         out = []
+        # Who sends them must know how many of how many that is; it is no part of an alert.
+        known = _headers({ACCOUNTS_HEADER: str(self.state.in_use)} if effects.alerts else {})
         for alert in effects.alerts:
             metrics.crossings.labels(alert.reason, alert.status).inc()
             value = alert.to_json()
-            out.append(Outgoing(topics.alerts, self.number, alert.account_id.encode(), value))
+            key = alert.account_id.encode()
+            out.append(Outgoing(topics.alerts, self.number, key, value, known))
         origin = f"{topics.events}/{self.number}"
         dead_letters = list(effects.dead_letters)
         for misplaced in effects.misplaced:

@@ -172,7 +172,8 @@ def soak(minutes: float, folder: Path, say: Callable[[str], None]) -> tuple[str,
             "allow_private": True,
         }
         redis = {"enabled": True, "url": valkey.url, "prefix": "soak:"}
-        settings = RULES | {"receivers": [target], "redis": redis}
+        each = {"fleet_guard": {"enabled": False}}
+        settings = RULES | {"receivers": [target], "redis": redis, "notifier": each}
         system = System(
             kafka.bootstrap, folder, prefix="soak", partitions=PARTITIONS, settings=settings
         )

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from pulse.model import Alert
+from pulse.notifier.arrival import Arrival, Bounds, Fullness
 from pulse.notifier.delivery import State, decode
-from pulse.notifier.dispatch import Arrival, Bounds, Fullness, Notifier
+from pulse.notifier.dispatch import Notifier
 from pulse.notifier.lease import Lease
 from pulse.notifier.log import PartitionClosed, Record
 from pulse.notifier.metrics import NotifierMetrics
