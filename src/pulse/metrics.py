@@ -50,6 +50,7 @@ _COUNTED: Final[Mapping[str, tuple[str, str]]] = {
     "skipped": ("pulse_skipped", "Events that the state already held after a restart."),
     "ticks": ("pulse_ticks", "Ticks applied."),
     "ticks_refused": ("pulse_ticks_refused", "Ticks that were unreadable or ahead of the broker."),
+    "sources": ("pulse_source_changes", "Times that a source stopped or ran again, by partition."),
     "unknown_control": ("pulse_unknown_control", "Control records of a kind not known here."),
 }
 _LATE: Final = ("minutes", "hours", "days")

@@ -14,14 +14,12 @@ from typing import Final, NamedTuple
 import msgspec
 
 from pulse.alerting.alert import alert_id
+from pulse.alerting.pipeline import EVERYBODY, NOBODY
 from pulse.model import Alert, format_ms
 
 REASON: Final = "fleet_falls"
 FALLS: Final = frozenset({"danger", "approaching", "usage_drop", "silence"})
 """The reasons that follow use: what a fleet that falls together alerts of."""
-
-EVERYBODY: Final = "*"
-"""In place of an account's id, in an alert that is about no single one."""
 
 ACCOUNTS_HEADER: Final = "pulse-accounts"
 """Header of a record of the alerts topic: how many accounts of its partition are in use."""
@@ -305,7 +303,7 @@ def fleet_alert(episode: Episode, play: str, config_version: str) -> Alert:
         evidence["still_falling"] = episode.still
     return Alert.model_validate(
         {
-            **_NOBODY,
+            **NOBODY,
             "id": alert_id(EVERYBODY, REASON, episode.started_ms),
             "reason": REASON,
             "status": "firing" if episode.is_open else "resolved",
@@ -341,29 +339,3 @@ def _summary(episode: Episode, share: float) -> str:
         f"({100 * share:.0f} %) since {format_ms(episode.since_ms)}: {reasons}. "
         f"Their own alerts are held until {format_ms(episode.until_ms)}."
     )
-
-
-_NONE: Final = {"7d": 0, "28d": 0, "84d": 0}
-_NOBODY: Final = {
-    "account_id": EVERYBODY,
-    "zone": "unknown",
-    "lifecycle": "current",
-    "score": None,
-    "line": {"enter": 0, "exit": 0, "approach": 0},
-    "contributions": {},
-    "measures": {
-        "now": {
-            "events": _NONE,
-            "value": _NONE,
-            "active_users": _NONE,
-            "features": _NONE,
-            "active_days": _NONE,
-            "recency_days": None,
-        },
-        "then": None,
-        "then_at": None,
-    },
-    "profile": {},
-    "historical": False,
-}
-"""What an alert must say of an account, where it is about none."""

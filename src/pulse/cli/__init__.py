@@ -31,6 +31,7 @@ _COMMANDS = {
         ("emit", "Play files of usage events into Kafka.", _RUN),
         ("work", "Run the worker: usage events in, alerts out.", _RUN),
         ("notify", "Run the notifier: alerts in, webhooks out.", _RUN),
+        ("source", "Say that a source of events has stopped, or that it runs again.", _RUN),
         ("accounts", "List accounts, worst first.", _LOOK),
         ("account", "Explain one account's score.", _LOOK),
         ("export", "Write every account as the workers' state in Kafka has it.", _LOOK),

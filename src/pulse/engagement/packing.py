@@ -94,7 +94,9 @@ def pack(account: Account) -> Packed:
         | account.approach.on << 7
         | (account.facts is not None) << 8
         | account.projected << 9
+        | account.sources.frozen << 10
     )
+    account.sources.write(now, out)
     account.seen.write(now)
     out.number(account.active_total)
     out.number(account.resurrected_ms)
@@ -154,6 +156,8 @@ def unpack(present: bytes, past: bytes) -> Account:
     account.force = flags & FORCE != 0
     account.parked = flags & PARKED != 0
     account.quiet = flags & QUIET != 0
+    account.sources.read(now, reader)
+    account.sources.frozen = flags & 1024 != 0
     account.seen.read(now)
     account.active_total = reader.number()
     account.resurrected_ms = reader.number()

@@ -18,7 +18,9 @@ from pulse.engine.admission import MisplacedError
 from pulse.engine.columns import FORWARDED_HEADER, Columns
 from pulse.engine.control import CONTROL_HEADER, tick_time
 from pulse.engine.evaluate import Evaluator, Observer
+from pulse.engine.heard import hear
 from pulse.engine.intake import Intake
+from pulse.engine.outages import AS_THEY_WERE, Pipeline
 from pulse.engine.state import DeadLetter, Effects, Misplaced, Page, PartitionState
 from pulse.engine.timekeeper import LEAST_SLICE, Timekeeper
 from pulse.model.time import format_ms
@@ -59,6 +61,7 @@ class Engine:
         self._decoder = Decoder(policy.usage.paths())
         self._evaluator = Evaluator(policy, observe)
         self._time = Timekeeper(policy, self._evaluator, least_slice)
+        self._pipeline = Pipeline(policy, self._time)
         self._intake = Intake(policy, self._decoder, self._time, place)
 
     def partition_of(self, account_id: str) -> int | None:
@@ -90,7 +93,8 @@ class Engine:
         self._intake.has_headers = len(columns.headers) > len(controls)
         for at, kind in controls:
             self._apply_run(state, columns, start, at, fx)
-            self._apply_control(state, kind, columns.values[at], columns.timestamps[at], fx)
+            offset = columns.offsets[at]
+            self._apply_control(state, kind, columns.values[at], offset, columns.timestamps[at], fx)
             start = at + 1
         self._apply_run(state, columns, start, len(offsets), fx)
         state.position = max(state.position, columns.end)
@@ -127,6 +131,10 @@ class Engine:
             return
         lines = decoded.lines
         fx.counts["events"] += len(lines)
+        if state.clock_ms is not None:
+            # Before anything is passed over: who reads it again is to hear the same.
+            sources = {line.source for line in lines}
+            state.heard = hear(state.heard, sources, state.clock_ms)
         self._intake.is_printable = decoded.is_printable
         if len(lines) == len(values):
             at = start
@@ -161,6 +169,9 @@ class Engine:
         fx: Effects,
     ) -> None:
         fx.counts["events"] += len(entries)
+        if state.clock_ms is not None:
+            sources = {each.line.source for each in entries if isinstance(each.line, Line)}
+            state.heard = hear(state.heard, sources, state.clock_ms)
         for entry in entries:
             if isinstance(entry.line, BadLine):
                 self._refuse(state, columns.offsets[at], entry, entry.line, fx)
@@ -212,6 +223,7 @@ class Engine:
         state: PartitionState,
         kind: bytes,
         value: bytes | None,
+        offset: int,
         appended_ms: int | None,
         fx: Effects,
     ) -> None:
@@ -225,7 +237,9 @@ class Engine:
             # What was due before belongs to what was before, also where a tick left it for later.
             self._time.work_off(state, fx, limit=None)
             state.historical = kind == b"history"
-        else:
+        elif kind != b"source" or not self._pipeline.take(
+            state, value or b"", offset, _latest_tick_ms(appended_ms), fx
+        ):
             fx.counts["unknown_control"] += 1
 
     def restore(self, state: PartitionState, page: Page, packed: bytes) -> None:
@@ -275,6 +289,7 @@ class Engine:
         packed = pack(account)
         copy = unpack(packed.present, packed.past)
         state = PartitionState()
+        state.outages = AS_THEY_WERE
         state.adopt(copy, state.page_for_new(0))
         self._time.advance(state, copy, at_ms, Effects())
         return copy

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from pulse.engagement.days import NEVER
 from pulse.engagement.packing import join, pack, unpack
+from pulse.engine.outages import Outages
 
 if TYPE_CHECKING:
     from pulse.alerting.alert import AlertRecord
     from pulse.engagement.account import Account
     from pulse.engagement.lifecycle import Lifecycle
+    from pulse.engine.heard import Heard
 
 
 LIVE_ACCOUNTS: Final = 6_000
@@ -94,6 +96,10 @@ class PartitionState:
         self.first_tick_ms: int | None = None
         self.historical = False
         """Between a `history` and a `live` record: alerts are recorded and never sent."""
+        self.outages = Outages()
+        """Sources that stopped."""
+        self.heard: dict[str, Heard] = {}
+        """From which sources events came lately."""
         self.forwarded: dict[tuple[int, int, int], int] = {}
         """Where the last events that were handed on came from (partition, offset, line) → the
         offset at which each arrived first."""
@@ -260,4 +266,4 @@ class Effects:
     moves: list[Move] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
     """events, duplicates, ignored, profiles, ticks, ticks_refused, skipped, late_minutes,
-    late_hours, late_days, weightless, facts, unknown_control."""
+    late_hours, late_days, weightless, facts, sources, unknown_control."""

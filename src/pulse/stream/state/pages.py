@@ -28,6 +28,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import cramjam
 import msgspec
 
+from pulse.engine.heard import Heard
+from pulse.engine.outages import Outage, Outages
 from pulse.errors import PulseError
 
 if TYPE_CHECKING:
@@ -57,16 +59,26 @@ class Context(msgspec.Struct, array_like=True, frozen=True):
     clock_ms: int | None
     first_tick_ms: int | None
     historical: bool
+    outages: tuple[Outage, ...] = ()
+    heard: dict[str, Heard] = {}
 
     @classmethod
     def of(cls, state: PartitionState) -> Context:
         """Where the state stands now."""
-        return cls(state.position, state.clock_ms, state.first_tick_ms, state.historical)
+        return cls(
+            state.position,
+            state.clock_ms,
+            state.first_tick_ms,
+            state.historical,
+            state.outages.found,
+            state.heard,
+        )
 
     def put(self, state: PartitionState) -> None:
         """Let the state read on from here."""
         state.position, state.clock_ms = self.offset, self.clock_ms
         state.first_tick_ms, state.historical = self.first_tick_ms, self.historical
+        state.outages, state.heard = Outages(self.outages), self.heard
 
 
 class PageVersion(msgspec.Struct, array_like=True, frozen=True):
