@@ -46,6 +46,9 @@ def test_said_once_told_once_also_by_who_takes_over(
         system.stop()
 
     assert len({alert["id"] for alert in alerts}) == 1
+    # Beside each alert stands how many accounts its partition has, for the fleet's guard.
+    said = [dict(record.headers)["pulse-accounts"] for record in system.read("alerts")]
+    assert all(0 < int(each) <= 8 for each in said)
 
 
 def say(system: System, state: str) -> None:
