@@ -33,7 +33,8 @@ CORE = [
     )),
     *(f"pulse/engagement/{name}.py" for name in (
         "windows", "line", "days", "measures", "scorecard", "account", "packing", "usage",
-        "lifecycle", "forecast", "holidays", "codec", "recent", "profile", "facts", "notes",
+        "lifecycle", "forecast", "holidays", "codec", "recent", "sources", "profile", "facts",
+        "notes",
         "distinct", "patching",
     )),
     *(f"pulse/engine/{name}.py" for name in (

@@ -51,6 +51,7 @@ _COUNTED: Final[Mapping[str, tuple[str, str]]] = {
     "ticks": ("pulse_ticks", "Ticks applied."),
     "ticks_refused": ("pulse_ticks_refused", "Ticks that were unreadable or ahead of the broker."),
     "lines": ("pulse_lines", "Lines of the fleet that were taken, in each partition."),
+    "sources": ("pulse_source_changes", "Times that a source stopped or ran again, by partition."),
     "unknown_control": ("pulse_unknown_control", "Control records of a kind not known here."),
 }
 _LATE: Final = ("minutes", "hours", "days")

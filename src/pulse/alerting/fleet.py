@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from pulse.alerting.alert import EVERYBODY, alert_id
+from pulse.alerting.pipeline import NOBODY
 from pulse.model import Alert, format_ms
 
 REASON: Final = "fleet_falls"
@@ -302,7 +303,7 @@ def fleet_alert(episode: Episode, play: str, config_version: str) -> Alert:
         evidence["still_falling"] = episode.still
     return Alert.model_validate(
         {
-            **_NOBODY,
+            **NOBODY,
             "id": alert_id(EVERYBODY, REASON, episode.started_ms),
             "reason": REASON,
             "status": "firing" if episode.is_open else "resolved",
@@ -338,29 +339,3 @@ def _summary(episode: Episode, share: float) -> str:
         f"({100 * share:.0f} %) since {format_ms(episode.since_ms)}: {reasons}. "
         f"Their own alerts are held until {format_ms(episode.until_ms)}."
     )
-
-
-_NONE: Final = {"7d": 0, "28d": 0, "84d": 0}
-_NOBODY: Final = {
-    "account_id": EVERYBODY,
-    "zone": "unknown",
-    "lifecycle": "current",
-    "score": None,
-    "line": {"enter": 0, "exit": 0, "approach": 0},
-    "contributions": {},
-    "measures": {
-        "now": {
-            "events": _NONE,
-            "value": _NONE,
-            "active_users": _NONE,
-            "features": _NONE,
-            "active_days": _NONE,
-            "recency_days": None,
-        },
-        "then": None,
-        "then_at": None,
-    },
-    "profile": {},
-    "historical": False,
-}
-"""What an alert must say of an account, where it is about none."""

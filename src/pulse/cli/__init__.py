@@ -32,6 +32,7 @@ _COMMANDS = {
         ("work", "Run the worker: usage events in, alerts out.", _RUN),
         ("activate", "Put another configuration in force for the workers.", _RUN),
         ("notify", "Run the notifier: alerts in, webhooks out.", _RUN),
+        ("source", "Say that a source of events has stopped, or that it runs again.", _RUN),
         ("accounts", "List accounts, worst first.", _LOOK),
         ("account", "Explain one account's score.", _LOOK),
         ("export", "Write every account as the workers' state in Kafka has it.", _LOOK),

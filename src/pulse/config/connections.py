@@ -225,6 +225,17 @@ class Redis(Section):
 # --- processes --------------------------------------------------------------
 
 
+class SourceGuard(Section):
+    """What is done when no event comes any more from a source that always had some."""
+
+    enabled: bool = True
+    """false: a source has stopped only where `pulse source` says so."""
+    after_ms: Duration = Field(default=1_800_000, alias="after", ge=300_000, le=86_400_000)
+    """It has stopped when nothing came for so long; 5m to 1d."""
+    regular_ms: Duration = Field(default=86_400_000, alias="regular", ge=1_800_000, le=86_400_000)
+    """If there were events in each half-hour for so long before; 30m to 1d."""
+
+
 class Worker(Section):
     """How `pulse work` runs."""
 
@@ -253,6 +264,8 @@ class Worker(Section):
     """After this much silence the group gives a worker's partitions to the others."""
     stall_timeout_s: Annotated[float, Field(ge=10, le=86_400)] = 600.0
     """A worker that has input and gets nowhere for so long ends and says why."""
+    source_guard: SourceGuard = SourceGuard()
+    """Notices that a source of events has stopped."""
 
 
 class FleetGuard(Section):

@@ -31,6 +31,11 @@ class Plays(Section):
         "an outage, is it a holiday?"
     )
     """For many accounts that fall at once."""
+    source_stopped: Text = (
+        "Find out why nothing is sent: a release, a key that was changed, a blocked address. When "
+        "it is known to be no mistake, say `pulse source running`."
+    )
+    """For a source from which no event comes any more."""
     champion_gone: Text = (
         "Find out where they went, thank them, and ask who takes over; offer that person a first "
         "hour together."

@@ -17,6 +17,7 @@ from pulse.engagement.measures import MICRO, NEVER_USED, Measures
 from pulse.engagement.notes import Notes
 from pulse.engagement.profile import Profile, ProfileValue
 from pulse.engagement.recent import RecentIds
+from pulse.engagement.sources import Sources
 from pulse.engagement.windows import KEPT_DAYS, THEN_DAYS, W84, Sums, Triple
 
 EXACT_USERS: Final = 10_000
@@ -77,8 +78,8 @@ class Account:
         "day_at", "deadline_ms", "events", "facts", "features", "first_day", "first_ms",
         "force", "forget_ms", "front_ms", "known", "last_day", "last_ms", "late",
         "line_day", "line_enter", "moved", "moved_ms", "notes", "open_ms", "page", "parked",
-        "profile", "projected", "quiet", "resurrected_ms", "score", "seen", "soon_at", "stage",
-        "used", "users", "value", "zone",
+        "profile", "projected", "quiet", "resurrected_ms", "score", "seen", "soon_at", "sources",
+        "stage", "used", "users", "value", "zone",
     )  # fmt: skip
 
     def __init__(self, account_id: str, calendar: Calendar) -> None:
@@ -120,6 +121,7 @@ class Account:
         self.late: list[Late] = []
         """What came late since the day that is "then", so that a past day can be told as it was."""
         self.alerts: dict[str, OpenAlert] = {}
+        self.sources = Sources()
         self.seen = RecentIds()
         """Hashes of (source, id) with the log's clock when each was first seen."""
         self.forget_ms = 0

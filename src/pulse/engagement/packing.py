@@ -96,7 +96,9 @@ def pack(account: Account) -> Packed:
         | account.projected << 9
         | (account.line_day != 0) << 10
         | (account.moved_ms != NO_INSTANT) << 11
+        | account.sources.frozen << 12
     )
+    account.sources.write(now, out)
     account.seen.write(now)
     out.number(account.active_total)
     out.number(account.resurrected_ms)
@@ -164,6 +166,8 @@ def unpack(present: bytes, past: bytes) -> Account:
     account.force = flags & FORCE != 0
     account.parked = flags & PARKED != 0
     account.quiet = flags & QUIET != 0
+    account.sources.read(now, reader)
+    account.sources.frozen = flags & 4096 != 0
     account.seen.read(now)
     account.active_total = reader.number()
     account.resurrected_ms = reader.number()

@@ -45,15 +45,16 @@ def patch(
     value: int,
     user: str | None,
     feature: str,
+    source: int,
     ways: Ways,
 ) -> bytes | None:
     """The account's present with one more event, which weighs something, of no negative value.
 
     None where more follows from it, or may: something is due by then, the event is late or of
-    another day, it is known, a user or feature is new, more use can end an alert. Then the account
-    must be unpacked, and nothing was decided. `present` and `past` are what `pack` gave, `key` is
-    the record's hash, `clock_ms` the log's clock, which is known, `soon_at` when a tick looks at
-    the account.
+    another day, it is known, a user, feature or source is new, more use can end an alert. Then the
+    account must be unpacked, and nothing was decided. `present` and `past` are what `pack` gave,
+    `key` is the record's hash, `source` its source's (`source_key`), `clock_ms` the log's clock,
+    which is known, `soon_at` when a tick looks at the account.
     """
     reader, out = Reader(present, 0), Writer()
     minute_ms = at_ms - at_ms % MINUTE_MS
@@ -102,6 +103,11 @@ def patch(
         or at_ms < first_ms
         or minute_ms - last_ms >= ways.dormant_after_ms
     ):
+        return None
+    is_known = False
+    for _ in range(reader.number()):
+        is_known |= reader.number() == source
+    if not is_known:
         return None
     if at_ms > last_ms:
         last_ms, last_day = at_ms, today

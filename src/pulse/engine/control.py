@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal, NamedTuple
+from typing import Annotated, Final, Literal, NamedTuple
 
 import msgspec
 
+from pulse.model.fields import MAX_TEXT
+
 CONTROL_HEADER: Final = "pulse-control"
 """Header that marks a control record; its value is the kind: `tick`, `history`, `live`, `config`,
-and those of `pulse.engine.fleet`."""
+`source`, and those of `pulse.engine.fleet`."""
 
 
 CONFIG: Final = b"config"
@@ -48,6 +50,44 @@ def config(version: str) -> ControlRecord:
     """
     value = b'{"type":"config","version":"%b"}' % version.encode()
     return ControlRecord(((CONTROL_HEADER, CONFIG),), value)
+
+
+def source(
+    name: str, state: Literal["stopped", "running"], at_ms: int, *, watched: bool = False
+) -> ControlRecord:
+    """No event can come from a source since `at_ms`, or they come again.
+
+    `watched`: nobody said it, it was noticed; so it ends when an event comes.
+
+    >>> source("web", "stopped", 1729798381000).value
+    b'{"type":"source","source":"web","state":"stopped","ts":1729798381000}'
+    """
+    return ControlRecord(
+        ((CONTROL_HEADER, b"source"),), _encode(SourceState("source", name, state, at_ms, watched))
+    )
+
+
+class SourceState(msgspec.Struct, omit_defaults=True):
+    """What a control record says of a source; `ts` in ms."""
+
+    type: str
+    source: Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_TEXT)]
+    state: Literal["stopped", "running"]
+    ts: Annotated[int, msgspec.Meta(ge=0)]
+    watched: bool = False
+
+
+_encode = msgspec.json.Encoder().encode
+_decode_source = msgspec.json.Decoder(SourceState).decode
+
+
+def read_source(value: bytes) -> SourceState | None:
+    """What a control record says of a source; None if it says nothing that can be read."""
+    try:
+        said = _decode_source(value)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+    return said if said.source.isprintable() else None
 
 
 class _Tick(msgspec.Struct):

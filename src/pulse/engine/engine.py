@@ -18,7 +18,9 @@ from pulse.engine.admission import MisplacedError
 from pulse.engine.columns import FORWARDED_HEADER, Columns
 from pulse.engine.control import CONFIG, CONTROL_HEADER, config_version, tick_time
 from pulse.engine.evaluate import Evaluator, Observer
+from pulse.engine.heard import hear
 from pulse.engine.intake import Intake
+from pulse.engine.outages import AS_THEY_WERE, Pipeline
 from pulse.engine.rounds import Rounds
 from pulse.engine.state import DeadLetter, Effects, Misplaced, Page, PartitionState
 from pulse.engine.timekeeper import LEAST_SLICE, Timekeeper
@@ -62,6 +64,7 @@ class Engine:
         self._evaluator = Evaluator(policy, observe)
         self._time = Timekeeper(policy, self._evaluator, least_slice)
         self._rounds = Rounds(policy, self._evaluator, self._time)
+        self._pipeline = Pipeline(policy, self._time)
         self._intake = Intake(policy, self._decoder, self._time, place)
 
     def partition_of(self, account_id: str) -> int | None:
@@ -174,6 +177,10 @@ class Engine:
             return
         lines = decoded.lines
         fx.counts["events"] += len(lines)
+        if state.clock_ms is not None:
+            # Before anything is passed over: who reads it again is to hear the same.
+            sources = {line.source for line in lines}
+            state.heard = hear(state.heard, sources, state.clock_ms)
         self._intake.is_printable = decoded.is_printable
         if len(lines) == len(values):
             at = start
@@ -208,6 +215,9 @@ class Engine:
         fx: Effects,
     ) -> None:
         fx.counts["events"] += len(entries)
+        if state.clock_ms is not None:
+            sources = {each.line.source for each in entries if isinstance(each.line, Line)}
+            state.heard = hear(state.heard, sources, state.clock_ms)
         for entry in entries:
             if isinstance(entry.line, BadLine):
                 self._refuse(state, columns.offsets[at], entry, entry.line, fx)
@@ -275,6 +285,9 @@ class Engine:
             # What was due before belongs to what was before, also where a tick left it for later.
             self._time.work_off(state, fx, limit=None)
             state.historical = kind == b"history"
+        elif kind == b"source":
+            if not self._pipeline.take(state, value, offset, _latest_tick_ms(appended_ms), fx):
+                fx.counts["unknown_control"] += 1
         elif not self._rounds.take(state, kind, value, offset, fx):
             fx.counts["unknown_control"] += 1
 
@@ -331,6 +344,7 @@ class Engine:
         copy = unpack(packed.present, packed.past)
         state = PartitionState()
         state.lines = [*lines]
+        state.outages = AS_THEY_WERE
         state.adopt(copy, state.page_for_new(0))
         self._time.advance(state, copy, at_ms, Effects())
         return copy

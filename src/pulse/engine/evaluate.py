@@ -10,19 +10,21 @@ from pulse.engagement.account import Account, OpenAlert
 from pulse.engagement.days import DAY_MS, NEVER, NO_INSTANT
 from pulse.engagement.forecast import WINDOW_DAYS as FORECAST_DAYS
 from pulse.engagement.forecast import Crossing, crossing, may_cross
+from pulse.engagement.holidays import Holidays
 from pulse.engagement.lifecycle import LIFECYCLES, Lifecycle, lifecycle
 from pulse.engagement.line import Zone, zone_of
 from pulse.engagement.scorecard import NO_DATA
+from pulse.engagement.windows import THEN_DAYS
 from pulse.engine.rules import Rulebook, Rules
 from pulse.engine.seeing import View, circumstances, facts_of
 from pulse.engine.state import Effects, Move
 from pulse.signals.billing.cancelled import REASON as CANCELLED
 from pulse.signals.signal import Finding, Seen, Signal
+from pulse.signals.usage.drop import REASON as USAGE_DROP
 from pulse.signals.usage.silence import REASON as SILENCE
 
 if TYPE_CHECKING:
     from pulse.engagement.facts import FactLog
-    from pulse.engagement.holidays import Holidays
     from pulse.engine.policy import Policy
     from pulse.model.alert import Resolution
     from pulse.signals.usage.silence import Silence
@@ -158,7 +160,10 @@ class Evaluator:
         was: Zone = account.zone
         danger, approach = account.danger, account.approach
         before = after = zone_of(danger, approach)
-        if account.known and score is not None and stage != "churned":
+        # Of an account whose sources are stopped nothing can be said.
+        sources = account.sources
+        known = account.known and not sources.frozen
+        if known and score is not None and stage != "churned":
             turned = danger.follow(score, rules.enter, rules.exit, rules.dwell_ms, at_ms)
             if day and rules.forecast_days:
                 # In the band the band says it.
@@ -181,12 +186,12 @@ class Evaluator:
             account.projected = False
             danger.turning_ms = approach.turning_ms = NO_INSTANT
         # `unknown` hides the zone without ending what was found before.
-        account.zone = after if account.known else "unknown"
+        account.zone = after if known else "unknown"
 
         if day:
             account.note_day(score)
             if self._observe is not None:
-                judged = account.known and stage != "churned"
+                judged = known and stage != "churned"
                 view = View(now, fixed, facts, stage, rules)
                 self._observe(account, at_ms, view, score if judged else None)
         changes: list[_Change] = []
@@ -213,6 +218,7 @@ class Evaluator:
         account.deadline_ms = self.next_deadline(account, at_ms, active_days, rules.dwell_ms)
         account.quiet = (
             SILENCE not in account.alerts
+            and not sources.frozen
             and not danger.on
             and not approach.on
             and danger.turning_ms == NO_INSTANT
@@ -323,6 +329,7 @@ class Evaluator:
         if (
             active_days < rule.min_active_days
             or self._silent_ms(account) > at_ms
+            or account.sources.frozen
             or stage == "churned"
         ):
             return []
@@ -342,7 +349,16 @@ class Evaluator:
         return due_ms
 
     def holidays_of(self, account: Account) -> Holidays | None:
-        """The holidays that hold for the account, None where none are configured for it."""
+        """The holidays that hold for the account, None where there are none; days on which it was
+        not observed are like them.
+        """
+        unseen = account.sources.unseen
+        if unseen:
+            free = self._configured_holidays_of(account)
+            return Holidays(unseen if free is None else free.days + unseen)
+        return self._configured_holidays_of(account)
+
+    def _configured_holidays_of(self, account: Account) -> Holidays | None:
         if not self._has_holidays:
             return None
         profile = account.profile
@@ -398,11 +414,17 @@ class Evaluator:
                 seen.account.facts.forget(seen.at_ms)
             for signal in self._of_facts:
                 self._ask(signal, seen, changes)
+        sources = seen.account.sources
+        if sources.frozen:
+            return
         for signal in self._always:
             self._ask(signal, seen, changes)
         if day:
+            lacks = sources.missed(seen.account.calendar.day, THEN_DAYS) > 0
             for signal in self._daily:
-                self._ask(signal, seen, changes)
+                # Who was not seen on a day may have been there; a drop is told without it.
+                if not lacks or signal.reason == USAGE_DROP:
+                    self._ask(signal, seen, changes)
 
     def _ask(self, signal: Signal, seen: Seen, changes: list[_Change]) -> None:
         alerts, reason = seen.account.alerts, signal.reason

@@ -16,6 +16,7 @@ from pulse.engagement.days import DAY_MS, MINUTE_MS, NO_INSTANT, Calendar, day_o
 from pulse.engagement.facts import STEP
 from pulse.engagement.line import zone_of
 from pulse.engagement.patching import Ways, patch
+from pulse.engagement.sources import KEY_MASK
 from pulse.engagement.usage import BadUsageError, Said, UsageReader
 from pulse.engine.admission import (
     FUTURE_MS,
@@ -165,7 +166,7 @@ class Intake:
             if weight and value >= 0 and said is None:
                 present = patch(
                     folded.present, folded.past, folded.soon_at, key, clock, at_ms, weight, value,
-                    user, feature, self._ways,
+                    user, feature, seed & KEY_MASK, self._ways,
                 )  # fmt: skip
                 if present is not None:
                     state.patch(account_id, folded, present)
@@ -206,6 +207,7 @@ class Intake:
         if facts is None:
             if weight:
                 self._count(account, at_ms, weight, value, user, feature)
+                account.sources.see(seed & KEY_MASK)
             elif said is None:
                 fx.counts["weightless"] += 1
             if said is not None:

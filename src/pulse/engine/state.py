@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from pulse.engagement.days import NEVER
 from pulse.engagement.packing import join, pack, unpack
+from pulse.engine.outages import Outages
 
 if TYPE_CHECKING:
     from pulse.alerting.alert import AlertRecord
     from pulse.engagement.account import Account
     from pulse.engagement.lifecycle import Lifecycle
     from pulse.engine.fleet import FleetLine, Summary
+    from pulse.engine.heard import Heard
 
 
 LIVE_ACCOUNTS: Final = 6_000
@@ -107,6 +109,10 @@ class PartitionState:
         """Where nothing more is applied: the version of the configuration that should be."""
         self.historical = False
         """Between a `history` and a `live` record: alerts are recorded and never sent."""
+        self.outages = Outages()
+        """Sources that stopped."""
+        self.heard: dict[str, Heard] = {}
+        """From which sources events came lately."""
         self.forwarded: dict[tuple[int, int, int], int] = {}
         """Where the last events that were handed on came from (partition, offset, line) → the
         offset at which each arrived first."""
@@ -279,4 +285,4 @@ class Effects:
     """What is to be handed on to the next partition, or made into a line (`fleet.onward`)."""
     counts: Counter[str] = field(default_factory=Counter)
     """events, duplicates, ignored, profiles, ticks, ticks_refused, skipped, late_minutes,
-    late_hours, late_days, weightless, facts, lines, unknown_control."""
+    late_hours, late_days, weightless, facts, lines, sources, unknown_control."""

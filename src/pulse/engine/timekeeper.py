@@ -178,6 +178,7 @@ class Timekeeper:
         if profile is not None and profile.timezone:
             timezone = profile.timezone
         at_ms = account.begin_day(timezone, self._activity)
+        account.sources.turn(account.calendar.day)
         self._lay(state, account, at_ms, fx)
         calendar = account.calendar
         if len(calendar.segments) > 1:
@@ -240,8 +241,21 @@ class Timekeeper:
     def _evaluate(
         self, state: PartitionState, account: Account, at_ms: int, fx: Effects, day: bool = False
     ) -> None:
+        if state.outages or account.sources.frozen:
+            state.outages.look_at(account, at_ms)
         self._evaluator.evaluate(account, at_ms, day, state.historical, fx)
         state.touch(account)
+
+    def look_again(self, state: PartitionState, account: Account, at_ms: int, fx: Effects) -> None:
+        """Evaluate an account at an instant, because something else is known of its sources."""
+        if account.parked:
+            return
+        # Its events may be ahead of the clock.
+        at_ms = max(at_ms, account.front_ms, account.calendar.start_ms)
+        self._evaluate(state, account, at_ms, fx)
+        self.schedule(state, account)
+        if account.account_id not in state.live:
+            state.fold(account)
 
     def schedule(self, state: PartitionState, account: Account) -> None:
         """Put the account where a tick finds it."""

@@ -28,6 +28,7 @@ from pulse.stream.kafka.transport import Batch, Consumer, batches_of, install
 from pulse.stream.partition import Partition, Surroundings
 from pulse.stream.readers import Readers
 from pulse.stream.recovery import read_back
+from pulse.stream.source_guard import guard_sources
 from pulse.stream.watch import Halts, StallWatch
 
 if TYPE_CHECKING:
@@ -102,6 +103,9 @@ class Worker:
             ]
             if config.clock == "wall":
                 tasks.append(asyncio.create_task(self._ticker.run(), name="ticker"))
+                if config.worker.source_guard.enabled:
+                    guard = guard_sources(config, self._settings, count, self.partitions)
+                    tasks.append(asyncio.create_task(guard, name="sources"))
             # Not awaited here: it returns when the first partitions are read back, and a signal
             # is not to wait for that.
             starting = asyncio.create_task(self._app.start(), name="faust")

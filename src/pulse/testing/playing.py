@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from pulse.engine import Effects, Engine, PartitionState
+from pulse.engine.control import source
+from pulse.model import parse_ts
 from pulse.testing.histories import Log
 
 if TYPE_CHECKING:
@@ -81,6 +83,12 @@ class Play:
     def control(self, kind: str) -> None:
         """Write and apply another control record."""
         self.log.control(kind)
+        self.apply(self.log.records[-1:])
+
+    def source(self, name: str, state: Literal["stopped", "running"], at: int | str) -> None:
+        """Write and apply that a source stopped, or runs again."""
+        at_ms = at if isinstance(at, int) else parse_ts(at)
+        self.log.control("source", source(name, state, at_ms).value)
         self.apply(self.log.records[-1:])
 
     def settle(self) -> None:

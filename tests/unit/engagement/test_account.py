@@ -226,6 +226,9 @@ def full() -> Account:
     acme.deadline_ms, acme.parked, acme.quiet = 77, True, False
     acme.resurrected_ms = 88
     acme.projected, acme.stage = True, 2
+    acme.sources.see(0x7FFF_FFFF)
+    acme.sources.before, acme.sources.frozen = [5, 7], True
+    acme.sources.miss(acme.calendar.day - 3, acme.calendar.day)
     return acme
 
 
@@ -246,6 +249,8 @@ def told(acme: Account) -> dict[str, Any]:
     plain["profile"] = None if acme.profile is None else acme.profile.said()
     facts = acme.facts
     plain["facts"] = None if facts is None else (facts.words(), facts.cancelled_ms)
+    sources = acme.sources
+    plain["sources"] = (sources.lately, sources.before, sources.unseen, sources.frozen)
     plain["seen"] = [acme.seen.add(i64(key), 2000) for key in (-(2**63), 7, 8)]
     for _ in range(30):
         seen.append(readable(acme.measures(acme.calendar.end_ms, ANY)))
@@ -266,7 +271,7 @@ PLAIN = (
 NO_STATE = {
     "active", "approach", "calendar", "danger", "day_at", "events", "facts", "features",
     "first_day",
-    "notes", "page", "profile", "seen", "soon_at", "used", "users", "value",
+    "notes", "page", "profile", "seen", "soon_at", "sources", "used", "users", "value",
 }  # fmt: skip
 """What is told in another way, and what is no state."""
 

@@ -9,6 +9,7 @@ import pytest
 from pulse.config import Config
 from pulse.config.policy import policy
 from pulse.engine import Engine, PartitionState
+from pulse.engine.control import source
 from pulse.testing.histories import Log, profile, usage
 
 MINUTE_MS, HOUR_MS, DAY_MS = 60_000, 3_600_000, 86_400_000
@@ -55,6 +56,10 @@ def history(seed: int) -> Log:
             now_ms += chance.randrange(4 * DAY_MS)
         if number > 60 * (seed % 2) and chance.random() < 0.3:
             log.tick(now_ms)
+        if number in (1_500, 1_900, 2_300):
+            now_ms += MINUTE_MS
+            state = "running" if number == 1_900 else "stopped"
+            log.control("source", source("app", state, now_ms).value)
         # Most are there for a while, and some come back.
         first = number // 250
         account = f"account-{first % 7 + min(chance.randrange(12), chance.randrange(12)) % 5}"

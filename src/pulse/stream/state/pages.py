@@ -29,6 +29,8 @@ import cramjam
 import msgspec
 
 from pulse.engine.fleet import FleetLine
+from pulse.engine.heard import Heard
+from pulse.engine.outages import Outage, Outages
 from pulse.errors import PulseError
 
 if TYPE_CHECKING:
@@ -63,6 +65,8 @@ class Context(msgspec.Struct, array_like=True, frozen=True):
     summed_config: str
     told_ms: int
     lines: tuple[FleetLine, ...]
+    outages: tuple[Outage, ...] = ()
+    heard: dict[str, Heard] = {}
 
     @classmethod
     def of(cls, state: PartitionState) -> Context:
@@ -77,6 +81,8 @@ class Context(msgspec.Struct, array_like=True, frozen=True):
             state.summed_config,
             state.told_ms,
             tuple(state.lines),
+            state.outages.found,
+            state.heard,
         )
 
     def put(self, state: PartitionState) -> None:
@@ -85,6 +91,7 @@ class Context(msgspec.Struct, array_like=True, frozen=True):
         state.first_tick_ms, state.historical = self.first_tick_ms, self.historical
         state.config, state.told_ms, state.lines = self.config, self.told_ms, list(self.lines)
         state.summed_day, state.summed_config = self.summed_day, self.summed_config
+        state.outages, state.heard = Outages(self.outages), self.heard
 
 
 class PageVersion(msgspec.Struct, array_like=True, frozen=True):
