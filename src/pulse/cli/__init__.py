@@ -30,7 +30,7 @@ _COMMANDS = {
         ("topics", "Create the Kafka topics, or say what would change.", _RUN),
         ("emit", "Play files of usage events into Kafka.", _RUN),
         ("work", "Run the worker: usage events in, alerts out.", _RUN),
-        ("activate", "Put another configuration in force for the workers.", _RUN),
+        ("activate", "Put a configuration in force from here on.", _RUN),
         ("notify", "Run the notifier: alerts in, webhooks out.", _RUN),
         ("source", "Say that a source of events has stopped, or that it runs again.", _RUN),
         ("accounts", "List accounts, worst first.", _LOOK),

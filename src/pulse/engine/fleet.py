@@ -57,7 +57,7 @@ class Summary(NamedTuple):
 
     >>> known = Summary("fleet-2024-10-24", 0, {"": {412: 1}}, {})
     >>> known.merged({"": {412: 2, 77: 1}, "smb": {5: 1}}, {"healthy → danger": 1})[2:]
-    ({'': {412: 3, 77: 1}, 'smb': {5: 1}}, {'healthy → danger': 1})
+    ({'': {77: 1, 412: 3}, 'smb': {5: 1}}, {'healthy → danger': 1})
     """
 
     version: str
@@ -111,7 +111,7 @@ def version(day: int) -> str:
     """What the line of a UTC day is called.
 
     >>> version(738_000)
-    'fleet-2021-07-27'
+    'fleet-2021-07-29'
     """
     return f"{_FLEET}{date.fromordinal(day).isoformat()}"
 

@@ -43,7 +43,8 @@ def webhook_body(alert: Alert, links: dict[str, str] | None = None) -> bytes:
     (`{"trimmed": true}` stands there instead), the measures of then, the ends of long sentences,
     the contributions, the links.
     """
-    notice = AlertNotice.model_validate({**dict(alert), "links": links or {}})
+    said = {name: getattr(alert, name) for name in alert.model_fields_set}
+    notice = AlertNotice.model_validate({**said, "links": links or {}})
     body = _encode(notice)
     for smaller in _TRIMS:
         if len(body) < MAX_BODY_BYTES:

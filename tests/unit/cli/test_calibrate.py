@@ -84,7 +84,10 @@ def test_a_line_from_a_real_history(folder: Path) -> None:
 
     account = pulse("replay", HISTORY, "--config", "named.yaml", "--accounts-out", "-", cwd=folder)
     status = json.loads(account.stdout.splitlines()[0])
-    assert status["line"] == {name: written["line"][name] for name in ("enter", "exit", "approach")}
+    assert status["line"] == {
+        **{name: written["line"][name] for name in ("enter", "exit", "approach")},
+        "version": with_it.version,
+    }
 
 
 def test_what_is_known_may_end_before_the_history(folder: Path) -> None:

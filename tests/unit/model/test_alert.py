@@ -19,7 +19,7 @@ MEASURES = {
     "active_days": WINDOWS,
     "recency_days": None,
 }
-LINE = {"enter": 40, "exit": 50, "approach": 55}
+LINE = {"enter": 40, "exit": 50, "approach": 55, "version": "0123456789ab"}
 ALERT: dict[str, Any] = {
     "id": "al_" + "a2" * 13,
     "account_id": "acme",
