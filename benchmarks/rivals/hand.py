@@ -69,7 +69,7 @@ def main() -> None:
     consumer.subscribe([asked.topic])
     fleet, watch, left = Fleet(), Stopwatch(), asked.records
     tune_gc()
-    written_s = time.monotonic()
+    written_s, is_fresh = time.monotonic(), False
     while left:
         values = []
         records = consumer.consume(FETCH, 0.1)
@@ -81,13 +81,15 @@ def main() -> None:
         if records:
             watch.start()
             left -= len(records)
+            is_fresh = True
         if values:
             fleet.apply(decode_values(values))
         if left == 0 or time.monotonic() - written_s > COMMIT_EVERY_S:
             if changelog is not None:
                 changelog.write(fleet)
-            if left < asked.records:
+            if is_fresh:  # a commit of nothing new is an error to librdkafka
                 consumer.commit(asynchronous=False)
+                is_fresh = False
             written_s = time.monotonic()
     watch.lap()
     written = changelog.bytes if changelog else 0
