@@ -38,8 +38,8 @@ CORE = [
         "distinct", "patching",
     )),
     *(f"pulse/engine/{name}.py" for name in (
-        "state", "columns", "rules", "seeing", "evaluate", "timekeeper", "engine", "intake",
-        "admission",
+        "state", "columns", "rules", "seeing", "watching", "evaluate", "timekeeper", "engine",
+        "intake", "admission",
     )),
 ]  # fmt: skip
 NOTE = SOURCES / "pulse" / ".compiled"

@@ -1,9 +1,12 @@
 """Alerts that are about no single account: that the fleet falls, that a source stopped."""
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from pulse.alerting.alert import EVERYBODY, AlertRecord, alert_id
 from pulse.model import format_ms
+
+if TYPE_CHECKING:
+    from pulse.model.alert import Status
 
 SOURCE_STOPPED: Final = "source_stopped"
 
@@ -58,11 +61,12 @@ def source_alert(
             f"The source {source} has stopped: no event since {stopped}. Its accounts are in no "
             "zone and raise nothing until it runs again."
         )
+    status: Status = "resolved" if is_over else "firing"
     fields: dict[str, Any] = {
         "id": alert_id(f"{EVERYBODY}\0{source}", SOURCE_STOPPED, stopped_ms),
         "account_id": EVERYBODY,
         "reason": SOURCE_STOPPED,
-        "status": "resolved" if is_over else "firing",
+        "status": status,
         "resolution": "recovered" if is_over else None,
         "started_at": stopped,
         "at": at,
@@ -79,5 +83,4 @@ def source_alert(
         "historical": historical,
         "config_version": config_version,
     }
-    status = "resolved" if is_over else "firing"
-    return AlertRecord(EVERYBODY, SOURCE_STOPPED, status, at_ms, fields)  # type: ignore[arg-type]
+    return AlertRecord(EVERYBODY, SOURCE_STOPPED, status, at_ms, fields)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from pulse.alerting.alert import build
 from pulse.engagement.account import Account, OpenAlert
@@ -14,23 +14,18 @@ from pulse.engagement.holidays import Holidays
 from pulse.engagement.lifecycle import LIFECYCLES, Lifecycle, lifecycle
 from pulse.engagement.line import Zone, zone_of
 from pulse.engagement.scorecard import NO_DATA
-from pulse.engagement.windows import THEN_DAYS
 from pulse.engine.rules import Rulebook, Rules
 from pulse.engine.seeing import View, circumstances, facts_of
 from pulse.engine.state import Effects, Move
+from pulse.engine.watching import Change, Watch
 from pulse.signals.billing.cancelled import REASON as CANCELLED
-from pulse.signals.signal import Finding, Seen, Signal
-from pulse.signals.usage.drop import REASON as USAGE_DROP
+from pulse.signals.signal import Seen
 from pulse.signals.usage.silence import REASON as SILENCE
 
 if TYPE_CHECKING:
     from pulse.engagement.facts import FactLog
     from pulse.engine.policy import Policy
-    from pulse.model.alert import Resolution
     from pulse.signals.usage.silence import Silence
-
-_Change = tuple[str, OpenAlert, "Resolution | None", Finding | None]
-"""A reason whose alert has opened or, with a resolution, closed; and what a signal found."""
 
 Observer = Callable[[Account, int, "View", "float | None"], None]
 """Told of every day start that is evaluated: the account, the instant, how it is seen then, and its
@@ -68,11 +63,8 @@ class Evaluator:
         self._has_holidays = bool(policy.holidays)
         self._holidays = dict[tuple[str, str], "Holidays | None"]()
         """By country and segment, as accounts ask for them."""
-        signals: tuple[Signal, ...] = policy.signals
-        self._daily = [each for each in signals if each.daily]
-        self._of_facts = [each for each in signals if each.of_facts]
-        self._always = [each for each in signals if not each.daily and not each.of_facts]
-        self._reasons = {"danger", "approaching", *(each.reason for each in signals)}
+        self.watch = Watch(policy.signals)
+        self._reasons = {"danger", "approaching", *(each.reason for each in policy.signals)}
         if policy.silence is not None:
             self._reasons.add(SILENCE)
 
@@ -194,7 +186,7 @@ class Evaluator:
                 judged = known and stage != "churned"
                 view = View(now, fixed, facts, stage, rules)
                 self._observe(account, at_ms, view, score if judged else None)
-        changes: list[_Change] = []
+        changes: list[Change] = []
         if after != before or account.alerts:
             changes = self._zone_alerts(account, before, after, stage, at_ms)
         quiet_ms = account.quiet_since_ms()
@@ -204,9 +196,9 @@ class Evaluator:
             and (account.alerts or at_ms - quiet_ms >= self._silence_after_ms)
         ):
             changes += self._silence_alerts(account, active_days, stage, at_ms)
-        if (day and self._daily) or self._always or account.facts is not None:
+        if self.watch.is_needed(account, day):
             seen = Seen(account, at_ms, now, fixed, score, stage, active_days, holidays)
-            self._look(seen, day, changes)
+            self.watch.look(seen, day, changes)
         if account.alerts:
             for reason in [each for each in account.alerts if each not in self._reasons]:
                 changes.append((reason, account.alerts.pop(reason), "rule_removed", None))
@@ -234,7 +226,7 @@ class Evaluator:
         was: Zone,
         at_ms: int,
         historical: bool,
-        changes: list[_Change],
+        changes: list[Change],
         fx: Effects,
     ) -> None:
         """Make alerts of what has changed."""
@@ -253,14 +245,7 @@ class Evaluator:
     ) -> int:
         """The next instant after `after_ms` at which something is due without any event."""
         quiet_ms = account.quiet_since_ms()
-        next_ms = NEVER
-        for signal in self._always:
-            due_ms = signal.next_ms(account, after_ms)
-            next_ms = due_ms if due_ms < next_ms else next_ms
-        if account.facts is not None:
-            for signal in self._of_facts:
-                due_ms = signal.next_ms(account, after_ms)
-                next_ms = due_ms if due_ms < next_ms else next_ms
+        next_ms = self.watch.next_due(account, after_ms)
         turning_ms = account.danger.turning_ms
         if turning_ms != NO_INSTANT and after_ms < turning_ms + dwell_ms < next_ms:
             next_ms = turning_ms + dwell_ms
@@ -282,18 +267,10 @@ class Evaluator:
             next_ms = due_ms
         return next_ms
 
-    def next_finding(self, account: Account, after_ms: int) -> int:
-        """The next instant from which on a day start may find something without any event."""
-        next_ms = NEVER
-        for signal in self._daily:
-            due_ms = signal.next_ms(account, after_ms)
-            next_ms = due_ms if due_ms < next_ms else next_ms
-        return next_ms
-
     def _zone_alerts(
         self, account: Account, before: Zone, after: Zone, stage: Lifecycle, at_ms: int
-    ) -> list[_Change]:
-        changes: list[_Change] = []
+    ) -> list[Change]:
+        changes: list[Change] = []
         if stage == "churned":
             # An account that has left raises nothing more, and nobody need look after it.
             for reason in sorted(account.alerts):
@@ -316,7 +293,7 @@ class Evaluator:
 
     def _silence_alerts(
         self, account: Account, active_days: int, stage: Lifecycle, at_ms: int
-    ) -> list[_Change]:
+    ) -> list[Change]:
         rule, quiet_ms = self._silence, account.quiet_since_ms()
         if rule is None or quiet_ms == NO_INSTANT:
             return []
@@ -400,47 +377,3 @@ class Evaluator:
                 stage,
             )
         )
-
-    def _look(self, seen: Seen, day: bool, changes: list[_Change]) -> None:
-        """Let the signals look at an account, each when it is its turn."""
-        if seen.stage == "churned":
-            # It has left. Nothing more is raised but that it said so.
-            for signal in self._of_facts:
-                if signal.reason == CANCELLED:
-                    self._ask(signal, seen, changes)
-            return
-        if seen.account.facts is not None:
-            if day:
-                seen.account.facts.forget(seen.at_ms)
-            for signal in self._of_facts:
-                self._ask(signal, seen, changes)
-        sources = seen.account.sources
-        if sources.frozen:
-            return
-        for signal in self._always:
-            self._ask(signal, seen, changes)
-        if day:
-            lacks = sources.missed(seen.account.calendar.day, THEN_DAYS) > 0
-            for signal in self._daily:
-                # Who was not seen on a day may have been there; a drop is told without it.
-                if not lacks or signal.reason == USAGE_DROP:
-                    self._ask(signal, seen, changes)
-
-    def _ask(self, signal: Signal, seen: Seen, changes: list[_Change]) -> None:
-        alerts, reason = seen.account.alerts, signal.reason
-        opened = alerts.get(reason)
-        found = signal.look(seen, opened)
-        if found is None:
-            return
-        if isinstance(found, Finding):
-            if opened is not None:
-                if not found.again:
-                    return
-                changes.append((reason, opened, "escalated", None))
-            since_ms = min(found.since_ms, seen.at_ms)
-            alerts[reason] = OpenAlert(seen.at_ms, since_ms, found.about)
-            changes.append((reason, alerts[reason], None, found))
-        elif opened is not None:
-            del alerts[reason]
-            resolution: Any = found
-            changes.append((reason, opened, resolution, None))

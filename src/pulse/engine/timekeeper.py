@@ -236,7 +236,7 @@ class Timekeeper:
                 or account.approach.turning_ms != NO_INSTANT
             ):
                 return False
-        return self._evaluator.next_finding(account, at_ms) == NEVER
+        return self._evaluator.watch.next_finding(account, at_ms) == NEVER
 
     def _evaluate(
         self, state: PartitionState, account: Account, at_ms: int, fx: Effects, day: bool = False

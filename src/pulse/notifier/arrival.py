@@ -35,7 +35,7 @@ class Arrival:
         """What the fleet's guard needs of it."""
         alert = self.alert
         fact = None
-        if alert.reason in FALLS and not alert.historical and alert.caused_by is None:
+        if _falls(alert):
             fact = Fact(
                 alert.id,
                 alert.account_id,
@@ -97,6 +97,11 @@ class _Brief(msgspec.Struct):
     caused_by: str | None = None
 
 
+def _falls(said: "Alert | _Brief") -> bool:
+    """Whether it is an account's own fall, or the end of one, that was or will be told."""
+    return said.reason in FALLS and not said.historical and said.caused_by is None
+
+
 class _Reason(msgspec.Struct):
     reason: str = ""
 
@@ -116,7 +121,7 @@ def hear(record: Any) -> Heard:
     try:
         if record.value is not None and len(record.value) <= MAX_ALERT_BYTES:
             said = _brief.decode(record.value)
-            if said.reason in FALLS and not said.historical and said.caused_by is None:
+            if _falls(said):
                 fact = Fact(
                     said.id,
                     said.account_id,
