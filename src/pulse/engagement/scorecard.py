@@ -47,7 +47,9 @@ class MeasureRule:
 class Facts:
     """What a scorecard may use besides the measures."""
 
-    __slots__ = ("active_days_ever", "baseline_days", "holidays", "mrr", "seats")
+    __slots__ = (
+        "active_days_ever", "baseline_days", "has_holidays", "holidays", "mrr", "seats",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -67,6 +69,7 @@ class Facts:
         """Active days over the whole life, today included."""
         self.holidays = holidays
         """Days of each window on which nobody works: it counts as so much shorter."""
+        self.has_holidays: bool = holidays[2] > 0
 
 
 class Score(NamedTuple):
@@ -152,6 +155,7 @@ class Scorecard:
     def _weigh(self, now: Measures, fixed: Measures, facts: Facts) -> float:
         """Fill in each rule's share of its full marks; the weight of all that have data."""
         seats, mrr, baseline_days = facts.seats, facts.mrr, facts.baseline_days
+        has_holidays = facts.has_holidays
         total = 0.0
         shares = self._shares
         for n, plan in enumerate(self._plans):
@@ -165,7 +169,7 @@ class Scorecard:
                 number = float(facts.active_days_ever)
             else:
                 number = float(_pick(now, plan.index, plan.window)) / plan.unit
-                if facts.holidays is not NONE and plan.is_of_days:
+                if has_holidays and plan.is_of_days:
                     number *= _stretch(plan.window, facts.holidays)
             if plan.per_mrr:
                 if mrr <= 0.0:
@@ -181,7 +185,7 @@ class Scorecard:
                 if baseline_days <= 0 or plan.index < 0:
                     continue
                 own = float(_pick(fixed, plan.index, _LONGEST)) / plan.unit
-                if facts.holidays is not NONE and plan.is_of_days:
+                if has_holidays and plan.is_of_days:
                     own *= _stretch(_LONGEST, facts.holidays)
                 if plan.per_mrr:
                     own /= mrr

@@ -49,8 +49,11 @@ class Sources:
 
     def see(self, key: int) -> None:
         """A meaningful event came from a source."""
-        if key not in self.lately and OTHERS not in self.lately:
-            self.lately.append(key if len(self.lately) < _MOST else OTHERS)
+        lately = self.lately
+        if lately and lately[0] == key:
+            return
+        if key not in lately and OTHERS not in lately:
+            lately.append(key if len(lately) < _MOST else OTHERS)
 
     def turn(self, day: int) -> None:
         """A day has begun: now and then, what is no longer in use is forgotten."""

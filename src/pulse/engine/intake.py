@@ -79,6 +79,10 @@ class Intake:
         self._sources: set[str] = set()
         """Sources that are known to be printable."""
         self._seeds: dict[str, int] = {}
+        self._source = ""
+        """The source of the last line: the next one has mostly the same."""
+        self._seed_now = self._seed("")
+        self._key_now = self._seed_now & KEY_MASK
         self._activity = policy.activity
         self._dormant_after_ms: int = policy.lifecycle.dormant_after_ms
         self._ways = Ways(self._dormant_after_ms, DUPLICATE_MS, GRACE_MS, AHEAD_MS)
@@ -158,15 +162,15 @@ class Intake:
             if not weight or self._usage.says_something:
                 said = self._usage.fact(event or "", line)
 
-        seed = self._seeds.get(source)
-        if seed is None:
-            seed = self._seed(source)
-        key = read_i64_le(self._digest(line_id.encode(), seed), 0)
+        if source != self._source:
+            self._source, self._seed_now = source, self._seed(source)
+            self._key_now = self._seed_now & KEY_MASK
+        key = read_i64_le(self._digest(line_id.encode(), self._seed_now), 0)
         if folded is not None:
             if weight and value >= 0 and said is None:
                 present = patch(
                     folded.present, folded.past, folded.soon_at, key, clock, at_ms, weight, value,
-                    user, feature, seed & KEY_MASK, self._ways,
+                    user, feature, self._key_now, self._ways,
                 )  # fmt: skip
                 if present is not None:
                     state.patch(account_id, folded, present)
@@ -207,7 +211,7 @@ class Intake:
         if facts is None:
             if weight:
                 self._count(account, at_ms, weight, value, user, feature)
-                account.sources.see(seed & KEY_MASK)
+                account.sources.see(self._key_now)
             elif said is None:
                 fx.counts["weightless"] += 1
             if said is not None:
@@ -238,9 +242,11 @@ class Intake:
 
     def _seed(self, source: str) -> int:
         """What makes one id of two sources two."""
-        if len(self._seeds) >= _MOST_SOURCES:
-            self._seeds.clear()
-        seed = self._seeds[source] = xxh3_64_intdigest(source.encode())
+        seed = self._seeds.get(source)
+        if seed is None:
+            if len(self._seeds) >= _MOST_SOURCES:
+                self._seeds.clear()
+            seed = self._seeds[source] = xxh3_64_intdigest(source.encode())
         return seed
 
     def _check_id(self, line_id: str, source: str) -> None:

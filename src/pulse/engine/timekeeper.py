@@ -241,7 +241,7 @@ class Timekeeper:
     def _evaluate(
         self, state: PartitionState, account: Account, at_ms: int, fx: Effects, day: bool = False
     ) -> None:
-        if state.outages or account.sources.frozen:
+        if state.outages.found or account.sources.frozen:
             state.outages.look_at(account, at_ms)
         self._evaluator.evaluate(account, at_ms, day, state.historical, fx)
         state.touch(account)

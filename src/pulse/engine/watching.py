@@ -76,7 +76,7 @@ def _first(signals: list[Signal], account: Account, after_ms: int, next_ms: int)
 
 def _ask(signal: Signal, seen: Seen, changes: list[Change]) -> None:
     alerts, reason = seen.account.alerts, signal.reason
-    opened = alerts.get(reason)
+    opened = alerts.get(reason) if alerts else None
     found = signal.look(seen, opened)
     if found is None:
         return

@@ -28,18 +28,20 @@ class UnusedSeats(Signal):
     def __init__(self, least: tuple[tuple[int, float], ...], min_seats: int) -> None:
         super().__init__(UNUSED, daily=True)
         self.least = least
-        self.min_seats = min_seats
+        self.most_asked: float = max([share for _, share in least], default=0.0)
+        self.min_seats: float = float(min_seats)
 
     def look(self, seen: Seen, opened: OpenAlert | None) -> Finding | str | None:
-        profile = seen.account.profile
+        account = seen.account
+        profile = account.profile
         seats = 0.0 if profile is None else profile.seats
         if seats < self.min_seats:
             return None if opened is None else "recovered"
         users = seen.fixed.active_users[1]
         share = users / seats
-        if opened is None and all(share >= least for _, least in self.least):
-            return None
-        if opened is None and _watched_ms(seen.account) > seen.at_ms:
+        if opened is None and (
+            share >= self.most_asked or account.calendar.day - account.notes.known_from < W28
+        ):
             return None
         start_ms = started_ms(seen.account)
         age_days = 0 if start_ms == NO_INSTANT else (seen.at_ms - start_ms) // DAY_MS

@@ -30,8 +30,10 @@ class ChampionGone(Signal):
         account, users = seen.account, seen.account.users
         today = account.calendar.day
         if opened is None:
+            if not seen.fixed.active_days[0]:
+                return None
             most = users.most(today - self.after_days)
-            if not most or most < self.min_events // 2 or not seen.fixed.active_days[0]:
+            if not most or most < self.min_events // 2:
                 return None
         total = users.events()
         if opened is not None:

@@ -32,7 +32,7 @@ class FeatureAbandoned(Signal):
         today = account.calendar.day
         before = today - self.after_days
         if opened is None and (
-            features.most(before) < self.min_events or not seen.fixed.active_days[0]
+            not seen.fixed.active_days[0] or features.most(before) < self.min_events
         ):
             return None
         least = max(self.share * features.events(), float(self.min_events))
