@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from sys import intern
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from librt.vecs import append, vec
@@ -35,6 +36,9 @@ class LastSeen:
     those seen last in these days: an event adds to the count, the start of a day takes away those
     seen last W days ago.
 
+    `are_common` says that other accounts have the same ids. Then one text of each is kept for all of
+    them, which is found sooner than many, and takes less room.
+
     Names stand one after the other in a few bytes, with a line break before and behind each; where
     there are many, or one is asked for often, an index finds them.
 
@@ -53,12 +57,13 @@ class LastSeen:
     """
 
     __slots__ = (
-        "_asked", "_counts", "_fixed7", "_fixed28", "_fixed84", "_index", "_lasts", "_live7",
+        "_are_common", "_asked", "_counts", "_fixed7", "_fixed28", "_fixed84", "_index", "_lasts", "_live7",
         "_live28", "_live84", "_names", "level", "limit",
     )  # fmt: skip
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, *, are_common: bool = False) -> None:
         self.limit = limit
+        self._are_common = are_common
         self.level = 0
         self._lasts: vec[i32] = vec[i32]()
         """The last day of each id, in the order in which they came."""
@@ -114,7 +119,7 @@ class LastSeen:
             if self._index is None:
                 self._names += name.encode() + _BREAK
             else:
-                self._index[name] = len(self)
+                self._index[intern(name) if self._are_common else name] = len(self)
             self._lasts = append(self._lasts, i32(i64(day)))
             self._counts = append(self._counts, i32(1))
         if last <= today - W7 < day:
@@ -137,7 +142,10 @@ class LastSeen:
             return index.get(name, -1)
         self._asked += 1
         if self._asked > _OFTEN or len(self._lasts) > _MANY:
-            index = self._index = {each: n for n, each in enumerate(self._all())}
+            names = self._all()
+            if self._are_common:
+                names = [intern(each) for each in names]
+            index = self._index = {each: n for n, each in enumerate(names)}
             self._names = _BREAK
             return index.get(name, -1)
         at = self._names.find(("\n" + name + "\n").encode())

@@ -330,10 +330,10 @@ class Evaluator:
         not observed are like them.
         """
         unseen = account.sources.unseen
-        if unseen:
-            free = self._configured_holidays_of(account)
-            return Holidays(unseen if free is None else free.days + unseen)
-        return self._configured_holidays_of(account)
+        if not unseen:
+            return self._configured_holidays_of(account) if self._has_holidays else None
+        free = self._configured_holidays_of(account)
+        return Holidays(unseen if free is None else free.days + unseen)
 
     def _configured_holidays_of(self, account: Account) -> Holidays | None:
         if not self._has_holidays:
