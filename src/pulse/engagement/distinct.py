@@ -36,8 +36,8 @@ class LastSeen:
     those seen last in these days: an event adds to the count, the start of a day takes away those
     seen last W days ago.
 
-    `are_common` says that other accounts have the same ids. Then one text of each is kept for all of
-    them, which is found sooner than many, and takes less room.
+    `are_common` says that other accounts have the same ids. Then one text of each is kept for all
+    of them, which is found sooner than many, and takes less room.
 
     Names stand one after the other in a few bytes, with a line break before and behind each; where
     there are many, or one is asked for often, an index finds them.
@@ -57,8 +57,8 @@ class LastSeen:
     """
 
     __slots__ = (
-        "_are_common", "_asked", "_counts", "_fixed7", "_fixed28", "_fixed84", "_index", "_lasts", "_live7",
-        "_live28", "_live84", "_names", "level", "limit",
+        "_are_common", "_asked", "_counts", "_fixed7", "_fixed28", "_fixed84", "_index", "_lasts",
+        "_live7", "_live28", "_live84", "_names", "level", "limit",
     )  # fmt: skip
 
     def __init__(self, limit: int, *, are_common: bool = False) -> None:
