@@ -64,15 +64,21 @@ class Columns:
     def of(cls, records: Iterable[LogRecord]) -> Columns:
         """These records by column."""
         columns = cls([], [], [], {}, 0, 0)
-        for record in records:
-            if record.headers:
-                columns.headers[len(columns.offsets)] = record.headers
-            columns.offsets.append(record.offset)
-            columns.values.append(record.value)
-            columns.timestamps.append(record.timestamp)
+        columns.add(records)
         if columns.offsets:
             columns.start, columns.end = columns.offsets[0], columns.offsets[-1] + 1
         return columns
+
+    def add(self, records: Iterable[LogRecord]) -> None:
+        """Add records, which are not looked at again; `start` and `end` stay as they are."""
+        offsets, values, timestamps = self.offsets, self.values, self.timestamps
+        for record in records:
+            headers = record.headers
+            if headers:
+                self.headers[len(offsets)] = headers
+            offsets.append(record.offset)
+            values.append(record.value)
+            timestamps.append(record.timestamp)
 
     def origin(self, at: int) -> tuple[int, int, int] | None:
         """Partition, offset and line from which the record at a place was handed on, else None."""

@@ -27,18 +27,6 @@ if TYPE_CHECKING:
     import aiokafka
 
 
-def read(columns: Columns, records: Iterator[Any], room: int) -> None:
-    """Add at most `room` of aiokafka's records."""
-    add_offset, add_value = columns.offsets.append, columns.values.append
-    add_timestamp = columns.timestamps.append
-    for record in islice(records, room):
-        add_offset(record.offset)
-        add_value(record.value)
-        add_timestamp(record.timestamp)
-        if record.headers:
-            columns.headers[len(columns.offsets) - 1] = record.headers
-
-
 class Pieces(aio.PartitionRecords):  # type: ignore[misc]  # aiokafka has no types
     """What a fetch got of one partition, as `Columns` of up to `at_most` records.
 
@@ -78,12 +66,12 @@ class Pieces(aio.PartitionRecords):  # type: ignore[misc]  # aiokafka has no typ
                 raise CorruptRecordException(f"Invalid CRC - {self._tp}")
             if self._is_wanted(batch):
                 records = _from(self.next_fetch_offset, batch)
-                read(piece, records, at_most - len(piece))
+                piece.add(islice(records, at_most - len(piece)))
                 while len(piece) == at_most:
                     self.next_fetch_offset = piece.end = piece.offsets[-1] + 1
                     yield piece
                     piece = self._new()
-                    read(piece, records, at_most)
+                    piece.add(islice(records, at_most))
             self.next_fetch_offset = batch.next_offset
         piece.end = self.next_fetch_offset
         if piece.end > piece.start:
