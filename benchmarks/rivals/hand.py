@@ -70,7 +70,7 @@ def main() -> None:
     fleet, watch, left = Fleet(), Stopwatch(), asked.records
     tune_gc()
     written_s, is_fresh = time.monotonic(), False
-    while left:
+    while left > 0:
         values = []
         records = consumer.consume(FETCH, 0.1)
         for record in records:
@@ -84,7 +84,7 @@ def main() -> None:
             is_fresh = True
         if values:
             fleet.apply(decode_values(values))
-        if left == 0 or time.monotonic() - written_s > COMMIT_EVERY_S:
+        if left <= 0 or time.monotonic() - written_s > COMMIT_EVERY_S:
             if changelog is not None:
                 changelog.write(fleet)
             if is_fresh:  # a commit of nothing new is an error to librdkafka
