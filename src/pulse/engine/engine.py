@@ -163,7 +163,9 @@ class Engine:
         """Apply the records at `start` up to `until`, none of which is a control record."""
         if start == until:
             return
-        values = [value or b"" for value in columns.values[start:until]]
+        values: list[Any] = columns.values[start:until]
+        if None in values:
+            values = [value or b"" for value in values]
         decoded = self._decoder.decode_lines(values)
         if decoded is None:
             stripped = [value.rstrip(b"\n") for value in values]
@@ -177,11 +179,7 @@ class Engine:
             return
         lines = decoded.lines
         fx.counts["events"] += len(lines)
-        if state.clock_ms is not None:
-            # Before anything is passed over: who reads it again is to hear the same.
-            sources = {line.source for line in lines}
-            state.heard = hear(state.heard, sources, state.clock_ms)
-        self._intake.is_printable = decoded.is_printable
+        self._intake.begin_run(decoded.is_printable)
         if len(lines) == len(values):
             at = start
             for line in lines:
@@ -204,7 +202,7 @@ class Engine:
                     except (BadUsageError, MisplacedError):
                         raw = value.split(b"\n")[n - 1 - first]
                         self._apply_or_refuse(state, columns, at, Entry(n - first, raw, line), fx)
-        self._intake.is_printable = False
+        self._hear(state, self._intake.end_run())
 
     def _apply_entries(
         self,
@@ -215,14 +213,17 @@ class Engine:
         fx: Effects,
     ) -> None:
         fx.counts["events"] += len(entries)
-        if state.clock_ms is not None:
-            sources = {each.line.source for each in entries if isinstance(each.line, Line)}
-            state.heard = hear(state.heard, sources, state.clock_ms)
+        self._intake.begin_run(False)
         for entry in entries:
             if isinstance(entry.line, BadLine):
                 self._refuse(state, columns.offsets[at], entry, entry.line, fx)
             else:
                 self._apply_or_refuse(state, columns, at, entry, fx)
+        self._hear(state, self._intake.end_run())
+
+    def _hear(self, state: PartitionState, sources: set[str]) -> None:
+        if state.clock_ms is not None:
+            state.heard = hear(state.heard, sources, state.clock_ms)
 
     def _apply_or_refuse(
         self, state: PartitionState, columns: Columns, at: int, entry: Entry, fx: Effects

@@ -50,9 +50,9 @@ it did in its last seconds."""
 class Intake:
     """Takes lines into partition states by one policy.
 
-    `place` gives an account's partition; None where there are no partitions. `has_headers` and
-    `is_printable` are said of the records at hand before their lines are taken: whether some have
-    headers that matter to lines, and whether it is known that all texts of theirs can be printed.
+    `place` gives an account's partition; None where there are no partitions. `has_headers` is said
+    of the records at hand before their lines are taken: whether some have headers that matter to
+    lines.
     """
 
     def __init__(
@@ -79,26 +79,41 @@ class Intake:
         self._sources: set[str] = set()
         """Sources that are known to be printable."""
         self._seeds: dict[str, int] = {}
+        self._heard: set[str] = set()
+        """The sources of the records at hand."""
         self._source = ""
-        """The source of the last line: the next one has mostly the same."""
-        self._seed_now = self._seed("")
-        self._key_now = self._seed_now & KEY_MASK
+        """The last line's, which is mostly also the next one's."""
+        self._seed_now = 0
+        self._key_now = 0
         self._activity = policy.activity
         self._dormant_after_ms: int = policy.lifecycle.dormant_after_ms
         self._ways = Ways(self._dormant_after_ms, DUPLICATE_MS, GRACE_MS, AHEAD_MS)
+
+    def begin_run(self, is_printable: bool) -> None:
+        """Lines come; whether it is known that all texts of theirs can be printed."""
+        self.is_printable = is_printable
+        self._heard = set()
+
+    def end_run(self) -> set[str]:
+        """They have come; from these sources."""
+        self.is_printable = False
+        return self._heard
 
     def take(
         self, state: PartitionState, columns: Columns, at: int, line: Line, fx: Effects
     ) -> None:
         """Count one line. Raises `BadUsageError` or `MisplacedError` before anything changes."""
         offset: int = columns.offsets[at]
-        if self.has_headers and at in columns.headers and not self._is_first(state, columns, at):
-            fx.counts["duplicates"] += 1
-            return
         says: tuple[str, str, Any, str | None, str | None, str, str | None, Any, Any] = self._told(
             line
         )
         line_id, account_id, ts, event, user, source, kind, _, properties = says
+        if source != self._source or not self._heard:
+            # Before anything is passed over: who reads it again is to hear the same.
+            self._turn_to(source)
+        if self.has_headers and at in columns.headers and not self._is_first(state, columns, at):
+            fx.counts["duplicates"] += 1
+            return
         now_ms = state.clock_ms
         is_profile = kind == "profile"
         account, folded = state.live.get(account_id), None
@@ -162,9 +177,6 @@ class Intake:
             if not weight or self._usage.says_something:
                 said = self._usage.fact(event or "", line)
 
-        if source != self._source:
-            self._source, self._seed_now = source, self._seed(source)
-            self._key_now = self._seed_now & KEY_MASK
         key = read_i64_le(self._digest(line_id.encode(), self._seed_now), 0)
         if folded is not None:
             if weight and value >= 0 and said is None:
@@ -240,14 +252,16 @@ class Intake:
         forwarded[origin] = arrived
         return True
 
-    def _seed(self, source: str) -> int:
-        """What makes one id of two sources two."""
+    def _turn_to(self, source: str) -> None:
+        """Lines of this source come now."""
+        self._heard.add(source)
         seed = self._seeds.get(source)
         if seed is None:
             if len(self._seeds) >= _MOST_SOURCES:
                 self._seeds.clear()
+            # It makes one id of two sources two.
             seed = self._seeds[source] = xxh3_64_intdigest(source.encode())
-        return seed
+        self._source, self._seed_now, self._key_now = source, seed, seed & KEY_MASK
 
     def _check_id(self, line_id: str, source: str) -> None:
         check_id(line_id, source)

@@ -152,9 +152,18 @@ class Decoder:
         One call into C for a whole batch. Where each line of each value begins with `{` and ends
         with `}`, an object never spans two of them, and there are as many objects as lines.
         """
+        if not values:
+            return self._decode_objects(values, b"")
         blob = b"\n".join(values)
-        # Looking for one byte is fast, counting it is not.
-        raws = blob.split(b"\n") if b"\n" in b"".join(values) else values
+        # Who writes values of several lines seldom writes others.
+        if b"\n" not in values[0]:
+            lines = self._decode_objects(values, blob)
+            if lines is not None or b"\n" not in b"".join(values):
+                return lines
+        return self._decode_objects(blob.split(b"\n"), blob)
+
+    def _decode_objects(self, raws: list[bytes], blob: bytes) -> Lines | None:
+        """As many lines as there are `raws`, which are `blob` together; None if it is not so."""
         if not all_objects(raws):
             return None
         is_ascii = blob.isascii()
