@@ -292,7 +292,7 @@ def _given_up(what: Circumstances) -> str:
     if not names:
         return ""
     more = f" and {len(names) - _MOST_SAID} more" if len(names) > _MOST_SAID else ""
-    return f" Not used for 28 days: {', '.join(names[:_MOST_SAID])}{more}."
+    return f" Key features not used for 28 days: {', '.join(names[:_MOST_SAID])}{more}."
 
 
 def _what_fell(what: Circumstances) -> str:

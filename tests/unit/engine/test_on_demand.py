@@ -209,7 +209,9 @@ def test_an_alert_says_both() -> None:
     story.days(63, "sso", "export.pdf").days(22, "list", "list").days(14)
 
     [alert] = [each for each in story.play.outcome.alerts if each.reason == "danger"]
-    assert alert.summary.endswith(" % of a usual week. Not used for 28 days: sso, export.*.")
+    assert alert.summary.endswith(
+        " % of a usual week. Key features not used for 28 days: sso, export.*."
+    )
     assert alert.evidence["key_features_given_up"] == ["sso", "export.*"]
     now, then = alert.measures.now, alert.measures.then
     assert now.trend is not None
