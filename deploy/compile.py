@@ -35,7 +35,7 @@ CORE = [
         "windows", "line", "days", "measures", "scorecard", "account", "packing", "usage",
         "lifecycle", "forecast", "holidays", "codec", "recent", "sources", "profile", "facts",
         "notes",
-        "distinct", "patching",
+        "distinct", "key_features", "on_demand", "patching", "trend",
     )),
     *(f"pulse/engine/{name}.py" for name in (
         "state", "columns", "rules", "seeing", "watching", "evaluate", "timekeeper", "engine",

@@ -173,6 +173,25 @@ def test_every_account_can_be_explained(run: Run, account: dict[str, Any]) -> No
     assert account["account_id"] in done.stdout
 
 
+def test_measures_that_some_scorecards_have_are_shown(
+    run: Run, valkey: ValkeyServer, unique: str
+) -> None:
+    now, then = measures(4) | {"trend": 0.42}, measures(8) | {"trend": 1.1}
+    now["key_features"] = {"7d": 1, "28d": 2, "84d": 3}
+    found = doc("key", "healthy", 60.0, measures=now, then={"score": 77.0, "measures": then})
+    young = doc("young", "healthy", 60.0, measures=now | {"trend": None}, then=None)
+
+    async def fill() -> None:
+        async with ReadModel(valkey.url, f"{unique}:") as model:
+            await model.write([found, young])
+
+    asyncio.run(fill())
+    lines = [line.split() for line in run("account", "key").stdout.splitlines()]
+    assert ["key", "features", "1", "2", "3"] in lines
+    assert ["of", "a", "usual", "week", "42", "%", "110", "%"] in lines
+    assert "of a usual week  not known" in run("account", "young").stdout
+
+
 @pytest.mark.usefixtures("fleet")
 def test_a_terminal_that_knows_only_ascii_gets_bars_of_ascii(config: Path) -> None:
     program = [sys.executable, "-c", "from pulse.cli import main; main()"]

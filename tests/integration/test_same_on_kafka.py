@@ -16,6 +16,7 @@ import pytest
 
 from pulse.config import Config
 from pulse.config.policy import policy
+from pulse.config.scoring import DEFAULT_SCORECARD
 from pulse.playback.emit import PlayProgress, PlaySettings, play
 from pulse.playback.lines import Lines, read_lines
 from pulse.playback.replay import Replay
@@ -43,7 +44,13 @@ class Expected:
 
 
 def usage() -> dict[str, Any]:
-    return {"usage": {"value": "properties.files"}}
+    measures = [rule.model_dump() for rule in DEFAULT_SCORECARD]
+    measures += [
+        {"measure": "trend", "weight": 10, "target": 1},
+        {"measure": "key_features", "window": "84d", "weight": 10, "target": 2},
+    ]
+    key = ["connect", "streams", "*-*"]
+    return {"usage": {"value": "properties.files", "key_features": key}, "scorecard": measures}
 
 
 @pytest.fixture(scope="module")

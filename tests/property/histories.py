@@ -77,6 +77,7 @@ def rules(dwell: str = "1h", source: str = "fixed") -> Policy:
                     "weights": [{"event": "ping", "weight": 0}, {"event": "big", "weight": 2.5}],
                     "ignore": [{"user": "bot"}, {"property": "properties.test", "equals": True}],
                     "active": {"window": {"28d": {"events": 2}}},
+                    "key_features": ["f1", "f[23]"],
                 },
                 "scorecard": [
                     {"measure": "active_days", "window": "7d", "weight": 30, "target": 3},
@@ -95,6 +96,8 @@ def rules(dwell: str = "1h", source: str = "fixed") -> Policy:
                     {"measure": "value_per_mrr", "window": "28d", "weight": 10, "target": 1},
                     {"measure": "features", "window": "84d", "weight": 10, "target": 3},
                     {"measure": "recency_days", "weight": 30, "floor": 3, "target": 0},
+                    {"measure": "trend", "weight": 10, "floor": 0.2, "target": 1},
+                    {"measure": "key_features", "window": "7d", "weight": 10, "target": 2},
                 ],
                 "line": {
                     "from": source,

@@ -2,7 +2,7 @@
 
 Nothing of pulse is used here. DESIGN, "Time", 2: a measure over W is the larger of two: over the
 last W complete days, and over the W days that end today. (Here nothing comes late, so that "fixed
-at the start of today" makes no difference.)
+at the start of today" makes no difference.) Trend and key features as `docs/scorecard.md` has them.
 """
 
 from __future__ import annotations
@@ -11,11 +11,12 @@ import gzip
 import json
 from collections import defaultdict
 from datetime import date, datetime, timedelta
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
 WINDOWS = (7, 28, 84)
@@ -50,8 +51,13 @@ def read(path: Path, value: str) -> list[Use]:
     return uses
 
 
-def recount(uses: Iterable[Use], at: datetime, timezone: str) -> dict[str, dict[str, Any]]:
-    """The measures of every account at an instant, from its events up to that instant."""
+def recount(
+    uses: Iterable[Use], at: datetime, timezone: str, key: Sequence[str]
+) -> dict[str, dict[str, Any]]:
+    """The measures of every account at an instant, from its events up to that instant.
+
+    `key` are the patterns of key features.
+    """
     zone = ZoneInfo(timezone)
     today = at.astimezone(zone).date()
     by_account: dict[str, list[tuple[date, Use]]] = defaultdict(list)
@@ -64,6 +70,8 @@ def recount(uses: Iterable[Use], at: datetime, timezone: str) -> dict[str, dict[
         account: {
             **_measures(days, today),
             "recency_days": round((at - last[account]) / timedelta(days=1), 3),
+            "trend": _trend(days, today),
+            "key_features": {f"{width}d": _used(days, today, width, key) for width in WINDOWS},
         }
         for account, days in by_account.items()
     }
@@ -80,6 +88,20 @@ def _measures(days: list[tuple[date, Use]], today: date) -> dict[str, dict[str, 
         for name, counts in out.items():
             counts[f"{width}d"] = max(complete[name], running[name])
     return out
+
+
+def _trend(days: list[tuple[date, Use]], today: date) -> float | None:
+    ages = [(today - day).days for day, _ in days]
+    week = max(len([a for a in ages if 1 <= a <= 7]), len([a for a in ages if 0 <= a <= 6]))
+    before = len([a for a in ages if 8 <= a <= 35])
+    if not before or not any(35 <= a <= 92 for a in ages):
+        return None
+    return round(week / (before / 4), 3)
+
+
+def _used(days: list[tuple[date, Use]], today: date, width: int, key: Sequence[str]) -> int:
+    names = {use.feature for day, use in days if 0 <= (today - day).days <= width}
+    return len([each for each in key if any(fnmatchcase(name, each) for name in names)])
 
 
 def _count(days: list[tuple[date, Use]], first: date, last: date) -> dict[str, int]:

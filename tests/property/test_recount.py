@@ -1,4 +1,4 @@
-"""On the real input every window and distinct count equals a naive recount."""
+"""On the real input every window, distinct count and trend equals a naive recount."""
 
 from __future__ import annotations
 
@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 
 INPUT = Path(__file__).parents[2] / "examples/contributions/contributions.ndjson.gz"
 INSTANTS = 20
+KEY = ("connect", "streams", "*-*")
+SCORECARD = [
+    {"measure": "trend", "weight": 1, "target": 1},
+    {"measure": "key_features", "weight": 1, "target": 2},
+]
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +60,11 @@ def instants(uses: Sequence[Use], seed: int) -> list[datetime]:
 def test_every_window_equals_a_naive_recount(
     uses: list[Use], lines: list[bytes], timezone: str, seed: int
 ) -> None:
-    settings = {"timezone": timezone, "usage": {"value": "properties.files"}}
+    settings = {
+        "timezone": timezone,
+        "usage": {"value": "properties.files", "key_features": list(KEY)},
+        "scorecard": SCORECARD,
+    }
     play = Play(policy(Config.model_validate(settings)))
     clock = HistoryClock(in_ms(uses[-1].at))
     done = applied = 0
@@ -71,5 +80,5 @@ def test_every_window_equals_a_naive_recount(
         applied = len(play.log.records)
         got = {account: status["measures"] for account, status in play.statuses().items()}
 
-        assert got == recount(uses, at, timezone)
+        assert got == recount(uses, at, timezone, KEY)
     assert play.outcome.dead_letters == []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING, Any, Final
 
@@ -46,6 +46,11 @@ _COMPARED: Final = (
     ("features", "features"),
     ("events", "events"),
 )
+
+_USUAL: Final = 0.9
+"""From this trend on a week is as usual."""
+_MOST_SAID: Final = 3
+"""Key features that are named in a sentence."""
 
 _ENDED: Final = {
     "recovered": "has ended well",
@@ -130,6 +135,8 @@ class Circumstances:
     """It approaches by that alone: its score lies above the band."""
     found: tuple[str, dict[str, Any]] | None = None
     """What a signal found, where one opens the alert: how it is said, and what shows it."""
+    given_up: list[str] = field(default_factory=list)
+    """Key features that it used, and not over the last 28 days."""
 
 
 def build(
@@ -196,6 +203,8 @@ def _evidence(reason: str, opened: OpenAlert, what: Circumstances) -> dict[str, 
     evidence: dict[str, Any] = {"score": None if what.score is None else round(what.score, 2)}
     if what.then is not None and what.then.score is not None:
         evidence["score_then"] = round(what.then.score, 2)
+    if what.given_up:
+        evidence["key_features_given_up"] = what.given_up
     if reason == "approaching":
         evidence["by"] = "projection" if what.is_projected else "band"
         found = what.crossing
@@ -267,6 +276,26 @@ def _idle_days(what: Circumstances) -> int:
 
 
 def _why(what: Circumstances) -> str:
+    """What fell: the two measures that did the most, the last week, key features."""
+    return f"{_what_fell(what)}{_last_week(what)}{_given_up(what)}"
+
+
+def _last_week(what: Circumstances) -> str:
+    trend = what.now.trend
+    if trend < 0.0 or trend >= _USUAL:
+        return ""
+    return f" The last 7 days: {round(100 * trend)} % of a usual week."
+
+
+def _given_up(what: Circumstances) -> str:
+    names = what.given_up
+    if not names:
+        return ""
+    more = f" and {len(names) - _MOST_SAID} more" if len(names) > _MOST_SAID else ""
+    return f" Key features not used for 28 days: {', '.join(names[:_MOST_SAID])}{more}."
+
+
+def _what_fell(what: Circumstances) -> str:
     """The two measures that fell the most, over 28 days, then against now."""
     then = what.then
     if then is None:

@@ -44,6 +44,7 @@ _MEASURES: Final = (
     ("value", "value"),
     ("active_users", "active users"),
     ("features", "features"),
+    ("key_features", "key features"),
     ("active_days", "active days"),
 )
 
@@ -203,14 +204,20 @@ def _measures(account: dict[str, Any]) -> Table:
     if then:
         table.add_column("28 days, then", justify="right")
     for measure, words in _MEASURES:
-        now = account["measures"][measure]
-        before = then["measures"][measure] if then else None
+        now = account["measures"].get(measure)
+        if now is None:
+            continue  # the scorecard does not ask for it
+        before = then["measures"].get(measure) if then else None
         if measure == "value" and not any(now.values()) and not (before and any(before.values())):
             continue  # this product's events have none
         row = [words, *(number(now[window]) for window in ("7d", "28d", "84d"))]
         if before:
             row.append(number(before["28d"]))
         table.add_row(*row)
+    if "trend" in account["measures"]:
+        trends = [account["measures"]["trend"], then["measures"].get("trend") if then else None]
+        now, before = ("" if each is None else f"{100 * each:.0f} %" for each in trends)
+        table.add_row("of a usual week", now or "not known", "", "", *([before] if then else []))
     return table
 
 

@@ -38,6 +38,8 @@ def in_words(config: Config) -> str:
         parts.append(f"moved each day to where {100 * line.quantile:g} % of the fleet are below")
     silence = config.signals.silence
     parts.append(f"silence after {silence.days} days" if silence.enabled else "no silence alerts")
+    if config.usage.key_features:
+        parts.append(_count(len(config.usage.key_features), "key feature"))
     if config.usage.ignore:
         parts.append(_count(len(config.usage.ignore), "ignore rule"))
     if config.segments:

@@ -2,7 +2,7 @@
 
 from pulse.config.line import LineSettings
 from pulse.config.root import Config
-from pulse.config.scoring import Minimum, OfBaseline, PerSeat, ScoreRule
+from pulse.config.scoring import Minimum, OfBaseline, PerSeat, ScoreRule, Usage
 from pulse.config.signal_rules import signals
 from pulse.engagement import scorecard as rules
 from pulse.engagement.account import Activity
@@ -36,7 +36,7 @@ def policy(config: Config) -> Policy:
         activity=Activity(
             *_least(usage.active.day), tuple(None if w is None else _least(w) for w in windows)
         ),
-        default=SegmentPolicy(_scorecard(config.scorecard), _line(config.line)),
+        default=SegmentPolicy(_scorecard(config.scorecard, usage), _line(config.line)),
         lifecycle=LifecycleRule(
             life.new_days * DAY_MS,
             life.dormant_after_days * DAY_MS,
@@ -47,7 +47,7 @@ def policy(config: Config) -> Policy:
         else None,
         segments={
             name: SegmentPolicy(
-                _scorecard(config.scorecard_for(name)), _line(config.line_for(name))
+                _scorecard(config.scorecard_for(name), usage), _line(config.line_for(name))
             )
             for name in config.segments
         },
@@ -82,7 +82,7 @@ def _line(line: LineSettings) -> Line:
     )
 
 
-def _scorecard(score_rules: tuple[ScoreRule, ...]) -> rules.Scorecard:
+def _scorecard(score_rules: tuple[ScoreRule, ...], usage: Usage) -> rules.Scorecard:
     return rules.Scorecard(
         tuple(
             rules.MeasureRule(
@@ -94,7 +94,8 @@ def _scorecard(score_rules: tuple[ScoreRule, ...]) -> rules.Scorecard:
                 target=_target(rule.target),
             )
             for rule in score_rules
-        )
+        ),
+        usage.key_features or (),
     )
 
 

@@ -26,6 +26,7 @@ from pulse.config.scoring import (
     Usage,
     check_scorecard,
     doubled,
+    key_feature_mistakes,
 )
 from pulse.config.signals import DEFAULT_FACTS, Fact, Signals, doubled_facts
 
@@ -117,8 +118,14 @@ class Config(Section):
 
     @field_validator("scorecard", mode="wrap")
     @classmethod
-    def _scorecard_holds_together(cls, value: Any, check: ValidatorFunctionWrapHandler) -> Any:
-        return check_scorecard(value, check)
+    def _scorecard_holds_together(
+        cls, value: Any, check: ValidatorFunctionWrapHandler, info: ValidationInfo
+    ) -> Any:
+        rules = check_scorecard(value, check)
+        if "usage" in info.data:
+            found = key_feature_mistakes(rules, info.data["usage"], ("scorecard",))
+            check_also(rules, lambda each: each, found)
+        return rules
 
     @field_validator("facts")
     @classmethod
@@ -130,8 +137,14 @@ class Config(Section):
     def _segments_fit_the_line(
         cls, segments: dict[str, Segment], info: ValidationInfo
     ) -> dict[str, Segment]:
+        found: list[PydanticCustomError] = []
         if "line" in info.data:
-            check_also(segments, lambda each: each, segment_mistakes(segments, info.data["line"]))
+            found += segment_mistakes(segments, info.data["line"])
+        if "usage" in info.data:
+            for name, segment in segments.items():
+                place = ("segments", name, "scorecard")
+                found += key_feature_mistakes(segment.scorecard or (), info.data["usage"], place)
+        check_also(segments, lambda each: each, found)
         return segments
 
     @field_validator("receivers", mode="wrap")

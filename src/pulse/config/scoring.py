@@ -34,6 +34,7 @@ class WeightRule(Section):
     """What one such event counts; 0: it is no use of the product."""
 
 
+_MAX_KEY_FEATURES: Final = 100
 _CONDITIONS: Final = ("account", "user", "event", "source", "property")
 
 
@@ -82,11 +83,18 @@ class Active(Section):
     """What a window needs before its use counts, like 900 seconds of viewing in 28 days."""
 
 
+KeyFeatureNames = Annotated[
+    tuple[Pattern, ...], Field(strict=False, min_length=1, max_length=_MAX_KEY_FEATURES)
+]
+
+
 class Usage(Section):
     """Which events count, how much, and where their feature and value are found."""
 
     feature: PropertyPath = "properties.feature"
     """Where the feature's name is found; for an event without one it is the event's name."""
+    key_features: KeyFeatureNames | None = None
+    """Features that set the product apart, as shell patterns: each is one, whatever it matches."""
     value: PropertyPath = "properties.value"
     """Where the value is found: seconds, rows, money, whatever the product sells."""
     weights: Annotated[tuple[WeightRule, ...], Field(strict=False)] = ()
@@ -95,6 +103,20 @@ class Usage(Section):
     """Own staff, test accounts, bots, automation."""
     active: Active = Active()
     """What makes a day or a window count as active."""
+
+    @field_validator("key_features", mode="wrap")
+    @classmethod
+    def _no_key_feature_is_said_twice(cls, value: Any, check: ValidatorFunctionWrapHandler) -> Any:
+        names = list(value) if isinstance(value, (list, tuple)) else []
+        return check_also(
+            value,
+            check,
+            [
+                refuse(f'"{name}" is there already', at=("key_features", index))
+                for index, name in enumerate(names)
+                if name in names[:index]
+            ],
+        )
 
 
 # --- scorecard --------------------------------------------------------------
@@ -108,8 +130,17 @@ MeasureName = Literal[
     "recency_days",
     "active_days_ever",
     "value_per_mrr",
+    "trend",
+    "key_features",
 ]
-_WITHOUT_WINDOW: Final = ("recency_days", "active_days_ever")
+_WITHOUT_WINDOW: Final = ("recency_days", "active_days_ever", "trend")
+_NUMBERS: Final = {
+    "recency_days": "a number of days",
+    "active_days_ever": "a number of days",
+    "trend": "a number, of which 1 is as usual",
+    "key_features": "a number of them",
+}
+"""The measures that are compared with a number only: neither seats nor the own past make sense."""
 _MAX_RULES: Final = 64
 
 
@@ -135,7 +166,7 @@ class ScoreRule(Section):
     name: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")] | None = None
     """What its points are called in contributions; the measure's name if unsaid."""
     window: Window | None = Field(default=None, validate_default=True)
-    """Over how many days; 28d if unsaid. `recency_days` and `active_days_ever` have none."""
+    """Over how many days; 28d if unsaid. `recency_days`, `active_days_ever`, `trend` have none."""
     weight: Annotated[float, Field(ge=0, le=1_000_000)]
     """Its share of the score, relative to the other weights."""
     floor: float = 0.0
@@ -168,8 +199,8 @@ class ScoreRule(Section):
             kinds = [kind for kind in (PerSeat, OfBaseline) if set(kind.model_fields) & set(target)]
             if len(kinds) != 1:
                 raise refuse("must be a number, {per_seat: 0.8} or {of_baseline: 1.0}")
-            if (measure := info.data.get("measure")) in _WITHOUT_WINDOW:
-                raise refuse(f"of {measure} must be a number of days")
+            if (measure := info.data.get("measure")) in _NUMBERS:
+                raise refuse(f"of {measure} must be {_NUMBERS[measure]}")
             return kinds[0].model_validate(target)
         if not isinstance(target, (int, float, PerSeat, OfBaseline)) or isinstance(target, bool):
             raise refuse("must be a number, {per_seat: 0.8} or {of_baseline: 1.0}")
@@ -192,6 +223,27 @@ DEFAULT_SCORECARD: Final = (
     ScoreRule(measure="events", window="28d", weight=20, target=OfBaseline(of_baseline=1)),
     ScoreRule(measure="recency_days", weight=10, floor=21, target=0),
 )
+
+
+def key_feature_mistakes(
+    rules: tuple[ScoreRule, ...], usage: Usage, place: tuple[str, ...]
+) -> Iterator[PydanticCustomError]:
+    """What measures of key features demand that `usage` has not; `place` is the scorecard's."""
+    names = usage.key_features
+    for index, rule in enumerate(rules):
+        if rule.measure != "key_features":
+            continue
+        if names is None:
+            yield refuse(
+                "nothing says which the key features are",
+                suggestion="name them in usage.key_features",
+                at=(*place, index, "measure"),
+            )
+        elif isinstance(rule.target, float) and rule.target > len(names):
+            yield refuse(
+                f"cannot be reached: the key features are {len(names)}",
+                at=(*place, index, "target"),
+            )
 
 
 def check_scorecard(value: Any, check: ValidatorFunctionWrapHandler) -> Any:

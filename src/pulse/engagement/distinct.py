@@ -132,6 +132,21 @@ class LastSeen:
             self._thin(today)
         return True
 
+    def last_of(self, name: str) -> int:
+        """The last day on which an id was seen, 0 if it is not kept; an index is never made."""
+        index = self._index
+        if index is not None:
+            at = index.get(name, -1)
+        else:
+            at = self._names.find(("\n" + name + "\n").encode())
+            if at > 0:
+                at = self._names.count(_BREAK, 0, at)
+        return int(self._lasts[i64(at)]) if at >= 0 else 0
+
+    def can_keep(self, name: str) -> bool:
+        """Whether an id would be kept, as all are up to `limit`, and then those in the sample."""
+        return not self.level or not xxh3_64_intdigest(name.encode()) & ((1 << self.level) - 1)
+
     def holds(self, name: str) -> bool:
         """Whether an id is kept."""
         return self._place(name) >= 0

@@ -12,6 +12,13 @@ MICRO: Final = 1_000_000
 
 NEVER_USED: Final = -1
 
+NOT_MEASURED: Final = -2.0
+"""The trend where no scorecard asks for it."""
+NO_TREND: Final = -1.0
+"""The trend where there is none: the account's past is too short, or had nothing."""
+NOT_COUNTED: Final = (-1, -1, -1)
+"""The key features where no scorecard asks for them, or nothing can be said."""
+
 WINDOW_NAMES = tuple(f"{days}d" for days in WINDOWS)
 WINDOWED: Final = ("events", "value", "active_users", "features", "active_days")
 """The measures that have a window, in the order in which `Measures` holds them."""
@@ -24,9 +31,13 @@ class Measures:
 
     `events` and `value` are sums in 10**-6, the others counts; one number for each of `WINDOWS`.
     `recency_ms` is the time since the last meaningful event, `NEVER_USED` before the first.
+    `trend` and `key_features` are made by `pulse.engagement.on_demand` where a scorecard has them.
     """
 
-    __slots__ = ("active_days", "active_users", "events", "features", "recency_ms", "value")
+    __slots__ = (
+        "active_days", "active_users", "events", "features", "key_features", "recency_ms", "trend",
+        "value",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -43,6 +54,10 @@ class Measures:
         self.features = features
         self.active_days = active_days
         self.recency_ms = recency_ms
+        self.trend: float = NOT_MEASURED
+        """The last week over a usual one; 1.0: as usual."""
+        self.key_features: Triple = NOT_COUNTED
+        """Key features that were used, one number for each of `WINDOWS`."""
 
     def windowed(self, index: int) -> Triple:
         """The measure `WINDOWED[index]`."""
@@ -66,9 +81,12 @@ class Measures:
 
 
 def readable(measures: Measures) -> dict[str, object]:
-    """The measures as they are written out: exact decimals, whole numbers without a fraction."""
-    days = measures.recency_days
-    return {
+    """The measures as they are written out: exact decimals, whole numbers without a fraction.
+
+    `trend` and `key_features` are there where they were asked for.
+    """
+    days, trend = measures.recency_days, measures.trend
+    out: dict[str, object] = {
         "events": _sums(measures.events),
         "value": _sums(measures.value),
         "active_users": _counts(measures.active_users),
@@ -76,6 +94,11 @@ def readable(measures: Measures) -> dict[str, object]:
         "active_days": _counts(measures.active_days),
         "recency_days": None if days is None else round(days, 3),
     }
+    if trend != NOT_MEASURED:
+        out["trend"] = None if trend == NO_TREND else round(trend, 3)
+    if measures.key_features[0] >= 0:
+        out["key_features"] = _counts(measures.key_features)
+    return out
 
 
 def _sums(triple: Triple) -> dict[str, int | float]:

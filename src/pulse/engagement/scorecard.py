@@ -10,6 +10,7 @@ from mypy_extensions import i64
 
 from pulse.engagement.days import DAY_MS
 from pulse.engagement.holidays import NONE
+from pulse.engagement.key_features import KeyFeatures
 from pulse.engagement.measures import MICRO, NEVER_USED, SUMS, WINDOWED, Measures
 from pulse.engagement.windows import W84, WINDOWS, Triple
 
@@ -89,7 +90,15 @@ _OF_BASELINE: Final = 2
 _KINDS: Final = {"absolute": _ABSOLUTE, "per_seat": _PER_SEAT, "of_baseline": _OF_BASELINE}
 _RECENCY: Final = -1
 _EVER: Final = -2
-_WITHOUT_WINDOW: Final = {"recency_days": _RECENCY, "active_days_ever": _EVER}
+_TREND: Final = -3
+_KEY_FEATURES: Final = -4
+_OTHERS: Final = {
+    "recency_days": _RECENCY,
+    "active_days_ever": _EVER,
+    "trend": _TREND,
+    "key_features": _KEY_FEATURES,
+}
+"""The measures that are not in `WINDOWED`."""
 _MISSING: Final = -1.0
 
 
@@ -98,10 +107,19 @@ class Scorecard:
 
     A measure without data (no seats known, no MRR, no past) gives its weight to the others in
     proportion.
+
+    `key_features` are the shell patterns of the features that the measure of this name counts.
     """
 
-    def __init__(self, rules: tuple[MeasureRule, ...]) -> None:
+    def __init__(self, rules: tuple[MeasureRule, ...], key_features: tuple[str, ...] = ()) -> None:
         self.rules = rules
+        self.has_trend: bool = any(rule.measure == "trend" for rule in rules)
+        self.key_features: KeyFeatures | None = None
+        """What to count, where there is such a measure."""
+        if any(rule.measure == "key_features" for rule in rules):
+            self.key_features = KeyFeatures(key_features)
+        self.asks_more: bool = self.has_trend or self.key_features is not None
+        """Whether it has measures that are made on demand (`pulse.engagement.on_demand`)."""
         self._plans = [_Plan(rule) for rule in rules]
         self._shares: vec[float] = vec[float]([0.0] * len(rules))
         self.rises_with_use = all(_rises_with_use(rule) for rule in rules)
@@ -167,6 +185,14 @@ class Scorecard:
                 number = float(recency_ms) / _DAY_MS
             elif plan.index == _EVER:
                 number = float(facts.active_days_ever)
+            elif plan.index == _TREND:
+                number = now.trend
+                if number < 0.0:
+                    continue
+            elif plan.index == _KEY_FEATURES:
+                number = float(_of_window(now.key_features, plan.window))
+                if number < 0.0:
+                    continue
             else:
                 number = float(_pick(now, plan.index, plan.window)) / plan.unit
                 if has_holidays and plan.is_of_days:
@@ -211,7 +237,10 @@ _DAY_MS: Final = float(DAY_MS)
 
 
 def _pick(measures: Measures, index: int, window: int) -> int:
-    triple = measures.windowed(index)
+    return _of_window(measures.windowed(index), window)
+
+
+def _of_window(triple: Triple, window: int) -> int:
     if window == 0:
         return triple[0]
     return triple[1] if window == 1 else triple[2]
@@ -238,9 +267,7 @@ class _Plan:
         self.name: str = rule.name
         self.weight: float = float(rule.weight)
         self.floor: float = float(rule.floor)
-        self.index: int = (
-            WINDOWED.index(measure) if measure in WINDOWED else _WITHOUT_WINDOW[measure]
-        )
+        self.index: int = WINDOWED.index(measure) if measure in WINDOWED else _OTHERS[measure]
         self.window: int = rule.window
         self.is_of_days: bool = measure in ("events", "value", "active_days")
         self.unit: float = float(MICRO) if measure in SUMS else 1.0

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from pulse.alerting.alert import AlertRecord
     from pulse.engagement.account import Account
+    from pulse.engagement.holidays import Holidays
     from pulse.engagement.lifecycle import Lifecycle
     from pulse.engagement.line import Zone
     from pulse.engine.columns import LogRecord
@@ -326,9 +327,15 @@ class Engine:
             },
         }
         approximate = account.approximate()
+        if "key_features" in status["measures"] and "features" in approximate:
+            approximate.append("key_features")
         if approximate:
             status["approximate"] = approximate
         return status
+
+    def holidays_of(self, account: Account) -> Holidays | None:
+        """The holidays and unobserved days that hold for the account, None where there are none."""
+        return self._evaluator.holidays_of(account)
 
     def standing(
         self, account: Account, as_of_ms: int, lines: Sequence[FleetLine] = ()

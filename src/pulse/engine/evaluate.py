@@ -13,6 +13,7 @@ from pulse.engagement.forecast import Crossing, crossing, may_cross
 from pulse.engagement.holidays import Holidays
 from pulse.engagement.lifecycle import LIFECYCLES, Lifecycle, lifecycle
 from pulse.engagement.line import Zone, zone_of
+from pulse.engagement.on_demand import measure_more
 from pulse.engagement.scorecard import NO_DATA
 from pulse.engine.rules import Rulebook, Rules
 from pulse.engine.seeing import View, circumstances, facts_of
@@ -102,12 +103,16 @@ class Evaluator:
 
     def view(self, account: Account, at_ms: int) -> View:
         """Measures and lifecycle as of an instant; changes nothing."""
+        activity, rules = self._activity, self.rules.of(account)
+        now, holidays = account.measures(at_ms, activity), self.holidays_of(account)
+        if rules.scorecard.asks_more:
+            measure_more(account, now, rules.scorecard, holidays, activity)
         return View(
-            account.measures(at_ms, self._activity),
-            account.fixed_measures(self._activity),
-            facts_of(account, account.active_days(self._activity), self.holidays_of(account)),
+            now,
+            account.fixed_measures(activity),
+            facts_of(account, account.active_days(activity), holidays),
             self.lifecycle(account, at_ms),
-            self.rules.of(account),
+            rules,
         )
 
     def lifecycle(self, account: Account, at_ms: int) -> Lifecycle:
@@ -138,6 +143,8 @@ class Evaluator:
         active_days = account.active_days(activity)
         holidays = self.holidays_of(account)
         facts = facts_of(account, active_days, holidays)
+        if rules.scorecard.asks_more:
+            measure_more(account, now, rules.scorecard, holidays, activity)
         value = rules.scorecard.value(now, fixed, facts)
         score = None if value == NO_DATA else value
         account.score = score
@@ -231,7 +238,9 @@ class Evaluator:
     ) -> None:
         """Make alerts of what has changed."""
         policy, rules = self._policy, view.rules
-        what = circumstances(account, view, was, at_ms, historical, self._activity)
+        what = circumstances(
+            account, view, was, at_ms, historical, self.holidays_of(account), self._activity
+        )
         if "approaching" in account.alerts and score is not None:
             what.crossing = self.crossing(account, rules, score)
             what.is_projected = account.projected and score >= rules.approach

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from pulse.alerting.alert import Circumstances
 from pulse.engagement.days import NO_INSTANT, day_start
 from pulse.engagement.holidays import NONE
+from pulse.engagement.on_demand import row_on
 from pulse.engagement.scorecard import Facts, Score
 from pulse.engagement.windows import THEN_DAYS
 
@@ -52,12 +53,20 @@ def facts_of(account: Account, active_days: int, holidays: Holidays | None) -> F
 
 
 def circumstances(
-    account: Account, view: View, was: Zone, at_ms: int, historical: bool, activity: Activity
+    account: Account,
+    view: View,
+    was: Zone,
+    at_ms: int,
+    historical: bool,
+    holidays: Holidays | None,
+    activity: Activity,
 ) -> Circumstances:
     """All that is known of an account at the instant at which an alert changes its state."""
     calendar = account.calendar
     then_day = calendar.day - THEN_DAYS
-    then = account.row_on(then_day, activity)
+    scorecard = view.rules.scorecard
+    then = row_on(account, then_day, scorecard, holidays, activity)
+    key_features = scorecard.key_features
     score = view.score()
     said = {} if account.profile is None else account.profile.said()
     profile: dict[str, Any] = {
@@ -81,4 +90,7 @@ def circumstances(
         historical=historical,
         today=calendar.day,
         is_cancelled=account.facts is not None and account.facts.cancelled_ms != NO_INSTANT,
+        given_up=[]
+        if key_features is None
+        else key_features.given_up(account.features, calendar.day),
     )

@@ -37,6 +37,16 @@ class Measures(Outbound):
     recency_days: Number | None = Field(
         description="Days since the last meaningful use; null where there was none."
     )
+    trend: Number | None = Field(
+        default=None,
+        description="The last week over the average of the four weeks before, 1: as usual; null "
+        "where its past is too short. Absent where the scorecard has no such measure.",
+    )
+    key_features: Windows | None = Field(
+        default=None,
+        description="Key features that were used. Absent where the scorecard has no such measure, "
+        "and in `then`, of which it is not known.",
+    )
 
 
 class Line(Outbound):

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pulse.engagement.days import NO_INSTANT
 from pulse.engagement.measures import readable
+from pulse.engagement.on_demand import row_on
 from pulse.engagement.windows import THEN_DAYS
 from pulse.model.time import format_ms
 
@@ -13,13 +14,18 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pulse.engagement.account import Account, Activity
+    from pulse.engagement.holidays import Holidays
     from pulse.engagement.scorecard import Scorecard
 
 _TIMES: Final = frozenset({"started_at", "renewal_at"})
 
 
 def document(
-    account: Account, status: Mapping[str, Any], scorecard: Scorecard, activity: Activity
+    account: Account,
+    status: Mapping[str, Any],
+    scorecard: Scorecard,
+    activity: Activity,
+    holidays: Holidays | None = None,
 ) -> dict[str, Any]:
     """The account's status (`Engine.status`: a line of `--accounts-out`), with what explains it.
 
@@ -31,7 +37,8 @@ def document(
     - `profile`: what is known of the account; unknown fields are absent
     - `alerts`: the firing ones, `[{"reason", "started_at", "since"}]`, the oldest first
 
-    `scorecard` is that of the account's segment, `activity` what counts as active.
+    `scorecard` is that of the account's segment, `activity` what counts as active, `holidays`
+    those of the account.
     """
     since_ms = _zone_since_ms(account)
     said = {} if account.profile is None else account.profile.said()
@@ -39,7 +46,7 @@ def document(
         **status,
         "since": None if since_ms == NO_INSTANT else format_ms(since_ms),
         "out_of": _out_of(status["contributions"], scorecard),
-        "then": _then(account, activity),
+        "then": _then(account, scorecard, activity, holidays),
         "profile": {
             field: format_ms(value) if field in _TIMES and isinstance(value, int) else value
             for field, (_, _, value) in sorted(said.items())
@@ -73,8 +80,10 @@ def _out_of(contributions: Mapping[str, float], scorecard: Scorecard) -> dict[st
     return {name: round(100.0 * weight / total, 2) for name, weight in weights.items()}
 
 
-def _then(account: Account, activity: Activity) -> dict[str, Any] | None:
-    row = account.row_on(account.calendar.day - THEN_DAYS, activity)
+def _then(
+    account: Account, scorecard: Scorecard, activity: Activity, holidays: Holidays | None
+) -> dict[str, Any] | None:
+    row = row_on(account, account.calendar.day - THEN_DAYS, scorecard, holidays, activity)
     if row is None:
         return None
     return {

@@ -115,4 +115,5 @@ class Readers:
         policy = self._engine.policy
         scorecard = policy.of_segment(account.fact("segment")).scorecard
         status = self._engine.status(account, state.clock_ms or 0, state.lines)
-        return document(account, status, scorecard, policy.activity)
+        holidays = self._engine.holidays_of(account)
+        return document(account, status, scorecard, policy.activity, holidays)

@@ -79,13 +79,13 @@ def test_what_is_special_is_said() -> None:
     config = read(
         Config,
         """
-        usage: {ignore: [{account: "test-*"}]}
+        usage: {ignore: [{account: "test-*"}], key_features: [sso, api]}
         segments: {enterprise: {}, smb: {}}
         signals: {silence: {enabled: false}}
         """,
     )
 
     assert in_words(config).endswith(
-        "no silence alerts; 1 ignore rule; 2 segments (enterprise, smb); "
+        "no silence alerts; 2 key features; 1 ignore rule; 2 segments (enterprise, smb); "
         "alerts to nobody (no receivers)."
     )

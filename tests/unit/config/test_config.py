@@ -107,6 +107,8 @@ def test_measures_and_windows_are_those_that_are_measured() -> None:
         "recency_days",
         "active_days_ever",
         "value_per_mrr",
+        "trend",
+        "key_features",
     }
     assert get_args(Window) == WINDOW_NAMES
 

@@ -144,8 +144,8 @@ ONE_MISTAKE = [
     (
         "scorecard: [{measure: activ_users, weight: 1, target: 1}]",
         "x:1:23: scorecard[0].measure: must be events, value, active_users, features, "
-        'active_days, recency_days, active_days_ever or value_per_mrr, not "activ_users"; '
-        'did you mean "active_users"?',
+        "active_days, recency_days, active_days_ever, value_per_mrr, trend or key_features, "
+        'not "activ_users"; did you mean "active_users"?',
     ),
     (
         "scorecard: [{measure: events, window: 30d, weight: 1, target: 1}]",
@@ -158,6 +158,46 @@ ONE_MISTAKE = [
     (
         "scorecard: [{measure: recency_days, weight: 1, floor: 9, target: {of_baseline: 1}}]",
         "x:1:66: scorecard[0].target: of recency_days must be a number of days",
+    ),
+    (
+        "scorecard: [{measure: trend, window: 7d, weight: 1, target: 1}]",
+        "x:1:38: scorecard[0].window: trend has no window; leave this key out",
+    ),
+    (
+        "scorecard: [{measure: trend, weight: 1, target: {of_baseline: 1}}]",
+        "x:1:49: scorecard[0].target: of trend must be a number, of which 1 is as usual",
+    ),
+    (
+        "scorecard: [{measure: key_features, weight: 1, target: {per_seat: 1}}]",
+        "x:1:56: scorecard[0].target: of key_features must be a number of them",
+    ),
+    (
+        "scorecard: [{measure: key_features, weight: 1, target: 1}]",
+        "x:1:23: scorecard[0].measure: nothing says which the key features are; name them in "
+        "usage.key_features",
+    ),
+    (
+        "usage: {key_features: [sso, api]}\n"
+        "scorecard: [{measure: events, weight: 1, target: 1}, "
+        "{measure: key_features, weight: 1, target: 3}]",
+        "x:2:97: scorecard[1].target: cannot be reached: the key features are 2",
+    ),
+    (
+        "segments: {large: {scorecard: [{measure: key_features, weight: 1, target: 1}]}}",
+        "x:1:42: segments.large.scorecard[0].measure: nothing says which the key features are; "
+        "name them in usage.key_features",
+    ),
+    (
+        "usage: {key_features: [sso, api, sso]}",
+        'x:1:34: usage.key_features[2]: "sso" is there already',
+    ),
+    (
+        "usage: {key_features: []}",
+        "x:1:23: usage.key_features: must not be an empty list",
+    ),
+    (
+        "usage: {key_features: ['a[b']}",
+        'x:1:24: usage.key_features[0]: "[" without "]" in the pattern "a[b"',
     ),
     (
         "scorecard: [{measure: events, weight: 1, target: {per_set: 1}}]",

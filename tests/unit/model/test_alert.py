@@ -89,7 +89,7 @@ def test_an_account_is_written_as_it_was_read() -> None:
 
     status = AccountStatus.model_validate_json(json.dumps(account))
 
-    assert json.loads(status.model_dump_json()) == account
+    assert json.loads(status.model_dump_json(exclude_unset=True)) == account
 
 
 def test_a_webhook_wraps_the_alert() -> None:
