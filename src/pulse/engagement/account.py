@@ -118,8 +118,9 @@ class Account:
         `LIFECYCLES`, 0 before the first time."""
         self.score: float | None = None
         self.notes = Notes()
-        self.late: list[Late] = []
-        """What came late since the day that is "then", so that a past day can be told as it was."""
+        self.late: list[Late] | None = None
+        """What came late since the day that is "then", so that a past day can be told as it was;
+        None where nothing did."""
         self.alerts: dict[str, OpenAlert] = {}
         self.sources = Sources()
         self.seen = RecentIds()
@@ -208,6 +209,8 @@ class Account:
         if change:
             self.active.correct(day, today, change)
             self.active_total += change
+        if self.late is None:
+            self.late = []
         for n, late in enumerate(self.late):
             if late.noticed == today and late.day == day:
                 self.late[n] = Late(
@@ -247,8 +250,8 @@ class Account:
             self.features.roll(day)
         if today > old + 1:  # a date that the zone skipped was measured as the day before it
             self.notes.repeat(old, today)
-        if self.late:
-            self.late = [late for late in self.late if late.noticed >= today - THEN_DAYS]
+        if self.late is not None:
+            self.late = [late for late in self.late if late.noticed >= today - THEN_DAYS] or None
         return calendar.start_ms
 
     def jump(self, at_ms: int) -> None:
@@ -351,7 +354,7 @@ class Account:
         return Row(day, notes.score_on(day, today), measures)
 
     def _unknown_on(self, day: int) -> list[Late]:
-        return [late for late in self.late if late.noticed >= day]
+        return [] if self.late is None else [late for late in self.late if late.noticed >= day]
 
     def is_empty(self) -> bool:
         """Whether no window and nothing that is kept holds anything."""

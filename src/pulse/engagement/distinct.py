@@ -6,7 +6,7 @@ from sys import intern
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from librt.vecs import append, vec
-from mypy_extensions import i32, i64
+from mypy_extensions import i64
 from xxhash import xxh3_64_intdigest
 
 from pulse.engagement.windows import KEPT_DAYS, W7, W28, W84, Triple
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 _BREAK: Final = b"\n"
 _MANY: Final = 200
 """More ids than that are always looked up in an index."""
+_HALF: Final = 32
+_EVENTS: Final = 0xFFFF_FFFF
 _OFTEN: Final = 12
 """Looked for more often than that since it was unpacked, and an index is made."""
 
@@ -57,18 +59,17 @@ class LastSeen:
     """
 
     __slots__ = (
-        "_are_common", "_asked", "_counts", "_fixed7", "_fixed28", "_fixed84", "_index", "_lasts",
-        "_live7", "_live28", "_live84", "_names", "level", "limit",
+        "_are_common", "_asked", "_fixed7", "_fixed28", "_fixed84", "_index", "_live7", "_live28",
+        "_live84", "_marks", "_names", "level", "limit",
     )  # fmt: skip
 
     def __init__(self, limit: int, *, are_common: bool = False) -> None:
         self.limit = limit
         self._are_common = are_common
         self.level = 0
-        self._lasts: vec[i32] = vec[i32]()
-        """The last day of each id, in the order in which they came."""
-        self._counts: vec[i32] = vec[i32]()
-        """Events of each."""
+        self._marks: vec[i64] = vec[i64]()
+        """The last day of each id and, in the lower half, its events, in the order in which they
+        came. Together: to reach memory takes longer than what is done there."""
         self._names = _BREAK
         """The ids in the same order, where there is no index."""
         self._index: dict[str, int] | None = None
@@ -85,7 +86,7 @@ class LastSeen:
         self._fixed84 = 0
 
     def __len__(self) -> int:
-        return len(self._lasts)
+        return len(self._marks)
 
     @property
     def live(self) -> Triple:
@@ -100,19 +101,19 @@ class LastSeen:
     @property
     def days(self) -> dict[str, int]:
         """The last day of each id that is kept."""
-        return dict(zip(self._all(), map(int, self._lasts), strict=True))
+        return {each.name: each.last for each in self.marks()}
 
     def touch(self, name: str, day: int, today: int) -> bool:
         """See `name` on `day` (today or before); whether that changed anything."""
-        at = self._place(name)
-        last = 0
+        at, last, marks = self._place(name), 0, self._marks
         if at >= 0:
-            last = int(self._lasts[i64(at)])
-            self._counts[i64(at)] += 1
+            mark = marks[i64(at)] + 1
+            last = int(mark >> _HALF)
+            marks[i64(at)] = mark if last >= day else i64(day) << _HALF | mark & _EVENTS
         if last >= day:
             return False
         if at >= 0:
-            self._lasts[i64(at)] = i32(i64(day))
+            pass
         elif self.level and xxh3_64_intdigest(name.encode()) & ((1 << self.level) - 1):
             return False
         else:
@@ -120,8 +121,7 @@ class LastSeen:
                 self._names += name.encode() + _BREAK
             else:
                 self._index[intern(name) if self._are_common else name] = len(self)
-            self._lasts = append(self._lasts, i32(i64(day)))
-            self._counts = append(self._counts, i32(1))
+            self._marks = append(marks, i64(day) << _HALF | 1)
         if last <= today - W7 < day:
             self._live7 += 1
         if last <= today - W28 < day:
@@ -141,7 +141,7 @@ class LastSeen:
             at = self._names.find(("\n" + name + "\n").encode())
             if at > 0:
                 at = self._names.count(_BREAK, 0, at)
-        return int(self._lasts[i64(at)]) if at >= 0 else 0
+        return int(self._marks[i64(at)] >> _HALF) if at >= 0 else 0
 
     def can_keep(self, name: str) -> bool:
         """Whether an id would be kept, as all are up to `limit`, and then those in the sample."""
@@ -156,7 +156,7 @@ class LastSeen:
         if index is not None:
             return index.get(name, -1)
         self._asked += 1
-        if self._asked > _OFTEN or len(self._lasts) > _MANY:
+        if self._asked > _OFTEN or len(self._marks) > _MANY:
             names = self._all()
             if self._are_common:
                 names = [intern(each) for each in names]
@@ -169,7 +169,7 @@ class LastSeen:
     def _all(self) -> list[str]:
         if self._index is not None:
             return list(self._index)
-        return self._names[1:-1].decode().split("\n") if len(self._lasts) else []
+        return self._names[1:-1].decode().split("\n") if len(self._marks) else []
 
     def _joined(self) -> bytes:
         if self._index is None:
@@ -179,10 +179,10 @@ class LastSeen:
     def roll(self, day: int) -> None:
         """Begin `day`, the day after today."""
         self._fixed7, self._fixed28, self._fixed84 = self._live7, self._live28, self._live84
-        lasts, at, out7, out28, out84, gone = self._lasts, i64(0), i64(0), i64(0), i64(0), i64(0)
-        size, today = len(lasts), i64(day)
+        marks, at, out7, out28, out84, gone = self._marks, i64(0), i64(0), i64(0), i64(0), i64(0)
+        size, today = len(marks), i64(day)
         while at < size:
-            age = today - i64(lasts[at])
+            age = today - (marks[at] >> _HALF)
             if age >= W7:
                 if age == W7:
                     out7 += 1
@@ -199,42 +199,42 @@ class LastSeen:
         if gone:
             self._keep([each for each in self.marks() if day - each.last < KEPT_DAYS])
         if today % W28 == 0:
-            counts = self._counts
-            at = 0
-            while at < len(counts):
-                counts[at] = counts[at] >> 1
+            marks, at, size = self._marks, 0, len(self._marks)
+            while at < size:
+                mark = marks[at]
+                marks[at] = mark >> _HALF << _HALF | (mark & _EVENTS) >> 1
                 at += 1
 
     def _keep(self, kept: list[Mark]) -> None:
         """Keep these ids, and no others."""
-        self._lasts = vec[i32]([i32(i64(each.last)) for each in kept])
-        self._counts = vec[i32]([i32(i64(each.events)) for each in kept])
+        self._marks = vec[i64]([i64(each.last << 32 | each.events) for each in kept])
         self._index = {each.name: n for n, each in enumerate(kept)}
         self._names = _BREAK
 
     def marks(self) -> list[Mark]:
         """Every id that is kept, in the order in which they came."""
-        lasts, counts = self._lasts, self._counts
+        marks = self._marks
         return [
-            Mark(name, int(lasts[i64(n)]), int(counts[i64(n)]))
+            Mark(name, int(marks[i64(n)] >> _HALF), int(marks[i64(n)] & _EVENTS))
             for n, name in enumerate(self._all())
         ]
 
     def events(self) -> int:
         """Events of all ids together."""
-        total, at, counts = i64(0), i64(0), self._counts
-        while at < len(counts):
-            total += i64(counts[at])
+        total, at, marks = i64(0), i64(0), self._marks
+        while at < len(marks):
+            total += marks[at] & _EVENTS
             at += 1
         return int(total)
 
     def most(self, before: int) -> int:
         """The most events that an id has which was last seen before a day; 0 if there is none."""
-        most, at, lasts, counts = i64(0), i64(0), self._lasts, self._counts
-        day = i64(before)
-        while at < len(counts):
-            if i64(lasts[at]) < day and i64(counts[at]) > most:
-                most = i64(counts[at])
+        most, at, marks = i64(0), i64(0), self._marks
+        size, end = len(marks), i64(before) << _HALF
+        while at < size:
+            mark = marks[at]
+            if mark < end and mark & _EVENTS > most:
+                most = mark & _EVENTS
             at += 1
         return int(most)
 
@@ -260,7 +260,7 @@ class LastSeen:
 
     def is_empty(self) -> bool:
         """Whether no id is kept."""
-        return not len(self._lasts)
+        return not len(self._marks)
 
     def write(self, present: Writer, past: Writer, today: int) -> None:
         """Write everything, what only a new id changes apart; `read` takes it."""
@@ -269,12 +269,12 @@ class LastSeen:
         past.number(self._fixed7)
         past.number(self._fixed28)
         past.number(self._fixed84)
-        lasts, counts, now = self._lasts, self._counts, i64(today)
-        size, at = len(lasts), i64(0)
+        marks, now, at = self._marks, i64(today), i64(0)
+        size = len(marks)
         present.plain(size)
         while at < size:
-            present.plain(now - i64(lasts[at]))
-            present.plain(i64(counts[at]))
+            present.plain(now - (marks[at] >> _HALF))
+            present.plain(marks[at] & _EVENTS)
             at += 1
 
     def read(self, present: Reader, past: Reader, today: int) -> None:
@@ -285,12 +285,12 @@ class LastSeen:
         self._fixed28 = past.number()
         self._fixed84 = past.number()
         size, now = present.plain(), i64(today)
-        lasts, counts = vec[i32](capacity=size), vec[i32](capacity=size)
+        marks = vec[i64](capacity=size)
         while size > 0:
-            lasts = append(lasts, i32(now - present.plain()))
-            counts = append(counts, i32(present.plain()))
+            last = now - present.plain()
+            marks = append(marks, last << _HALF | present.plain())
             size -= 1
-        self._lasts, self._counts = lasts, counts
+        self._marks = marks
         self._count(today)
 
     def _thin(self, today: int) -> None:
@@ -308,10 +308,10 @@ class LastSeen:
 
     def _count(self, today: int) -> None:
         """Count the windows that end today from the days."""
-        lasts, at, a, b, c = self._lasts, i64(0), i64(0), i64(0), i64(0)
-        size, now = len(lasts), i64(today)
+        marks, at, a, b, c = self._marks, i64(0), i64(0), i64(0), i64(0)
+        size, now = len(marks), i64(today)
         while at < size:
-            age = now - i64(lasts[at])
+            age = now - (marks[at] >> _HALF)
             if age < W84:
                 c += 1
                 if age < W28:

@@ -123,8 +123,9 @@ def pack(account: Account) -> Packed:
         out.number(ZONES.index(after))
     _write_trigger(out, account.danger)
     _write_trigger(out, account.approach)
-    out.number(len(account.late))
-    for late in account.late:
+    lates = account.late or []
+    out.number(len(lates))
+    for late in lates:
         for number in late:
             out.number(number)
     out.number(len(account.alerts))
@@ -193,12 +194,10 @@ def unpack(present: bytes, past: bytes) -> Account:
     account.approach.on = flags & 128 != 0
     _read_trigger(reader, account.danger)
     _read_trigger(reader, account.approach)
-    for _ in range(reader.number()):
-        account.late.append(
-            Late(
-                reader.number(), reader.number(), reader.number(), reader.number(), reader.number()
-            )
-        )
+    account.late = [
+        Late(reader.number(), reader.number(), reader.number(), reader.number(), reader.number())
+        for _ in range(reader.number())
+    ] or None
     for _ in range(reader.number()):
         reason = reader.text()
         account.alerts[reason] = OpenAlert(reader.number(), reader.number(), reader.text())

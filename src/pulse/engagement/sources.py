@@ -37,28 +37,32 @@ class Sources:
     (None, None, [8, 7])
     """
 
-    __slots__ = ("before", "frozen", "lately", "unseen")
+    __slots__ = ("_last", "before", "frozen", "has_unseen", "lately", "unseen")
 
     def __init__(self) -> None:
         self.lately: list[int] = []
         self.before: list[int] = []
         self.unseen: list[int] = []
         """Days on which all of them were stopped for a while, in order: they were not observed."""
+        self.has_unseen = False
+        """Whether there are any: to reach a list takes longer than this."""
+        self._last = OTHERS
+        """Whose the last event was, among those of `lately`."""
         self.frozen = False
         """They are stopped, or were for most of the last days: nothing can be said just now."""
 
     def see(self, key: int) -> None:
         """A meaningful event came from a source."""
-        lately = self.lately
-        if lately and lately[0] == key:
+        if key == self._last:
             return
+        self._last, lately = key, self.lately
         if key not in lately and OTHERS not in lately:
             lately.append(key if len(lately) < _MOST else OTHERS)
 
     def turn(self, day: int) -> None:
         """A day has begun: now and then, what is no longer in use is forgotten."""
-        if self.lately and day % _TURN_DAYS == 0:
-            self.before, self.lately = self.lately, []
+        if day % _TURN_DAYS == 0 and self.lately:
+            self.before, self.lately, self._last = self.lately, [], OTHERS
 
     def known(self) -> list[int]:
         """All of them."""
@@ -70,9 +74,12 @@ class Sources:
             insort(self.unseen, day)
         while self.unseen and self.unseen[0] < today - KEPT_DAYS:
             del self.unseen[0]
+        self.has_unseen = bool(self.unseen)
 
     def missed(self, today: int, days: int) -> int:
         """How many of the last complete days were not observed."""
+        if not self.has_unseen:
+            return 0
         return len([day for day in self.unseen if today - days <= day < today])
 
     def missed_most(self, today: int) -> bool:
@@ -90,6 +97,7 @@ class Sources:
         self.lately = _read(now)
         self.before = _read(reader)
         self.unseen = _read(reader)
+        self.has_unseen = bool(self.unseen)
 
 
 def _write(writer: Writer, numbers: list[int]) -> None:

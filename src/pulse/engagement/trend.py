@@ -42,7 +42,7 @@ def trend(
     value, least = 0, rule.windows[1]
     if least is not None:
         value = account.value.over(first, end, today)
-    for late in account.late:
+    for late in account.late or []:
         if late.noticed >= day:
             if first <= late.day < end:
                 before -= late.events

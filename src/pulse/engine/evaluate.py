@@ -338,10 +338,9 @@ class Evaluator:
         """The holidays that hold for the account, None where there are none; days on which it was
         not observed are like them.
         """
-        unseen = account.sources.unseen
-        if not unseen:
+        if not account.sources.has_unseen:
             return self._configured_holidays_of(account) if self._has_holidays else None
-        free = self._configured_holidays_of(account)
+        unseen, free = account.sources.unseen, self._configured_holidays_of(account)
         return Holidays(unseen if free is None else free.days + unseen)
 
     def _configured_holidays_of(self, account: Account) -> Holidays | None:
