@@ -118,9 +118,10 @@ class WorkerMetrics:
             if (metric := self._by_count.get(key)) is not None:
                 metric.inc(number)
 
-    def moved(self, segment: str, before: str | None, after: str) -> None:
-        """Count an account that went from one stage of its life to another."""
-        self.moves.labels(before or "none", after, self.fleet.segment(segment or None)).inc()
+    def moved(self, segment: str, before: str | None, after: str, accounts: int) -> None:
+        """Count accounts that went from one stage of their life to another."""
+        known = self.fleet.segment(segment or None)
+        self.moves.labels(before or "none", after, known).inc(accounts)
 
     def revoke(self, partition: int) -> None:
         """Forget a partition that another worker has from now on."""

@@ -102,9 +102,24 @@ class AlertRecord:
 def alert_id(account_id: str, reason: str, started_ms: int) -> str:
     """The alert's id: a function of account, reason and the instant it began, nothing else."""
     key = f"{account_id}\0{reason}\0{started_ms}".encode()
-    number = int.from_bytes(hashlib.blake2b(key, digest_size=16).digest()) << 2
-    # Base 32 (RFC 4648) in lower case, without padding; `base64` takes five times as long.
-    return "al_" + "".join([_DIGITS[number >> shift & 31] for shift in range(125, -1, -5)])
+    digest = hashlib.blake2b(key, digest_size=16).digest()
+    # Base 32 (RFC 4648) in lower case, without padding; `base64` takes ten times as long, and so do
+    # numbers that no register holds.
+    return (
+        "al_"
+        + _base32(int.from_bytes(digest[:5]), 40)
+        + _base32(int.from_bytes(digest[5:10]), 40)
+        + _base32(int.from_bytes(digest[10:15]), 40)
+        + _base32(digest[15] << 2, 10)
+    )
+
+
+def _base32(number: int, bits: int) -> str:
+    digits, shift = "", bits
+    while shift > 0:
+        shift -= 5
+        digits += _DIGITS[number >> shift & 31]
+    return digits
 
 
 @dataclass(slots=True)

@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 
 _LONGEST_REF: Final = 128
 _MONTH: Final = re.compile(r"([0-9]{4})-(0[1-9]|1[0-2])")
+_FACT: Final = -1
+"""Stands where weights do for a fact, which weighs nothing, whatever stands there."""
+_NOT_YET: Final = -2
 _MOST_NAMES: Final = 10_000
 """Names of events of which the weight is remembered."""
 
@@ -203,18 +206,19 @@ class UsageReader:
         return Said(STEP + event, True) if event in self._steps else None
 
     def _weight_of(self, event: str) -> int:
-        weight = self._known.get(event)
-        if weight is None:
-            if not event.isprintable():
-                raise BadUsageError("wrong_shape", "event: characters that cannot be printed")
-            weight = MICRO
-            for pattern, given in self._weights:
-                if pattern.match(event):
-                    weight = given
-                    break
-            if len(self._known) >= _MOST_NAMES:
-                self._known.clear()
-            self._known[event] = weight
+        """The weight of a name that is new, `_FACT` where it is a fact."""
+        if not event.isprintable():
+            raise BadUsageError("wrong_shape", "event: characters that cannot be printed")
+        weight = MICRO
+        for pattern, given in self._weights:
+            if pattern.match(event):
+                weight = given
+                break
+        if event in self._facts:
+            weight = _FACT
+        if len(self._known) >= _MOST_NAMES:
+            self._known.clear()
+        self._known[event] = weight
         return weight
 
     def ignores(self, line: Line) -> bool:
@@ -230,7 +234,10 @@ class UsageReader:
         `is_printable` says that all texts are known to be. `BadUsageError` if it makes no sense.
         Facts weigh nothing, whatever stands there.
         """
-        if event in self._facts:
+        weight = self._known.get(event, _NOT_YET)
+        if weight == _NOT_YET:
+            weight = self._weight_of(event)
+        if weight == _FACT:
             return event, 0, 0
         if isinstance(said, str):
             feature = said
@@ -243,15 +250,15 @@ class UsageReader:
         if len(feature) > 256 or not (is_printable or feature.isprintable()):
             raise BadUsageError("wrong_shape", f"{self._feature_path}: not a printable name")
         if value is None:
-            return feature, self._weight_of(event), 0
+            return feature, weight, 0
         kind = type(value)
         if kind is int:
             whole: int = value
             if -MAX_VALUE <= whole <= MAX_VALUE:
-                return feature, self._weight_of(event), whole * MICRO
+                return feature, weight, whole * MICRO
         elif kind is float:
             if -MAX_VALUE <= value <= MAX_VALUE:
-                return feature, self._weight_of(event), round(value * MICRO)
+                return feature, weight, round(value * MICRO)
         else:
             raise BadUsageError("wrong_shape", f"{self._value_path}: not a number")
         raise BadUsageError("wrong_shape", f"{self._value_path}: beyond ±{MAX_VALUE:,}")

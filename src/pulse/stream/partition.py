@@ -17,6 +17,7 @@ from __future__ import annotations
 import asyncio
 import math
 import time
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -105,8 +106,9 @@ class Partition:
         effects = around.engine.apply_columns(self.state, columns)
         self.work_s += time.thread_time() - started_s
         around.metrics.count(effects.counts)
-        for move in effects.moves:
-            around.metrics.moved(move.segment, move.before, move.after)
+        moves = Counter((move.segment, move.before, move.after) for move in effects.moves)
+        for (segment, before, after), times in moves.items():
+            around.metrics.moved(segment, before, after, times)
         self._handed_on |= bool(effects.dead_letters or effects.misplaced or effects.summaries)
         self._outbox.add(self._outgoing(effects))
 
