@@ -40,6 +40,10 @@ class Holidays:
             self.between(today - WINDOWS[2], today),
         )
 
+    def are_most(self, first: int, end: int) -> bool:
+        """Whether more than half of the days from `first` up to `end` are holidays."""
+        return 2 * self.between(first, end) > end - first
+
     def put_off(self, day: int, days: int) -> int:
         """The day that comes `days` working or weekend days after `day`, holidays not counted.
 

@@ -39,7 +39,14 @@ class Seen:
         self.active_days = active_days
         """Over the account's whole life."""
         self.holidays = holidays
-        """Those that hold for the account, if any do."""
+        """Those that hold for the account, if any do; days on which it was not observed as well."""
+
+    def is_mostly_free(self, days: int) -> bool:
+        """Whether the last so many days were holidays, or not observed, for the most part."""
+        if self.holidays is None:
+            return False
+        today = self.account.calendar.day
+        return self.holidays.are_most(today - days, today)
 
 
 class Finding:

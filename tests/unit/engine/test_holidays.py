@@ -14,6 +14,8 @@ from pulse.model.time import format_ms, parse_ts
 from pulse.testing.histories import profile, usage
 from pulse.testing.playing import Play
 
+from ..signals.story import Story, at
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -84,3 +86,77 @@ def test_a_date_that_is_none_is_refused(tmp_path: Path) -> None:
         Config.load(file)
     file.write_text("holidays:\n  - days: [2024-12-25]\n    countries: [DE]\n")
     assert Config.load(file).holidays[0].days == (date(2024, 12, 25),)
+
+
+# -- windows in which hardly anybody works --------------------------------------------------------
+
+
+def closed_for(days: int, scorecard: list[dict[str, Any]] | None = None, **profile: Any) -> Story:
+    """Mondays to Fridays for fourteen weeks, then holidays from a Monday on, then as before."""
+    off = range(98, 98 + days)
+    dates = [(date(2024, 1, 1) + timedelta(days=day)).isoformat() for day in off]
+    by_age = [{"from_days": 1, "below": 0.5}]
+    settings: dict[str, Any] = {
+        "holidays": [{"days": dates}], "signals": {"unused_seats": {"by_age": by_age}},
+    }  # fmt: skip
+    if scorecard is not None:
+        settings["scorecard"] = scorecard
+    story = Story(settings)
+    if profile:
+        story.know(at(0), **profile)
+    story.live(0, 98 + days + 40, worked=lambda day: day % 7 < 5 and day not in off, times=2)
+    return story
+
+
+WEEK = [
+    [
+        {"measure": "active_days", "window": "7d", "weight": 60, "target": 5},
+        {"measure": "active_users", "window": "7d", "weight": 40, "target": 3},
+    ],
+    [{"measure": "events", "window": "7d", "weight": 100, "target": {"of_baseline": 1.0}}],
+]
+
+
+@pytest.mark.parametrize("scorecard", WEEK)
+@pytest.mark.parametrize("days", [1, 2, 3, 4, 5, 8])
+def test_a_week_of_holidays_raises_nothing_by_windows_of_a_week(
+    days: int, scorecard: list[dict[str, Any]]
+) -> None:
+    assert closed_for(days, scorecard).alerts() == []
+
+
+@pytest.mark.parametrize("days", [5, 14, 16, 21, 28, 42])
+@pytest.mark.parametrize("profile", [{}, {"seats": 5}])
+def test_weeks_of_holidays_raise_nothing(days: int, profile: dict[str, Any]) -> None:
+    assert closed_for(days, **profile).alerts() == []
+
+
+def test_a_window_of_holidays_has_no_data_and_leaves_the_zone_as_it_was() -> None:
+    """In danger before, for sure: it is neither said that it recovers nor that it falls again."""
+    off = range(126, 126 + 35)
+    dates = [(date(2024, 1, 1) + timedelta(days=day)).isoformat() for day in off]
+    story = Story({"holidays": [{"days": dates}]})
+    story.live(0, 90)
+    story.live(90, 126, worked=lambda day: day % 14 == 0)
+    before = [said for said in story.told() if said[0] == "danger"]
+    assert [said[1] for said in before] == ["firing"]
+    story.live(126, 150, worked=lambda _: False)
+    assert story.play.status("acme")["zone"] == "unknown"
+    assert story.play.status("acme")["score"] is None
+    story.live(150, 164, worked=lambda day: day % 14 == 0 and day not in off)
+    assert [said for said in story.told() if said[0] == "danger"] == before
+    story.live(164, 182)
+    assert [said[1] for said in story.told("danger")] == ["firing", "recovered"]
+
+
+def test_recency_does_not_count_holidays() -> None:
+    scorecard = [
+        {"measure": "recency_days", "weight": 100, "floor": 21, "target": 0},
+        {"measure": "active_days", "window": "84d", "weight": 1, "target": 1},
+    ]
+    story = closed_for(21, scorecard)
+    assert story.alerts() == []
+    acme = story.play.state.account("acme")
+    today = acme.calendar.day
+    scores = [acme.notes.score_on(today - back, today) for back in range(80)]
+    assert min(score for score in scores if score is not None) > 85

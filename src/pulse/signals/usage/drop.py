@@ -64,6 +64,8 @@ class UsageDrop(Signal):
                 weeks[n] += _missed(account, seen.holidays, end - _WEEK)
         usual = _median(weeks)
         if opened is not None:
+            if seen.is_mostly_free(_WEEK):
+                return None
             since = account.calendar.day_of(opened.since_ms)
             before = [week for week, end in zip(weeks, ends, strict=True) if end <= since]
             if before and last >= _BACK * _median(before):
