@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pulse.engagement.account import Account, OpenAlert
 from pulse.engagement.days import NEVER
-from pulse.engagement.windows import THEN_DAYS, W28
+from pulse.engagement.windows import THEN_DAYS
 from pulse.signals.billing.cancelled import REASON as CANCELLED
 from pulse.signals.signal import Finding, Seen, Signal
 from pulse.signals.usage.drop import REASON as USAGE_DROP
@@ -59,7 +59,7 @@ class Watch:
             return
         for signal in self._always:
             _ask(signal, seen, changes)
-        if day and not seen.is_mostly_free(W28):
+        if day:
             lacks = sources.missed(seen.account.calendar.day, THEN_DAYS) > 0
             for signal in self._daily:
                 # Who was not seen on a day may have been there; a drop is told without it.

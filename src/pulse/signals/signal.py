@@ -8,6 +8,7 @@ from pulse.engagement.days import NEVER
 
 if TYPE_CHECKING:
     from pulse.engagement.account import Account, OpenAlert
+    from pulse.engagement.distinct import LastSeen, Mark
     from pulse.engagement.holidays import Holidays
     from pulse.engagement.lifecycle import Lifecycle
     from pulse.engagement.measures import Measures
@@ -47,6 +48,14 @@ class Seen:
             return False
         today = self.account.calendar.day
         return self.holidays.are_most(today - days, today)
+
+
+    def is_missed(self, mark: Mark, after_days: int) -> bool:
+        """Whether a user or a feature was not seen for so many complete days, holidays aside."""
+        today, due = self.account.calendar.day, mark.last + after_days
+        if today <= due or self.holidays is None:
+            return today > due
+        return today > self.holidays.put_off(mark.last, after_days)
 
 
 class Finding:
@@ -100,6 +109,20 @@ class Signal:
         For `daily` ones: from which on a day start may find it to begin.
         """
         return NEVER
+
+
+def ended(account: Account, ids: LastSeen, opened: OpenAlert, least: float) -> str | None:
+    """How the alert about one of the `ids` that was not seen any more has ended; None if not yet.
+
+    It is over when that one is seen again, or has fewer than `least` of the events by now.
+    """
+    since = account.calendar.day_of(opened.since_ms)
+    for each in ids.marks():
+        if each.name == opened.about:
+            if each.last >= since:
+                return "active_again"
+            return None if each.events >= least else "settled"
+    return "settled"
 
 
 def count(number: float, noun: str) -> str:

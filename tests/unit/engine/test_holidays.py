@@ -160,3 +160,45 @@ def test_recency_does_not_count_holidays() -> None:
     today = acme.calendar.day
     scores = [acme.notes.score_on(today - back, today) for back in range(80)]
     assert min(score for score in scores if score is not None) > 85
+
+
+# -- who was not seen -----------------------------------------------------------------------------
+
+
+def away(first: int, days: int, until: int, feature: str = "list") -> Story:
+    """Ada, who does most, is away from a day on, of which so many are holidays; bob looks in."""
+    off = range(first, first + days)
+    dates = [(date(2024, 1, 1) + timedelta(days=day)).isoformat() for day in off]
+    story = Story({"holidays": [{"days": dates}]} if days else None)
+    for day in range(until):
+        if day % 7 < 5:
+            if day < first:
+                story.use(at(day) + 32_400_000, "ada", feature, times=5)
+            if day not in off or day % 3 == 0:
+                story.use(at(day) + 36_000_000, "bob")
+        story.tick(at(day + 1) + 2_000)
+    return story
+
+
+def test_a_champion_is_not_missed_on_holidays() -> None:
+    assert away(98, 15, 98 + 15 + 11).alerts("champion_gone") == []
+    # Last seen on Friday, the 95th day; fourteen days later, but for fifteen holidays.
+    assert [said[2] for said in away(98, 0, 125).told("champion_gone")] == [at(98 - 2 + 14)]
+    assert [said[2] for said in away(98, 15, 125).told("champion_gone")] == [at(98 - 2 + 14 + 15)]
+
+
+def test_a_feature_is_not_missed_on_holidays() -> None:
+    (told,) = away(98, 0, 150, "map").alerts("feature_abandoned")
+    assert told.at == at(98 - 2 + 28)
+    (told,) = away(98, 13, 150, "map").alerts("feature_abandoned")
+    assert told.at == at(98 - 2 + 28 + 13)
+
+
+def test_seats_are_not_given_back_on_holidays() -> None:
+    off = range(98, 126)
+    dates = [(date(2024, 1, 1) + timedelta(days=day)).isoformat() for day in off]
+    story = Story({"holidays": [{"days": dates}]})
+    story.know(at(0), seats=5)
+    users = ["a", "b", "c", "d", "e"]
+    story.live(0, 140, users=users, worked=lambda day: day % 7 < 5 and day not in off)
+    assert [said[1] for said in story.told("outgrows_seats")] == ["firing"]

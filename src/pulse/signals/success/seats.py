@@ -22,7 +22,7 @@ class UnusedSeats(Signal):
 
     `least` are (age in days, share of the seats) from the youngest age on: below the first nothing
     is asked, since a roll-out takes its time. Accounts with fewer than `min_seats` are left alone,
-    and those that pulse has not watched for all of the 28 days.
+    and those that pulse has not watched for all of the 28 days, or only over holidays.
     """
 
     def __init__(self, least: tuple[tuple[int, float], ...], min_seats: int) -> None:
@@ -40,7 +40,9 @@ class UnusedSeats(Signal):
         users = seen.fixed.active_users[1]
         share = users / seats
         if opened is None and (
-            share >= self.most_asked or account.calendar.day - account.notes.known_from < W28
+            share >= self.most_asked
+            or account.calendar.day - account.notes.known_from < W28
+            or seen.is_mostly_free(W28)
         ):
             return None
         start_ms = started_ms(seen.account)
@@ -96,6 +98,8 @@ class OutgrowsSeats(Signal):
         seats = 0.0 if profile is None else profile.seats
         users = seen.fixed.active_users[1]
         if opened is not None:
+            if seen.is_mostly_free(W28):
+                return None
             return "settled" if users < (self.share - _APART) * seats or not seats else None
         if seats < self.min_seats or users < self.share * seats:
             return None
