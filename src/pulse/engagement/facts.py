@@ -22,8 +22,10 @@ TICKET: Final = "ticket/"
 BUG: Final = "bug/"
 STEP: Final = "step/"
 
-MOST_MATTERS: Final = 256
-"""More than that are not remembered of an account: the closed ones go first, then the oldest."""
+MOST_OF_A_KIND: Final = 256
+"""More tickets than that, or bugs, are not remembered of an account: the closed ones go first, then
+the oldest. Of other matters there are only as many as are configured."""
+_MANY: Final = (TICKET, BUG)
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode: Any = msgspec.msgpack.Decoder(dict[str, tuple[int, str, Any]]).decode
@@ -93,8 +95,8 @@ class FactLog:
         words[matter] = Word(ts_ms, record_id, value)
         if matter == SUBSCRIPTION:
             self.cancelled_ms = ts_ms if value else NO_INSTANT
-        if len(words) > MOST_MATTERS:
-            del words[min(words, key=lambda each: _worth(each, words[each]))]
+        if known is None and len(words) > MOST_OF_A_KIND:
+            _bound(words, matter)
         self._packed = b""
         return True
 
@@ -123,6 +125,15 @@ class FactLog:
         self._packed, self._words = reader.data(), None
         self.cancelled_ms = reader.number()
         self.has_left = reader.number() != 0
+
+
+def _bound(words: dict[str, Word], matter: str) -> None:
+    """Forget one of the kind of a matter that has come, if there are too many."""
+    kind = matter[: matter.find("/") + 1]
+    if kind in _MANY:
+        same = [each for each in words if each.startswith(kind)]
+        if len(same) > MOST_OF_A_KIND:
+            del words[min(same, key=lambda each: _worth(each, words[each]))]
 
 
 def _worth(matter: str, word: Word) -> tuple[bool, int, str]:

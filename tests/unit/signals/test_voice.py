@@ -254,3 +254,19 @@ def test_an_answer_that_was_bad_and_better_within_a_minute_is_no_news() -> None:
             story.play.add(lines[n])
         story.tick(at(2))
         assert story.alerts() == []
+
+
+def test_many_tickets_end_nothing_else() -> None:
+    """Also where a system only says that they are opened."""
+    steps = [{"event": "created", "within_days": 3}]
+    story = Story({"signals": {"stalled_onboarding": {"steps": steps}}})
+    story.use(at(0), event="created")
+    story.say("payment_failed", at(1))
+    story.say("card_updated", at(1), expires_at="2024-02")
+    story.tick(at(1.5))
+    before = [said[0] for said in story.told()]
+    assert sorted(before) == ["card_expiring", "payment_failed"]
+    for number in range(300):
+        story.play.add(story.line("bug_reported", at(1.5) + number, properties={"id": number}))
+    story.tick(at(2.5))
+    assert story.told()[2:] == []
