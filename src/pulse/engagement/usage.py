@@ -195,12 +195,15 @@ class UsageReader:
         self.says_something = bool(rules.steps)
         """Whether also events that count may say something of the account."""
 
-    def fact(self, event: str, line: Line) -> Said | None:
-        """What the event says of the account besides use. `BadUsageError` if it makes no sense."""
+    def facts(self, event: str, line: Line) -> list[Said] | None:
+        """What the event says of the account besides use, None if nothing. `BadUsageError` if it
+        makes no sense.
+        """
         reader = self._facts.get(event)
-        if reader is not None:
-            return reader.read(line)
-        return Said(STEP + event, True) if event in self._steps else None
+        if event in self._steps:
+            step = Said(STEP + event, True)
+            return [step] if reader is None else [reader.read(line), step]
+        return None if reader is None else [reader.read(line)]
 
     def _weight_of(self, event: str) -> int:
         weight = self._known.get(event)

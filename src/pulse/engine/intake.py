@@ -140,7 +140,7 @@ class Intake:
         clock = NO_INSTANT if now_ms is None else now_ms
         feature, weight, value = "", 0, 0
         facts: dict[str, Any] | None = None
-        said: Said | None = None
+        said: list[Said] | None = None
         if is_profile:
             user = None
         elif event is None:
@@ -175,7 +175,7 @@ class Intake:
                 is_printable=self.is_printable,
             )
             if not weight or self._usage.says_something:
-                said = self._usage.fact(event or "", line)
+                said = self._usage.facts(event or "", line)
 
         key = read_i64_le(self._digest(line_id.encode(), self._seed_now), 0)
         if folded is not None:
@@ -229,7 +229,8 @@ class Intake:
             if said is not None:
                 if not weight:
                     fx.counts["facts"] += 1
-                self._say(account, said, at_ms, line_id)
+                for each in said:
+                    self._say(account, each, at_ms, line_id)
         else:
             fx.counts["profiles"] += 1
             if account.merge(at_ms, line_id, facts):

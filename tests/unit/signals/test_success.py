@@ -372,3 +372,26 @@ def test_to_outgrow_its_seats_is_nothing_wrong() -> None:
     story.know(at(0), seats=5)
     story.live(0, 150, users=TEN[:5])
     assert {said[0] for said in story.told()} == {"outgrows_seats", "ready_to_ask"}
+
+
+def test_a_step_that_is_a_fact_as_well_is_both() -> None:
+    story = Story(steps(check_in=3))
+    story.use(at(0))
+    story.say("check_in", at(1))
+    story.tick(at(30))
+    assert story.alerts() == []
+    story.tick(at(91) + 2_000)
+    assert story.told() == [("check_in_overdue", "firing", at(91))]
+    assert story.play.outcome.counts["facts"] == 1
+
+
+def test_a_step_that_is_not_said_as_a_fact_must_be_is_not_reached() -> None:
+    story = Story(steps(nps=3))
+    story.use(at(0))
+    story.say("nps", at(1), score="ten")
+    story.say("nps", at(5), score=10)
+    story.tick(at(30))
+    assert len(story.play.outcome.dead_letters) == 1
+    assert [said[1:] for said in story.told()] == [
+        ("firing", at(3)), ("recovered", closed(at(5)))
+    ]  # fmt: skip
