@@ -311,7 +311,9 @@ class Evaluator:
             if self._silent_ms(account) <= at_ms:
                 return []
             del account.alerts[SILENCE]
-            return [(SILENCE, opened, "active_again", None)]
+            # Else there are holidays, or a source had stopped, which was not known before.
+            is_back = quiet_ms > opened.since_ms
+            return [(SILENCE, opened, "active_again" if is_back else "no_longer", None)]
         if (
             active_days < rule.min_active_days
             or self._silent_ms(account) > at_ms

@@ -223,6 +223,7 @@ def test_who_resumes_begins_again(idle_days: int) -> None:
     back_ms = closed(at(60 + idle_days))
     (silence,) = story.alerts("silence")
     assert (silence.at, silence.since) == (back_ms + 21 * DAY_MS, back_ms)
+    assert "nothing meaningful for 21 days" in silence.summary
     assert story.lifecycle() == "dormant"
 
 

@@ -223,7 +223,7 @@ def test_a_bad_answer_passes_after_90_days() -> None:
     assert len(story.alerts()) == 1
     story.tick(at(91))
     assert story.told()[1:] == [("detractor", "passed", at(91))]
-    assert story.alerts()[-1].summary == "acme: detractor is past its time, after 89 days."
+    assert story.alerts()[-1].summary == "acme: detractor is past its time, after 90 days."
 
     story.say("nps", at(100), score=4)  # the next one is another
     story.tick(at(101))
