@@ -84,6 +84,29 @@ def test_seats_that_nobody_ever_used_are_told_with_nothing_else_happening(starte
     assert story.alerts()[0].evidence["active_users_28d"] == 0
 
 
+def test_seats_that_have_just_been_bought_have_their_time_to_be_used() -> None:
+    story = Story({"signals": {"outgrows_seats": {"enabled": False}}})
+    story.know(at(0), seats=6, started_at=text(-360))
+    story.live(0, 40, users=TEN[:5])
+    story.know(at(40), seats=20)
+    for day in range(41, 200):
+        story.know(at(day), seats=20)  # said again each night
+        story.live(day, day + 1, users=TEN[:5] if day < 150 else TEN[:1])
+    (alert,) = story.alerts("unused_seats")
+    # A quarter is in use, and half of them is asked for 180 days later; then it is a twentieth.
+    assert alert.evidence["asked"] == 0.1
+    assert alert.at > at(150 + 27)
+
+
+def test_a_seat_more_is_no_roll_out() -> None:
+    story = Story()
+    story.know(at(0), seats=20, started_at=text(-360))
+    story.live(0, 20, users=TEN[:5])
+    story.know(at(20), seats=21)
+    story.live(20, 40, users=TEN[:5])
+    assert story.told("unused_seats") == [("unused_seats", "firing", at(29))]
+
+
 # -- more users than seats ----------------------------------------------------------------------
 
 
@@ -103,7 +126,40 @@ def test_an_account_that_outgrows_its_seats_is_told() -> None:
 
     story.know(at(50), seats=12)
     story.live(50, 51, users=TEN)
-    assert story.told()[1:] == [("outgrows_seats", "settled", at(51))]
+    assert story.told()[1:] == [("outgrows_seats", "recovered", at(51))]
+    assert story.alerts()[-1].summary == "acme: outgrows seats has ended well, after 8 days."
+
+
+def test_an_account_that_pulse_has_just_met_outgrows_nothing_yet() -> None:
+    story = Story()
+    story.know(at(5), seats=10)
+    story.live(5, 40, users=TEN)
+    assert story.told() == [("outgrows_seats", "firing", at(6 + 28))]
+
+
+@pytest.mark.parametrize("often", [30, 32, 40, 50])
+def test_who_comes_now_and_then_does_not_end_it_again_and_again(often: int) -> None:
+    story = Story()
+    story.know(at(0), seats=5)
+    for day in range(300):
+        users = TEN[:4] if day % 7 < 5 else []
+        for user in [*users, *(TEN[4:5] if day % often == 3 else [])]:
+            story.use(at(day) + HOUR_MS, user)
+        story.tick(at(day + 1) + 2_000)
+    assert [said[1] for said in story.told("outgrows_seats")] == ["firing"]
+
+
+def test_users_who_have_left_do_not_make_it_usual() -> None:
+    story = Story()
+    story.know(at(0), seats=10)
+    story.live(0, 60, users=TEN)
+    story.live(60, 140, users=TEN[:7])
+    story.know(at(140), seats=11)  # a little more
+    story.live(140, 150, users=TEN[:7])
+    fired, ended = story.alerts("outgrows_seats")
+    # Gone for 28 days, and for 28 days so many fewer.
+    assert (ended.id, ended.resolution, ended.at) == (fired.id, "no_longer", at(60 + 28 + 27))
+    assert ended.summary == "acme: outgrows seats no longer holds, after 86 days."
 
 
 def test_an_account_with_few_seats_or_none_known_outgrows_nothing() -> None:
@@ -341,7 +397,8 @@ def test_an_account_that_does_well_for_twelve_weeks_is_worth_asking() -> None:
 
     story.live(150, 185, users=TEN[:1])
     fired, ended = story.alerts("ready_to_ask")
-    assert (ended.id, ended.resolution) == (fired.id, "settled")
+    assert (ended.id, ended.resolution) == (fired.id, "no_longer")
+    assert "ready to ask no longer holds" in ended.summary
     assert ended.score is not None
     assert ended.score < 80
 
