@@ -209,6 +209,9 @@ class SupportWaiting(Switch):
 
     hours: Annotated[int, Field(ge=1, le=8_760)] = 24
     """After so many hours."""
+    working_days: bool = True
+    """Hours of Saturdays, Sundays and `holidays` do not count, by the account's own days; false:
+    all hours do."""
 
 
 class BugOpen(Switch):

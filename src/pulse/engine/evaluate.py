@@ -61,9 +61,7 @@ class Evaluator:
         self._silence_after_ms: int = NEVER if policy.silence is None else policy.silence.after_ms
         self._silence_days: int = 0 if policy.silence is None else policy.silence.min_active_days
         self._churned_after_ms: int = policy.lifecycle.churned_after_ms
-        self._has_holidays = bool(policy.holidays)
-        self._holidays = dict[tuple[str, str], "Holidays | None"]()
-        """By country and segment, as accounts ask for them."""
+        self._holidays = policy.holidays
         self.watch = Watch(policy.signals)
         self._reasons = {"danger", "approaching", *(each.reason for each in policy.signals)}
         if policy.silence is not None:
@@ -340,19 +338,11 @@ class Evaluator:
         """The holidays that hold for the account, None where there are none; days on which it was
         not observed are like them.
         """
+        free = self._holidays.of(account.profile)
         if not account.sources.has_unseen:
-            return self._configured_holidays_of(account) if self._has_holidays else None
-        unseen, free = account.sources.unseen, self._configured_holidays_of(account)
+            return free
+        unseen = account.sources.unseen
         return Holidays(unseen if free is None else free.days + unseen)
-
-    def _configured_holidays_of(self, account: Account) -> Holidays | None:
-        if not self._has_holidays:
-            return None
-        profile = account.profile
-        key = ("", "") if profile is None else (profile.country, profile.segment)
-        if key not in self._holidays:
-            self._holidays[key] = self._policy.holidays_for(*key)
-        return self._holidays[key]
 
     def crossing(self, account: Account, rules: Rules, score: float) -> Crossing | None:
         """When the score reaches the line by the day starts behind it, if it does so soon.

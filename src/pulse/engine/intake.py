@@ -12,7 +12,7 @@ from librt.strings import read_i64_le
 from xxhash import xxh3_64_digest, xxh3_64_intdigest
 
 from pulse.engagement.account import Account
-from pulse.engagement.days import DAY_MS, MINUTE_MS, NO_INSTANT, Calendar, day_of
+from pulse.engagement.days import DAY_MS, HOUR_MS, MINUTE_MS, NO_INSTANT, Calendar, day_of
 from pulse.engagement.facts import STEP
 from pulse.engagement.line import zone_of
 from pulse.engagement.patching import Ways, patch
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
     from pulse.engine.policy import Policy
     from pulse.engine.state import Effects, Page, PartitionState
 
-_HOUR_MS: Final = 3_600_000
 _MOST_SOURCES: Final = 1_000
 _MOST_PATCHES: Final = 16
 """An account with more events than that since it was folded is worth unpacking."""
@@ -212,7 +211,7 @@ class Intake:
         if minute_ms < closed_ms:
             late_ms = closed_ms - at_ms
             fx.counts[
-                "late_minutes" if late_ms < _HOUR_MS
+                "late_minutes" if late_ms < HOUR_MS
                 else "late_hours" if late_ms < DAY_MS
                 else "late_days"
             ] += 1  # fmt: skip

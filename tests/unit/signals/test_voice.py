@@ -270,3 +270,62 @@ def test_many_tickets_end_nothing_else() -> None:
         story.play.add(story.line("bug_reported", at(1.5) + number, properties={"id": number}))
     story.tick(at(2.5))
     assert story.told()[2:] == []
+
+
+# -- working days -------------------------------------------------------------------------------
+
+FRIDAY = at(4) + 17 * HOUR_MS
+
+
+def waits(opened_ms: int, settings: dict[str, object] | None = None, **profile: object) -> int:
+    """When a ticket has waited for too long that was opened then."""
+    story = Story(settings)
+    if profile:
+        story.know(at(0), **profile)
+    story.say("support_opened", opened_ms, id="T1")
+    for hour in range(30 * 24):
+        story.tick(at(5) + hour * HOUR_MS + 2_000)
+    (alert,) = story.alerts()
+    assert alert.since == opened_ms
+    return alert.at
+
+
+def test_a_weekend_is_no_time_to_wait() -> None:
+    assert waits(FRIDAY) == at(7) + 17 * HOUR_MS
+    assert waits(at(5) + 10 * HOUR_MS) == at(8)  # opened on Saturday: all of Monday
+    story = Story()
+    story.say("support_opened", FRIDAY, id="T1")
+    story.say("support_answered", at(7) + 8 * HOUR_MS, id="T1")
+    story.tick(at(30))
+    assert story.alerts() == []
+
+
+def test_by_the_accounts_own_days() -> None:
+    # Friday 17:00 in London is Saturday in Auckland, where Monday begins thirteen hours sooner.
+    assert waits(FRIDAY, timezone="Pacific/Auckland") == at(8) - 13 * HOUR_MS
+
+
+def test_holidays_are_no_time_to_wait() -> None:
+    monday = {"holidays": [{"days": ["2024-01-08"], "countries": ["JP"]}]}
+    assert waits(FRIDAY, monday) == at(7) + 17 * HOUR_MS
+    assert waits(FRIDAY, monday, country="JP") == at(8) + 17 * HOUR_MS
+
+
+def test_all_hours_count_where_it_is_so_configured() -> None:
+    settings = {"signals": {"support_waiting": {"working_days": False}}}
+    assert waits(FRIDAY, settings) == at(5) + 17 * HOUR_MS
+
+
+def test_several_tickets_over_a_weekend_are_told_at_their_own_instants() -> None:
+    story = Story()
+    story.say("support_opened", FRIDAY, id="A")
+    story.say("support_opened", at(6), id="B")
+    for hour in range(5 * 24):
+        story.tick(at(7) + hour * HOUR_MS + 2_000)
+        if hour == 18:
+            story.say("support_answered", at(7) + 18 * HOUR_MS + 3_000, id="A")
+    assert story.told() == [
+        ("support_waiting", "firing", at(7) + 17 * HOUR_MS),
+        ("support_waiting", "recovered", closed(at(7) + 18 * HOUR_MS + 3_000)),
+        ("support_waiting", "firing", at(8)),
+    ]
