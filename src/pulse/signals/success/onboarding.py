@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from pulse.engagement.days import DAY_MS, NEVER, NO_INSTANT
+from pulse.engagement.days import DAY_MS, NEVER, NO_INSTANT, day_start
 from pulse.engagement.facts import STEP
 from pulse.model.time import format_ms
 from pulse.signals.signal import Finding, Seen, Signal, count
@@ -86,7 +86,15 @@ class StalledOnboarding(Signal):
         if account.profile is not None:
             return True
         first_ms = account.first_ms
-        return first_ms != NO_INSTANT and at_ms - first_ms <= self.longest_ms
+        if first_ms == NO_INSTANT:
+            return False
+        if at_ms - first_ms <= self.longest_ms:
+            return True
+        # What fell due while its sources were stopped is told when they run again.
+        unseen = account.sources.unseen
+        if not unseen:
+            return False
+        return first_ms + self.longest_ms >= day_start(unseen[0], account.calendar.timezone)
 
 
 def _known_ms(account: Account) -> int:
