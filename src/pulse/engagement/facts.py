@@ -15,17 +15,18 @@ if TYPE_CHECKING:
 PAYMENT: Final = "payment"
 CARD: Final = "card"
 SUBSCRIPTION: Final = "subscription"
-NPS: Final = "nps"
-CSAT: Final = "csat"
+NPS: Final = "nps/"
+CSAT: Final = "csat/"
 CHECK_IN: Final = "check_in"
 TICKET: Final = "ticket/"
 BUG: Final = "bug/"
 STEP: Final = "step/"
 
 MOST_OF_A_KIND: Final = 256
-"""More tickets than that, or bugs, are not remembered of an account: the closed ones go first, then
-the oldest. Of other matters there are only as many as are configured."""
-_MANY: Final = (TICKET, BUG)
+"""More tickets than that are not remembered of an account: the closed ones go first, then the
+oldest. Nor are more bugs, or more people's answers to a survey. Of other matters there are only as
+many as are configured."""
+_MANY: Final = (TICKET, BUG, NPS, CSAT)
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode: Any = msgspec.msgpack.Decoder(dict[str, tuple[int, str, Any]]).decode
@@ -75,6 +76,14 @@ class FactLog:
     def word(self, matter: str) -> Word | None:
         """The latest word on one matter."""
         return self.words().get(matter)
+
+    def answers(self, survey: str) -> list[tuple[str, Word]]:
+        """The latest answer of each user to a survey, in no order; of nobody by name is empty."""
+        return [
+            (matter[len(survey) :], word)
+            for matter, word in self.words().items()
+            if matter.startswith(survey)
+        ]
 
     def open(self, kind: str) -> list[tuple[str, int]]:
         """The open matters whose name begins with `kind`, with their instants, oldest first."""

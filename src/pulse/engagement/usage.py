@@ -154,6 +154,7 @@ class FactReader:
             if value is None:
                 raise self._bad("not an instant, nor a month like 2027-04")
         elif value is None:
+            matter += line.user_id or ""
             if type(got) not in (int, float) or not -MAX_VALUE <= got <= MAX_VALUE:
                 raise self._bad("not a number")
             value = got

@@ -193,6 +193,7 @@ def test_a_bad_answer_is_told(survey: str, score: float, summary: str) -> None:
     assert (alert.at, alert.since) == (closed(OPENED), OPENED)
     assert alert.evidence == {
         "survey": survey, "answer": score, "answered_at": "2024-01-11T07:00:01.234Z",
+        "user_id": None, "bad_answers": 1,
     }  # fmt: skip
     assert alert.play == DEFAULT_PLAYS.detractor
 
@@ -329,3 +330,67 @@ def test_several_tickets_over_a_weekend_are_told_at_their_own_instants() -> None
         ("support_waiting", "recovered", closed(at(7) + 18 * HOUR_MS + 3_000)),
         ("support_waiting", "firing", at(8)),
     ]
+
+
+# -- who answered -------------------------------------------------------------------------------
+
+
+def answers(story: Story, at_ms: int, user: str, score: float, survey: str = "nps") -> None:
+    story.tick(at_ms)
+    story.play.add(story.line(survey, at_ms, user_id=user, properties={"score": score}))
+
+
+def test_another_users_good_answer_ends_nothing() -> None:
+    story = Story()
+    answers(story, at(1), "ada", 0)
+    answers(story, at(2), "bob", 10)
+    story.tick(at(20))
+    (alert,) = story.alerts()
+    assert alert.summary == "acme: ada answered NPS with 0."
+    assert (alert.evidence["user_id"], alert.evidence["bad_answers"]) == ("ada", 1)
+
+    answers(story, at(20), "ada", 9)
+    story.tick(at(21))
+    assert story.told()[1:] == [("detractor", "recovered", closed(at(20)))]
+
+
+def test_it_lasts_until_the_last_bad_answer_is_made_good() -> None:
+    story = Story()
+    answers(story, at(1), "ada", 0)
+    answers(story, at(50), "bob", 1, "csat")
+    story.tick(at(95))  # ada's has passed
+    assert len(story.alerts()) == 1
+    answers(story, at(100), "bob", 5, "csat")
+    story.tick(at(300))
+    assert story.told()[1:] == [("detractor", "recovered", closed(at(100)))]
+
+
+def test_it_passes_with_the_last_bad_answer_whatever_others_say() -> None:
+    story = Story()
+    answers(story, at(1), "ada", 0)
+    answers(story, at(50), "bob", 1)
+    answers(story, at(90), "cyd", 10)
+    story.tick(at(300))
+    assert story.told()[1:] == [("detractor", "passed", at(140))]
+
+
+def test_of_several_the_latest_is_told() -> None:
+    story = Story()
+    story.tick(at(1))
+    for n, user in enumerate(("ada", "bob", "cyd")):
+        story.play.add(story.line("nps", at(1) + n, user_id=user, properties={"score": n}))
+    story.tick(at(2))
+    (alert,) = story.alerts()
+    assert alert.summary == "acme: cyd answered NPS with 2, one of 3 bad answers."
+
+
+def test_the_answers_of_many_push_out_only_answers() -> None:
+    story = Story()
+    story.say("payment_failed", at(1))
+    for n in range(600):
+        story.play.add(story.line("nps", at(1) + n, user_id=f"u{n}", properties={"score": 9}))
+    story.tick(at(2))
+    assert story.told() == [("payment_failed", "firing", closed(at(1)))]
+    facts = story.play.state.account("acme").facts
+    assert facts is not None
+    assert len(facts.words()) == 257
