@@ -231,6 +231,8 @@ def _summary(
         return f"{name}: {what.found[0]}."
     if resolution == "churned" and what.is_cancelled:
         return f"{name} has left: the subscription is cancelled."
+    if resolution == "churned" and what.last_ms is None:
+        return f"{name} has left: it never used the product."
     if resolution == "churned":
         return f"{name} has left: nothing meaningful for {_idle_days(what)} days."
     if reason == "silence" and resolution == "active_again":

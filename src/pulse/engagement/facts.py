@@ -52,7 +52,7 @@ class FactLog:
     Word(ts_ms=2000, record_id='e2', value=False)
     """
 
-    __slots__ = ("_packed", "_words", "cancelled_ms", "has_left")
+    __slots__ = ("_packed", "_words", "cancelled_ms", "has_left", "resumed_ms")
 
     def __init__(self) -> None:
         self._packed = b""
@@ -62,6 +62,8 @@ class FactLog:
         """Since when the subscription is cancelled."""
         self.has_left = False
         """Whether an evaluation has found it cancelled, and none since has found it resumed."""
+        self.resumed_ms = NO_INSTANT
+        """When an evaluation last found it resumed."""
 
     def words(self) -> dict[str, Word]:
         """The latest word on each matter, by matter. Not to be changed."""
@@ -128,12 +130,14 @@ class FactLog:
         writer.data(self._packed)
         writer.number(self.cancelled_ms)
         writer.number(int(self.has_left))
+        writer.number(self.resumed_ms)
 
     def read(self, reader: Reader) -> None:
         """Become what `write` wrote."""
         self._packed, self._words = reader.data(), None
         self.cancelled_ms = reader.number()
         self.has_left = reader.number() != 0
+        self.resumed_ms = reader.number()
 
 
 def _bound(words: dict[str, Word], matter: str) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from pulse.alerting.alert import build
 from pulse.engagement.account import Account, OpenAlert
-from pulse.engagement.days import DAY_MS, NEVER, NO_INSTANT
+from pulse.engagement.days import DAY_MS, NEVER, NO_INSTANT, day_start
 from pulse.engagement.forecast import WINDOW_DAYS as FORECAST_DAYS
 from pulse.engagement.forecast import Crossing, crossing, may_cross
 from pulse.engagement.holidays import Holidays
@@ -39,10 +39,16 @@ def _follow_subscription(account: Account, facts: FactLog, at_ms: int) -> None:
     """Let an account leave when it has cancelled, and begin again when it has resumed."""
     is_cancelled = facts.cancelled_ms != NO_INSTANT
     if facts.has_left and not is_cancelled:
-        account.resurrected_ms = at_ms
+        account.resurrected_ms = facts.resumed_ms = at_ms
+        account.known = False
         account.danger.reset()
         account.approach.reset()
     facts.has_left = is_cancelled
+
+
+def _has_settled(facts: FactLog | None, before_ms: int) -> bool:
+    """Whether an account did not resume after an instant: who does begins again, without history."""
+    return facts is None or facts.resumed_ms <= before_ms
 
 
 class Evaluator:
@@ -118,9 +124,22 @@ class Evaluator:
         facts = account.facts
         if facts is not None and facts.has_left:
             return "churned"
+        if account.first_ms == NO_INSTANT:
+            return "churned" if at_ms >= self._given_up_ms(account) else "new"
         return lifecycle(
             self._policy.lifecycle, at_ms, account.first_ms, account.last_ms, account.resurrected_ms
         )
+
+    def _given_up_ms(self, account: Account) -> int:
+        """When an account that has never used the product has left, if it goes on like that.
+
+        Since its start, or since pulse met it if that was later.
+        """
+        met = account.notes.known_from
+        if met == NEVER:
+            return NEVER
+        met_ms = max(day_start(met, account.calendar.timezone), account.resurrected_ms)
+        return max(met_ms, account.started_ms()) + self._churned_after_ms
 
     def evaluate(
         self, account: Account, at_ms: int, day: bool, historical: bool, fx: Effects
@@ -153,6 +172,7 @@ class Evaluator:
                 and first_ms != NO_INSTANT
                 and at_ms - first_ms >= rules.min_history_ms
                 and active_days >= rules.min_active_days
+                and _has_settled(account.facts, at_ms - rules.min_history_ms)
             )
         was: Zone = account.zone
         danger, approach = account.danger, account.approach
@@ -260,7 +280,8 @@ class Evaluator:
         if turning_ms != NO_INSTANT and after_ms < turning_ms + dwell_ms < next_ms:
             next_ms = turning_ms + dwell_ms
         if quiet_ms == NO_INSTANT:
-            return next_ms
+            due_ms = self._given_up_ms(account)
+            return due_ms if after_ms < due_ms < next_ms else next_ms
         if (
             active_days >= self._silence_days
             and self._silence is not None

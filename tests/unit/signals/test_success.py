@@ -80,8 +80,12 @@ def test_seats_that_nobody_ever_used_are_told_with_nothing_else_happening(starte
     for day in range(1, 300):
         story.tick(at(day) + 2_000)
     due = max(29, started + 60)
-    assert story.told() == [("unused_seats", "firing", at(due))]
+    assert story.told() == [
+        ("unused_seats", "firing", at(due)),
+        ("unused_seats", "churned", at(181)),
+    ]
     assert story.alerts()[0].evidence["active_users_28d"] == 0
+    assert story.alerts()[1].summary == "acme has left: it never used the product."
 
 
 def test_seats_that_have_just_been_bought_have_their_time_to_be_used() -> None:
@@ -295,6 +299,7 @@ def test_an_account_that_nobody_has_spoken_with_is_told_at_the_very_instant() ->
     assert alert.play == DEFAULT_PLAYS.check_in_overdue
 
     story.say("check_in", at(95))
+    story.use(at(95))  # who never used the product has left by then
     story.tick(at(184))
     assert story.told()[1:] == [("check_in_overdue", "recovered", closed(at(95)))]
     story.tick(at(185))
