@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 _LONGEST_REF: Final = 128
 _MONTH: Final = re.compile(r"([0-9]{4})-(0[1-9]|1[0-2])")
+_SECONDS: Final = 100_000_000_000
+"""A number below is in seconds: in milliseconds it would be a card that expired before 1974."""
 _MOST_NAMES: Final = 10_000
 """Names of events of which the weight is remembered."""
 
@@ -166,11 +168,16 @@ class FactReader:
 
 
 def expiry_ms(said: object) -> int | None:
-    """When a card expires (ms): RFC 3339, milliseconds, or a month, which ends it; None if neither.
+    """When a card expires (ms): RFC 3339, milliseconds, seconds, or a month, which ends it; None if
+    it is none of these.
 
     >>> expiry_ms("2027-04"), expiry_ms("2027-05-01T00:00:00Z"), expiry_ms("soon")
     (1809129600000, 1809129600000, None)
+    >>> expiry_ms(1809129600000), expiry_ms(1809129600)
+    (1809129600000, 1809129600000)
     """
+    if type(said) is int and 0 <= said < _SECONDS:
+        said *= 1_000
     if isinstance(said, str) and (month := _MONTH.fullmatch(said)):
         year, number = int(month[1]), int(month[2])
         year, number = (year, number + 1) if number < 12 else (year + 1, 1)
