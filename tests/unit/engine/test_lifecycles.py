@@ -117,3 +117,27 @@ def test_who_resumes_and_does_not_come_is_in_danger_when_there_is_history() -> N
         story.tick(at(day) + 2_000)
     (told,) = story.alerts("danger")
     assert at(70 + 28) < told.at <= at(70 + 31)
+
+
+# -- by segment -----------------------------------------------------------------------------------
+
+
+def test_who_changes_its_segment_is_counted_in_one() -> None:
+    play, found = Play(policy(Config())), Lifecycles()
+    play.log.tick(START_MS)
+    play.log.add(profile("p1", "acme", START_MS, segment="small"))
+    for day in range(80):
+        at_ms = START_MS + day * DAY_MS
+        play.log.tick(at_ms + 37_000_000)
+        if day < 40:
+            play.log.add(usage(f"a{day}", "acme", at_ms + 36_000_000))
+        if day == 35:
+            play.log.add(profile("p2", "acme", at_ms + 37_000_000, segment="big"))
+        play.log.tick(at_ms + DAY_MS + 2_000)
+    found.take(play.engine.apply(play.state, play.log.records).moves)
+
+    last = {each["segment"]: each for each in found.days()}
+    assert sum(last["small"]["accounts"].values()) == 0
+    assert last["big"]["accounts"]["dormant"] == 1
+    # On the day of the move to `big` there is a row that says that `small` has nobody any more.
+    assert (last["small"]["day"], last["small"]["moves"]) == (last["big"]["day"], [])
