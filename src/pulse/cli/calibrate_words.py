@@ -38,9 +38,9 @@ def choice_in_words(choice: Choice, name: str, scores: DayScores, split: int) ->
         )
     elif choice.reason != "objective" and not choice.is_judged:
         lines.append(
-            f"line         {choice.enter:.1f}: the bottom quartile of the scores; of no alert before "
-            f"{date_of_row(scores, split)} it is known there what came of it: a longer history, a "
-            "later --split or a smaller --horizon"
+            f"line         {choice.enter:.1f}: the bottom quartile of the scores; what came of "
+            f"the alerts before {date_of_row(scores, split)} was not known of any by then: try a "
+            "longer history, a later --split or a smaller --horizon"
         )
     elif choice.reason != "objective":
         lines.append(

@@ -16,8 +16,7 @@ _SUNDAY: Final = 0
 
 def is_working(day: int, holidays: Holidays | None) -> bool:
     """Whether it is a working day."""
-    weekday = day % 7
-    if weekday == _SATURDAY or weekday == _SUNDAY:
+    if day % 7 in (_SATURDAY, _SUNDAY):
         return False
     return holidays is None or not holidays.has(day)
 

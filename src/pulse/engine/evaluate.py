@@ -47,7 +47,7 @@ def _follow_subscription(account: Account, facts: FactLog, at_ms: int) -> None:
 
 
 def _has_settled(facts: FactLog | None, before_ms: int) -> bool:
-    """Whether an account did not resume after an instant: who does begins again, without history."""
+    """Whether an account did not resume after an instant: who does begins again, unknown."""
     return facts is None or facts.resumed_ms <= before_ms
 
 

@@ -49,7 +49,6 @@ class Seen:
         today = self.account.calendar.day
         return self.holidays.are_most(today - days, today)
 
-
     def is_missed(self, mark: Mark, after_days: int) -> bool:
         """Whether a user or a feature was not seen for so many complete days, holidays aside."""
         today, due = self.account.calendar.day, mark.last + after_days

@@ -214,9 +214,7 @@ def test_where_nothing_is_known_of_any_alert_that_is_said() -> None:
     choice = choose(fleet(), SHAPE, Objective(), split=SPLIT, terms=Terms(7, SPLIT + 1))
     assert (choice.reason, choice.is_judged) == ("no line meets the objective", False)
     said = "\n".join(choice_in_words(choice, "all", fleet(), SPLIT))
-    assert "of no alert before" in said
+    assert "was not known of any by then" in said
     assert "no line meets" not in said
     never = choose(fleet(), SHAPE, Objective("recall", 1.01), split=SPLIT, terms=TERMS)
-    assert "no line meets the objective" in "\n".join(
-        choice_in_words(never, "all", fleet(), SPLIT)
-    )
+    assert "no line meets the objective" in "\n".join(choice_in_words(never, "all", fleet(), SPLIT))

@@ -302,7 +302,7 @@ def test_an_account_that_nobody_has_spoken_with_is_told_at_the_very_instant() ->
     story.use(at(95))  # who never used the product has left by then
     story.tick(at(184))
     assert story.told()[1:] == [("check_in_overdue", "recovered", closed(at(95)))]
-    story.tick(at(185))
+    story.tick(at(185) + 2_000)
     assert story.told()[2:] == [("check_in_overdue", "firing", at(185))]
 
 

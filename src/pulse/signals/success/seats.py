@@ -23,8 +23,9 @@ class UnusedSeats(Signal):
     """Users in 28 days over the seats paid for, below what is usual at the account's age.
 
     `least` are (age in days, share of the seats) from the youngest age on: below the first nothing
-    is asked, since a roll-out takes its time. Where many more seats are bought it begins anew. Accounts with fewer than `min_seats` are left alone,
-    and those that pulse has not watched for all of the 28 days, or only over holidays.
+    is asked, since a roll-out takes its time. Where many more seats are bought it begins anew.
+    Accounts with fewer than `min_seats` are left alone, and those that pulse has not watched for
+    all of the 28 days, or only over holidays.
     """
 
     def __init__(self, least: tuple[tuple[int, float], ...], min_seats: int) -> None:
@@ -125,17 +126,13 @@ class OutgrowsSeats(Signal):
             {"seats": seats, "active_users_28d": users, "share": round(users / seats, 3)},
         )
 
-
     def _has_shrunk(self, seen: Seen, seats: float) -> bool:
         """Whether there were far fewer users at the start of each of the last 28 days."""
         least = min((self.share - _APART) * seats, self.share * seats - _LEAST_APART)
         if seen.fixed.active_users[1] >= least or seen.is_mostly_free(W28):
             return False
         notes, today = seen.account.notes, seen.account.calendar.day
-        for day in range(today - W28 + 1, today):
-            if notes.users_on(day)[1] >= least:
-                return False
-        return True
+        return max([notes.users_on(day)[1] for day in range(today - W28 + 1, today)]) < least
 
 
 def _watched_ms(account: Account) -> int:

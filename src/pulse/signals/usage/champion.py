@@ -16,9 +16,10 @@ REASON: Final = "champion_gone"
 class ChampionGone(Signal):
     """A user with more than half of the events has not been seen for `after_days` complete days.
 
-    Holidays do not count among these. Of the events of the last weeks older ones count half; together they must be `min_events`.
-    Others must have used the product in the last seven days: else it is silence. It ends when that
-    user is seen again, or has done less than a quarter of the work meanwhile.
+    Holidays do not count among these. Of the events of the last weeks older ones count half;
+    together they must be `min_events`. Others must have used the product in the last seven days:
+    else it is silence. It ends when that user is seen again, or has done less than a quarter of the
+    work meanwhile.
     """
 
     def __init__(self, after_days: int, min_events: int) -> None:

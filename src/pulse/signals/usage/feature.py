@@ -16,9 +16,9 @@ REASON: Final = "feature_abandoned"
 class FeatureAbandoned(Signal):
     """A feature with at least `share` of the events was not used for `after_days` complete days.
 
-    Holidays do not count among these. Of the events of the last weeks older ones count half; the feature must have `min_events`, and
-    the account be used in the last seven days. It ends when that feature is used again, or when a
-    quarter of that is left.
+    Holidays do not count among these. Of the events of the last weeks older ones count half; the
+    feature must have `min_events`, and the account be used in the last seven days. It ends when
+    that feature is used again, or when a quarter of that is left.
     """
 
     def __init__(self, after_days: int, share: float, min_events: int) -> None:
