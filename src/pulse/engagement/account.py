@@ -119,8 +119,7 @@ class Account:
         self.score: float | None = None
         self.notes = Notes()
         self.late: list[Late] | None = None
-        """What came late since the day that is "then", so that a past day can be told as it was;
-        None where nothing did."""
+        """What came late since the day that is "then", to tell a past day as it was, if any did."""
         self.alerts: dict[str, OpenAlert] = {}
         self.sources = Sources()
         self.seen = RecentIds()

@@ -50,10 +50,10 @@ def test_it_is_read_as_it_was_written() -> None:
     facts.take(TICKET + "5", 1_000, "c", False)
     facts.take(SUBSCRIPTION, 3_000, "d", True)
     facts.take(NPS, 3_000, "e", 6.5)
-    facts.has_left = True
+    facts.has_left, facts.resumed_ms = True, 2_500
     copy = again(facts)
     assert copy.words() == facts.words()
-    assert (copy.cancelled_ms, copy.has_left) == (3_000, True)
+    assert (copy.cancelled_ms, copy.has_left, copy.resumed_ms) == (3_000, True, 2_500)
     assert copy.open(TICKET) == [("6", 1_000), ("7", 2_000)]
     assert again(FactLog()).cancelled_ms == NO_INSTANT
 

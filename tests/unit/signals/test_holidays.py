@@ -35,6 +35,10 @@ WEEK = [
         {"measure": "active_users", "window": "7d", "weight": 40, "target": 3},
     ],
     [{"measure": "events", "window": "7d", "weight": 100, "target": {"of_baseline": 1.0}}],
+    [
+        {"measure": "trend", "weight": 90, "target": 1.0},
+        {"measure": "recency_days", "weight": 10, "floor": 21, "target": 0},
+    ],
 ]
 
 
