@@ -39,7 +39,11 @@ SIGNALS: dict[str, Any] = {
     },
     "outgrows_seats": {"min_seats": 1},
     "stalled_onboarding": {
-        "steps": [{"event": "big", "within_days": 1}, {"event": "step", "within_days": 3}]
+        "steps": [
+            {"event": "big", "within_days": 1},
+            {"event": "step", "within_days": 3},
+            {"event": "check_in", "within_days": 2},  # which is a fact as well
+        ]
     },
     "check_in_overdue": {"days": 2},
     "renewal_at_risk": {"days": 3},
@@ -68,7 +72,15 @@ FACTS: dict[str, list[dict[str, Any]]] = {
 """What events say of an account, and the properties that they say it with."""
 
 
-def rules(dwell: str = "1h", source: str = "fixed") -> Policy:
+HOLIDAYS = [
+    {"days": ["2024-03-29", "2024-04-01", "2024-04-02", "2024-04-03"], "countries": ["DE"]},
+    {"days": ["2024-03-31", "2024-04-08", "2024-04-09"]},
+]
+
+
+def rules(
+    dwell: str = "1h", source: str = "fixed", holidays: Sequence[dict[str, Any]] = ()
+) -> Policy:
     """Rules by which a few days are a long time."""
     return policy(
         Config.model_validate(
@@ -111,13 +123,15 @@ def rules(dwell: str = "1h", source: str = "fixed") -> Policy:
                 "segments": {"large": {"line": {"enter": 65, "exit": 75, "approach": 85}}},
                 "lifecycle": {"new_days": 2, "dormant_after_days": 3, "churned_after_days": 9},
                 "signals": SIGNALS,
+                "holidays": holidays,
             }
         )
     )
 
 
 POLICIES = [
-    rules("0s"), rules("90s"), rules("1h"), rules("1d"), rules("0s", "fleet"), rules("1h", "fleet")
+    rules("0s"), rules("90s"), rules("1h"), rules("1d"), rules("0s", "fleet"), rules("1h", "fleet"),
+    rules("0s", holidays=HOLIDAYS), rules("1h", holidays=HOLIDAYS),
 ]  # fmt: skip
 
 
@@ -151,6 +165,7 @@ class Say:
     account: str
     event: str
     properties: dict[str, Any]
+    user: str | None
     back_ms: int
 
 
@@ -217,9 +232,10 @@ uses = st.builds(
     test=st.sampled_from([False, False, False, True]),
 )  # fmt: skip
 says = st.builds(
-    lambda account, what, back_ms: Say(account, what[0], what[1], back_ms),
+    lambda account, what, user, back_ms: Say(account, what[0], what[1], user, back_ms),
     st.sampled_from(ACCOUNTS),
     st.sampled_from([(event, each) for event, some in FACTS.items() for each in some]),
+    st.sampled_from([None, "u1", "u2"]),
     st.sampled_from([0, 0, 0, 700, 20_000, 3 * HOUR_MS, 2 * DAY_MS, -59 * MINUTE_MS]),
 )
 facts = st.fixed_dictionaries(
@@ -229,6 +245,7 @@ facts = st.fixed_dictionaries(
         "seats": st.sampled_from([1, 3, None]),
         "mrr": st.sampled_from([1.0, 50.0, None]),
         "segment": st.sampled_from(["large", None]),
+        "country": st.sampled_from(["DE", None]),
         "name": st.just("Somebody Ltd"),
         "started_at": st.sampled_from([START_MS - 29 * DAY_MS, START_MS, START_MS + DAY_MS, None]),
         "renewal_at": st.sampled_from([START_MS + 4 * DAY_MS, START_MS + 9 * DAY_MS, None]),
@@ -298,9 +315,11 @@ def _items(steps: Iterable[Step]) -> list[Item]:
                 at_ms = now_ms - back_ms
                 lines.append(Item(at_ms, account, profile(f"n{number}", account, at_ms, **said)))
                 items.append(lines[-1])
-            case Say(account, event, properties, back_ms):
+            case Say(account, event, properties, user, back_ms):
                 at_ms = now_ms - back_ms
-                raw = usage(f"n{number}", account, at_ms, event=event, properties=properties)
+                fields: dict[str, Any] = {} if user is None else {"user_id": user}
+                fields |= {"event": event, "properties": properties}
+                raw = usage(f"n{number}", account, at_ms, **fields)
                 lines.append(Item(at_ms, account, raw))
                 items.append(lines[-1])
             case Use():

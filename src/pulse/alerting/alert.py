@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from pulse.engagement.days import DAY_MS, LAST_DAY
+from pulse.engagement.days import DAY_MS, LAST_DAY, MINUTE_MS
 from pulse.engagement.measures import readable
 from pulse.model.alert import Alert, Resolution, Severity, Status
 from pulse.model.time import format_ms
@@ -58,6 +58,7 @@ _ENDED: Final = {
     "passed": "is past its time",
     "escalated": "goes on in a new alert",
     "rule_removed": "is no longer looked for",
+    "no_longer": "no longer holds",
 }
 """How the end of a signal's alert is said."""
 
@@ -245,13 +246,16 @@ def _summary(
         return f"{name}: {what.found[0]}."
     if resolution == "churned" and what.is_cancelled:
         return f"{name} has left: the subscription is cancelled."
+    if resolution == "churned" and what.last_ms is None:
+        return f"{name} has left: it never used the product."
     if resolution == "churned":
         return f"{name} has left: nothing meaningful for {_idle_days(what)} days."
-    if reason == "silence":
-        if resolution:
-            return f"{name} is active again after its silence."
+    if reason == "silence" and resolution == "active_again":
+        return f"{name} is active again after its silence."
+    if reason == "silence" and resolution is None:
+        # Who resumed a subscription is silent from then on, however long it was away.
         return (
-            f"{name} fell silent: nothing meaningful for {_idle_days(what)} days, "
+            f"{name} fell silent: nothing meaningful for {_days(what.at_ms - opened.since_ms)}, "
             f"after {what.active_days} active days."
         )
     if reason == "danger":
@@ -282,7 +286,8 @@ def _when(what: Circumstances) -> str:
 
 
 def _days(ms: int) -> str:
-    days = ms // DAY_MS
+    # What begins with a fact begins at the close of its minute.
+    days = (ms + MINUTE_MS) // DAY_MS
     return "less than a day" if not days else "a day" if days == 1 else f"{days} days"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
@@ -135,6 +136,11 @@ class Choice:
     precision_interval: Interval | None = None
     """Of the chosen line, on the later part."""
     recall_interval: Interval | None = None
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether it was known of any alert of the earlier part what came of it, by any line."""
+        return any(not math.isnan(each.earlier.precision) for each in self.candidates)
 
     @property
     def chosen(self) -> Candidate:

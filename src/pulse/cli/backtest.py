@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
+from pulse.alerting.alert import SEVERITY
 from pulse.calibration.backtest import Comparison, Fired, compare, fired, load_by_owner
 from pulse.cli.outcomes import (
     Horizon,
@@ -13,9 +14,10 @@ from pulse.cli.outcomes import (
     check_terms,
     of_history,
     read_outcomes_file,
+    tell,
 )
 from pulse.cli.progress import file_progress
-from pulse.cli.words import count, date_of
+from pulse.cli.words import count, date_of, too_short
 from pulse.config import Config
 from pulse.config.policy import policy
 from pulse.engagement.days import DAY_MS
@@ -60,7 +62,8 @@ def command(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Who left, as for pulse calibrate: precision and how long before.",
+            help="Who left, as for pulse calibrate: precision and how long before, of alerts that "
+            "are more than information.",
         ),
     ] = None,
     same: Annotated[
@@ -93,6 +96,9 @@ def command(
     new, old = (_run(name, each, events) for name, each in zip(names, settings, strict=True))
     compared = compare(new.alerts, old.alerts, same * DAY_MS)
     print("\n".join(_in_words(new, old, compared)))
+    for run, each in zip((new, old), settings, strict=True):
+        if note := too_short(run.last_ms - run.first_ms, each.line.min_history_days):
+            tell(f"{run.name}: {note}")
     if outcomes is not None and known is not None:
         from pulse.calibration.alerts import quality_of
         from pulse.calibration.lines import Terms
@@ -101,7 +107,12 @@ def command(
         until_ms = (new.last_ms // DAY_MS + 1) * DAY_MS if known_until is None else known_until
         known, terms = of_history(known, new.accounts, until_ms, outcomes), Terms(notice, horizon)
         for run in (new, old):
-            began = [(each.account_id, each.at_ms) for each in run.alerts]
+            # Good news is no word on who leaves.
+            began = [
+                (each.account_id, each.at_ms)
+                for each in run.alerts
+                if SEVERITY.get(each.reason) != "info"
+            ]
             found = quality_of(began, known, run.first_ms, run.last_ms, terms, until_ms)
             print(quality_in_words(run.name, found))
     if changes_out is not None:

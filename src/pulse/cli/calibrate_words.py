@@ -36,6 +36,12 @@ def choice_in_words(choice: Choice, name: str, scores: DayScores, split: int) ->
             f"line         {choice.enter:.1f}: the bottom quartile of the scores; with fewer than "
             "20 that left nothing can be learnt from them"
         )
+    elif choice.reason != "objective" and not choice.is_judged:
+        lines.append(
+            f"line         {choice.enter:.1f}: the bottom quartile of the scores; what came of "
+            f"the alerts before {date_of_row(scores, split)} was not known of any by then: try a "
+            "longer history, a later --split or a smaller --horizon"
+        )
     elif choice.reason != "objective":
         lines.append(
             f"line         {choice.enter:.1f}: the bottom quartile of the scores; no line meets "

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from pulse.config import Config, ConfigError, ScoreRule, SecretError, duration_text
+from pulse.config.signals import endless_facts
 
 
 def command(
@@ -14,14 +15,15 @@ def command(
     """Find every mistake in a configuration file.
 
     Prints each mistake with its line and column and ends with exit code 1. A file without
-    mistakes is summed up in one line; secrets that are not set here are noted on stderr.
+    mistakes is summed up in one line; secrets that are not set here, and alerts that could begin
+    and never end, are noted on stderr.
     """
     try:
         config = Config.load(file)
     except ConfigError as error:
         print(error)
         raise typer.Exit(1) from None
-    for note in missing_secrets(config):
+    for note in (*missing_secrets(config), *endless_facts(config.facts)):
         typer.echo(f"note: {note}", err=True)
     print(f"{file}: valid. {in_words(config)}")
 

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from pulse.cli.progress import file_progress
-from pulse.cli.words import count, date_of, instant, listed, seconds_text
+from pulse.cli.words import count, date_of, instant, listed, seconds_text, too_short
 from pulse.config import Config
 from pulse.config.policy import policy
 from pulse.errors import PulseError
@@ -81,7 +81,8 @@ def command(
         "--deadletter-out": deadletter_out,
     }
     _check_outputs(outs, files)
-    rules = policy(Config.load(config))
+    settings = Config.load(config)
+    rules = policy(settings)
     lines = Lines(files)
     started_s = time.monotonic()
     script, replay = Script(lines, until_ms=until), Replay(rules)
@@ -111,6 +112,9 @@ def command(
         for each in written:
             each.commit()
     summary = in_words(replay, script, zones, time.monotonic() - started_s)
+    if script.first_ms is not None and replay.as_of_ms is not None:
+        note = too_short(replay.as_of_ms - script.first_ms, settings.line.min_history_days)
+        summary += [f"short        {note}"] if note else []
     summary += [
         f"wrote        {each.name}: {count(each.lines, 'line')}"
         for each in written

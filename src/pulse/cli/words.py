@@ -39,6 +39,21 @@ def date_of(ms: int) -> str:
     return format_ms(ms)[:10]
 
 
+def too_short(ms: int, min_history_days: int) -> str:
+    """A word on a history in which no line judges any account; empty where one may.
+
+    >>> too_short(12 * 86_400_000, 28)
+    'a history of 12 days, and no account is judged before 28 (line.min_history_days)'
+    """
+    days = ms // 86_400_000
+    if days >= min_history_days:
+        return ""
+    return (
+        f"a history of {count(days, 'day')}, and no account is judged before {min_history_days} "
+        "(line.min_history_days)"
+    )
+
+
 def seconds_text(seconds: float) -> str:
     """How long something took.
 

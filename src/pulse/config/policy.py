@@ -7,17 +7,19 @@ from pulse.config.signal_rules import signals
 from pulse.engagement import scorecard as rules
 from pulse.engagement.account import Activity
 from pulse.engagement.days import DAY_MS
+from pulse.engagement.holidays import HolidayBook, HolidayRule
 from pulse.engagement.lifecycle import LifecycleRule
 from pulse.engagement.line import Line
 from pulse.engagement.measures import MICRO, WINDOW_NAMES
 from pulse.engagement.usage import FactRule, IgnoreRule, UsageRules, WeightRule
-from pulse.engine import HolidayRule, Policy, SegmentPolicy
+from pulse.engine import Policy, SegmentPolicy
 from pulse.signals.usage.silence import Silence
 
 
 def policy(config: Config) -> Policy:
     """The engine's rules of a configuration."""
     usage, life, silence = config.usage, config.lifecycle, config.signals.silence
+    holidays = _holidays(config)
     windows = [usage.active.window.get(name) for name in WINDOW_NAMES]  # type: ignore[call-overload]  # keys are Literals
     return Policy(
         version=config.version,
@@ -52,15 +54,21 @@ def policy(config: Config) -> Policy:
             for name in config.segments
         },
         plays=dict(config.plays),
-        signals=signals(config.signals),
-        holidays=tuple(
+        signals=signals(config.signals, holidays),
+        holidays=holidays,
+    )
+
+
+def _holidays(config: Config) -> HolidayBook:
+    return HolidayBook(
+        tuple(
             HolidayRule(
                 tuple(day.toordinal() for day in each.days),
                 frozenset(each.countries),
                 frozenset(each.segments),
             )
             for each in config.holidays
-        ),
+        )
     )
 
 

@@ -39,7 +39,8 @@ class Lifecycle(Section):
     dormant_after_days: SomeDays = 28
     """Without use for so long it is `dormant`; with use again, `resurrected`."""
     churned_after_days: SomeDays = Field(default=180, validate_default=True)
-    """Without use for so long it is `churned`."""
+    """Without use for so long it is `churned`; also one that never used the product, since its
+    start, or since pulse met it if that was later."""
 
     @field_validator("churned_after_days")
     @classmethod

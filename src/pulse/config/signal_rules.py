@@ -1,7 +1,8 @@
 """From the configuration's signals to those that the engine runs."""
 
 from pulse.config.signals import Signals
-from pulse.engagement.days import DAY_MS
+from pulse.engagement.days import DAY_MS, HOUR_MS
+from pulse.engagement.holidays import HolidayBook
 from pulse.engagement.measures import MICRO
 from pulse.signals.billing.cancelled import SubscriptionCancelled
 from pulse.signals.billing.card import CardExpiring
@@ -18,10 +19,8 @@ from pulse.signals.usage.feature import FeatureAbandoned
 from pulse.signals.voice.detractor import Detractor
 from pulse.signals.voice.threads import BugOpen, SupportWaiting
 
-_HOUR_MS = 3_600_000
 
-
-def signals(config: Signals) -> tuple[Signal, ...]:
+def signals(config: Signals, holidays: HolidayBook) -> tuple[Signal, ...]:
     """The signals that are enabled, but silence."""
     drop, champion, feature = config.usage_drop, config.champion_gone, config.feature_abandoned
     unused, outgrows, onboarding = (
@@ -29,7 +28,7 @@ def signals(config: Signals) -> tuple[Signal, ...]:
         config.outgrows_seats,
         config.stalled_onboarding,
     )
-    ask, survey = config.ready_to_ask, config.detractor
+    ask, survey, support = config.ready_to_ask, config.detractor, config.support_waiting
     steps = tuple(Step(each.event, each.within_days * DAY_MS) for each in onboarding.steps)
     by_age = tuple((each.from_days, each.below) for each in unused.by_age)
     found: list[tuple[bool, Signal]] = [
@@ -37,8 +36,8 @@ def signals(config: Signals) -> tuple[Signal, ...]:
         (config.payment_failed.enabled, PaymentFailed()),
         (config.card_expiring.enabled, CardExpiring(config.card_expiring.days)),
         (
-            config.support_waiting.enabled,
-            SupportWaiting(config.support_waiting.hours * _HOUR_MS),
+            support.enabled,
+            SupportWaiting(support.hours * HOUR_MS, holidays if support.working_days else None),
         ),
         (config.bug_open.enabled, BugOpen(config.bug_open.days * DAY_MS)),
         (survey.enabled, Detractor(survey.nps, survey.csat, survey.days * DAY_MS)),

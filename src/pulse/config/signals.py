@@ -12,6 +12,13 @@ from pulse.engagement.usage import MEANINGS
 Share = Annotated[float, Field(gt=0, le=1)]
 
 
+def whole_name(event: str) -> str:
+    """The name of an event, which is no pattern."""
+    if "*" in event:
+        raise refuse("must be the whole name of an event, not a pattern")
+    return event
+
+
 class Fact(Section):
     """Events of this name say something of the account, and are no use of the product."""
 
@@ -24,6 +31,11 @@ class Fact(Section):
     property: PropertyPath | None = Field(default=None, validate_default=True)
     """Where it is found which ticket or bug it is, the answer to a survey, the instant at which a
     card expires; `properties.id`, `properties.score` and `properties.expires_at` if unsaid."""
+
+    @field_validator("event")
+    @classmethod
+    def _is_a_name(cls, event: str) -> str:
+        return whole_name(event)
 
     @field_validator("means")
     @classmethod
@@ -49,6 +61,25 @@ _WHERE: Final = {
     "csat": "properties.score",
 }
 DEFAULT_FACTS: Final = tuple(Fact(event=means, means=means) for means in MEANINGS)
+
+
+_ENDINGS: Final = {
+    "payment_failed": "payment_recovered",
+    "subscription_cancelled": "subscription_resumed",
+    "support_opened": "support_answered",
+    "bug_reported": "bug_closed",
+}
+
+
+def endless_facts(facts: tuple[Fact, ...]) -> list[str]:
+    """What is said to begin and never to end: a word on each."""
+    means = {fact.means for fact in facts}
+    return [
+        f"facts: an event means {begins} and none means {ends}: such alerts end only when the "
+        "account leaves"
+        for begins, ends in _ENDINGS.items()
+        if begins in means and ends not in means
+    ]
 
 
 def doubled_facts(facts: tuple[Fact, ...]) -> tuple[Fact, ...]:
@@ -156,6 +187,11 @@ class OnboardingStep(Section):
     within_days: SomeDays
     """So long after the account's start."""
 
+    @field_validator("event")
+    @classmethod
+    def _is_a_name(cls, event: str) -> str:
+        return whole_name(event)
+
 
 class StalledOnboarding(Switch):
     """A configured step was not reached in its time."""
@@ -209,6 +245,9 @@ class SupportWaiting(Switch):
 
     hours: Annotated[int, Field(ge=1, le=8_760)] = 24
     """After so many hours."""
+    working_days: bool = True
+    """Hours of Saturdays, Sundays and `holidays` do not count, by the account's own days; false:
+    all hours do."""
 
 
 class BugOpen(Switch):

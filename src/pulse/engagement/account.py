@@ -119,8 +119,7 @@ class Account:
         self.score: float | None = None
         self.notes = Notes()
         self.late: list[Late] | None = None
-        """What came late since the day that is "then", so that a past day can be told as it was;
-        None where nothing did."""
+        """What came late since the day that is "then", to tell a past day as it was, if any did."""
         self.alerts: dict[str, OpenAlert] = {}
         self.sources = Sources()
         self.seen = RecentIds()
@@ -164,6 +163,11 @@ class Account:
         if self.facts is None:
             self.facts = FactLog()
         return self.facts.take(matter, ts_ms, record_id, value)
+
+    def started_ms(self) -> int:
+        """When it began: as its profile says, else its first use, if any."""
+        said_ms = NO_INSTANT if self.profile is None else self.profile.started_ms
+        return self.first_ms if said_ms == NO_INSTANT else said_ms
 
     def quiet_since_ms(self) -> int:
         """Its last use, or when it came back if that was later; `NO_INSTANT` before its first."""
@@ -340,7 +344,7 @@ class Account:
         today, notes = self.calendar.day, self.notes
         if not notes.knows(day, today):
             return None
-        late = self._unknown_on(day)
+        late = [each for each in self.late or () if each.noticed >= day]  # not known then
         measures = Measures(
             self.events.windows_at_start(day, today, [(x.day, x.events) for x in late]),
             self.value.windows_at_start(day, today, [(x.day, x.value) for x in late]),
@@ -352,9 +356,6 @@ class Account:
         if rule.has_window_minimum:
             measures = _above_minimum(measures, rule)
         return Row(day, notes.score_on(day, today), measures)
-
-    def _unknown_on(self, day: int) -> list[Late]:
-        return [] if self.late is None else [late for late in self.late if late.noticed >= day]
 
     def is_empty(self) -> bool:
         """Whether no window and nothing that is kept holds anything."""

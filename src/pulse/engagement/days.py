@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pulse.engagement.codec import Reader, Writer
 
 MINUTE_MS: Final = 60_000
+HOUR_MS: Final = 3_600_000
 DAY_MS: Final = 86_400_000
 NEVER: Final = (1 << 62) - 1
 """An instant, or a day, that does not come."""

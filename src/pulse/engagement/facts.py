@@ -15,15 +15,18 @@ if TYPE_CHECKING:
 PAYMENT: Final = "payment"
 CARD: Final = "card"
 SUBSCRIPTION: Final = "subscription"
-NPS: Final = "nps"
-CSAT: Final = "csat"
+NPS: Final = "nps/"
+CSAT: Final = "csat/"
 CHECK_IN: Final = "check_in"
 TICKET: Final = "ticket/"
 BUG: Final = "bug/"
 STEP: Final = "step/"
 
-MOST_MATTERS: Final = 256
-"""More than that are not remembered of an account: the closed ones go first, then the oldest."""
+MOST_OF_A_KIND: Final = 256
+"""More tickets than that are not remembered of an account: the closed ones go first, then the
+oldest. Nor are more bugs, or more people's answers to a survey. Of other matters there are only as
+many as are configured."""
+_MANY: Final = (TICKET, BUG, NPS, CSAT)
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode: Any = msgspec.msgpack.Decoder(dict[str, tuple[int, str, Any]]).decode
@@ -49,7 +52,7 @@ class FactLog:
     Word(ts_ms=2000, record_id='e2', value=False)
     """
 
-    __slots__ = ("_packed", "_words", "cancelled_ms", "has_left")
+    __slots__ = ("_packed", "_words", "cancelled_ms", "has_left", "resumed_ms")
 
     def __init__(self) -> None:
         self._packed = b""
@@ -59,6 +62,8 @@ class FactLog:
         """Since when the subscription is cancelled."""
         self.has_left = False
         """Whether an evaluation has found it cancelled, and none since has found it resumed."""
+        self.resumed_ms = NO_INSTANT
+        """When an evaluation last found it resumed."""
 
     def words(self) -> dict[str, Word]:
         """The latest word on each matter, by matter. Not to be changed."""
@@ -73,6 +78,14 @@ class FactLog:
     def word(self, matter: str) -> Word | None:
         """The latest word on one matter."""
         return self.words().get(matter)
+
+    def answers(self, survey: str) -> list[tuple[str, Word]]:
+        """The latest answer of each user to a survey, in no order; of nobody by name is empty."""
+        return [
+            (matter[len(survey) :], word)
+            for matter, word in self.words().items()
+            if matter.startswith(survey)
+        ]
 
     def open(self, kind: str) -> list[tuple[str, int]]:
         """The open matters whose name begins with `kind`, with their instants, oldest first."""
@@ -93,8 +106,8 @@ class FactLog:
         words[matter] = Word(ts_ms, record_id, value)
         if matter == SUBSCRIPTION:
             self.cancelled_ms = ts_ms if value else NO_INSTANT
-        if len(words) > MOST_MATTERS:
-            del words[min(words, key=lambda each: _worth(each, words[each]))]
+        if known is None and len(words) > MOST_OF_A_KIND:
+            _bound(words, matter)
         self._packed = b""
         return True
 
@@ -117,12 +130,23 @@ class FactLog:
         writer.data(self._packed)
         writer.number(self.cancelled_ms)
         writer.number(int(self.has_left))
+        writer.number(self.resumed_ms)
 
     def read(self, reader: Reader) -> None:
         """Become what `write` wrote."""
         self._packed, self._words = reader.data(), None
         self.cancelled_ms = reader.number()
         self.has_left = reader.number() != 0
+        self.resumed_ms = reader.number()
+
+
+def _bound(words: dict[str, Word], matter: str) -> None:
+    """Forget one of the kind of a matter that has come, if there are too many."""
+    kind = matter[: matter.find("/") + 1]
+    if kind in _MANY:
+        same = [each for each in words if each.startswith(kind)]
+        if len(same) > MOST_OF_A_KIND:
+            del words[min(same, key=lambda each: _worth(each, words[each]))]
 
 
 def _worth(matter: str, word: Word) -> tuple[bool, int, str]:

@@ -12,6 +12,8 @@ from typing import Final, NamedTuple
 from librt.vecs import vec
 from mypy_extensions import i64
 
+from pulse.engagement.ranks import median, ranked
+
 WINDOW_DAYS: Final = 28
 """Day starts that are looked at."""
 _LEAST_DAYS: Final = 14
@@ -62,11 +64,11 @@ def crossing(scores: list[tuple[int, float]], enter: float, within_days: float) 
     if size < _LEAST_DAYS or not _falls(scores):
         return None
     slopes = _slopes(scores)
-    slope = _median(slopes)
+    slope = median(slopes)
     low, high = _ranks(size)
     steepest, flattest = ranked(slopes, low), ranked(slopes, high)
     last = scores[-1][0]
-    level = _median(vec[float]([score + slope * (last - day) for day, score in scores]))
+    level = median(vec[float]([score + slope * (last - day) for day, score in scores]))
     above = level - enter
     if above <= 0.0:
         above = 0.0
@@ -116,37 +118,3 @@ def _slopes(scores: list[tuple[int, float]]) -> vec[float]:
             slopes[at] = (score - before) / (day - before_day)
             at += 1
     return slopes
-
-
-def _median(amounts: vec[float]) -> float:
-    middle = len(amounts) // 2
-    if len(amounts) % 2:
-        return ranked(amounts, middle)
-    return (ranked(amounts, middle - 1) + ranked(amounts, middle)) / 2.0
-
-
-def ranked(amounts: vec[float], rank: int) -> float:
-    """The number that would stand at `rank` if they were in order, which they come nearer to.
-
-    Hoare's selection (1961): of hundreds of slopes four are wanted, and to order all takes longer.
-
-    >>> ranked(vec[float]([3.0, 1.0, 2.0]), 1)
-    2.0
-    """
-    low, high, wanted = i64(0), i64(len(amounts) - 1), i64(rank)
-    while low < high:
-        pivot, left, right = amounts[wanted], low, high
-        while left <= right:
-            while amounts[left] < pivot:
-                left += 1
-            while pivot < amounts[right]:
-                right -= 1
-            if left <= right:
-                amounts[left], amounts[right] = amounts[right], amounts[left]
-                left += 1
-                right -= 1
-        if right < wanted:
-            low = left
-        if wanted < left:
-            high = right
-    return amounts[wanted]

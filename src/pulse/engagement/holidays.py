@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from typing import Final
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 
 from pulse.engagement.windows import WINDOWS, Triple
+
+if TYPE_CHECKING:
+    from pulse.engagement.profile import Profile
 
 NONE: Final = (0, 0, 0)
 
@@ -40,6 +44,10 @@ class Holidays:
             self.between(today - WINDOWS[2], today),
         )
 
+    def are_most(self, first: int, end: int) -> bool:
+        """Whether more than half of the days from `first` up to `end` are holidays."""
+        return 2 * self.between(first, end) > end - first
+
     def put_off(self, day: int, days: int) -> int:
         """The day that comes `days` working or weekend days after `day`, holidays not counted.
 
@@ -51,3 +59,45 @@ class Holidays:
             end += found - counted
             counted = found
         return end
+
+
+@dataclass(frozen=True, slots=True)
+class HolidayRule:
+    """Days (as in `engagement.days`) on which the accounts of these countries and segments do not
+    work; of all where none is named.
+    """
+
+    days: tuple[int, ...]
+    countries: frozenset[str] = frozenset()
+    segments: frozenset[str] = frozenset()
+
+
+class HolidayBook:
+    """Which holidays hold for whom.
+
+    >>> book = HolidayBook((HolidayRule((5, 6)), HolidayRule((9,), frozenset(["DE"]))))
+    >>> book.of(None).days
+    [5, 6]
+    """
+
+    def __init__(self, rules: tuple[HolidayRule, ...] = ()) -> None:
+        self.rules = rules
+        self._known = dict[tuple[str, str], "Holidays | None"]()
+        """By country and segment, as accounts ask for them."""
+
+    def of(self, profile: Profile | None) -> Holidays | None:
+        """The holidays of the account with that profile; None where there are none."""
+        if not self.rules:
+            return None
+        country, segment = ("", "") if profile is None else (profile.country, profile.segment)
+        key = (country, segment)
+        if key not in self._known:
+            days = [
+                day
+                for rule in self.rules
+                if (not rule.countries or country in rule.countries)
+                and (not rule.segments or segment in rule.segments)
+                for day in rule.days
+            ]
+            self._known[key] = Holidays(days) if days else None
+        return self._known[key]

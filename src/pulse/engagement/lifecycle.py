@@ -32,7 +32,8 @@ def lifecycle(
     `first_ms` and `last_ms` are the first and the last meaningful event; `resurrected_ms` is the
     instant at which the account last came back, from dormancy or by resuming its subscription; it
     counts as use. Quiet is not churned: an account is dormant first. Each is `NO_INSTANT` where
-    there was none.
+    there was none. (Of an account that never used the product only its start says whether it has
+    left.)
     """
     if first_ms == NO_INSTANT or last_ms == NO_INSTANT:
         return "new"

@@ -18,6 +18,7 @@ Said = tuple[int, str, ProfileValue]
 _encode = msgspec.msgpack.Encoder().encode
 _decode: Any = msgspec.msgpack.Decoder(dict[str, tuple[int, str, Any]]).decode
 _NOTHING: Final = b"\x80"
+_MORE: Final = 1.1
 
 
 class Profile:
@@ -33,7 +34,8 @@ class Profile:
     """
 
     __slots__ = (
-        "country", "mrr", "packed", "renewal_ms", "seats", "segment", "started_ms", "timezone",
+        "country", "grown_ms", "mrr", "packed", "renewal_ms", "seats", "segment", "started_ms",
+        "timezone",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -48,6 +50,8 @@ class Profile:
         self.started_ms = NO_INSTANT
         """`NO_INSTANT` where it is not known; the renewal the same."""
         self.renewal_ms = NO_INSTANT
+        self.grown_ms = NO_INSTANT
+        """When it was last said that there are at least a tenth more seats than before."""
 
     def said(self) -> dict[str, Said]:
         """Every field that was ever said, by name; the value None where it was deleted."""
@@ -70,7 +74,10 @@ class Profile:
                 changed = True
         if changed:
             self.packed = _encode({field: said[field] for field in sorted(said)})
+            seats = self.seats
             self._look()
+            if 0.0 < seats * _MORE <= self.seats:
+                self.grown_ms = ts_ms
         return changed
 
     def write(self, writer: Writer) -> None:
@@ -83,6 +90,7 @@ class Profile:
         writer.text(self.country)
         writer.number(self.started_ms)
         writer.number(self.renewal_ms)
+        writer.number(self.grown_ms)
 
     def read(self, reader: Reader) -> None:
         """Become what `write` wrote."""
@@ -94,6 +102,7 @@ class Profile:
         self.country = reader.text()
         self.started_ms = reader.number()
         self.renewal_ms = reader.number()
+        self.grown_ms = reader.number()
 
     def _look(self) -> None:
         said = self.said()

@@ -49,7 +49,8 @@ class Facts:
     """What a scorecard may use besides the measures."""
 
     __slots__ = (
-        "active_days_ever", "baseline_days", "has_holidays", "holidays", "mrr", "seats",
+        "active_days_ever", "baseline_days", "free_since", "has_holidays", "holidays", "mrr",
+        "seats",
     )  # fmt: skip
 
     def __init__(
@@ -59,6 +60,7 @@ class Facts:
         baseline_days: int,
         active_days_ever: int = 0,
         holidays: Triple = NONE,
+        free_since: int = 0,
     ) -> None:
         self.seats = seats
         """0 where they are not known."""
@@ -70,6 +72,8 @@ class Facts:
         """Active days over the whole life, today included."""
         self.holidays = holidays
         """Days of each window on which nobody works: it counts as so much shorter."""
+        self.free_since = free_since
+        """Such days since the last use."""
         self.has_holidays: bool = holidays[2] > 0
 
 
@@ -106,7 +110,8 @@ class Scorecard:
     """Weighted measures.
 
     A measure without data (no seats known, no MRR, no past) gives its weight to the others in
-    proportion.
+    proportion. So does one whose window is holidays for the most part. Where no window is left that
+    has data, what has no window says too little alone, and there is no score.
 
     `key_features` are the shell patterns of the features that the measure of this name counts.
     """
@@ -174,7 +179,8 @@ class Scorecard:
         """Fill in each rule's share of its full marks; the weight of all that have data."""
         seats, mrr, baseline_days = facts.seats, facts.mrr, facts.baseline_days
         has_holidays = facts.has_holidays
-        total = 0.0
+        is_blind = False
+        total = seen = 0.0
         shares = self._shares
         for n, plan in enumerate(self._plans):
             shares[i64(n)] = _MISSING
@@ -183,8 +189,13 @@ class Scorecard:
                 if recency_ms == NEVER_USED:
                     continue
                 number = float(recency_ms) / _DAY_MS
+                if has_holidays:
+                    number -= float(facts.free_since)
             elif plan.index == _EVER:
                 number = float(facts.active_days_ever)
+            elif has_holidays and _is_mostly_free(plan.window, facts.holidays):
+                is_blind = True
+                continue
             elif plan.index == _TREND:
                 number = now.trend
                 if number < 0.0:
@@ -211,8 +222,12 @@ class Scorecard:
                 if baseline_days <= 0 or plan.index < 0:
                     continue
                 own = float(_pick(fixed, plan.index, _LONGEST)) / plan.unit
-                if has_holidays and plan.is_of_days:
-                    own *= _stretch(_LONGEST, facts.holidays)
+                if has_holidays:
+                    if _is_mostly_free(_LONGEST, facts.holidays):
+                        is_blind = True
+                        continue
+                    if plan.is_of_days:
+                        own *= _stretch(_LONGEST, facts.holidays)
                 if plan.per_mrr:
                     own /= mrr
                 if baseline_days > plan.days:
@@ -229,7 +244,9 @@ class Scorecard:
                 share = 0.0 if share <= 0.0 else 1.0 if share > 1.0 else share
             shares[i64(n)] = share
             total += plan.weight
-        return total
+            if has_holidays and plan.index != _RECENCY and plan.index != _EVER:
+                seen += plan.weight
+        return 0.0 if is_blind and seen <= 0.0 else total
 
 
 _LONGEST: Final = 2
@@ -246,11 +263,19 @@ def _of_window(triple: Triple, window: int) -> int:
     return triple[1] if window == 1 else triple[2]
 
 
+def _free(window: int, holidays: Triple) -> int:
+    return holidays[0] if window == 0 else holidays[1] if window == 1 else holidays[2]
+
+
+def _is_mostly_free(window: int, holidays: Triple) -> bool:
+    """Whether nobody worked on more than half of a window's days: it has no data."""
+    return 2 * _free(window, holidays) > WINDOWS[window]
+
+
 def _stretch(window: int, holidays: Triple) -> float:
     """What a sum over a window with holidays would be without them, by its other days."""
     days = WINDOWS[window]
-    free = holidays[0] if window == 0 else holidays[1] if window == 1 else holidays[2]
-    return float(days) / float(days - free) if free < days else 1.0
+    return float(days) / float(days - _free(window, holidays))
 
 
 class _Plan:

@@ -37,6 +37,8 @@ _MONTH: Final = re.compile(r"([0-9]{4})-(0[1-9]|1[0-2])")
 _FACT: Final = -1
 """Stands where weights do for a fact, which weighs nothing, whatever stands there."""
 _NOT_YET: Final = -2
+_SECONDS: Final = 100_000_000_000
+"""A number below is in seconds: in milliseconds it would be a card that expired before 1974."""
 _MOST_NAMES: Final = 10_000
 """Names of events of which the weight is remembered."""
 
@@ -157,6 +159,7 @@ class FactReader:
             if value is None:
                 raise self._bad("not an instant, nor a month like 2027-04")
         elif value is None:
+            matter += line.user_id or ""
             if type(got) not in (int, float) or not -MAX_VALUE <= got <= MAX_VALUE:
                 raise self._bad("not a number")
             value = got
@@ -168,11 +171,16 @@ class FactReader:
 
 
 def expiry_ms(said: object) -> int | None:
-    """When a card expires (ms): RFC 3339, milliseconds, or a month, which ends it; None if neither.
+    """When a card expires (ms): RFC 3339, milliseconds, seconds, or a month, which ends it; None if
+    it is none of these.
 
     >>> expiry_ms("2027-04"), expiry_ms("2027-05-01T00:00:00Z"), expiry_ms("soon")
     (1809129600000, 1809129600000, None)
+    >>> expiry_ms(1809129600000), expiry_ms(1809129600)
+    (1809129600000, 1809129600000)
     """
+    if type(said) is int and 0 <= said < _SECONDS:
+        said *= 1_000
     if isinstance(said, str) and (month := _MONTH.fullmatch(said)):
         year, number = int(month[1]), int(month[2])
         year, number = (year, number + 1) if number < 12 else (year + 1, 1)
@@ -198,12 +206,15 @@ class UsageReader:
         self.says_something = bool(rules.steps)
         """Whether also events that count may say something of the account."""
 
-    def fact(self, event: str, line: Line) -> Said | None:
-        """What the event says of the account besides use. `BadUsageError` if it makes no sense."""
+    def facts(self, event: str, line: Line) -> list[Said] | None:
+        """What the event says of the account besides use, None if nothing. `BadUsageError` if it
+        makes no sense.
+        """
         reader = self._facts.get(event)
-        if reader is not None:
-            return reader.read(line)
-        return Said(STEP + event, True) if event in self._steps else None
+        if event in self._steps:
+            step = Said(STEP + event, True)
+            return [step] if reader is None else [reader.read(line), step]
+        return None if reader is None else [reader.read(line)]
 
     def _weight_of(self, event: str) -> int:
         """The weight of a name that is new, `_FACT` where it is a fact."""

@@ -6,7 +6,7 @@ time is in the log. `pulse replay` and the worker run exactly this.
 
 from pulse.engine.columns import Columns, LogRecord
 from pulse.engine.engine import Engine
-from pulse.engine.policy import HolidayRule, Policy, SegmentPolicy
+from pulse.engine.policy import Policy, SegmentPolicy
 from pulse.engine.state import DeadLetter, Effects, Misplaced, Move, Page, PartitionState
 
 __all__ = [
@@ -14,7 +14,6 @@ __all__ = [
     "DeadLetter",
     "Effects",
     "Engine",
-    "HolidayRule",
     "LogRecord",
     "Misplaced",
     "Move",

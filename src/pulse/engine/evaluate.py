@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from pulse.alerting.alert import build
 from pulse.engagement.account import Account, OpenAlert
-from pulse.engagement.days import DAY_MS, NEVER, NO_INSTANT
+from pulse.engagement.days import DAY_MS, NEVER, NO_INSTANT, day_start
 from pulse.engagement.forecast import WINDOW_DAYS as FORECAST_DAYS
 from pulse.engagement.forecast import Crossing, crossing, may_cross
 from pulse.engagement.holidays import Holidays
@@ -39,10 +39,16 @@ def _follow_subscription(account: Account, facts: FactLog, at_ms: int) -> None:
     """Let an account leave when it has cancelled, and begin again when it has resumed."""
     is_cancelled = facts.cancelled_ms != NO_INSTANT
     if facts.has_left and not is_cancelled:
-        account.resurrected_ms = at_ms
+        account.resurrected_ms = facts.resumed_ms = at_ms
+        account.known = False
         account.danger.reset()
         account.approach.reset()
     facts.has_left = is_cancelled
+
+
+def _has_settled(facts: FactLog | None, before_ms: int) -> bool:
+    """Whether an account did not resume after an instant: who does begins again, unknown."""
+    return facts is None or facts.resumed_ms <= before_ms
 
 
 class Evaluator:
@@ -61,9 +67,7 @@ class Evaluator:
         self._silence_after_ms: int = NEVER if policy.silence is None else policy.silence.after_ms
         self._silence_days: int = 0 if policy.silence is None else policy.silence.min_active_days
         self._churned_after_ms: int = policy.lifecycle.churned_after_ms
-        self._has_holidays = bool(policy.holidays)
-        self._holidays = dict[tuple[str, str], "Holidays | None"]()
-        """By country and segment, as accounts ask for them."""
+        self._holidays = policy.holidays
         self.watch = Watch(policy.signals)
         self._reasons = {"danger", "approaching", *(each.reason for each in policy.signals)}
         if policy.silence is not None:
@@ -120,9 +124,22 @@ class Evaluator:
         facts = account.facts
         if facts is not None and facts.has_left:
             return "churned"
+        if account.first_ms == NO_INSTANT:
+            return "churned" if at_ms >= self._given_up_ms(account) else "new"
         return lifecycle(
             self._policy.lifecycle, at_ms, account.first_ms, account.last_ms, account.resurrected_ms
         )
+
+    def _given_up_ms(self, account: Account) -> int:
+        """When an account that has never used the product has left, if it goes on like that.
+
+        Since its start, or since pulse met it if that was later.
+        """
+        met = account.notes.known_from
+        if met == NEVER:
+            return NEVER
+        met_ms = max(day_start(met, account.calendar.timezone), account.resurrected_ms)
+        return max(met_ms, account.started_ms()) + self._churned_after_ms
 
     def evaluate(
         self, account: Account, at_ms: int, day: bool, historical: bool, fx: Effects
@@ -155,6 +172,7 @@ class Evaluator:
                 and first_ms != NO_INSTANT
                 and at_ms - first_ms >= rules.min_history_ms
                 and active_days >= rules.min_active_days
+                and _has_settled(account.facts, at_ms - rules.min_history_ms)
             )
         was: Zone = account.zone
         danger, approach = account.danger, account.approach
@@ -262,7 +280,8 @@ class Evaluator:
         if turning_ms != NO_INSTANT and after_ms < turning_ms + dwell_ms < next_ms:
             next_ms = turning_ms + dwell_ms
         if quiet_ms == NO_INSTANT:
-            return next_ms
+            due_ms = self._given_up_ms(account)
+            return due_ms if after_ms < due_ms < next_ms else next_ms
         if (
             active_days >= self._silence_days
             and self._silence is not None
@@ -311,7 +330,9 @@ class Evaluator:
             if self._silent_ms(account) <= at_ms:
                 return []
             del account.alerts[SILENCE]
-            return [(SILENCE, opened, "active_again", None)]
+            # Else there are holidays, or a source had stopped, which was not known before.
+            is_back = quiet_ms > opened.since_ms
+            return [(SILENCE, opened, "active_again" if is_back else "no_longer", None)]
         if (
             active_days < rule.min_active_days
             or self._silent_ms(account) > at_ms
@@ -338,19 +359,11 @@ class Evaluator:
         """The holidays that hold for the account, None where there are none; days on which it was
         not observed are like them.
         """
+        free = self._holidays.of(account.profile)
         if not account.sources.has_unseen:
-            return self._configured_holidays_of(account) if self._has_holidays else None
-        unseen, free = account.sources.unseen, self._configured_holidays_of(account)
+            return free
+        unseen = account.sources.unseen
         return Holidays(unseen if free is None else free.days + unseen)
-
-    def _configured_holidays_of(self, account: Account) -> Holidays | None:
-        if not self._has_holidays:
-            return None
-        profile = account.profile
-        key = ("", "") if profile is None else (profile.country, profile.segment)
-        if key not in self._holidays:
-            self._holidays[key] = self._policy.holidays_for(*key)
-        return self._holidays[key]
 
     def crossing(self, account: Account, rules: Rules, score: float) -> Crossing | None:
         """When the score reaches the line by the day starts behind it, if it does so soon.

@@ -12,7 +12,7 @@ from librt.strings import read_i64_le
 from xxhash import xxh3_64_digest, xxh3_64_intdigest
 
 from pulse.engagement.account import Account
-from pulse.engagement.days import DAY_MS, MINUTE_MS, NO_INSTANT, Calendar, day_of
+from pulse.engagement.days import DAY_MS, HOUR_MS, MINUTE_MS, NO_INSTANT, Calendar, day_of
 from pulse.engagement.facts import STEP
 from pulse.engagement.line import zone_of
 from pulse.engagement.patching import Ways, patch
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
     from pulse.engine.policy import Policy
     from pulse.engine.state import Effects, Page, PartitionState
 
-_HOUR_MS: Final = 3_600_000
 _MOST_SOURCES: Final = 1_000
 _MOST_PATCHES: Final = 16
 """An account with more events than that since it was folded is worth unpacking."""
@@ -140,7 +139,7 @@ class Intake:
         clock = NO_INSTANT if now_ms is None else now_ms
         feature, weight, value = "", 0, 0
         facts: dict[str, Any] | None = None
-        said: Said | None = None
+        said: list[Said] | None = None
         if is_profile:
             user = None
         elif event is None:
@@ -175,7 +174,7 @@ class Intake:
                 is_printable=self.is_printable,
             )
             if not weight or self._usage.says_something:
-                said = self._usage.fact(event or "", line)
+                said = self._usage.facts(event or "", line)
 
         key = read_i64_le(self._digest(line_id.encode(), self._seed_now), 0)
         if folded is not None:
@@ -212,7 +211,7 @@ class Intake:
         if minute_ms < closed_ms:
             late_ms = closed_ms - at_ms
             fx.counts[
-                "late_minutes" if late_ms < _HOUR_MS
+                "late_minutes" if late_ms < HOUR_MS
                 else "late_hours" if late_ms < DAY_MS
                 else "late_days"
             ] += 1  # fmt: skip
@@ -229,7 +228,8 @@ class Intake:
             if said is not None:
                 if not weight:
                     fx.counts["facts"] += 1
-                self._say(account, said, at_ms, line_id)
+                for each in said:
+                    self._say(account, each, at_ms, line_id)
         else:
             fx.counts["profiles"] += 1
             if account.merge(at_ms, line_id, facts):

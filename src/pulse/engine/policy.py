@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from pulse.engagement.holidays import Holidays
+from pulse.engagement.holidays import HolidayBook
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,17 +28,6 @@ class SegmentPolicy:
 
 
 @dataclass(frozen=True, slots=True)
-class HolidayRule:
-    """Days (as in `engagement.days`) on which the accounts of these countries and segments do not
-    work; of all where none is named.
-    """
-
-    days: tuple[int, ...]
-    countries: frozenset[str] = frozenset()
-    segments: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True, slots=True)
 class Policy:
     """All rules of one configuration. `version` names it in every alert."""
 
@@ -54,19 +43,7 @@ class Policy:
     plays: Mapping[str, str] = field(default_factory=dict)
     signals: tuple[Signal, ...] = ()
     """All of them but silence, in the order in which they are told."""
-
-    holidays: tuple[HolidayRule, ...] = ()
-
-    def holidays_for(self, country: str, segment: str) -> Holidays | None:
-        """The holidays of an account; None where there are none."""
-        days = [
-            day
-            for rule in self.holidays
-            if (not rule.countries or country in rule.countries)
-            and (not rule.segments or segment in rule.segments)
-            for day in rule.days
-        ]
-        return Holidays(days) if days else None
+    holidays: HolidayBook = field(default_factory=HolidayBook)
 
     @property
     def follows_fleet(self) -> bool:

@@ -45,11 +45,16 @@ class View:
 
 def facts_of(account: Account, active_days: int, holidays: Holidays | None) -> Facts:
     """What a scorecard may use of the account besides its measures."""
-    free = NONE if holidays is None else holidays.in_windows(account.calendar.day)
+    free, free_since = NONE, 0
+    if holidays is not None:
+        today = account.calendar.day
+        free = holidays.in_windows(today)
+        if free[2]:
+            free_since = holidays.between(account.last_day + 1, today)
     profile = account.profile
-    if profile is None:
-        return Facts(0.0, 0.0, account.baseline_days(), active_days, free)
-    return Facts(profile.seats, profile.mrr, account.baseline_days(), active_days, free)
+    seats = 0.0 if profile is None else profile.seats
+    mrr = 0.0 if profile is None else profile.mrr
+    return Facts(seats, mrr, account.baseline_days(), active_days, free, free_since)
 
 
 def circumstances(

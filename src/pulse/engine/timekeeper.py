@@ -229,8 +229,10 @@ class Timekeeper:
             if not account.is_empty() or at_ms - account.last_ms < self._evaluator.watched_ms:
                 return False
             rules = self._evaluator.rules.of(account)
+            holidays, today = self._evaluator.holidays_of(account), account.calendar.day
+            free = 0 if holidays is None else holidays.between(account.last_day + 1, today)
             if (
-                at_ms - account.last_ms <= rules.scorecard.recency_floor_days * DAY_MS
+                at_ms - account.last_ms <= (rules.scorecard.recency_floor_days + free) * DAY_MS
                 or at_ms - account.first_ms < rules.min_history_ms
                 or account.danger.turning_ms != NO_INSTANT
                 or account.approach.turning_ms != NO_INSTANT

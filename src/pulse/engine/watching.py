@@ -61,9 +61,11 @@ class Watch:
             _ask(signal, seen, changes)
         if day:
             lacks = sources.missed(seen.account.calendar.day, THEN_DAYS) > 0
+            alerts = seen.account.alerts
             for signal in self._daily:
-                # Who was not seen on a day may have been there; a drop is told without it.
-                if not lacks or signal.reason == USAGE_DROP:
+                # Who was not seen on a day may have been there; a drop is told without it. That
+                # somebody is back is certain.
+                if not lacks or signal.reason == USAGE_DROP or signal.reason in alerts:
                     _ask(signal, seen, changes)
 
 

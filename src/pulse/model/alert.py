@@ -19,9 +19,10 @@ Resolution = Literal[
     "escalated",
     "settled",
     "passed",
+    "no_longer",
 ]
 """`crossed`: an approaching account did. `escalated`: a new alert says more. `settled`: what was
-unusual has become usual. `passed`: its time is over."""
+unusual has become usual. `passed`: its time is over. `no_longer`: it does not hold any more."""
 
 AlertId = Annotated[str, Field(pattern=r"^al_[0-9A-Za-z]{26}$")]
 """A function of account, reason and the instant the alert began: a repeat has the same id."""

@@ -29,7 +29,9 @@ class Lifecycles:
         self._moves += moves
 
     def days(self) -> Iterator[dict[str, Any]]:
-        """For each UTC day and segment with moves: the accounts at its end, and the moves."""
+        """For each UTC day and segment with moves, or that an account has left by a move: the
+        accounts at its end, and the moves.
+        """
         moves = sorted(self._moves, key=lambda move: (move.at_ms, move.account_id))
         where: dict[str, tuple[str, str]] = {}
         accounts: dict[str, Counter[str]] = {}
@@ -43,6 +45,7 @@ class Lifecycles:
                 before = where.get(move.account_id)
                 if before is not None:
                     accounts[before[0]][before[1]] -= 1
+                    went.setdefault(before[0], Counter())  # it may have left the segment
                 where[move.account_id] = (move.segment, move.after)
                 accounts.setdefault(move.segment, Counter())[move.after] += 1
                 went.setdefault(move.segment, Counter())[move.before, move.after] += 1

@@ -8,6 +8,7 @@ from pulse.engagement.days import NEVER
 
 if TYPE_CHECKING:
     from pulse.engagement.account import Account, OpenAlert
+    from pulse.engagement.distinct import LastSeen, Mark
     from pulse.engagement.holidays import Holidays
     from pulse.engagement.lifecycle import Lifecycle
     from pulse.engagement.measures import Measures
@@ -39,7 +40,21 @@ class Seen:
         self.active_days = active_days
         """Over the account's whole life."""
         self.holidays = holidays
-        """Those that hold for the account, if any do."""
+        """Those that hold for the account, if any do; days on which it was not observed as well."""
+
+    def is_mostly_free(self, days: int) -> bool:
+        """Whether the last so many days were holidays, or not observed, for the most part."""
+        if self.holidays is None:
+            return False
+        today = self.account.calendar.day
+        return self.holidays.are_most(today - days, today)
+
+    def is_missed(self, mark: Mark, after_days: int) -> bool:
+        """Whether a user or a feature was not seen for so many complete days, holidays aside."""
+        today, due = self.account.calendar.day, mark.last + after_days
+        if today <= due or self.holidays is None:
+            return today > due
+        return today > self.holidays.put_off(mark.last, after_days)
 
 
 class Finding:
@@ -93,6 +108,20 @@ class Signal:
         For `daily` ones: from which on a day start may find it to begin.
         """
         return NEVER
+
+
+def ended(account: Account, ids: LastSeen, opened: OpenAlert, least: float) -> str | None:
+    """How the alert about one of the `ids` that was not seen any more has ended; None if not yet.
+
+    It is over when that one is seen again, or has fewer than `least` of the events by now.
+    """
+    since = account.calendar.day_of(opened.since_ms)
+    for each in ids.marks():
+        if each.name == opened.about:
+            if each.last >= since:
+                return "active_again"
+            return None if each.events >= least else "settled"
+    return "settled"
 
 
 def count(number: float, noun: str) -> str:

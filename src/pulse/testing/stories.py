@@ -74,7 +74,7 @@ _FACTS: Final[dict[str, list[tuple[float, str, dict[str, Any]]]]] = {
     ],
     "support_waiting": [
         (33.3, "support_opened", {"id": "T1"}),
-        (36, "support_answered", {"id": "T1"}),
+        (39, "support_answered", {"id": "T1"}),
     ],
     "bug_open": [(33.3, "bug_reported", {"id": 7}), (60, "bug_closed", {"id": 7})],
     "detractor": [(30, "nps", {"score": 3}), (150, "csat", {"score": 1})],

@@ -123,9 +123,15 @@ def test_it_reads_back_as_it_was_written() -> None:
         (
             "silence",
             None,
-            "Acme Ltd fell silent: nothing meaningful for 5 days, after 40 active days.",
+            "Acme Ltd fell silent: nothing meaningful for a day, after 40 active days.",
         ),
         ("silence", "active_again", "Acme Ltd is active again after its silence."),
+        ("silence", "no_longer", "Acme Ltd: silence no longer holds, after less than a day."),
+        (
+            "silence",
+            "rule_removed",
+            "Acme Ltd: silence is no longer looked for, after less than a day.",
+        ),
         ("silence", "churned", "Acme Ltd has left: nothing meaningful for 5 days."),
         ("danger", "churned", "Acme Ltd has left: nothing meaningful for 5 days."),
     ],

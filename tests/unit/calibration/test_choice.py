@@ -23,6 +23,7 @@ from pulse.calibration.lines import Terms
 from pulse.calibration.outcomes import Outcomes, Stay
 from pulse.calibration.scores import DayScores, Notebook
 from pulse.calibration.weights import propose
+from pulse.cli.calibrate_words import choice_in_words
 from pulse.engagement.days import DAY_MS
 from pulse.errors import PulseError
 
@@ -207,3 +208,13 @@ def test_stays_of_one_account_are_drawn_together() -> None:
     choice = choose(scores, SHAPE, Objective(), split=229, terms=Terms(1, 30))
     assert (choice.churned[0], choice.leavings[0]) == (40, 79)
     assert choice.chosen.earlier.recall == 1.0
+
+
+def test_where_nothing_is_known_of_any_alert_that_is_said() -> None:
+    choice = choose(fleet(), SHAPE, Objective(), split=SPLIT, terms=Terms(7, SPLIT + 1))
+    assert (choice.reason, choice.is_judged) == ("no line meets the objective", False)
+    said = "\n".join(choice_in_words(choice, "all", fleet(), SPLIT))
+    assert "was not known of any by then" in said
+    assert "no line meets" not in said
+    never = choose(fleet(), SHAPE, Objective("recall", 1.01), split=SPLIT, terms=TERMS)
+    assert "no line meets the objective" in "\n".join(choice_in_words(never, "all", fleet(), SPLIT))

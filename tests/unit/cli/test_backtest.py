@@ -8,10 +8,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pulse.testing.histories import profile, usage
+
 from .test_calibrate import EXAMPLE, HISTORY, folder, pulse
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+DAY_MS, START_MS = 86_400_000, 1_704_067_200_000
 
 __all__ = ["folder"]  # the fixture
 
@@ -85,3 +89,40 @@ def test_what_cannot_be_done(folder: Path, arguments: list[str | Path], said: st
     assert done.returncode == 1
     assert said in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def of_one_account(days: int) -> str:
+    """Five users of five seats, who are all there all the time."""
+    lines = [profile("p", "acme", START_MS, seats=5)]
+    for day in range(days):
+        for user in range(5):
+            at_ms = START_MS + day * DAY_MS + user
+            lines.append(usage(f"{day}-{user}", "acme", at_ms, user_id=f"u{user}"))
+    return "".join(line.decode() + "\n" for line in lines)
+
+
+def test_good_news_does_not_count_as_a_word_on_who_leaves(tmp_path: Path) -> None:
+    (tmp_path / "good.ndjson").write_text(of_one_account(150))
+    (tmp_path / "stays.csv").write_text("account_id,churned_at\nacme,\n")
+    (tmp_path / "plain.yaml").write_text("timezone: UTC\n")
+    done = pulse(
+        "backtest", "--events", "good.ndjson", "--config", "plain.yaml", "--outcomes", "stays.csv",
+        cwd=tmp_path,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    said = done.stdout.splitlines()
+    assert said[1].startswith("plain.yaml: 2 alerts")  # outgrown seats, and worth asking
+    assert [line.split() for line in said[-2:]] == [
+        ["plain.yaml", "no", "alert"],
+        ["the", "defaults", "no", "alert"],
+    ]
+
+
+def test_a_history_in_which_nobody_is_judged_is_said_to_be_short(tmp_path: Path) -> None:
+    (tmp_path / "short.ndjson").write_text(of_one_account(13))
+    (tmp_path / "plain.yaml").write_text("timezone: UTC\n")
+    note = "a history of 12 days, and no account is judged before 28 (line.min_history_days)"
+    done = pulse("backtest", "--events", "short.ndjson", "--config", "plain.yaml", cwd=tmp_path)
+    assert f"plain.yaml: {note}" in done.stderr
+    done = pulse("replay", "short.ndjson", "--config", "plain.yaml", cwd=tmp_path)
+    assert f"short        {note}" in done.stdout

@@ -89,3 +89,37 @@ def test_what_is_special_is_said() -> None:
         "no silence alerts; 2 key features; 1 ignore rule; 2 segments (enterprise, smb); "
         "alerts to nobody (no receivers)."
     )
+
+
+def test_what_can_begin_and_never_end_is_noted(
+    config_file: Callable[[str], Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    command(
+        config_file(
+            "facts:\n"
+            "  - {event: bug.new, means: bug_reported}\n"
+            "  - {event: payment.failed, means: payment_failed}\n"
+            "  - {event: payment.made, means: payment_recovered}\n"
+            "  - {event: survey, means: nps}\n"
+        )
+    )
+    printed = capsys.readouterr()
+    assert printed.out.startswith("pulse.yaml: valid.")
+    assert printed.err == (
+        "note: facts: an event means bug_reported and none means bug_closed: such alerts end only "
+        "when the account leaves\n"
+    )
+
+
+def test_a_pattern_is_no_name_of_a_fact_nor_of_a_step(
+    config_file: Callable[[str], Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    steps = "signals:\n  stalled_onboarding:\n    steps:\n      - {event: 'a.*', within_days: 3}\n"
+    file = config_file(f"facts:\n  - {{event: 'invoice.*', means: payment_failed}}\n{steps}")
+    with pytest.raises(typer.Exit):
+        command(file)
+    assert capsys.readouterr().out.splitlines() == [
+        "pulse.yaml:2:13: facts[0].event: must be the whole name of an event, not a pattern",
+        "pulse.yaml:6:17: signals.stalled_onboarding.steps[0].event: must be the whole name of an "
+        "event, not a pattern",
+    ]

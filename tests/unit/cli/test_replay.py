@@ -86,7 +86,8 @@ def test_it_says_what_it_did(events: Path, tmp_path: Path) -> None:
         "late         1 by days; counted, they change no past alert",
     ]
     assert rest[3].startswith(f"dead letter  1 not_json: {events}:12: ")
-    assert rest[4:] == ["wrote        bad: 1 line"]
+    assert rest[4].startswith("short        a history of 9 days, and no account is judged before")
+    assert rest[5:] == ["wrote        bad: 1 line"]
     (letter,) = (tmp_path / "bad").read_bytes().splitlines()
     assert json.loads(letter)["line"] == 12
 

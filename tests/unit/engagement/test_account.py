@@ -9,9 +9,11 @@ import pytest
 from mypy_extensions import i64
 
 from pulse.engagement.account import Account, Activity, OpenAlert
+from pulse.engagement.codec import Reader, Writer
 from pulse.engagement.days import DAY_MS, NEVER, Calendar, day_start
 from pulse.engagement.measures import MICRO, Measures, readable
 from pulse.engagement.packing import header, pack, unpack
+from pulse.engagement.profile import Profile
 
 START = date(2024, 1, 1).toordinal()
 START_MS = day_start(START, "UTC")
@@ -325,3 +327,14 @@ def test_it_is_known_of_a_packed_account_when_it_is_due() -> None:
     assert header(*pack(acme)).soon_ms == START_MS + 60_000
     acme.parked = True
     assert header(*pack(acme)).day_ms == NEVER
+
+
+def test_only_many_more_seats_are_a_roll_out_and_it_is_read_as_it_was_written() -> None:
+    profile = Profile()
+    for at_ms, seats in ((1, 10), (2, 10), (3, 10.5), (4, 12), (5, 12), (6, 8)):
+        profile.merge(at_ms, "p", {"seats": seats})
+    assert profile.grown_ms == 4
+    writer, copy = Writer(), Profile()
+    profile.write(writer)
+    copy.read(Reader(writer.done(), 0))
+    assert (copy.grown_ms, copy.seats) == (4, 8)

@@ -4,7 +4,18 @@ import itertools
 
 from pulse.engagement.codec import Reader, Writer
 from pulse.engagement.days import DAY_MS, NO_INSTANT
-from pulse.engagement.facts import BUG, CHECK_IN, MOST_MATTERS, NPS, SUBSCRIPTION, TICKET, FactLog
+from pulse.engagement.facts import (
+    BUG,
+    CARD,
+    CHECK_IN,
+    MOST_OF_A_KIND,
+    NPS,
+    PAYMENT,
+    STEP,
+    SUBSCRIPTION,
+    TICKET,
+    FactLog,
+)
 
 
 def again(facts: FactLog) -> FactLog:
@@ -39,10 +50,10 @@ def test_it_is_read_as_it_was_written() -> None:
     facts.take(TICKET + "5", 1_000, "c", False)
     facts.take(SUBSCRIPTION, 3_000, "d", True)
     facts.take(NPS, 3_000, "e", 6.5)
-    facts.has_left = True
+    facts.has_left, facts.resumed_ms = True, 2_500
     copy = again(facts)
     assert copy.words() == facts.words()
-    assert (copy.cancelled_ms, copy.has_left) == (3_000, True)
+    assert (copy.cancelled_ms, copy.has_left, copy.resumed_ms) == (3_000, True, 2_500)
     assert copy.open(TICKET) == [("6", 1_000), ("7", 2_000)]
     assert again(FactLog()).cancelled_ms == NO_INSTANT
 
@@ -60,20 +71,28 @@ def test_what_was_closed_long_ago_is_forgotten() -> None:
 
 def test_of_too_many_the_closed_go_first_then_the_oldest() -> None:
     facts = FactLog()
-    facts.take(NPS, 1, "a", 0)  # a bad answer, which is not closed
-    facts.take(CHECK_IN, 5_000, "b", True)
-    for n in range(MOST_MATTERS - 2):
+    for n in range(MOST_OF_A_KIND):
         facts.take(f"{TICKET}{n:03}", 2_000, f"t{n}", n != 100)
-    assert len(facts.words()) == MOST_MATTERS
-    facts.take(BUG, 3_000, "c", True)
+    assert len(facts.words()) == MOST_OF_A_KIND
+    facts.take(TICKET + "a", 3_000, "c", True)
     assert facts.word(TICKET + "100") is None
-    assert facts.word(NPS) is not None
-    facts.take(BUG + "2", 3_000, "d", True)
-    facts.take(BUG + "3", 3_000, "e", True)
-    # The NPS was the oldest, then of those of one instant the first by name, also once read back.
-    assert facts.word(NPS) is None
+    facts.take(TICKET + "b", 1_000, "d", True)  # itself the oldest
+    assert facts.word(TICKET + "b") is None
+    facts.take(TICKET + "c", 3_000, "e", True)
+    # Of those of one instant the first by name, also once read back.
     assert facts.word(TICKET + "000") is None
     copy = again(facts)
     for each in (facts, copy):
-        each.take(BUG + "4", 3_000, "f", True)
+        each.take(TICKET + "d", 3_000, "f", True)
     assert facts.words() == copy.words()
+
+
+def test_tickets_and_bugs_push_out_only_their_own_kind() -> None:
+    facts = FactLog()
+    others = (PAYMENT, CARD, SUBSCRIPTION, CHECK_IN, NPS, STEP + "created", BUG + "1")
+    for matter in others:
+        facts.take(matter, 1, "a", True)
+    for n in range(2 * MOST_OF_A_KIND):
+        facts.take(f"{TICKET}{n:03}", 2_000 + n, f"t{n}", True)
+    assert len(facts.open(TICKET)) == MOST_OF_A_KIND
+    assert all(facts.word(matter) is not None for matter in others)

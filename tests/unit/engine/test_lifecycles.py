@@ -52,3 +52,24 @@ def test_counts_hold_at_every_day() -> None:
     for day in lived().days():
         assert sum(day["accounts"].values()) == 1
         assert min(day["accounts"].values()) >= 0
+
+
+def test_who_changes_its_segment_is_counted_in_one() -> None:
+    play, found = Play(policy(Config())), Lifecycles()
+    play.log.tick(START_MS)
+    play.log.add(profile("p1", "acme", START_MS, segment="small"))
+    for day in range(80):
+        at_ms = START_MS + day * DAY_MS
+        play.log.tick(at_ms + 37_000_000)
+        if day < 40:
+            play.log.add(usage(f"a{day}", "acme", at_ms + 36_000_000))
+        if day == 35:
+            play.log.add(profile("p2", "acme", at_ms + 37_000_000, segment="big"))
+        play.log.tick(at_ms + DAY_MS + 2_000)
+    found.take(play.engine.apply(play.state, play.log.records).moves)
+
+    last = {each["segment"]: each for each in found.days()}
+    assert sum(last["small"]["accounts"].values()) == 0
+    assert last["big"]["accounts"]["dormant"] == 1
+    # On the day of the move to `big` there is a row that says that `small` has nobody any more.
+    assert (last["small"]["day"], last["small"]["moves"]) == (last["big"]["day"], [])

@@ -223,6 +223,7 @@ def test_who_resumes_begins_again(idle_days: int) -> None:
     back_ms = closed(at(60 + idle_days))
     (silence,) = story.alerts("silence")
     assert (silence.at, silence.since) == (back_ms + 21 * DAY_MS, back_ms)
+    assert "nothing meaningful for 21 days" in silence.summary
     assert story.lifecycle() == "dormant"
 
 
@@ -321,3 +322,11 @@ def test_facts_are_no_use_of_the_product() -> None:
     assert story.play.status("acme")["measures"]["events"]["28d"] == 0
     assert story.play.status("acme")["last_active_at"] is None
     assert story.play.outcome.counts["facts"] == 20
+
+
+def test_a_card_that_expires_at_a_number_of_seconds_has_not_expired_in_1970() -> None:
+    story = Story()
+    story.say("card_updated", at(1), expires_at=at(100) // 1_000)
+    for day in range(2, 45):
+        story.tick(at(day) + 2_000)
+    assert story.told() == [("card_expiring", "firing", at(40))]

@@ -131,7 +131,10 @@ def test_a_tick_evaluates_those_for_which_something_is_due(others: int, live: in
             story.line("card_updated", at(0), name, properties={"expires_at": at(300)}),
         )
     for name in sorted(due):
-        story.play.add(story.line("support_opened", at(0) + HOUR_MS, name))
+        story.play.add(
+            story.line("used", at(0), name, user_id="ada"),
+            story.line("support_opened", at(0) + HOUR_MS, name),
+        )
     story.tick(at(0) + 3 * HOUR_MS)
     for hour in range(4, 25):  # the day's start, in slices
         story.tick(at(0) + hour * HOUR_MS)

@@ -1,117 +1,13 @@
-"""Stories of the relation: seats, onboarding, check-ins, the renewal, who may be asked."""
+"""Stories of the relation: onboarding, check-ins, the renewal, who may be asked."""
 
 from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from .story import DEFAULT_PLAYS, HOUR_MS, Story, at, closed, text
 
 DAY_MS = 24 * HOUR_MS
 TEN = ["u0", "u1", "u2", "u3", "u4", "u5", "u6", "u7", "u8", "u9"]
-
-
-# -- unused seats -------------------------------------------------------------------------------
-
-
-def test_seats_that_nobody_uses_are_told_by_the_age_of_the_account() -> None:
-    story = Story()
-    story.know(at(0), seats=20, name="Acme")
-    story.live(0, 300, users=TEN[:5])  # a quarter of them
-
-    (alert,) = story.alerts("unused_seats")
-    assert (alert.at, alert.since) == (at(181), at(181))  # 180 days after ten o'clock on the first
-    assert alert.severity == "warning"
-    assert alert.summary == "Acme: pays for 20 seats and uses 5 of them (25 %)."
-    assert alert.evidence == {
-        "seats": 20, "active_users_28d": 5, "unused": 15, "share": 0.25, "asked": 0.5,
-        "age_days": 180,
-    }  # fmt: skip
-    assert alert.play == DEFAULT_PLAYS.unused_seats
-
-
-def test_they_are_used_again_or_given_back() -> None:
-    for facts, users in (({}, TEN), ({"seats": 4}, TEN[:1])):
-        story = Story()
-        story.know(at(0), seats=10, started_at=text(-200))
-        story.live(0, 42, users=TEN[:1])
-        story.know(at(42), **facts)
-        story.live(42, 60, users=users)
-        fired, ended = story.alerts("unused_seats")
-        assert (fired.at, ended.resolution) == (at(29), "recovered")
-        assert ended.at == at(43)
-        assert story.told("unused_seats")[2:] == []
-
-
-def test_the_months_of_a_roll_out_are_no_news() -> None:
-    story = Story()
-    story.know(at(0), seats=100)
-    story.live(0, 59, users=TEN[:1])
-    story.live(59, 200, users=[f"u{n}" for n in range(60)])
-    assert story.alerts("unused_seats") == []
-
-
-def test_seats_used_by_just_enough_are_no_news() -> None:
-    story = Story()
-    story.know(at(0), seats=8, started_at=text(-500))
-    story.live(0, 60, users=TEN[:6])  # three quarters
-    assert story.alerts() == []
-
-
-def test_few_seats_are_no_news() -> None:
-    story = Story()
-    story.know(at(0), seats=4, started_at=text(-500))
-    story.live(0, 60, users=TEN[:1])
-    assert story.alerts("unused_seats") == []
-
-
-def test_an_account_that_pulse_has_just_met_is_watched_for_28_days_first() -> None:
-    story = Story()
-    story.know(at(5), seats=10, started_at=text(-500))
-    story.live(5, 40, users=TEN[:1])
-    assert story.told("unused_seats") == [("unused_seats", "firing", at(6 + 28))]
-
-
-@pytest.mark.parametrize("started", [-10, -1_000])
-def test_seats_that_nobody_ever_used_are_told_with_nothing_else_happening(started: int) -> None:
-    story = Story()
-    story.know(at(0), seats=10, started_at=text(started))
-    for day in range(1, 300):
-        story.tick(at(day) + 2_000)
-    due = max(29, started + 60)
-    assert story.told() == [("unused_seats", "firing", at(due))]
-    assert story.alerts()[0].evidence["active_users_28d"] == 0
-
-
-# -- more users than seats ----------------------------------------------------------------------
-
-
-def test_an_account_that_outgrows_its_seats_is_told() -> None:
-    story = Story()
-    story.know(at(0), seats=10)
-    story.live(0, 40, users=TEN[:9])
-    assert story.alerts() == []
-    story.live(40, 45, users=TEN)
-
-    (alert,) = story.alerts()
-    assert (alert.reason, alert.severity) == ("outgrows_seats", "info")
-    assert (alert.at, alert.since) == (at(43), at(43))  # Saturday and Sunday are 40 and 41
-    assert alert.summary == "acme: outgrows its 10 seats: 10 users in 28 days."
-    assert alert.evidence == {"seats": 10, "active_users_28d": 10, "share": 1.0}
-    assert alert.play == DEFAULT_PLAYS.outgrows_seats
-
-    story.know(at(50), seats=12)
-    story.live(50, 51, users=TEN)
-    assert story.told()[1:] == [("outgrows_seats", "settled", at(51))]
-
-
-def test_an_account_with_few_seats_or_none_known_outgrows_nothing() -> None:
-    for facts in ({"seats": 4}, {}):
-        story = Story()
-        story.know(at(0), **facts)
-        story.live(0, 40, users=TEN)
-        assert story.alerts() == []
 
 
 # -- onboarding ---------------------------------------------------------------------------------
@@ -239,9 +135,10 @@ def test_an_account_that_nobody_has_spoken_with_is_told_at_the_very_instant() ->
     assert alert.play == DEFAULT_PLAYS.check_in_overdue
 
     story.say("check_in", at(95))
+    story.use(at(95))  # who never used the product has left by then
     story.tick(at(184))
     assert story.told()[1:] == [("check_in_overdue", "recovered", closed(at(95)))]
-    story.tick(at(185))
+    story.tick(at(185) + 2_000)
     assert story.told()[2:] == [("check_in_overdue", "firing", at(185))]
 
 
@@ -341,7 +238,8 @@ def test_an_account_that_does_well_for_twelve_weeks_is_worth_asking() -> None:
 
     story.live(150, 185, users=TEN[:1])
     fired, ended = story.alerts("ready_to_ask")
-    assert (ended.id, ended.resolution) == (fired.id, "settled")
+    assert (ended.id, ended.resolution) == (fired.id, "no_longer")
+    assert "ready to ask no longer holds" in ended.summary
     assert ended.score is not None
     assert ended.score < 80
 
@@ -372,3 +270,26 @@ def test_to_outgrow_its_seats_is_nothing_wrong() -> None:
     story.know(at(0), seats=5)
     story.live(0, 150, users=TEN[:5])
     assert {said[0] for said in story.told()} == {"outgrows_seats", "ready_to_ask"}
+
+
+def test_a_step_that_is_a_fact_as_well_is_both() -> None:
+    story = Story(steps(check_in=3))
+    story.use(at(0))
+    story.say("check_in", at(1))
+    story.tick(at(30))
+    assert story.alerts() == []
+    story.tick(at(91) + 2_000)
+    assert story.told() == [("check_in_overdue", "firing", at(91))]
+    assert story.play.outcome.counts["facts"] == 1
+
+
+def test_a_step_that_is_not_said_as_a_fact_must_be_is_not_reached() -> None:
+    story = Story(steps(nps=3))
+    story.use(at(0))
+    story.say("nps", at(1), score="ten")
+    story.say("nps", at(5), score=10)
+    story.tick(at(30))
+    assert len(story.play.outcome.dead_letters) == 1
+    assert [said[1:] for said in story.told()] == [
+        ("firing", at(3)), ("recovered", closed(at(5)))
+    ]  # fmt: skip

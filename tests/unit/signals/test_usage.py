@@ -312,3 +312,19 @@ def test_steady_weeks_over_a_year_raise_nothing(timezone: str, hour: int) -> Non
 
     assert story.alerts() == []
     assert story.play.status("acme")["zone"] == "healthy"
+
+
+def test_a_silence_that_holidays_explain_does_not_say_that_the_account_is_back() -> None:
+    days = ["2024-02-05", "2024-02-06", "2024-02-07"]
+    story = Story({"holidays": [{"days": days, "countries": ["DE"]}]})
+    story.live(0, 30)
+    last_ms = at(29) + 10 * HOUR_MS
+    story.tick(last_ms + 21 * DAY_MS)
+    story.know(last_ms + 22 * DAY_MS, country="DE")
+    for hour in range(22 * 24, 25 * 24):
+        story.tick(last_ms + hour * HOUR_MS)
+
+    fired, ended, again = story.alerts("silence")
+    assert (ended.id, ended.resolution) == (fired.id, "no_longer")
+    assert ended.summary == "acme: silence no longer holds, after a day."
+    assert again.at == last_ms + 24 * DAY_MS

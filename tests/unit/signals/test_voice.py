@@ -193,6 +193,7 @@ def test_a_bad_answer_is_told(survey: str, score: float, summary: str) -> None:
     assert (alert.at, alert.since) == (closed(OPENED), OPENED)
     assert alert.evidence == {
         "survey": survey, "answer": score, "answered_at": "2024-01-11T07:00:01.234Z",
+        "user_id": None, "bad_answers": 1,
     }  # fmt: skip
     assert alert.play == DEFAULT_PLAYS.detractor
 
@@ -223,7 +224,7 @@ def test_a_bad_answer_passes_after_90_days() -> None:
     assert len(story.alerts()) == 1
     story.tick(at(91))
     assert story.told()[1:] == [("detractor", "passed", at(91))]
-    assert story.alerts()[-1].summary == "acme: detractor is past its time, after 89 days."
+    assert story.alerts()[-1].summary == "acme: detractor is past its time, after 90 days."
 
     story.say("nps", at(100), score=4)  # the next one is another
     story.tick(at(101))
@@ -254,3 +255,142 @@ def test_an_answer_that_was_bad_and_better_within_a_minute_is_no_news() -> None:
             story.play.add(lines[n])
         story.tick(at(2))
         assert story.alerts() == []
+
+
+def test_many_tickets_end_nothing_else() -> None:
+    """Also where a system only says that they are opened."""
+    steps = [{"event": "created", "within_days": 3}]
+    story = Story({"signals": {"stalled_onboarding": {"steps": steps}}})
+    story.use(at(0), event="created")
+    story.say("payment_failed", at(1))
+    story.say("card_updated", at(1), expires_at="2024-02")
+    story.tick(at(1.5))
+    before = [said[0] for said in story.told()]
+    assert sorted(before) == ["card_expiring", "payment_failed"]
+    for number in range(300):
+        story.play.add(story.line("bug_reported", at(1.5) + number, properties={"id": number}))
+    story.tick(at(2.5))
+    assert story.told()[2:] == []
+
+
+# -- working days -------------------------------------------------------------------------------
+
+FRIDAY = at(4) + 17 * HOUR_MS
+
+
+def waits(opened_ms: int, settings: dict[str, object] | None = None, **profile: object) -> int:
+    """When a ticket has waited for too long that was opened then."""
+    story = Story(settings)
+    if profile:
+        story.know(at(0), **profile)
+    story.say("support_opened", opened_ms, id="T1")
+    for hour in range(30 * 24):
+        story.tick(at(5) + hour * HOUR_MS + 2_000)
+    (alert,) = story.alerts()
+    assert alert.since == opened_ms
+    return alert.at
+
+
+def test_a_weekend_is_no_time_to_wait() -> None:
+    assert waits(FRIDAY) == at(7) + 17 * HOUR_MS
+    assert waits(at(5) + 10 * HOUR_MS) == at(8)  # opened on Saturday: all of Monday
+    story = Story()
+    story.say("support_opened", FRIDAY, id="T1")
+    story.say("support_answered", at(7) + 8 * HOUR_MS, id="T1")
+    story.tick(at(30))
+    assert story.alerts() == []
+
+
+def test_by_the_accounts_own_days() -> None:
+    # Friday 17:00 in London is Saturday in Auckland, where Monday begins thirteen hours sooner.
+    assert waits(FRIDAY, timezone="Pacific/Auckland") == at(8) - 13 * HOUR_MS
+
+
+def test_holidays_are_no_time_to_wait() -> None:
+    monday = {"holidays": [{"days": ["2024-01-08"], "countries": ["JP"]}]}
+    assert waits(FRIDAY, monday) == at(7) + 17 * HOUR_MS
+    assert waits(FRIDAY, monday, country="JP") == at(8) + 17 * HOUR_MS
+
+
+def test_all_hours_count_where_it_is_so_configured() -> None:
+    settings = {"signals": {"support_waiting": {"working_days": False}}}
+    assert waits(FRIDAY, settings) == at(5) + 17 * HOUR_MS
+
+
+def test_several_tickets_over_a_weekend_are_told_at_their_own_instants() -> None:
+    story = Story()
+    story.say("support_opened", FRIDAY, id="A")
+    story.say("support_opened", at(6), id="B")
+    for hour in range(5 * 24):
+        story.tick(at(7) + hour * HOUR_MS + 2_000)
+        if hour == 18:
+            story.say("support_answered", at(7) + 18 * HOUR_MS + 3_000, id="A")
+    assert story.told() == [
+        ("support_waiting", "firing", at(7) + 17 * HOUR_MS),
+        ("support_waiting", "recovered", closed(at(7) + 18 * HOUR_MS + 3_000)),
+        ("support_waiting", "firing", at(8)),
+    ]
+
+
+# -- who answered -------------------------------------------------------------------------------
+
+
+def answers(story: Story, at_ms: int, user: str, score: float, survey: str = "nps") -> None:
+    story.tick(at_ms)
+    story.play.add(story.line(survey, at_ms, user_id=user, properties={"score": score}))
+
+
+def test_another_users_good_answer_ends_nothing() -> None:
+    story = Story()
+    answers(story, at(1), "ada", 0)
+    answers(story, at(2), "bob", 10)
+    story.tick(at(20))
+    (alert,) = story.alerts()
+    assert alert.summary == "acme: ada answered NPS with 0."
+    assert (alert.evidence["user_id"], alert.evidence["bad_answers"]) == ("ada", 1)
+
+    answers(story, at(20), "ada", 9)
+    story.tick(at(21))
+    assert story.told()[1:] == [("detractor", "recovered", closed(at(20)))]
+
+
+def test_it_lasts_until_the_last_bad_answer_is_made_good() -> None:
+    story = Story()
+    answers(story, at(1), "ada", 0)
+    answers(story, at(50), "bob", 1, "csat")
+    story.tick(at(95))  # ada's has passed
+    assert len(story.alerts()) == 1
+    answers(story, at(100), "bob", 5, "csat")
+    story.tick(at(300))
+    assert story.told()[1:] == [("detractor", "recovered", closed(at(100)))]
+
+
+def test_it_passes_with_the_last_bad_answer_whatever_others_say() -> None:
+    story = Story()
+    answers(story, at(1), "ada", 0)
+    answers(story, at(50), "bob", 1)
+    answers(story, at(90), "cyd", 10)
+    story.tick(at(300))
+    assert story.told()[1:] == [("detractor", "passed", at(140))]
+
+
+def test_of_several_the_latest_is_told() -> None:
+    story = Story()
+    story.tick(at(1))
+    for n, user in enumerate(("ada", "bob", "cyd")):
+        story.play.add(story.line("nps", at(1) + n, user_id=user, properties={"score": n}))
+    story.tick(at(2))
+    (alert,) = story.alerts()
+    assert alert.summary == "acme: cyd answered NPS with 2, one of 3 bad answers."
+
+
+def test_the_answers_of_many_push_out_only_answers() -> None:
+    story = Story()
+    story.say("payment_failed", at(1))
+    for n in range(600):
+        story.play.add(story.line("nps", at(1) + n, user_id=f"u{n}", properties={"score": 9}))
+    story.tick(at(2))
+    assert story.told() == [("payment_failed", "firing", closed(at(1)))]
+    facts = story.play.state.account("acme").facts
+    assert facts is not None
+    assert len(facts.words()) == 257

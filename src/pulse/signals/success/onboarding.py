@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from pulse.engagement.days import DAY_MS, NEVER, NO_INSTANT
+from pulse.engagement.days import DAY_MS, NEVER, NO_INSTANT, day_start
 from pulse.engagement.facts import STEP
 from pulse.model.time import format_ms
 from pulse.signals.signal import Finding, Seen, Signal, count
-from pulse.signals.success.seats import started_ms
 
 if TYPE_CHECKING:
     from pulse.engagement.account import Account, OpenAlert
@@ -39,7 +38,7 @@ class StalledOnboarding(Signal):
         account = seen.account
         if opened is None and not self._concerns(account, seen.at_ms):
             return None
-        start_ms, missing = started_ms(account), list[Step]()
+        start_ms, missing = account.started_ms(), list[Step]()
         known_ms = _known_ms(account)
         if opened is not None and opened.since_ms < known_ms:
             known_ms = opened.since_ms
@@ -68,7 +67,7 @@ class StalledOnboarding(Signal):
     def next_ms(self, account: Account, after_ms: int) -> int:
         next_ms = NEVER
         if self._concerns(account, after_ms):
-            start_ms, known_ms = started_ms(account), _known_ms(account)
+            start_ms, known_ms = account.started_ms(), _known_ms(account)
             if start_ms == NO_INSTANT:
                 return NEVER
             for step in self.steps:
@@ -87,7 +86,15 @@ class StalledOnboarding(Signal):
         if account.profile is not None:
             return True
         first_ms = account.first_ms
-        return first_ms != NO_INSTANT and at_ms - first_ms <= self.longest_ms
+        if first_ms == NO_INSTANT:
+            return False
+        if at_ms - first_ms <= self.longest_ms:
+            return True
+        # What fell due while its sources were stopped is told when they run again.
+        unseen = account.sources.unseen
+        if not unseen:
+            return False
+        return first_ms + self.longest_ms >= day_start(unseen[0], account.calendar.timezone)
 
 
 def _known_ms(account: Account) -> int:

@@ -32,7 +32,7 @@ class ReadyToAsk(Signal):
     def look(self, seen: Seen, opened: OpenAlert | None) -> Finding | str | None:
         score, account = seen.score, seen.account
         if opened is not None:
-            return "settled" if score is None or score < self.score - _APART else None
+            return "no_longer" if score is not None and score < self.score - _APART else None
         if score is None or score < self.score or seen.fixed.active_users[1] < self.min_users:
             return None
         if account.zone != "healthy" or any(reason != OUTGROWN for reason in account.alerts):

@@ -14,15 +14,18 @@ if TYPE_CHECKING:
 UNUSED: Final = "unused_seats"
 OUTGROWN: Final = "outgrows_seats"
 _APART: Final = 0.1
-"""Above the share at which it began by that much, it has ended."""
+"""Beyond the share at which it began by that much, it has ended."""
+_LEAST_APART: Final = 2
+"""And by so many users, of which few seats have few."""
 
 
 class UnusedSeats(Signal):
     """Users in 28 days over the seats paid for, below what is usual at the account's age.
 
     `least` are (age in days, share of the seats) from the youngest age on: below the first nothing
-    is asked, since a roll-out takes its time. Accounts with fewer than `min_seats` are left alone,
-    and those that pulse has not watched for all of the 28 days.
+    is asked, since a roll-out takes its time. Where many more seats are bought it begins anew.
+    Accounts with fewer than `min_seats` are left alone, and those that pulse has not watched for
+    all of the 28 days, or only over holidays.
     """
 
     def __init__(self, least: tuple[tuple[int, float], ...], min_seats: int) -> None:
@@ -40,17 +43,21 @@ class UnusedSeats(Signal):
         users = seen.fixed.active_users[1]
         share = users / seats
         if opened is None and (
-            share >= self.most_asked or account.calendar.day - account.notes.known_from < W28
+            share >= self.most_asked
+            or account.calendar.day - account.notes.known_from < W28
+            or seen.is_mostly_free(W28)
         ):
             return None
-        start_ms = started_ms(seen.account)
+        start_ms = _rolled_out_from_ms(account)
         age_days = 0 if start_ms == NO_INSTANT else (seen.at_ms - start_ms) // DAY_MS
         asked = 0.0
         for from_days, least in self.least:
             if age_days >= from_days:
                 asked = least
         if opened is not None:
-            return "recovered" if share >= asked + _APART or not asked else None
+            if not asked:
+                return "no_longer"
+            return "recovered" if share >= asked + _APART else None
         if share >= asked:
             return None
         return Finding(
@@ -67,7 +74,7 @@ class UnusedSeats(Signal):
         )
 
     def next_ms(self, account: Account, after_ms: int) -> int:
-        profile, start_ms = account.profile, started_ms(account)
+        profile, start_ms = account.profile, _rolled_out_from_ms(account)
         if (
             profile is None
             or profile.seats < self.min_seats
@@ -84,7 +91,12 @@ class UnusedSeats(Signal):
 
 
 class OutgrowsSeats(Signal):
-    """Users in 28 days reach `share` of the seats paid for: more could be sold."""
+    """Users in 28 days reach `share` of the seats paid for: more could be sold.
+
+    Accounts that pulse has not watched for all of the 28 days are left alone. It ends when they buy
+    more seats, or when they were for 28 days on end as many users below as two at least, so that
+    one who comes now and then does not end it again and again.
+    """
 
     def __init__(self, share: float, min_seats: int) -> None:
         super().__init__(OUTGROWN, daily=True)
@@ -92,18 +104,35 @@ class OutgrowsSeats(Signal):
         self.min_seats = min_seats
 
     def look(self, seen: Seen, opened: OpenAlert | None) -> Finding | str | None:
-        profile = seen.account.profile
+        account = seen.account
+        profile = account.profile
         seats = 0.0 if profile is None else profile.seats
         users = seen.fixed.active_users[1]
         if opened is not None:
-            return "settled" if users < (self.share - _APART) * seats or not seats else None
-        if seats < self.min_seats or users < self.share * seats:
+            if profile is None or not seats:
+                return "no_longer"
+            if profile.grown_ms > opened.started_ms and users < self.share * seats:
+                return "recovered"
+            return "no_longer" if self._has_shrunk(seen, seats) else None
+        if (
+            seats < self.min_seats
+            or users < self.share * seats
+            or account.calendar.day - account.notes.known_from < W28
+        ):
             return None
         return Finding(
             seen.at_ms,
             f"outgrows its {count(seats, 'seat')}: {count(users, 'user')} in 28 days",
             {"seats": seats, "active_users_28d": users, "share": round(users / seats, 3)},
         )
+
+    def _has_shrunk(self, seen: Seen, seats: float) -> bool:
+        """Whether there were far fewer users at the start of each of the last 28 days."""
+        least = min((self.share - _APART) * seats, self.share * seats - _LEAST_APART)
+        if seen.fixed.active_users[1] >= least or seen.is_mostly_free(W28):
+            return False
+        notes, today = seen.account.notes, seen.account.calendar.day
+        return max([notes.users_on(day)[1] for day in range(today - W28 + 1, today)]) < least
 
 
 def _watched_ms(account: Account) -> int:
@@ -112,9 +141,9 @@ def _watched_ms(account: Account) -> int:
     return NEVER if first_day == NEVER else day_start(first_day + W28, account.calendar.timezone)
 
 
-def started_ms(account: Account) -> int:
-    """When the account began (ms): as its profile says, else its first use, if any."""
-    profile = account.profile
-    if profile is None or profile.started_ms == NO_INSTANT:
-        return account.first_ms
-    return profile.started_ms
+def _rolled_out_from_ms(account: Account) -> int:
+    """Since when its seats are given out: its start, or when it bought many more of them."""
+    start_ms, profile = account.started_ms(), account.profile
+    if start_ms == NO_INSTANT or profile is None or profile.grown_ms < start_ms:
+        return start_ms
+    return profile.grown_ms

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from pulse.engagement.days import day_start
-from pulse.signals.signal import Finding, Seen, Signal, count
+from pulse.signals.signal import Finding, Seen, Signal, count, ended
 
 if TYPE_CHECKING:
     from pulse.engagement.account import OpenAlert
@@ -16,9 +16,10 @@ REASON: Final = "champion_gone"
 class ChampionGone(Signal):
     """A user with more than half of the events has not been seen for `after_days` complete days.
 
-    Of the events of the last weeks older ones count half; together they must be `min_events`.
-    Others must have used the product in the last seven days: else it is silence. It ends when that
-    user is seen again, or has done less than a quarter of the work meanwhile.
+    Holidays do not count among these. Of the events of the last weeks older ones count half;
+    together they must be `min_events`. Others must have used the product in the last seven days:
+    else it is silence. It ends when that user is seen again, or has done less than a quarter of the
+    work meanwhile.
     """
 
     def __init__(self, after_days: int, min_events: int) -> None:
@@ -37,15 +38,9 @@ class ChampionGone(Signal):
                 return None
         total = users.events()
         if opened is not None:
-            since = account.calendar.day_of(opened.since_ms)
-            for each in users.marks():
-                if each.name == opened.about:
-                    if each.last >= since:
-                        return "active_again"
-                    return None if 4 * each.events > total else "settled"
-            return "settled"
+            return ended(account, users, opened, total // 4 + 1)
         first = max(users.marks(), key=lambda each: each.events)
-        if today - first.last <= self.after_days or 2 * first.events <= total:
+        if 2 * first.events <= total or not seen.is_missed(first, self.after_days):
             return None
         if total < self.min_events or seen.stage == "dormant":
             return None

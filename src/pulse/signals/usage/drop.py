@@ -5,8 +5,11 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Final
 
+from librt.vecs import vec
+
 from pulse.engagement.days import day_start
 from pulse.engagement.measures import MICRO, decimal
+from pulse.engagement.ranks import median
 from pulse.signals.signal import Finding, Seen, Signal
 
 if TYPE_CHECKING:
@@ -57,21 +60,24 @@ class UsageDrop(Signal):
             return None
         today = account.calendar.day
         ends = range(today - _WEEK, today - _HISTORY_DAYS, -_WEEK)
-        weeks: list[float] = [account.events.over(end - _WEEK, end, today) for end in ends]
+        weeks: list[float] = [float(account.events.over(end - _WEEK, end, today)) for end in ends]
         if seen.holidays is not None:
             last += _missed(account, seen.holidays, today - _WEEK)
             for n, end in enumerate(ends):
                 weeks[n] += _missed(account, seen.holidays, end - _WEEK)
-        usual = _median(weeks)
+        usual = median(vec[float](weeks))
         if opened is not None:
+            if seen.is_mostly_free(_WEEK):
+                return None
             since = account.calendar.day_of(opened.since_ms)
             before = [week for week, end in zip(weeks, ends, strict=True) if end <= since]
-            if before and last >= _BACK * _median(before):
+            if before and last >= _BACK * median(vec[float](before)):
                 return "recovered"
             is_usual = last >= _BACK * usual or usual < self.min_events / 2
             return "settled" if is_usual or not before else None
         spread = max(
-            _TO_SIGMA * _median([abs(week - usual) for week in weeks]), math.sqrt(usual * MICRO)
+            _TO_SIGMA * median(vec[float]([abs(week - usual) for week in weeks])),
+            math.sqrt(usual * MICRO),
         )
         if usual < self.min_events or last > min(
             self.keeps * usual, usual - self.deviations * spread
@@ -99,18 +105,10 @@ def _missed(account: Account, holidays: Holidays, first: int) -> int:
     for day in range(first, first + _WEEK):
         if holidays.has(day):
             same: list[float] = [
-                account.events.on(each, today)
+                float(account.events.on(each, today))
                 for each in range(today - _HISTORY_DAYS, today)
                 if each % _WEEK == day % _WEEK and not holidays.has(each)
             ]
             if same:
-                missed += max(0, int(_median(same)) - account.events.on(day, today))
+                missed += max(0, int(median(vec[float](same))) - account.events.on(day, today))
     return missed
-
-
-def _median(amounts: list[float]) -> float:
-    ordered = sorted(amounts)
-    middle = len(ordered) // 2
-    if len(ordered) % 2:
-        return float(ordered[middle])
-    return (ordered[middle - 1] + ordered[middle]) / 2

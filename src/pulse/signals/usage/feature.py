@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from pulse.engagement.days import day_start
-from pulse.signals.signal import Finding, Seen, Signal, count
+from pulse.signals.signal import Finding, Seen, Signal, count, ended
 
 if TYPE_CHECKING:
     from pulse.engagement.account import OpenAlert
@@ -16,9 +16,9 @@ REASON: Final = "feature_abandoned"
 class FeatureAbandoned(Signal):
     """A feature with at least `share` of the events was not used for `after_days` complete days.
 
-    Of the events of the last weeks older ones count half; the feature must have `min_events`, and
-    the account be used in the last seven days. It ends when that feature is used again, or when a
-    quarter of that is left.
+    Holidays do not count among these. Of the events of the last weeks older ones count half; the
+    feature must have `min_events`, and the account be used in the last seven days. It ends when
+    that feature is used again, or when a quarter of that is left.
     """
 
     def __init__(self, after_days: int, share: float, min_events: int) -> None:
@@ -37,14 +37,12 @@ class FeatureAbandoned(Signal):
             return None
         least = max(self.share * features.events(), float(self.min_events))
         if opened is not None:
-            since = account.calendar.day_of(opened.since_ms)
-            for each in features.marks():
-                if each.name == opened.about:
-                    if each.last >= since:
-                        return "active_again"
-                    return None if 4 * each.events >= least else "settled"
-            return "settled"
-        gone = [each for each in features.marks() if each.last < before and each.events >= least]
+            return ended(account, features, opened, least / 4)
+        gone = [
+            each
+            for each in features.marks()
+            if each.last < before and each.events >= least and seen.is_missed(each, self.after_days)
+        ]
         if not gone or seen.stage != "current":
             return None
         gone.sort(key=lambda each: (-each.events, each.name))

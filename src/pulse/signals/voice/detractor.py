@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from pulse.engagement.days import NEVER
 from pulse.engagement.facts import CSAT, NPS
@@ -11,13 +11,27 @@ from pulse.signals.signal import Finding, Seen, Signal
 
 if TYPE_CHECKING:
     from pulse.engagement.account import Account, OpenAlert
-    from pulse.engagement.facts import Word
 
 REASON: Final = "detractor"
 
 
+class Answer(NamedTuple):
+    """A bad answer to a survey, the latest of a user."""
+
+    ts_ms: int
+    record_id: str
+    survey: str
+    user: str
+    """Empty where it is not said whose."""
+    number: float
+
+
 class Detractor(Signal):
-    """An NPS up to `nps` or a CSAT up to `csat`, until a better one comes or `for_ms` pass."""
+    """Somebody's latest NPS is up to `nps`, or a CSAT up to `csat`.
+
+    An answer counts for `for_ms`, or until the same user gives a better one. There is one alert for
+    all of them, which ends with the last.
+    """
 
     def __init__(self, nps: float, csat: float, for_ms: int) -> None:
         super().__init__(REASON, of_facts=True)
@@ -26,39 +40,55 @@ class Detractor(Signal):
         self.for_ms = for_ms
 
     def look(self, seen: Seen, opened: OpenAlert | None) -> Finding | str | None:
-        worst = self._worst(seen.account, seen.at_ms)
-        if worst is None:
+        bad = self._bad(seen.account)
+        lasting = [each for each in bad if each.ts_ms + self.for_ms > seen.at_ms]
+        if not lasting:
             if opened is None:
                 return None
-            return "passed" if seen.at_ms >= opened.since_ms + self.for_ms else "recovered"
-        survey, word = worst
-        at = format_ms(word.ts_ms)
+            return "passed" if self._has_passed(seen.account, bad) else "recovered"
+        latest = max(lasting)
+        at = format_ms(latest.ts_ms)
+        who = f"{latest.user} " if latest.user else ""
+        others = f", one of {len(lasting)} bad answers" if len(lasting) > 1 else ""
         return Finding(
-            word.ts_ms,
-            f"answered {survey.upper()} with {word.value:g}",
-            {"survey": survey, "answer": word.value, "answered_at": at},
+            latest.ts_ms,
+            f"{who}answered {latest.survey.upper()} with {latest.number:g}{others}",
+            {
+                "survey": latest.survey,
+                "answer": latest.number,
+                "answered_at": at,
+                "user_id": latest.user or None,
+                "bad_answers": len(lasting),
+            },
+            about=latest.user,
         )
 
     def next_ms(self, account: Account, after_ms: int) -> int:
         next_ms = NEVER
-        for _, word in self._bad(account):
-            if after_ms < word.ts_ms + self.for_ms < next_ms:
-                next_ms = word.ts_ms + self.for_ms
+        for answer in self._bad(account):
+            if after_ms < answer.ts_ms + self.for_ms < next_ms:
+                next_ms = answer.ts_ms + self.for_ms
         return next_ms
 
-    def _worst(self, account: Account, at_ms: int) -> tuple[str, Word] | None:
-        for survey, word in self._bad(account):
-            if word.ts_ms + self.for_ms > at_ms:
-                return survey, word
-        return None
-
-    def _bad(self, account: Account) -> list[tuple[str, Word]]:
+    def _bad(self, account: Account) -> list[Answer]:
         facts = account.facts
         if facts is None:
             return []
-        found = list[tuple[str, "Word"]]()
+        found = list[Answer]()
         for survey, limit in ((NPS, self.nps), (CSAT, self.csat)):
-            word = facts.word(survey)
-            if word is not None and word.value <= limit:
-                found.append((survey, word))
+            for user, word in facts.answers(survey):
+                if word.value <= limit:
+                    found.append(Answer(word.ts_ms, word.record_id, survey[:-1], user, word.value))
         return found
+
+    def _has_passed(self, account: Account, bad: list[Answer]) -> bool:
+        """Whether the last bad answer has had its time, and not given way to a better one."""
+        facts = account.facts
+        if facts is None or not bad:
+            return False
+        last_ms = max(bad).ts_ms + self.for_ms
+        for survey, limit in ((NPS, self.nps), (CSAT, self.csat)):
+            for _, word in facts.answers(survey):
+                if word.value > limit and word.ts_ms > last_ms:
+                    return False
+        return True
