@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 
@@ -14,7 +14,7 @@ from pulse.testing.kafka import KafkaServer
 from .scenes import Scene, wait_for
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 pytestmark = pytest.mark.timeout(300)
@@ -23,17 +23,14 @@ DISK_MB = 64
 
 
 @pytest.fixture
-def disk(tmp_path: Path) -> Iterator[Path]:
+def disk(tmp_path: Path, without: Callable[[str], NoReturn]) -> Iterator[Path]:
     """A small disk of its own; to mount one takes root."""
     folder = tmp_path / "disk"
     folder.mkdir()
     mount = ("mount", "-t", "tmpfs", "-o", f"size={DISK_MB}m", "tmpfs", folder)
     done = subprocess.run(mount, capture_output=True, text=True, check=False)
     if done.returncode:
-        why = f"a small disk cannot be mounted: {done.stderr.strip()}"
-        if os.environ.get("CI"):
-            pytest.fail(why)  # a skipped test would be taken for a passed one
-        pytest.skip(why)
+        without(f"a small disk cannot be mounted: {done.stderr.strip()}")
     yield folder
     subprocess.run(("umount", "--lazy", folder), check=True)
 

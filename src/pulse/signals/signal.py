@@ -100,7 +100,7 @@ class Signal:
         A finding where the signal holds, a resolution (`pulse.model.Resolution`) where it has
         ended, None where neither is so and an alert stays as it is.
         """
-        raise NotImplementedError
+        raise NotImplementedError  # which signal it is decides
 
     def next_ms(self, account: Account, after_ms: int) -> int:
         """The next instant after `after_ms` at which it may begin or end without a record.

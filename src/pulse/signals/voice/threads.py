@@ -70,7 +70,7 @@ class OpenThreads(Signal):
         return at_ms - self.after_ms
 
     def _says(self, ref: str, hours: int) -> str:
-        raise NotImplementedError
+        raise NotImplementedError  # tickets and bugs say it differently
 
 
 class SupportWaiting(OpenThreads):
