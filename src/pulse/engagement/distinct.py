@@ -109,11 +109,10 @@ class LastSeen:
         if at >= 0:
             mark = marks[i64(at)] + 1
             last = int(mark >> _HALF)
-            marks[i64(at)] = mark if last >= day else i64(day) << _HALF | mark & _EVENTS
-        if last >= day:
-            return False
-        if at >= 0:
-            pass
+            if last >= day:
+                marks[i64(at)] = mark
+                return False
+            marks[i64(at)] = i64(day) << _HALF | mark & _EVENTS
         elif self.level and xxh3_64_intdigest(name.encode()) & ((1 << self.level) - 1):
             return False
         else:
@@ -135,12 +134,7 @@ class LastSeen:
     def last_of(self, name: str) -> int:
         """The last day on which an id was seen, 0 if it is not kept; an index is never made."""
         index = self._index
-        if index is not None:
-            at = index.get(name, -1)
-        else:
-            at = self._names.find(("\n" + name + "\n").encode())
-            if at > 0:
-                at = self._names.count(_BREAK, 0, at)
+        at = self._in_names(name) if index is None else index.get(name, -1)
         return int(self._marks[i64(at)] >> _HALF) if at >= 0 else 0
 
     def can_keep(self, name: str) -> bool:
@@ -163,6 +157,10 @@ class LastSeen:
             index = self._index = {each: n for n, each in enumerate(names)}
             self._names = _BREAK
             return index.get(name, -1)
+        return self._in_names(name)
+
+    def _in_names(self, name: str) -> int:
+        """The place of an id where there is no index, -1 if it is not kept."""
         at = self._names.find(("\n" + name + "\n").encode())
         return at if at <= 0 else self._names.count(_BREAK, 0, at)
 
