@@ -89,7 +89,7 @@ class Account:
         self.value = Sums(MICRO)
         self.active = Sums()
         self.users = LastSeen(EXACT_USERS)
-        self.features = LastSeen(EXACT_FEATURES, are_common=True)
+        self.features = LastSeen(EXACT_FEATURES)
         self.active_total = 0
         """Active days over the whole life, today left out."""
         self.first_ms = NO_INSTANT

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from sys import intern
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from librt.vecs import append, vec
@@ -15,12 +14,12 @@ if TYPE_CHECKING:
     from pulse.engagement.codec import Reader, Writer
 
 _BREAK: Final = b"\n"
-_MANY: Final = 200
-"""More ids than that are always looked up in an index."""
+_FEW: Final = 64
+"""Up to that many ids are found among their hashes, one after the other; more in an index."""
 _HALF: Final = 32
 _EVENTS: Final = 0xFFFF_FFFF
 _OFTEN: Final = 12
-"""Looked for more often than that since it was unpacked, and an index is made."""
+"""Looked for more often than that since it was unpacked, and hashes or an index are made."""
 
 
 class Mark(NamedTuple):
@@ -38,11 +37,11 @@ class LastSeen:
     those seen last in these days: an event adds to the count, the start of a day takes away those
     seen last W days ago.
 
-    `are_common` says that other accounts have the same ids. Then one text of each is kept for all
-    of them, which is found sooner than many, and takes less room.
-
-    Names stand one after the other in a few bytes, with a line break before and behind each; where
-    there are many, or one is asked for often, an index finds them.
+    Names stand one after the other in a few bytes, with a line break before and behind each. A few
+    are found by their hashes: 64 bits with a key of the process, so that two of an account's few
+    ids have the same in one of 10**16 accounts, and nobody can look for such ids. These are a
+    hundred bytes in one place, where a dict and its texts are a thousand in a dozen, which no
+    cache of the processor holds for all accounts. Many ids are found in an index.
 
     Beyond `limit` ids it becomes a sample: only ids whose hash ends in `level` zero bits are kept
     and counts are multiplied by 2**level (adaptive sampling, Flajolet 1990; the standard error of
@@ -59,23 +58,25 @@ class LastSeen:
     """
 
     __slots__ = (
-        "_are_common", "_asked", "_fixed7", "_fixed28", "_fixed84", "_index", "_live7", "_live28",
+        "_asked", "_fixed7", "_fixed28", "_fixed84", "_hashes", "_index", "_live7", "_live28",
         "_live84", "_marks", "_names", "level", "limit",
     )  # fmt: skip
 
-    def __init__(self, limit: int, *, are_common: bool = False) -> None:
+    def __init__(self, limit: int) -> None:
         self.limit = limit
-        self._are_common = are_common
         self.level = 0
         self._marks: vec[i64] = vec[i64]()
         """The last day of each id and, in the lower half, its events, in the order in which they
         came. Together: to reach memory takes longer than what is done there."""
         self._names = _BREAK
         """The ids in the same order, where there is no index."""
+        self._hashes: vec[i64] = vec[i64]()
+        """Those of the ids in the same order; none where nothing was asked often enough yet, or
+        where there is an index."""
         self._index: dict[str, int] | None = None
         """Id → its place in that order."""
         self._asked = 0
-        """How often a name was looked for without an index."""
+        """How often a name was looked for without either."""
         self._live7 = 0
         """Ids last seen in the W days that end today."""
         self._live28 = 0
@@ -116,10 +117,7 @@ class LastSeen:
         elif self.level and xxh3_64_intdigest(name.encode()) & ((1 << self.level) - 1):
             return False
         else:
-            if self._index is None:
-                self._names += name.encode() + _BREAK
-            else:
-                self._index[intern(name) if self._are_common else name] = len(self)
+            self._append(name)
             self._marks = append(marks, i64(day) << _HALF | 1)
         if last <= today - W7 < day:
             self._live7 += 1
@@ -134,7 +132,10 @@ class LastSeen:
     def last_of(self, name: str) -> int:
         """The last day on which an id was seen, 0 if it is not kept; an index is never made."""
         index = self._index
-        at = self._in_names(name) if index is None else index.get(name, -1)
+        if index is None and len(self._hashes) < len(self._marks):
+            at = self._in_names(name)
+        else:
+            at = self._place(name)
         return int(self._marks[i64(at)] >> _HALF) if at >= 0 else 0
 
     def can_keep(self, name: str) -> bool:
@@ -149,25 +150,50 @@ class LastSeen:
         index = self._index
         if index is not None:
             return index.get(name, -1)
+        hashes, size, at = self._hashes, len(self._marks), i64(0)
+        if len(hashes) == size:
+            wanted = i64(hash(name))
+            while at < size:
+                if hashes[at] == wanted:
+                    return int(at)
+                at += 1
+            return -1
         self._asked += 1
-        if self._asked > _OFTEN or len(self._marks) > _MANY:
-            names = self._all()
-            if self._are_common:
-                names = [intern(each) for each in names]
-            index = self._index = {each: n for n, each in enumerate(names)}
-            self._names = _BREAK
-            return index.get(name, -1)
+        if self._asked > _OFTEN or size > _FEW:
+            self._prepare()
+            return self._place(name)
         return self._in_names(name)
 
+    def _append(self, name: str) -> None:
+        """Take in the name of an id that is not kept; its mark comes after."""
+        size = len(self._marks)
+        if self._index is not None:
+            self._index[name] = size
+            return
+        self._names += name.encode() + _BREAK
+        if len(self._hashes) == size:
+            self._hashes = append(self._hashes, i64(hash(name)))
+            if size == _FEW:
+                self._prepare()
+
+    def _prepare(self) -> None:
+        """Make of the names what they are found by."""
+        names = self._all()
+        if len(names) > _FEW:
+            self._index = {each: n for n, each in enumerate(names)}
+            self._names, self._hashes = _BREAK, vec[i64]()
+        else:
+            self._hashes = vec[i64]([i64(hash(each)) for each in names])
+
     def _in_names(self, name: str) -> int:
-        """The place of an id where there is no index, -1 if it is not kept."""
+        """The place of an id among the names, -1 if it is not kept."""
         at = self._names.find(("\n" + name + "\n").encode())
         return at if at <= 0 else self._names.count(_BREAK, 0, at)
 
     def _all(self) -> list[str]:
         if self._index is not None:
             return list(self._index)
-        return self._names[1:-1].decode().split("\n") if len(self._marks) else []
+        return self._names[1:-1].decode().split("\n") if len(self._names) > 1 else []
 
     def _joined(self) -> bytes:
         if self._index is None:
@@ -206,8 +232,9 @@ class LastSeen:
     def _keep(self, kept: list[Mark]) -> None:
         """Keep these ids, and no others."""
         self._marks = vec[i64]([i64(each.last << 32 | each.events) for each in kept])
-        self._index = {each.name: n for n, each in enumerate(kept)}
-        self._names = _BREAK
+        self._index, self._hashes = None, vec[i64]()
+        self._names = b"".join([_BREAK, *[each.name.encode() + _BREAK for each in kept]])
+        self._prepare()
 
     def marks(self) -> list[Mark]:
         """Every id that is kept, in the order in which they came."""

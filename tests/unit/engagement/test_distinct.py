@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from pulse.engagement.codec import Reader, Writer
 from pulse.engagement.distinct import LastSeen
 from pulse.engagement.windows import KEPT_DAYS
 
@@ -107,3 +108,26 @@ def test_beyond_the_limit_days_pass_as_ever() -> None:
         ids.roll(day)
     assert ids.live[2] == 0
     assert ids.days
+
+
+@pytest.mark.parametrize("many", [5, 63, 64, 65, 66, 150])
+@pytest.mark.parametrize("is_packed", [False, True])
+def test_each_id_is_found_however_many_there_are(many: int, *, is_packed: bool) -> None:
+    """By name, by hash, and in an index, also where the way changes while ids come."""
+    ids, days = seen(limit=1_000), dict[str, int]()
+    for round_ in range(20):
+        today = 100 + round_
+        if round_:
+            ids.roll(today)
+        for n in range(many * (round_ + 1) // 20):
+            day = today - n % 3
+            days[f"user {n}"] = max(day, days.get(f"user {n}", 0))
+            ids.touch(f"user {n}", day, today)
+            assert ids.last_of(f"user {n}") == days[f"user {n}"]
+        if is_packed:
+            present, past = Writer(), Writer()
+            ids.write(present, past, today)
+            ids = seen(limit=1_000)
+            ids.read(Reader(present.done(), 0), Reader(past.done(), 0), today)
+        assert ids.days == days
+        assert (ids.last_of("nobody"), ids.holds("user"), len(ids)) == (0, False, len(days))

@@ -14,7 +14,7 @@ from aiokafka.record.memory_records import MemoryRecords
 from aiokafka.record.util import calc_crc32c
 from aiokafka.structs import TopicPartition
 
-from pulse.stream.kafka.fetching import Pieces
+from pulse.stream.kafka.fetching import Pieces, Records
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -133,7 +133,7 @@ def fetched(
     log: list[bytes], offset: int = 100, aborted: Any = None, level: int = READ_UNCOMMITTED
 ) -> PartitionRecords:
     """A fetch's answer, not read yet."""
-    records = MemoryRecords(b"".join(log))
+    records = Records(b"".join(log))
     return PartitionRecords(TP, records, aborted, offset, None, None, True, level)
 
 

