@@ -41,6 +41,7 @@ CORE = [
         "state", "columns", "rules", "seeing", "watching", "evaluate", "timekeeper", "engine",
         "intake", "admission",
     )),
+    "pulse/stream/kafka/records.py",
 ]  # fmt: skip
 NOTE = SOURCES / "pulse" / ".compiled"
 BUILD = ROOT / ".cache" / "mypyc"

@@ -170,10 +170,17 @@ class Reader:
 
     def data(self) -> bytes:
         """Bytes."""
-        size = self.number()
+        return self.bytes_of(self.number())
+
+    def bytes_of(self, size: int) -> bytes:
+        """So many bytes."""
         at = int(self._at)
         self._at = i64(at + size)
         return self._data[at : at + size]
+
+    def pass_over(self, size: int) -> None:
+        """Pass over so many bytes."""
+        self._at += i64(size)
 
     def text(self) -> str:
         """A text."""

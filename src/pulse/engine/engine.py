@@ -165,9 +165,11 @@ class Engine:
         if start == until:
             return
         values: list[Any] = columns.values[start:until]
-        if None in values:
+        try:
+            decoded = self._decoder.decode_lines(values)
+        except TypeError:  # a record without a value: cheaper than to ask each
             values = [value or b"" for value in values]
-        decoded = self._decoder.decode_lines(values)
+            decoded = self._decoder.decode_lines(values)
         if decoded is None:
             stripped = [value.rstrip(b"\n") for value in values]
             if stripped != values:

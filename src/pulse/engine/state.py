@@ -233,7 +233,8 @@ class PartitionState:
 
     def touch(self, account: Account) -> None:
         """Mark an account as changed, for its page and for readers."""
-        account.page.dirty = True
+        page: Page = account.page
+        page.dirty = True
         self.touched.add(account.account_id)
 
 

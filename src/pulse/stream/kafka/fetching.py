@@ -1,14 +1,11 @@
 """aiokafka's fetching, bent in one place: records leave it as columns, not as objects.
 
-aiokafka makes a `ConsumerRecord` of each record, in Python and with eleven fields: 2 µs, and half
-as much again for the garbage collector, which goes over what is alive each time some hundreds more
-are. What the engine wants of a record is four fields. So `Pieces._unpack_records` stands in for the
-generator that makes the records. What parses bytes below it and what watches positions, pauses and
-rebalances above it stays aiokafka's. A test compares the two on a real log, so that an aiokafka
-that does it otherwise is noticed.
-
-A parsed record lives for one turn of a loop here. What is kept of it, bytes and integers, the
-garbage collector need not look at.
+aiokafka makes two objects of each record, the second in Python and with eleven fields: 2 µs, and
+half as much again for the garbage collector, which goes over what is alive each time some hundreds
+more are. What the engine wants of a record is four fields, which the garbage collector need not
+look at. So `Pieces._unpack_records` stands in for the generator that makes the records. What finds
+the batches below it and what watches positions, pauses and rebalances above it stays aiokafka's. A
+test compares the two on a real log, so that an aiokafka that does it otherwise is noticed.
 
 Checksums are computed by the processor's own instruction (package `crc32c`), fifteen times as fast
 as aiokafka does it, while other threads run. It needs the bytes, which `Records` keeps.
@@ -17,17 +14,19 @@ as aiokafka does it, while other threads run. It needs the bytes, which `Records
 from __future__ import annotations
 
 from itertools import dropwhile, islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
+from aiokafka import codec
 from aiokafka.consumer import fetcher as aio
-from aiokafka.errors import CorruptRecordException
+from aiokafka.errors import CorruptRecordException, UnsupportedCodecError
 from aiokafka.record.memory_records import MemoryRecords
 from crc32c import crc32c
 
 from pulse.engine import Columns
+from pulse.stream.kafka.records import BatchRecords
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     import aiokafka
 
@@ -38,6 +37,23 @@ _HEAD = 12
 _CHECKED = 21
 """What the checksum of a batch of format 2 is of begins there."""
 _FORMAT, _FORMAT_2 = 16, 2
+_COUNT = slice(57, 61)
+_FIRST_RECORD = 61
+_CODEC, _APPEND_TIME = 0x07, 0x08
+"""In a batch's attributes."""
+_DECODERS: dict[int, Callable[[bytes], bytes]] = {
+    1: codec.gzip_decode,
+    2: codec.snappy_decode,
+    3: codec.lz4_decode,
+    4: codec.zstd_decode,
+}
+
+
+class Unread(Protocol):
+    """Records of a batch that are not read yet."""
+
+    def add_to(self, columns: Columns, first_offset: int, at_most: int) -> None:
+        """Add those from `first_offset` on, until there are none or there are `at_most`."""
 
 
 class Records(MemoryRecords):  # type: ignore[misc]  # aiokafka has no types
@@ -81,25 +97,33 @@ class Pieces(aio.PartitionRecords):  # type: ignore[misc]  # aiokafka has no typ
         is still before the piece then.
         """
         piece, at_most, batches = self._new(), self._at_most, self._records
-        rest = memoryview(batches.data)
+        data, start = batches.data, 0
         while batches.has_next():
             batch = batches.next_batch()
-            size = _HEAD + int.from_bytes(rest[_LENGTH], "big")
-            if self._check_crcs and not _is_whole(batch, rest[:size]):
+            raw = memoryview(data)[start:]
+            size = _HEAD + int.from_bytes(raw[_LENGTH], "big")
+            start += size
+            if self._check_crcs and not _is_whole(batch, raw[:size]):
                 raise CorruptRecordException(f"Invalid CRC - {self._tp}")
-            rest = rest[size:]
             if self._is_wanted(batch):
-                records = _from(self.next_fetch_offset, batch)
-                piece.add(islice(records, at_most - len(piece)))
+                records = _unread(batch, data, start - size, start)
+                self._add(records, piece)
                 while len(piece) == at_most:
                     self.next_fetch_offset = piece.end = piece.offsets[-1] + 1
                     yield piece
                     piece = self._new()
-                    piece.add(islice(records, at_most))
+                    self._add(records, piece)
             self.next_fetch_offset = batch.next_offset
         piece.end = self.next_fetch_offset
         if piece.end > piece.start:
             yield piece
+
+    def _add(self, records: Unread, piece: Columns) -> None:
+        try:
+            # A compressed batch always comes whole, also with what lies before.
+            records.add_to(piece, self.next_fetch_offset, self._at_most)
+        except (ValueError, IndexError) as error:
+            raise CorruptRecordException(f"{error} - {self._tp}") from error
 
     def _new(self) -> Columns:
         """A piece that begins where reading stands."""
@@ -123,9 +147,33 @@ def _is_whole(batch: Any, data: memoryview) -> bool:
     return bool(crc32c(data[_CHECKED:]) == batch.crc)
 
 
-def _from(offset: int, batch: Any) -> Iterator[Any]:
-    """A batch's records from an offset on: a compressed batch always comes whole."""
-    return dropwhile(lambda record: record.offset < offset, batch)
+def _unread(batch: Any, data: bytes, start: int, end: int) -> Unread:
+    """The records of a batch, which is these bytes of `data`."""
+    if data[start + _FORMAT] < _FORMAT_2:
+        return OldRecords(batch)
+    count = int.from_bytes(data[start:end][_COUNT], "big")
+    at, attributes = start + _FIRST_RECORD, batch.attributes
+    if attributes & _CODEC:
+        decode = _DECODERS.get(attributes & _CODEC)
+        if decode is None:
+            raise UnsupportedCodecError(f"compressed in a way unknown here: {attributes & _CODEC}")
+        data = decode(data[at:end])
+        at, end = 0, len(data)
+    append_ms = batch.max_timestamp if attributes & _APPEND_TIME else None
+    first_ms = batch.first_timestamp
+    return BatchRecords(data, at, end, count, batch.base_offset, first_ms, append_ms)
+
+
+class OldRecords:
+    """The records of a batch as Kafka kept them before 0.11."""
+
+    def __init__(self, batch: Any) -> None:
+        self._records = iter(batch)
+
+    def add_to(self, columns: Columns, first_offset: int, at_most: int) -> None:
+        """See `Unread`."""
+        self._records = dropwhile(lambda record: record.offset < first_offset, self._records)
+        columns.add(islice(self._records, at_most - len(columns)))
 
 
 class Fetcher(aio.Fetcher):  # type: ignore[misc]  # aiokafka has no types
