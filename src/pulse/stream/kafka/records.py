@@ -1,7 +1,7 @@
 """The records of a Kafka record batch of format 2, read into columns without an object for each.
 
-https://kafka.apache.org/documentation/#recordbatch. Numbers in it are the same as in the state: ZigZag
-varints (https://protobuf.dev/programming-guides/encoding/#signed-ints).
+The format: https://kafka.apache.org/documentation/#recordbatch. Its numbers are those of the state,
+ZigZag varints (https://protobuf.dev/programming-guides/encoding/#signed-ints).
 """
 
 from __future__ import annotations
