@@ -48,31 +48,28 @@ class Terms(NamedTuple):
 
 
 def alerts_of(scores: DayScores, enter: float, exit: float, dwell_days: int) -> Alerts:
-    """The alerts of a line: as the engine's trigger gives them from day-start scores.
+    """The alerts of a line, in order of day and stay: as the engine's trigger gives them from
+    day-start scores. `exit` is above `enter`.
 
     Each stay begins anew, as an account does for the engine that comes back after it has left.
     """
-    table, churned = scores.table, scores.churned
-    count = table.shape[1]
-    on = np.zeros(count, bool)
-    turning = np.full(count, NEVER, np.int32)
-    stays: list[NDArray[np.intp]] = []
-    days: list[NDArray[np.intp]] = []
-    for day, row in enumerate(table):
-        # NaN is beyond nothing: what nobody judges stays as it is.
-        beyond = np.where(on, row >= exit, row < enter) & (day < churned)
-        turning[~beyond] = NEVER
-        np.minimum(turning, day, out=turning, where=beyond)
-        turned = beyond & (day - turning >= dwell_days)
-        if turned.any():
-            on ^= turned
-            turning[turned] = NEVER
-            began = np.flatnonzero(turned & on)
-            stays.append(began)
-            days.append(np.full(len(began), day))
-    if not stays:
-        return Alerts(np.zeros(0, np.intp), np.zeros(0, np.intp))
-    return Alerts(np.concatenate(stays), np.concatenate(days))
+    stay, day, score, follows = scores.judged
+    below, above = score < enter, score >= exit
+    # A run: successive days on one side of the line, or between enter and exit.
+    same_side = (below[1:] == below[:-1]) & (above[1:] == above[:-1])
+    is_first = np.ones(len(score), bool)
+    is_first[1:] = ~(same_side & follows[1:])
+    first = np.flatnonzero(is_first)
+    days = np.diff(first, append=len(score))
+    # A run on one side that is longer than the dwell turns the stay on or off, whatever it was
+    # before; so an alert is such a run below the line that comes after none or after one above.
+    turning = first[(below[first] | above[first]) & (days > dwell_days)]
+    on, of = below[turning], stay[turning]
+    was_on = np.zeros(len(turning), bool)
+    was_on[1:] = on[:-1] & (of[1:] == of[:-1])
+    began = turning[on & ~was_on]
+    began = began[np.argsort(day[began], kind="stable")]
+    return Alerts(stay[began], day[began] + dwell_days)
 
 
 @dataclass(frozen=True)
@@ -159,14 +156,11 @@ def base_rate(scores: DayScores, period: Period, terms: Terms) -> float:
     precision of alerts at random.
     """
     known = np.where(scores.churned < period.known_until, scores.churned, NEVER)
-    right = judged = 0
+    stay, day, *_ = scores.judged
     until = min(period.end, period.known_until - terms.horizon_days)
-    for day in range(period.start, until):
-        before = known[np.isfinite(scores.table[day]) & (known > day)] - day
-        before = before[before >= terms.notice_days]
-        right += int((before <= terms.horizon_days).sum())
-        judged += len(before)
-    return _share(right, judged)
+    before = (known[stay] - day)[(day >= period.start) & (day < until)]
+    before = before[before >= terms.notice_days]
+    return _share((before <= terms.horizon_days).sum(), len(before))
 
 
 def _share(part: float, whole: float) -> float:

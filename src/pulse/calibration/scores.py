@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from array import array
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from functools import cached_property
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
@@ -149,6 +150,20 @@ class Samples:
     """NaN where a measure has no data."""
 
 
+class JudgedDays(NamedTuple):
+    """The days on which stays were judged, one an entry: those of a stay in order of time, stay
+    after stay.
+    """
+
+    stay: NDArray[np.intp]
+    """The column in `DayScores.table`."""
+    day: NDArray[np.intp]
+    """The row in there."""
+    score: NDArray[np.float32]
+    follows: NDArray[np.bool_]
+    """Whether the entry before is the day before, of the same stay."""
+
+
 @dataclass(frozen=True)
 class DayScores:
     """Scores at day starts.
@@ -176,6 +191,15 @@ class DayScores:
         """The number of each column's account, from 0 on."""
         numbers: dict[str, int] = {}
         return np.array([numbers.setdefault(each, len(numbers)) for each in self.ids], np.intp)
+
+    @cached_property
+    def judged(self) -> JudgedDays:
+        """The days before the stays ended on which a line judged: often few of the table."""
+        days = np.arange(len(self.table))
+        stay, day = np.nonzero(~np.isnan(self.table.T) & (days < self.churned[:, np.newaxis]))
+        follows = np.zeros(len(stay), bool)
+        follows[1:] = (stay[1:] == stay[:-1]) & (day[1:] == day[:-1] + 1)
+        return JudgedDays(stay, day, self.table[day, stay], follows)
 
     def of_segments(self, wanted: Callable[[str | None], bool]) -> DayScores:
         """The stays in some segments."""

@@ -70,21 +70,28 @@ def test_who_has_left_raises_no_alert() -> None:
 
 
 @given(
-    st.lists(st.none() | st.integers(0, 100).map(float), min_size=1, max_size=40),
+    st.lists(
+        st.lists(st.none() | st.integers(0, 100).map(float), min_size=1, max_size=40),
+        min_size=1,
+        max_size=3,
+    ),
     st.integers(10, 60),
     st.integers(1, 20),
     st.integers(0, 4),
 )
 def test_alerts_are_those_of_the_engines_trigger(
-    row: list[float | None], enter: int, gap: int, dwell: int
+    rows: list[list[float | None]], enter: int, gap: int, dwell: int
 ) -> None:
-    trigger, expected = Trigger(), []
-    for day, score in enumerate(row):
-        if score is None:
-            trigger.turning_ms = Trigger().turning_ms
-        elif trigger.follow(score, enter, enter + gap, dwell * DAY_MS, day * DAY_MS):
-            expected += [("a", day)] * trigger.on
-    assert alerts(noted({"a": row}), enter, enter + gap, dwell) == expected
+    expected = []
+    for name, row in zip("abc", rows, strict=False):
+        trigger = Trigger()
+        for day, score in enumerate(row):
+            if score is None:
+                trigger.turning_ms = Trigger().turning_ms
+            elif trigger.follow(score, enter, enter + gap, dwell * DAY_MS, day * DAY_MS):
+                expected += [(name, day)] * trigger.on
+    scores = noted(dict(zip("abc", rows, strict=False)))
+    assert alerts(scores, enter, enter + gap, dwell) == expected
 
 
 def test_a_history_has_the_alerts_that_a_replay_gives() -> None:
