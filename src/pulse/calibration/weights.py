@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import roc_auc_score
 
 from pulse.calibration.choice import LEAST_CHURNED, Interval, interval_of
 from pulse.calibration.scores import NEVER
@@ -114,7 +113,7 @@ def propose(
     chance = np.random.default_rng(seed)
     drawn = np.array(
         [
-            [_auc(tested, each, rows) for each in scored]
+            [auc(tested.leaves[rows], each[rows]) for each in scored]
             for rows in resampled(tested.account, chance)
         ]
     )
@@ -122,8 +121,8 @@ def propose(
         {name: round(float(weight), 1) for name, weight in zip(rules, proposed, strict=True)},
         tuple(name for n, name in enumerate(rules) if turned[n]),
         tuple(kept),
-        Auc(_auc(tested, scored[0]), interval_of(drawn[:, 0])),
-        Auc(_auc(tested, scored[1]), interval_of(drawn[:, 1])),
+        Auc(auc(tested.leaves, scored[0]), interval_of(drawn[:, 0])),
+        Auc(auc(tested.leaves, scored[1]), interval_of(drawn[:, 1])),
         interval_of(drawn[:, 1] - drawn[:, 0]),
         _adds(tested, rules, present),
     )
@@ -154,9 +153,9 @@ def _slopes(
 
 
 def _adds(tested: Labelled, rules: Sequence[str], weights: NDArray[np.float64]) -> dict[str, float]:
-    whole = _auc(tested, _score(tested.shares, weights))
+    whole = auc(tested.leaves, _score(tested.shares, weights))
     return {
-        name: whole - _auc(tested, _score(tested.shares, _without(weights, n)))
+        name: whole - auc(tested.leaves, _score(tested.shares, _without(weights, n)))
         for n, name in enumerate(rules)
     }
 
@@ -184,13 +183,22 @@ def _score(shares: NDArray[np.float32], weights: NDArray[np.float64]) -> NDArray
         return np.where(total > 0, 100.0 * got / total, 0.0)
 
 
-def _auc(
-    tested: Labelled, score: NDArray[np.float64], rows: NDArray[np.intp] | slice = slice(None)
-) -> float:
-    leaves = tested.leaves[rows]
-    if leaves.all() or not leaves.any():
-        return float("nan")
-    return float(roc_auc_score(leaves, -score[rows]))
+def auc(leaves: NDArray[np.bool_], score: NDArray[np.floating]) -> float:
+    """The area under the ROC curve: the chance that of two entries, one of which leaves, that one
+    has the lower score; equal scores count as half. NaN where all leave or none does.
+
+    As scikit-learn's `roc_auc_score`, which takes most of its time to check what it is given, and
+    here it would be called for each of the resamples.
+
+    >>> auc(np.array([True, False, False]), np.array([20.0, 20.0, 50.0]))
+    0.75
+    """
+    scores, place = np.unique(score, return_inverse=True)
+    leaving = np.bincount(place[leaves], minlength=len(scores))
+    staying = np.bincount(place[~leaves], minlength=len(scores))
+    pairs = leaving.sum() * staying.sum()
+    higher = staying.sum() - staying.cumsum()
+    return float((leaving * (higher + staying / 2)).sum() / pairs) if pairs else float("nan")
 
 
 def resampled(account: NDArray[np.intp], chance: np.random.Generator) -> Iterator[NDArray[np.intp]]:

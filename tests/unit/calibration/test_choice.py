@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 from dataclasses import replace
 from functools import cache
@@ -9,6 +10,9 @@ from typing import Literal
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.metrics import roc_auc_score
 
 from pulse.calibration.choice import (
     LEAST_CHURNED,
@@ -22,7 +26,7 @@ from pulse.calibration.linefile import line_of
 from pulse.calibration.lines import Terms
 from pulse.calibration.outcomes import Outcomes, Stay
 from pulse.calibration.scores import DayScores, Notebook
-from pulse.calibration.weights import propose
+from pulse.calibration.weights import auc, propose
 from pulse.cli.calibrate_words import choice_in_words
 from pulse.engagement.days import DAY_MS
 from pulse.errors import PulseError
@@ -162,6 +166,16 @@ def test_a_measure_without_data_keeps_its_weight() -> None:
     assert proposal.without_data == ("noise",)
     assert proposal.weights["noise"] == 30.0
     assert sum(proposal.weights.values()) == pytest.approx(100, abs=0.2)
+
+
+@given(st.lists(st.tuples(st.booleans(), st.integers(0, 9)), min_size=1, max_size=30))
+def test_the_area_under_the_curve_is_that_of_scikit_learn(days: list[tuple[bool, int]]) -> None:
+    leaves, score = np.array(days).T
+    found = auc(leaves.astype(bool), score / 7)
+    if len(set(leaves)) == 2:
+        assert found == pytest.approx(roc_auc_score(leaves, -score), abs=1e-12)
+    else:
+        assert math.isnan(found)
 
 
 def test_lines_for_which_there_is_no_room_are_not_tried() -> None:
