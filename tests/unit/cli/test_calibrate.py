@@ -34,36 +34,43 @@ def pulse(*arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the outcomes of the real history: who did nothing for half a year has left."""
+    """A folder with the outcomes of the real history: who did nothing for half a year has left.
+
+    `part.ndjson` and `part.csv` have every other account of it, for tests that say nothing of how
+    many there are.
+    """
     folder = tmp_path_factory.mktemp("calibrate")
-    last: dict[str, datetime] = {}
-    with gzip.open(HISTORY, "rt") as lines:
-        for event in map(json.loads, lines):
-            last[event["account_id"]] = datetime.fromisoformat(event["ts"])
+    lines = gzip.decompress(HISTORY.read_bytes()).decode().splitlines()
+    events = [json.loads(line) for line in lines]
+    last = {event["account_id"]: datetime.fromisoformat(event["ts"]) for event in events}
     end = max(last.values())
     rows = [
         f"{name},,{at + LEFT_AFTER:%Y-%m-%d}" if at + LEFT_AFTER <= end else f"{name},,"
         for name, at in last.items()
     ]
-    (folder / "churn.csv").write_text("\n".join(["account_id,started_at,churned_at", *rows]))
+    head = "account_id,started_at,churned_at"
+    (folder / "churn.csv").write_text("\n".join([head, *rows]))
+    (folder / "part.csv").write_text("\n".join([head, *rows[::2]]))
+    some = set(list(last)[::2])
+    part = [line for line, event in zip(lines, events, strict=True) if event["account_id"] in some]
+    (folder / "part.ndjson").write_text("\n".join(part))
     (folder / "pulse.yaml").write_text((EXAMPLE / "pulse.yaml").read_text())
     return folder
 
 
-def calibrate(folder: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    given: list[str | Path] = [
-        "--events",
-        HISTORY,
-        "--outcomes",
-        "churn.csv",
-        "--config",
-        "pulse.yaml",
-    ]
+def calibrate(
+    folder: Path,
+    *arguments: str | Path,
+    events: str | Path = "part.ndjson",
+    outcomes: str = "part.csv",
+) -> subprocess.CompletedProcess[str]:
+    given = ["--events", events, "--outcomes", outcomes, "--config", "pulse.yaml"]
     return pulse("calibrate", *given, *arguments, cwd=folder)
 
 
 def test_a_line_from_a_real_history(folder: Path) -> None:
-    done = calibrate(folder, "--horizon", "270", "--capacity", "2/week")
+    given = ["--horizon", "270", "--capacity", "2/week"]
+    done = calibrate(folder, *given, events=HISTORY, outcomes="churn.csv")
     assert done.returncode == 0, done.stderr
     said = done.stdout.splitlines()
     assert said[0].startswith("all accounts: ")
@@ -91,30 +98,30 @@ def test_a_line_from_a_real_history(folder: Path) -> None:
 
 
 def test_what_is_known_may_end_before_the_history(folder: Path) -> None:
-    given = ["--horizon", "270", "--split", "2018-01-01", "--known-until"]
-    done = calibrate(folder, *given, "2020-01-01", "--out", "known.yaml")
+    given = ["--horizon", "270", "--split", "2019-01-01", "--known-until"]
+    done = calibrate(folder, *given, "2021-01-01", "--out", "known.yaml")
     assert done.returncode == 0, done.stderr
-    assert "left or came on or after 2020-01-01, where what is known ends" in done.stderr
-    assert YAML(typ="safe").load(folder / "known.yaml")["made"]["known_until"] == "2020-01-01"
+    assert "AUC on the later part" in done.stdout
+    assert "left or came on or after 2021-01-01, where what is known ends" in done.stderr
+    assert YAML(typ="safe").load(folder / "known.yaml")["made"]["known_until"] == "2021-01-01"
     # What is known until then is all that counts: as if those who left later had stayed.
-    head, *rows = (folder / "churn.csv").read_text().splitlines()
-    rows = [row if row.split(",")[2] < "2020" else f"{row.split(',')[0]},," for row in rows]
+    head, *rows = (folder / "part.csv").read_text().splitlines()
+    rows = [row if row.split(",")[2] < "2021" else f"{row.split(',')[0]},," for row in rows]
     (folder / "then.csv").write_text("\n".join([head, *rows]))
-    again = calibrate(
-        folder, *given, "2020-01-01", "--outcomes", "then.csv", "--out", "then.yaml",
-    )  # fmt: skip
+    given_then = [*given, "2021-01-01", "--out", "then.yaml"]
+    again = calibrate(folder, *given_then, outcomes="then.csv")
     assert again.stdout.replace("then.yaml", "known.yaml") == done.stdout
-    late = calibrate(folder, *given, "2018-03-01")
-    assert "the history is too short: 59 days after 2018-01-01" in late.stderr
+    late = calibrate(folder, *given, "2019-03-01")
+    assert "the history is too short: 59 days after 2019-01-01" in late.stderr
 
 
 def test_an_account_that_came_back(folder: Path) -> None:
-    head, *rows = (folder / "churn.csv").read_text().splitlines()
+    head, *rows = (folder / "part.csv").read_text().splitlines()
     left = [row for row in rows if row[-1] != ","]
     back = [f"{row.split(',')[0]},{row.split(',')[2]}," for row in left[:30]]
     (folder / "back.csv").write_text("\n".join([head, *rows, *back]))
     given = ["--horizon", "270", "--out", "back.yaml"]
-    done = calibrate(folder, *given, "--outcomes", "back.csv")
+    done = calibrate(folder, *given, outcomes="back.csv")
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[0] == calibrate(folder, *given).stdout.splitlines()[0]
 
