@@ -49,6 +49,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.kafka)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _bytecode_is_kept(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Where Python is told to write no bytecode, as in many containers, each process that a test
+    starts would compile all that it imports. They share it, and it is gone with the other files.
+    """
+    if os.environ.pop("PYTHONDONTWRITEBYTECODE", None):
+        os.environ.setdefault("PYTHONPYCACHEPREFIX", str(tmp_path_factory.mktemp("bytecode")))
+
+
 @pytest.fixture(autouse=True)
 def _logs_of_its_own() -> Iterator[None]:
     """A command that a test calls turns logs to a stderr that is closed when the test ends."""
