@@ -84,7 +84,15 @@ def test_a_changed_body_and_an_old_request_are_refused() -> None:
 
 @pytest.mark.parametrize(
     "secret",
-    ["", "hunter2", "whsec_", "whsec_!!!", new_secret(23), new_secret(65), "whsec_abc def"],
+    [
+        "",
+        "hunter2",
+        "whsec_",
+        "whsec_!!!",
+        pytest.param(new_secret(23), id="too short"),
+        pytest.param(new_secret(65), id="too long"),
+        "whsec_abc def",
+    ],
 )
 def test_a_bad_secret_is_refused_without_repeating_it(secret: str) -> None:
     with pytest.raises(ValueError, match="webhook secret") as caught:

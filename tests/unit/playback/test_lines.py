@@ -149,7 +149,7 @@ def test_damaged_gzip_is_named_with_what_to_do(tmp_path: Path, how: str) -> None
     assert "gzip -t" in str(caught.value)
 
 
-@pytest.mark.parametrize("content", [b"1\n2\n", gzip.compress(b"1\n2\n")])
+@pytest.mark.parametrize("content", [b"1\n2\n", gzip.compress(b"1\n2\n")], ids=["plain", "gzipped"])
 def test_a_dash_is_standard_input(content: bytes) -> None:
     code = (
         "from pulse.playback.lines import Lines\n"
