@@ -16,7 +16,7 @@ from kafka.admin import NewTopic
 
 from pulse.config import kafka_clients
 from pulse.config.kafka_clients import close
-from pulse.stream.kafka.outbox import Outgoing, Producer
+from pulse.producer import Outgoing, Producer
 from pulse.testing.kafka import KafkaServer
 
 if TYPE_CHECKING:

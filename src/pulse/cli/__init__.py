@@ -29,6 +29,8 @@ _COMMANDS = {
         ("backtest", "Compare what two configurations would have raised over a history.", _LINE),
         ("topics", "Create the Kafka topics, or say what would change.", _RUN),
         ("emit", "Play files of usage events into Kafka.", _RUN),
+        ("collect", "Run the collector: events in over HTTP.", _RUN),
+        ("keys", "Make, list or revoke the write keys of product apps.", _RUN),
         ("work", "Run the worker: usage events in, alerts out.", _RUN),
         ("activate", "Put a configuration in force from here on.", _RUN),
         ("notify", "Run the notifier: alerts in, webhooks out.", _RUN),

@@ -6,6 +6,7 @@ It is read by what runs pulse (`cli`, `stream`, `notifier`, `readmodel`); the pu
 engine never import it: they get what they need handed over.
 """
 
+from pulse.config.collector import Collector
 from pulse.config.connections import (
     Kafka,
     KafkaSecurity,
@@ -36,6 +37,7 @@ from pulse.config.signals import Signals, Silence
 
 __all__ = [
     "Active",
+    "Collector",
     "Config",
     "ConfigError",
     "IgnoreRule",

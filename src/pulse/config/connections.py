@@ -144,6 +144,8 @@ class Topics(Section):
     """What could not be read, with the reason."""
     deliveries: TopicName = "pulse.deliveries"
     """What the notifier has still to send; compacted."""
+    keys: TopicName = "pulse.keys"
+    """Hashes of the write keys; compacted."""
     changelog: TopicName = Field(default="pulse.state", validate_default=True)
     """The accounts' state; compacted."""
 

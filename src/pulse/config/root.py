@@ -10,6 +10,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import Field, ValidationInfo, ValidatorFunctionWrapHandler, field_validator
 from pydantic_core import PydanticCustomError
 
+from pulse.config.collector import Collector
 from pulse.config.connections import Kafka, Notifier, Redis, Worker
 from pulse.config.document import dotted
 from pulse.config.fields import Section, SomeDays, Text, TimeZone
@@ -90,6 +91,8 @@ class Config(Section):
     """The brokers and the topics."""
     redis: Redis = Redis()
     """The read model."""
+    collector: Collector = Collector()
+    """How `pulse collect` runs."""
     worker: Worker = Worker()
     """How `pulse work` runs."""
     usage: Usage = Usage()

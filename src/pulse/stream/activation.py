@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from pulse.config.kafka_clients import for_aiokafka
 from pulse.engine import control
 from pulse.errors import PulseError
-from pulse.stream.kafka.outbox import Outgoing, Producer
+from pulse.producer import Outgoing, Producer
 from pulse.stream.kafka.topics import wait_for_topics
 
 if TYPE_CHECKING:

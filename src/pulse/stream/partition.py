@@ -24,7 +24,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from pulse.alerting.fleet import ACCOUNTS_HEADER
 from pulse.engine import Columns, DeadLetter, Effects, Engine, Page, PartitionState, fleet
 from pulse.engine.columns import FORWARDED_HEADER
-from pulse.stream.kafka.outbox import Outbox, Outgoing, PartitionLostError, Producer
+from pulse.producer import Outgoing, Producer
+from pulse.stream.kafka.outbox import Outbox, PartitionLostError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable, Sequence

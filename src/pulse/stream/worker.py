@@ -19,9 +19,9 @@ from pulse.engine import Engine
 from pulse.errors import PulseError
 from pulse.metrics import WorkerMetrics
 from pulse.placement import partition_of
+from pulse.producer import Producer
 from pulse.stream.activation import in_force_elsewhere, records
 from pulse.stream.flushing import LAST_FLUSH_S, Flusher
-from pulse.stream.kafka.outbox import Producer
 from pulse.stream.kafka.ticker import Ticker
 from pulse.stream.kafka.topics import wait_for_topics
 from pulse.stream.kafka.transport import Batch, Consumer, batches_of, install

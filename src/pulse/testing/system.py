@@ -95,14 +95,14 @@ class System:
     def process(
         self, command: str, *, kafka: Mapping[str, Any] | None = None, **worker: Any
     ) -> PulseProcess:
-        """A `pulse work` or `pulse notify` on a port of its own; not started.
+        """A `pulse work`, `notify` or `collect` with metrics on a port of its own; not started.
 
         `worker` overrides settings of the section that the process reads, `kafka` of that section.
         """
         number = len(self._processes) + 1
         name = f"{command}-{number}"
         port = free_port()
-        section = "worker" if command == "work" else "notifier"
+        section = {"work": "worker", "notify": "notifier", "collect": "collector"}[command]
         path = f"{name}.yaml"
         self._write(path, {section: {"metrics_port": port, **worker}, "kafka": kafka or {}})
         arguments = [command, "--config", str(self.folder / path)]

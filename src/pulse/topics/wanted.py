@@ -44,7 +44,7 @@ class WantedTopic:
 
 
 def wanted_topics(kafka: Kafka) -> list[WantedTopic]:
-    """The topics of a configuration: events, alerts, dead letters, deliveries, state.
+    """The topics of a configuration: events, alerts, dead letters, deliveries, keys, state.
 
     All have the number of partitions of the events: an account's state, alerts and deliveries lie
     where its events do.
@@ -86,6 +86,7 @@ def wanted_topics(kafka: Kafka) -> list[WantedTopic]:
             fixed=False,
         ),
         topic(names.deliveries, "what the notifier has still to send", compacted),
+        topic(names.keys, "hashes of the write keys", compacted, fixed=False),
         topic(names.changelog, "the accounts' state", compacted),
     ]
 

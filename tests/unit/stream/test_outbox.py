@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pulse.errors import PulseError
-from pulse.stream.kafka.outbox import Outbox, Outgoing, PartitionLostError, Producer
+from pulse.producer import Outgoing, Producer
+from pulse.stream.kafka.outbox import Outbox, PartitionLostError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

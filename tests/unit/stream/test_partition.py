@@ -8,8 +8,8 @@ from pulse.config import Config
 from pulse.config.policy import policy
 from pulse.engine import Columns, Engine
 from pulse.metrics import WorkerMetrics
+from pulse.producer import Outgoing, Producer
 from pulse.stream import partition as module
-from pulse.stream.kafka.outbox import Outgoing, Producer
 from pulse.stream.partition import Partition, Surroundings, empty_state
 from pulse.stream.state.checkpoint import Checkpoint
 from pulse.testing.histories import Log, usage

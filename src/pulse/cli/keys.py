@@ -1,0 +1,94 @@
+"""`pulse keys`: the write keys of product apps."""
+
+import asyncio
+from collections.abc import Coroutine
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import typer
+from aiokafka.errors import KafkaError
+
+from pulse.collector import keys
+from pulse.config import Config
+from pulse.config.kafka_clients import for_aiokafka
+from pulse.errors import PulseError
+from pulse.topics.broker import Brokers
+
+CONNECT_S = 10.0
+"""How long to wait for Kafka."""
+
+T = TypeVar("T")
+
+
+class Action(StrEnum):
+    """What to do."""
+
+    make = "make"
+    list = "list"
+    revoke = "revoke"
+
+
+def command(
+    action: Annotated[Action, typer.Argument(help="What to do.")],
+    subject: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="SOURCE|KEY",
+            help="For make: the source that events with the key are of. "
+            "For revoke: the key, or what it begins with.",
+        ),
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The configuration, like pulse.yaml.")
+    ] = None,
+) -> None:
+    """Make, list or revoke the write keys of product apps.
+
+    A key is shown once, when it is made; kept is a hash of it, in Kafka. Each is of one source, and
+    what comes with it is of that source, whatever the events say. Collectors that run know a new
+    key, and forget a revoked one, within a second.
+
+    Example: pulse keys make web-app
+    """
+    loaded = Config.load(config)
+    topic = loaded.kafka.topics.keys
+    with Brokers(loaded.kafka, timeout_s=CONNECT_S) as brokers:
+        if topic not in brokers.find([topic]):
+            raise PulseError(f"there is no topic {topic}", hint="`pulse topics` makes it")
+    settings = for_aiokafka(loaded.kafka)
+    if action is Action.make:
+        source = subject or ""
+        if not 0 < len(source) <= 256 or not source.isprintable():
+            raise PulseError("a key is of a source", hint="name it: `pulse keys make web-app`")
+        key, kept = keys.make(source)
+        _done(keys.write(settings, topic, keys.hash_of(key), kept))
+        print(key)
+        return
+    ring = _done(keys.read(settings, topic))
+    if action is Action.list:
+        for _, each in ring:
+            print(f"{each.begins_with}…  {each.made_at}  {each.source}")
+        return
+    found = [
+        (hashed, each)
+        for hashed, each in ring
+        if subject and (keys.hash_of(subject) == hashed or each.begins_with.startswith(subject))
+    ]
+    if len(found) != 1:
+        raise PulseError(
+            "no key is called so" if not found else f"{len(found)} keys begin so",
+            hint="`pulse keys list` says what they begin with",
+        )
+    hashed, each = found[0]
+    _done(keys.write(settings, topic, hashed, None))
+    print(f"revoked: {each.begins_with}… of {each.source}")
+
+
+def _done(work: Coroutine[Any, Any, T]) -> T:
+    try:
+        return asyncio.run(work)
+    except (TimeoutError, KafkaError, OSError) as error:
+        raise PulseError(
+            f"Kafka did not do it: {error!r}", hint="is it there? try again"
+        ) from None

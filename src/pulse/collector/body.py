@@ -1,0 +1,73 @@
+"""A request's body: read within limits, decompressed within limits, decoded."""
+
+from __future__ import annotations
+
+import zlib
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from pulse.collector.refusals import Refusal
+from pulse.model.shape import MAX_DEPTH
+from pulse.model.wire import is_too_deep
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+_GZIP_OR_ZLIB: Final = 32 + zlib.MAX_WBITS
+_GZIP_MAGIC: Final = b"\x1f\x8b"
+
+
+async def read(request: Request, limit: int) -> bytes:
+    """The body of a request, decompressed: at most `limit` bytes, before and after.
+
+    What is compressed with gzip is known by its first two bytes, whatever the headers say: some
+    clients say it in the path only. Raises `Refusal` (413, 415, 400).
+    """
+    encoding = request.headers.get("content-encoding", "").strip().lower()
+    if encoding not in ("", "identity", "gzip", "deflate"):
+        raise Refusal(415, "unsupported_encoding", f"Content-Encoding {encoding} is not understood")
+    said = request.headers.get("content-length", "")
+    if said.isdigit() and int(said) > limit:
+        raise too_large(limit)
+    parts, size = [], 0
+    async for part in request.stream():
+        size += len(part)
+        if size > limit:
+            raise too_large(limit)
+        parts.append(part)
+    body = b"".join(parts)
+    if body.startswith(_GZIP_MAGIC) or encoding == "deflate":
+        return _inflated(body, limit)
+    if encoding == "gzip" and body:
+        raise Refusal(400, "not_gzip", "the body is not gzip, as Content-Encoding says it is")
+    return body
+
+
+def _inflated(body: bytes, limit: int) -> bytes:
+    """Never more than `limit` bytes of it in memory, however well it was compressed."""
+    inflate = zlib.decompressobj(_GZIP_OR_ZLIB)
+    try:
+        plain = inflate.decompress(body, limit + 1)
+    except zlib.error as error:
+        raise Refusal(400, "not_gzip", f"the body cannot be decompressed: {error}") from None
+    if len(plain) > limit or inflate.unconsumed_tail:
+        raise too_large(limit)
+    if not inflate.eof:
+        raise Refusal(400, "not_gzip", "the compressed body is cut off")
+    return plain
+
+
+def too_large(limit: int) -> Refusal:
+    """What a body that is too large is told."""
+    return Refusal(413, "too_large", f"the body has more than {limit} bytes")
+
+
+def as_json(body: bytes) -> Any:
+    """What the body says. Raises `Refusal` (400)."""
+    if is_too_deep(body):
+        raise Refusal(400, "too_deep", f"nested more than {MAX_DEPTH} times")
+    try:
+        return msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Refusal(400, "not_json", str(error)) from None

@@ -1,0 +1,159 @@
+"""Write keys: who may send, and which source it is. Kept as hashes, in a compacted topic.
+
+Whoever runs a collector follows the topic, so that a key holds everywhere a moment after it was
+made, and nowhere a moment after it was revoked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import hashlib
+import secrets
+import time
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+
+from pulse.collector.refusals import Refusal
+from pulse.config.kafka_clients import close
+from pulse.model.time import format_ms
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+PREFIX = "pk_"
+"""Write keys begin with it, so that one is known where it should not be."""
+
+_WITHIN_S = 10.0
+
+
+class WriteKey(msgspec.Struct, frozen=True):
+    """What is known of a key, which itself nobody keeps."""
+
+    source: str
+    """What the events that come with it say as their source."""
+    begins_with: str
+    """Enough of it for a person to tell it from others."""
+    made_at: str
+
+
+def make(source: str) -> tuple[str, WriteKey]:
+    """A new key, and what is kept of it."""
+    key = PREFIX + secrets.token_urlsafe(24)
+    return key, WriteKey(source, key[: len(PREFIX) + 6], format_ms(time.time_ns() // 1_000_000))
+
+
+def hash_of(key: str) -> str:
+    """What a key is kept as: SHA-256 in hexadecimal. It is random, so that this is enough."""
+    return hashlib.sha256(key.encode()).hexdigest()
+
+
+def key_of(authorization: str, body: Mapping[str, Any]) -> str:
+    """The write key: the user of Basic auth, whose password means nothing, or in the body."""
+    scheme, _, said = authorization.partition(" ")
+    if scheme.lower() == "basic":
+        try:
+            name = base64.b64decode(said, validate=True).decode().partition(":")[0]
+        except (binascii.Error, UnicodeDecodeError):
+            raise Refusal(401, "bad_key", "the Authorization header cannot be read") from None
+        if name:
+            return name
+    elif scheme.lower() == "bearer" and said:
+        return said.strip()
+    key = body.get("writeKey", "")
+    return key if isinstance(key, str) else ""
+
+
+class KeyRing:
+    """The keys that hold now."""
+
+    def __init__(self) -> None:
+        self._keys: dict[str, WriteKey] = {}
+
+    def find(self, key: str) -> WriteKey | None:
+        """What is known of a key; None where it is none."""
+        return self._keys.get(hash_of(key))
+
+    def take(self, hashed: str, value: bytes | None) -> None:
+        """A record of the topic: a key was made, or revoked."""
+        if value is None:
+            self._keys.pop(hashed, None)
+        else:
+            self._keys[hashed] = msgspec.json.decode(value, type=WriteKey)
+
+    def __iter__(self) -> Iterator[tuple[str, WriteKey]]:
+        return iter(sorted(self._keys.items(), key=lambda each: each[1].made_at))
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+
+class Follower:
+    """Reads the topic of keys into a ring: to its end in `start`, and on while it `run`s."""
+
+    def __init__(self, settings: dict[str, Any], topic: str, ring: KeyRing) -> None:
+        self._settings = settings
+        self._topic = topic
+        self._ring = ring
+        self._consumer: AIOKafkaConsumer | None = None
+
+    async def start(self) -> None:
+        """Return when all keys of now are known. Raises TimeoutError, KafkaError or OSError."""
+        self._consumer = consumer = AIOKafkaConsumer(
+            group_id=None,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            fetch_max_wait_ms=200,
+            **self._settings,
+        )
+        async with asyncio.timeout(_WITHIN_S):
+            await consumer.start()
+            partitions = consumer.partitions_for_topic(self._topic) or set()
+            places = [TopicPartition(self._topic, number) for number in sorted(partitions)]
+            consumer.assign(places)
+            ends = await consumer.end_offsets(places)
+            for place in places:
+                while await consumer.position(place) < ends[place]:
+                    await self._take(consumer)
+
+    async def run(self) -> None:
+        """Go on, until cancelled."""
+        consumer = self._consumer
+        while consumer is not None:
+            await self._take(consumer)
+
+    async def stop(self) -> None:
+        """Close the connection."""
+        if self._consumer is not None:
+            await close(self._consumer)
+
+    async def _take(self, consumer: AIOKafkaConsumer) -> None:
+        for records in (await consumer.getmany(timeout_ms=500)).values():
+            for record in records:
+                self._ring.take((record.key or b"").decode(errors="replace"), record.value)
+
+
+async def write(settings: dict[str, Any], topic: str, hashed: str, key: WriteKey | None) -> None:
+    """Keep a key, or revoke it (None). Raises TimeoutError, KafkaError or OSError."""
+    producer = AIOKafkaProducer(acks="all", **settings)
+    try:
+        async with asyncio.timeout(_WITHIN_S):
+            await producer.start()
+            value = None if key is None else msgspec.json.encode(key)
+            await producer.send_and_wait(topic, value, key=hashed.encode())
+    finally:
+        await close(producer, 3.0)
+
+
+async def read(settings: dict[str, Any], topic: str) -> KeyRing:
+    """All keys of now. Raises as `Follower.start` does."""
+    ring = KeyRing()
+    follower = Follower(settings, topic, ring)
+    try:
+        await follower.start()
+    finally:
+        await follower.stop()
+    return ring

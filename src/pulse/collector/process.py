@@ -1,0 +1,75 @@
+"""A collector as a process: keys followed, requests served, Kafka's word awaited."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import structlog
+import uvicorn
+from aiokafka.errors import KafkaError
+
+from pulse.collector.app import Service, make_app
+from pulse.collector.keys import Follower, KeyRing
+from pulse.collector.links import Links
+from pulse.collector.metrics import CollectorMetrics
+from pulse.collector.sink import Sink
+from pulse.config.kafka_clients import for_aiokafka
+from pulse.errors import PulseError
+from pulse.metrics import serve
+from pulse.producer import Producer
+
+if TYPE_CHECKING:
+    from pulse.config import Config
+
+log = structlog.get_logger("pulse.collector")
+
+LAST_S = 10.0
+"""How long what was taken is waited for at the end."""
+
+
+async def run(config: Config) -> None:
+    """Serve until SIGINT or SIGTERM."""
+    collect, kafka = config.collector, config.kafka
+    settings = for_aiokafka(kafka) | {"client_id": f"{kafka.client_id}-collector"}
+    ring = KeyRing()
+    follower = Follower(settings, kafka.topics.keys, ring)
+    try:
+        await follower.start()
+    except (TimeoutError, KafkaError, OSError) as error:
+        await follower.stop()
+        raise PulseError(
+            f"the write keys cannot be read from {kafka.topics.keys}: {error!r}",
+            hint="is Kafka there? `pulse topics` makes the topic",
+        ) from None
+    producer = Producer(settings, idempotent=kafka.idempotence)
+    sink = Sink(
+        producer,
+        events=kafka.topics.events,
+        deadletter=kafka.topics.deadletter,
+        partitions=kafka.partitions,
+        most_bytes=collect.buffer_bytes,
+        within_s=collect.ack_timeout_s,
+    )
+    metrics = CollectorMetrics(lambda: sink.waiting_bytes, lambda: len(ring))
+    page = serve(collect.metrics_host, collect.metrics_port, metrics.registry)
+    app = make_app(Service(collect, ring, Links(), sink, metrics))
+    server = uvicorn.Server(
+        uvicorn.Config(
+            app, host=collect.host, port=collect.port, log_config=None, access_log=False,
+            lifespan="off", timeout_keep_alive=75, timeout_graceful_shutdown=int(LAST_S),
+        )  # fmt: skip
+    )
+    following = asyncio.create_task(follower.run(), name="keys")
+    log.info("collecting", url=f"http://{collect.host}:{collect.port}", keys=len(ring),
+             metrics=page.url)  # fmt: skip
+    if not len(ring):
+        log.warning("there is no write key yet, so nothing can come in: `pulse keys make SOURCE`")
+    try:
+        await server.serve()
+    finally:
+        following.cancel()
+        await sink.close(LAST_S)
+        await producer.stop()
+        await follower.stop()
+        page.close()
