@@ -47,10 +47,15 @@ def own(policy: Policy, outside: Outside, page_accounts: int, kept_back: int = 0
     )
 
 
-def undisturbed(policy: Policy, outside: Outside) -> tuple[Any, Any]:
-    """Statuses and what was written by a worker to which nothing happens."""
+def undisturbed(policy: Policy, outside: Outside) -> tuple[Any, Any, Any]:
+    """What comes of a worker to which nothing happens."""
     calm = Outside(outside.log)
-    return own(policy, calm, 64).finish(), written(calm)
+    return came(own(policy, calm, 64), calm)
+
+
+def came(owner: Owner, outside: Outside) -> tuple[Any, Any, Any]:
+    """Statuses, accounts to the byte, and what was written, once the rest is applied."""
+    return owner.finish(), owner.packed(), written(outside)
 
 
 def written(outside: Outside) -> Any:
@@ -83,7 +88,7 @@ def test_a_crash_after_any_write_changes_nothing(
             owner.step()
         owner = own(policy, outside, page_accounts, kept_back)
 
-    assert (owner.finish(), written(outside)) == undisturbed(policy, outside)
+    assert came(owner, outside) == undisturbed(policy, outside)
 
 
 @given(policies, histories, st.integers(0, 60))
@@ -102,7 +107,7 @@ def test_reading_on_from_further_back_changes_nothing(
     assert letters == []
     assert owner.state.position == position
 
-    assert (owner.finish(), written(outside)) == undisturbed(policy, outside)
+    assert came(owner, outside) == undisturbed(policy, outside)
 
 
 def test_a_tick_that_is_read_again_says_nothing_of_who_knows_of_the_outage_after_it(
@@ -130,6 +135,6 @@ def test_a_tick_that_is_read_again_says_nothing_of_who_knows_of_the_outage_after
     owner = own(POLICIES[0], outside, 1)
     assert owner.state.position == len(log.records) - 3
 
-    statuses = owner.finish()
-    assert [statuses[name]["zone"] for name in "ab"] == ["unknown", "unknown"]
-    assert (statuses, written(outside)) == undisturbed(POLICIES[0], outside)
+    result = came(owner, outside)
+    assert [result[0][name]["zone"] for name in "ab"] == ["unknown", "unknown"]
+    assert result == undisturbed(POLICIES[0], outside)

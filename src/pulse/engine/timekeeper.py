@@ -263,6 +263,8 @@ class Timekeeper:
         # Its events may be ahead of the clock.
         at_ms = max(at_ms, account.front_ms, account.calendar.start_ms)
         self._evaluate(state, account, at_ms, fx)
+        # Where nothing is due that was before, no tick looks: nor does it where this is read back.
+        account.soon_at = NEVER
         self.schedule(state, account)
         if account.account_id not in state.live:
             state.fold(account)
