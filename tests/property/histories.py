@@ -7,13 +7,14 @@ near a change of clocks and of the day, and the rules are short, so that much ha
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from hypothesis import strategies as st
 
 from pulse.config import Config
 from pulse.config.policy import policy
 from pulse.engagement.days import FIRST_DAY
+from pulse.engine.control import source
 from pulse.engine.fleet import FleetLine, Summary, version
 from pulse.model.time import parse_ts
 from pulse.testing.histories import Log, profile, usage
@@ -215,7 +216,16 @@ class Count:
     back_days: int
 
 
-Step = Use | Say | Know | Again | Pass | Control | Lay | Count
+@dataclass(frozen=True)
+class Source:
+    """A source stops, or runs again, since `back_ms` ago."""
+
+    name: str
+    state: Literal["stopped", "running"]
+    back_ms: int
+
+
+Step = Use | Say | Know | Again | Pass | Control | Lay | Count | Source
 
 uses = st.builds(
     Use,
@@ -270,6 +280,12 @@ lays = st.builds(
 )
 counts = st.builds(Count, st.sampled_from([0, 0, 1, 2]))
 again = st.builds(Again, st.integers(0, 50))
+sources = st.builds(
+    Source,
+    st.sampled_from(["default", "crm"]),
+    st.sampled_from(["stopped", "running"]),
+    st.sampled_from([0, 0, SECOND_MS, HOUR_MS, 2 * DAY_MS, -2 * DAY_MS]),
+)
 
 busy_days = st.lists(
     st.tuples(st.lists(uses, min_size=1, max_size=4), st.just([Pass(DAY_MS, True)])),
@@ -286,9 +302,18 @@ eventful_days = st.lists(
 """Much is said of the accounts."""
 
 anything = st.lists(
-    st.one_of(uses, uses, passes, passes, says, says, knows, again, controls, lays, counts),
+    st.one_of(
+        uses, uses, passes, passes, says, says, knows, again, controls, lays, counts, sources
+    ),
     max_size=30,
 )
+
+outages = st.lists(
+    st.tuples(sources, st.lists(st.one_of(passes, uses), min_size=1, max_size=3)),
+    min_size=1,
+    max_size=6,
+).map(lambda parts: [step for source, others in parts for step in (source, *others)])
+"""Sources stop and run again, now and then together."""
 
 
 def _items(steps: Iterable[Step]) -> list[Item]:
@@ -305,6 +330,9 @@ def _items(steps: Iterable[Step]) -> list[Item]:
                 # Days of the future: what a partition makes of its own accounts comes before.
                 line = FleetLine(_day(now_ms) + 10_000 + number, now_ms + ahead_ms, enter)
                 items.append(Item(now_ms, None, line.record().value, "line"))
+            case Source(name, state, back_ms):
+                record = source(name, state, now_ms - back_ms)
+                items.append(Item(now_ms, None, record.value, "source"))
             case Count(back_days):
                 summary = Summary(version(_day(now_ms) - back_days), 0, {"": {300: 5}}, {})
                 items.append(Item(now_ms, None, summary.record().value, "summary"))
@@ -345,7 +373,7 @@ def _line(number: int, use: Use, at_ms: int) -> Item:
 histories = st.builds(
     lambda known, parts: _items([*known, *(step for part in parts for step in part)]),
     st.lists(knows, max_size=3),
-    st.lists(st.one_of(busy_days, eventful_days, anything), max_size=4),
+    st.lists(st.one_of(busy_days, eventful_days, outages, anything), max_size=4),
 )
 """What happened, in the order of the log; the last item is a tick."""
 

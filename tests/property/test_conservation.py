@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from pulse.engine import Policy
 
 WEIGHTS = {"used": 1.0, "step": 1.0, "big": 2.5, "ping": 0.0}
+BILLING = {
+    "payment_failed", "payment_recovered", "card_updated",
+    "subscription_cancelled", "subscription_resumed",
+}  # fmt: skip
 BAD_FACTS = ({"expires_at": "soon"}, {"score": None})
 
 
@@ -39,6 +43,7 @@ def classified(items: Sequence[Item]) -> tuple[Counter[str], float]:
         line = json.loads(item.value)
         key = line["account_id"], line.get("source", "default"), line["id"]
         is_profile = line.get("type") == "profile"
+        remembered_ms = (7 if line.get("event") in BILLING else 1) * DAY_MS
         if clock_ms is not None and item.at_ms > clock_ms + HOUR_MS:
             fate = "future"
         elif clock_ms is not None and item.at_ms < clock_ms - 90 * DAY_MS:
@@ -51,7 +56,7 @@ def classified(items: Sequence[Item]) -> tuple[Counter[str], float]:
             fate = "wrong_shape"
         elif key in seen and (
             clock_ms is None
-            or clock_ms - (first_tick_ms if seen[key] is None else seen[key]) < DAY_MS
+            or clock_ms - (first_tick_ms if seen[key] is None else seen[key]) < remembered_ms
         ):
             fate = "duplicates"
         else:

@@ -8,10 +8,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pulse.engine.control import source
 from pulse.stream.state import pages
 from pulse.testing.changelog import Outside, Owner
+from pulse.testing.histories import Log, usage
 
-from .histories import POLICIES, Item, histories, log_of
+from .histories import (
+    DAY_MS,
+    HOUR_MS,
+    MINUTE_MS,
+    POLICIES,
+    SECOND_MS,
+    START_MS,
+    Item,
+    histories,
+    log_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,10 +47,15 @@ def own(policy: Policy, outside: Outside, page_accounts: int, kept_back: int = 0
     )
 
 
-def undisturbed(policy: Policy, outside: Outside) -> tuple[Any, Any]:
-    """Statuses and what was written by a worker to which nothing happens."""
+def undisturbed(policy: Policy, outside: Outside) -> tuple[Any, Any, Any]:
+    """What comes of a worker to which nothing happens."""
     calm = Outside(outside.log)
-    return own(policy, calm, 64).finish(), written(calm)
+    return came(own(policy, calm, 64), calm)
+
+
+def came(owner: Owner, outside: Outside) -> tuple[Any, Any, Any]:
+    """Statuses, accounts to the byte, and what was written, once the rest is applied."""
+    return owner.finish(), owner.packed(), written(outside)
 
 
 def written(outside: Outside) -> Any:
@@ -71,7 +88,7 @@ def test_a_crash_after_any_write_changes_nothing(
             owner.step()
         owner = own(policy, outside, page_accounts, kept_back)
 
-    assert (owner.finish(), written(outside)) == undisturbed(policy, outside)
+    assert came(owner, outside) == undisturbed(policy, outside)
 
 
 @given(policies, histories, st.integers(0, 60))
@@ -90,4 +107,34 @@ def test_reading_on_from_further_back_changes_nothing(
     assert letters == []
     assert owner.state.position == position
 
-    assert (owner.finish(), written(outside)) == undisturbed(policy, outside)
+    assert came(owner, outside) == undisturbed(policy, outside)
+
+
+def test_a_tick_that_is_read_again_says_nothing_of_who_knows_of_the_outage_after_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(pages, "PART_BYTES", 10_000)
+    log, at_ms = Log(), START_MS
+    for day in range(5):
+        for name in "ab":
+            log.add(usage(f"n{day}", name, at_ms, user_id="u"))
+        at_ms += DAY_MS
+        log.tick(at_ms)
+    for name in "ab":
+        log.add(usage("last", name, at_ms, user_id="u"))
+    outside = Outside(log.records)
+    owner = own(POLICIES[0], outside, 1)
+    owner.work(len(log.records))
+    owner.write()
+    log.tick(at_ms + 20 * MINUTE_MS)
+    log.control("source", source("default", "stopped", at_ms - HOUR_MS).value)
+    owner.work(2)
+    owner.begin_flush()
+    owner.step()  # the page of one of them
+    log.tick(at_ms + 20 * MINUTE_MS + SECOND_MS)
+    owner = own(POLICIES[0], outside, 1)
+    assert owner.state.position == len(log.records) - 3
+
+    result = came(owner, outside)
+    assert [result[0][name]["zone"] for name in "ab"] == ["unknown", "unknown"]
+    assert result == undisturbed(POLICIES[0], outside)

@@ -7,6 +7,7 @@
 - `backtest`: what two configurations would have raised
 - `alerts`: how good the alerts of a replay were
 - `weights`: what a logistic regression says of the scorecard
+- `words`: what is said of both
 - `report`: the page about it
 - `linefile`: what is written for `pulse.yaml` to name
 """

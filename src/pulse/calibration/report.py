@@ -16,6 +16,14 @@ from matplotlib.figure import Figure
 
 from pulse.calibration.lines import alerts_of, count
 from pulse.calibration.scores import NEVER
+from pulse.calibration.words import (
+    NO_ALERT,
+    NOTHING_LEARNT,
+    never_judged,
+    note_of_weight,
+    who_left,
+    why_no_better,
+)
 from pulse.engagement.days import DAY_MS
 from pulse.model.time import format_ms
 
@@ -90,6 +98,11 @@ def render(
         sections=sections,
         proposal=proposal,
         weights=weights,
+        notes={}
+        if proposal is None
+        else {name: note_of_weight(proposal, name) for name in proposal.weights},
+        nothing_learnt=NOTHING_LEARNT,
+        no_alert=NO_ALERT,
         ranked=ranked,
         made=setting.made,
         terms=setting.terms,
@@ -146,10 +159,14 @@ def warned(part: Part, setting: Setting) -> tuple[list[Warned], list[Warned]]:
 
 def _section(part: Part, setting: Setting) -> dict[str, Any]:
     found, false_alarms = warned(part, setting)
+    split = setting.made["split"]
     return {
         "name": part.name,
         "choice": part.choice,
         "chosen": part.choice.chosen,
+        "who_left": who_left(part.choice, split),
+        "never_judged": never_judged(part.choice),
+        "why_no_better": why_no_better(part.choice, split),
         "rate": _rate_figure(part, setting),
         "curve": _curve_figure(part),
         "leads": _lead_figure(part, setting),
@@ -227,4 +244,4 @@ def _svg(figure: Figure, description: str) -> Markup:
 
 
 def _number(value: float, digits: int = 2) -> str:
-    return "-" if not math.isfinite(value) else f"{value:.{digits}f}"
+    return "unknown" if not math.isfinite(value) else f"{value:.{digits}f}"

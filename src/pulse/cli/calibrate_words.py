@@ -1,11 +1,19 @@
-"""What `pulse calibrate` says of a line and of weights."""
+"""What `pulse calibrate` says of a line and of weights, a line for each thing."""
 
 from __future__ import annotations
 
 import math
 from typing import TYPE_CHECKING
 
-from pulse.cli.words import count, date_of
+from pulse.calibration.words import (
+    NO_ALERT,
+    NOTHING_LEARNT,
+    never_judged,
+    note_of_weight,
+    who_left,
+    why_no_better,
+)
+from pulse.cli.words import date_of
 from pulse.engagement.days import DAY_MS
 
 if TYPE_CHECKING:
@@ -17,36 +25,12 @@ if TYPE_CHECKING:
 
 def choice_in_words(choice: Choice, name: str, scores: DayScores, split: int) -> list[str]:
     """What was chosen and how good it is, a line for each."""
-    times = [
-        "" if leavings == accounts else f" ({leavings:,} times)"
-        for leavings, accounts in zip(choice.leavings, choice.churned, strict=True)
-    ]
-    earlier, later = choice.churned
-    lines = [
-        f"{name}: {count(earlier, 'account')} left before {date_of_row(scores, split)}{times[0]}, "
-        f"{later:,} after{times[1]}"
-    ]
-    if choice.never_judged:
-        lines.append(
-            f"never judged {choice.never_judged:,} of these: too young, or too little data "
-            "(line.min_history_days, line.min_active_days)"
-        )
-    if choice.reason == "too few churned":
-        lines.append(
-            f"line         {choice.enter:.1f}: the bottom quartile of the scores; with fewer than "
-            "20 that left nothing can be learnt from them"
-        )
-    elif choice.reason != "objective" and not choice.is_judged:
-        lines.append(
-            f"line         {choice.enter:.1f}: the bottom quartile of the scores; what came of "
-            f"the alerts before {date_of_row(scores, split)} was not known of any by then: try a "
-            "longer history, a later --split or a smaller --horizon"
-        )
-    elif choice.reason != "objective":
-        lines.append(
-            f"line         {choice.enter:.1f}: the bottom quartile of the scores; no line meets "
-            "the objective"
-        )
+    date = date_of_row(scores, split)
+    lines = [f"{name}: {who_left(choice, date)}"]
+    if unjudged := never_judged(choice):
+        lines.append(f"never judged {unjudged}")
+    if why := why_no_better(choice, date):
+        lines.append(f"line         {choice.enter:.1f}: {why}")
     else:
         lines.append(f"line         {choice.enter:.1f}{_between(choice.enter_interval, '.0f')}")
     chosen = choice.chosen
@@ -63,7 +47,7 @@ def quality_in_words(
 ) -> str:
     """How good alerts are, on one line."""
     if not found.alerts_a_week:
-        return f"{name:12} no alert"
+        return f"{name:12} {NO_ALERT}"
     lift = "" if math.isnan(found.lift) else f"lift {found.lift:.1f}, "
     return (
         f"{name:12} precision {_share(found.precision)}{_between(precision)}, "
@@ -79,7 +63,7 @@ def _share(value: float, digits: int = 2) -> str:
 def weights_in_words(proposal: Proposal | None, weights: dict[str, float]) -> list[str]:
     """What other weights would do."""
     if proposal is None:
-        return ["weights      nothing can be learnt from these outcomes"]
+        return [f"weights      {NOTHING_LEARNT}"]
     now, then = proposal.now, proposal.then
     gain = then.value - now.value
     lines = [
@@ -88,9 +72,8 @@ def weights_in_words(proposal: Proposal | None, weights: dict[str, float]) -> li
         f"{gain:+.3f}{_between(proposal.gain, '+.3f')}"
     ]
     for name, weight in proposal.weights.items():
-        note = ", against all sense the other way" if name in proposal.turned else ""
-        note = ", no data" if name in proposal.without_data else note
-        lines.append(f"{'':12} {name} {weights[name]:g} → {weight:g}{note}")
+        note = note_of_weight(proposal, name)
+        lines.append(f"{'':12} {name} {weights[name]:g} → {weight:g}{note and f', {note}'}")
     return lines
 
 

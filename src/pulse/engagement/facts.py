@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 import msgspec
 
 from pulse.engagement.days import DAY_MS, NO_INSTANT
+from pulse.engagement.recent import RecentIds
 from pulse.engagement.windows import KEPT_DAYS
 
 if TYPE_CHECKING:
@@ -21,6 +22,11 @@ CHECK_IN: Final = "check_in"
 TICKET: Final = "ticket/"
 BUG: Final = "bug/"
 STEP: Final = "step/"
+
+BILLING: Final = frozenset((PAYMENT, CARD, SUBSCRIPTION))
+"""What is said of these comes again for days where nobody has taken it."""
+REPEATS_MS: Final = 7 * DAY_MS
+"""So long after the first a billing fact with its id is a repeat."""
 
 MOST_OF_A_KIND: Final = 256
 """More tickets than that are not remembered of an account: the closed ones go first, then the
@@ -52,7 +58,7 @@ class FactLog:
     Word(ts_ms=2000, record_id='e2', value=False)
     """
 
-    __slots__ = ("_packed", "_words", "cancelled_ms", "has_left", "resumed_ms")
+    __slots__ = ("_billing", "_packed", "_words", "cancelled_ms", "has_left", "resumed_ms")
 
     def __init__(self) -> None:
         self._packed = b""
@@ -64,6 +70,8 @@ class FactLog:
         """Whether an evaluation has found it cancelled, and none since has found it resumed."""
         self.resumed_ms = NO_INSTANT
         """When an evaluation last found it resumed."""
+        self._billing = RecentIds()
+        """The records of billing facts."""
 
     def words(self) -> dict[str, Word]:
         """The latest word on each matter, by matter. Not to be changed."""
@@ -111,6 +119,13 @@ class FactLog:
         self._packed = b""
         return True
 
+    def is_repeat(self, key: int, clock_ms: int, first_tick_ms: int) -> bool:
+        """Whether a billing fact with this hash came in the last 7 days, by the log's clock; it
+        has come now. The clock is 0 before the first tick.
+        """
+        self._billing.forget(clock_ms - REPEATS_MS, first_tick_ms)
+        return not self._billing.add(key, clock_ms)
+
     def forget(self, at_ms: int) -> None:
         """Forget what was closed so long ago that no late fact can open it again."""
         words = self.words()
@@ -131,6 +146,7 @@ class FactLog:
         writer.number(self.cancelled_ms)
         writer.number(int(self.has_left))
         writer.number(self.resumed_ms)
+        self._billing.write(writer)
 
     def read(self, reader: Reader) -> None:
         """Become what `write` wrote."""
@@ -138,6 +154,7 @@ class FactLog:
         self.cancelled_ms = reader.number()
         self.has_left = reader.number() != 0
         self.resumed_ms = reader.number()
+        self._billing.read(reader)
 
 
 def _bound(words: dict[str, Word], matter: str) -> None:

@@ -13,7 +13,7 @@ from xxhash import xxh3_64_digest, xxh3_64_intdigest
 
 from pulse.engagement.account import Account
 from pulse.engagement.days import DAY_MS, HOUR_MS, MINUTE_MS, NO_INSTANT, Calendar, day_of
-from pulse.engagement.facts import STEP
+from pulse.engagement.facts import BILLING, STEP, FactLog
 from pulse.engagement.line import zone_of
 from pulse.engagement.patching import Ways, patch
 from pulse.engagement.sources import KEY_MASK
@@ -202,6 +202,10 @@ class Intake:
             return
         if not account.forget_ms:
             account.forget_ms = 1 if now_ms is None else clock + DUPLICATE_MS
+        if said is not None and _is_repeat(state, account, said, key):
+            page.dirty = True
+            fx.counts["duplicates"] += 1
+            return
 
         minute_ms = at_ms - at_ms % MINUTE_MS
         self._time.advance(state, account, minute_ms, fx)
@@ -302,3 +306,12 @@ class Intake:
         account = Account(account_id, Calendar(timezone, day_of(now_ms, timezone)))
         state.adopt(account, state.page_for_new(offset))
         return account
+
+
+def _is_repeat(state: PartitionState, account: Account, said: list[Said], key: int) -> bool:
+    """Whether a billing fact came before, longer ago than other records are remembered."""
+    if said[0].matter not in BILLING:
+        return False
+    if account.facts is None:
+        account.facts = FactLog()
+    return account.facts.is_repeat(key, state.clock_ms or 0, state.first_tick_ms or 0)

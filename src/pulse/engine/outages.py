@@ -57,12 +57,17 @@ class Outages:
     def __bool__(self) -> bool:
         return bool(self.found)
 
-    def stop(self, source: str, at_ms: int, watched: bool) -> bool:
-        """A source stopped; whether it was not known to be."""
+    def stop(self, source: str, at_ms: int, watched: bool) -> Outage | None:
+        """A source stopped; the outage that has begun, None where it is known to be stopped.
+
+        It begins no earlier than the last one of the source ended: each has an instant of its own.
+        """
         if source in self.stopped():
-            return False
-        self.found = (*self.found, Outage(source, at_ms, watched=watched))
-        return True
+            return None
+        ended_ms = [each.until_ms for each in self.found if each.source == source]
+        begun = Outage(source, max([at_ms, *ended_ms]), watched=watched)
+        self.found = (*self.found, begun)
+        return begun
 
     def run(self, source: str, at_ms: int) -> Outage | None:
         """A source runs again; the outage that has ended, None where there was none."""
@@ -77,12 +82,16 @@ class Outages:
         """The sources that are stopped."""
         return [each.source for each in self.found if each.is_open]
 
+    def forget(self, clock_ms: int) -> None:
+        """Forget what no account need know any more that has been brought up to the clock."""
+        before_ms = clock_ms - _KEPT_MS
+        if any(each.until_ms < before_ms for each in self.found):
+            self.found = tuple(each for each in self.found if each.until_ms >= before_ms)
+
     def look_at(self, account: Account, at_ms: int) -> None:
         """Note in an account what is known of its sources at an instant of its today."""
         sources, calendar = account.sources, account.calendar
-        today, before_ms = calendar.day, at_ms - _KEPT_MS
-        if any(each.until_ms < before_ms for each in self.found):
-            self.found = tuple(each for each in self.found if each.until_ms >= before_ms)
+        today = calendar.day
         spans = self._spans(sources.known()) if self.found else []
         if spans:
             for day in range(today - _BACK_DAYS, today + 1):
@@ -131,15 +140,12 @@ class Pipeline:
         self._time.work_off(state, fx, limit=None)
         clock_ms = state.clock_ms
         at_ms = said.ts if clock_ms is None else clock_ms
-        began_ms, ended_ms = said.ts, None
         if said.state == "stopped":
-            if not state.outages.stop(said.source, said.ts, said.watched):
-                return True
+            changed = state.outages.stop(said.source, said.ts, said.watched)
         else:
-            ended = state.outages.run(said.source, said.ts)
-            if ended is None:
-                return True
-            began_ms, ended_ms = ended.from_ms, ended.until_ms
+            changed = state.outages.run(said.source, said.ts)
+        if changed is None:
+            return True
         fx.counts["sources"] += 1
         # Who reads the log again has said it before.
         if not state.partition and offset >= state.settled:
@@ -147,8 +153,8 @@ class Pipeline:
             fx.alerts.append(
                 source_alert(
                     said.source,
-                    began_ms,
-                    ended_ms,
+                    changed.from_ms,
+                    None if changed.is_open else changed.until_ms,
                     at_ms=at_ms,
                     play=policy.plays.get(SOURCE_STOPPED, ""),
                     config_version=policy.version,

@@ -63,6 +63,8 @@ class Timekeeper:
         step_ms = DAY_SLICE_MS if clock is None else at_ms - clock
         slice_size = -(-len(state) * step_ms // DAY_SLICE_MS)
         self.work_off(state, fx, limit=max(slice_size, self._least_slice))
+        if state.outages.found and (not state.midnights or state.midnights[0] > at_ms):
+            state.outages.forget(at_ms)
 
     def work_off(self, state: PartitionState, fx: Effects, limit: int | None) -> None:
         """Do what is due by the clock, of day starts at most `limit`."""
@@ -249,12 +251,20 @@ class Timekeeper:
         state.touch(account)
 
     def look_again(self, state: PartitionState, account: Account, at_ms: int, fx: Effects) -> None:
-        """Evaluate an account at an instant, because something else is known of its sources."""
+        """Evaluate an account at the clock, because something else is known of its sources.
+
+        As with an event of that instant, what is due before is done first, and what comes later
+        counts no earlier: else an older evaluation would follow, by what held at its instant.
+        """
         if account.parked:
             return
+        self.advance(state, account, at_ms, fx)
+        account.front_ms = max(account.front_ms, at_ms - at_ms % MINUTE_MS)
         # Its events may be ahead of the clock.
         at_ms = max(at_ms, account.front_ms, account.calendar.start_ms)
         self._evaluate(state, account, at_ms, fx)
+        # Where nothing is due that was before, no tick looks: nor does it where this is read back.
+        account.soon_at = NEVER
         self.schedule(state, account)
         if account.account_id not in state.live:
             state.fold(account)

@@ -132,6 +132,10 @@ class Owner:
             for name in sorted(self.state.ids())
         }
 
+    def packed(self) -> dict[str, bytes]:
+        """Every account as a page holds it."""
+        return {name: self.state.packed(name) for name in sorted(self.state.ids())}
+
     def _take_up(self) -> Iterator[None]:
         yield from self._write_manifest()
 

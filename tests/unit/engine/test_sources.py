@@ -88,6 +88,30 @@ def test_its_accounts_are_in_no_zone_until_it_runs_again() -> None:
     assert story.zone("one") == "healthy"
 
 
+def test_they_stay_in_no_zone_though_they_were_used_just_before() -> None:
+    story = Story({"one": ("web",)}).days(70)
+    story.play.tick(story.at(8))
+    story.use("one", "web", story.at(8))
+    story.source("web", "stopped", 10)
+    assert story.zone("one") == "unknown"
+    story.play.tick(story.at(10) + 5_000)
+    assert story.zone("one") == "unknown"
+
+
+@pytest.mark.parametrize("used_ms", [57_000, 59_000])
+def test_a_minute_that_has_just_ended_says_nothing_against_it(used_ms: int) -> None:
+    story = Story({"one": ("web",)}).days(70)
+    stopped_ms = story.at(8) + 61_000
+    story.play.tick(story.at(8) + 58_000)
+    story.use("one", "web", story.at(8) + 57_000)
+    story.play.tick(stopped_ms)
+    story.play.source("web", "stopped", stopped_ms)
+    story.use("one", "web", story.at(8) + used_ms)  # the second of them for the first time
+    for after_ms in (2_000, 70_000):
+        story.play.tick(stopped_ms + after_ms)
+        assert story.zone("one") == "unknown"
+
+
 def test_one_alert_says_so_and_another_that_it_runs_again() -> None:
     story = Story({f"a{n}": ("web",) for n in range(9)}).days(70)
     stopped_ms = story.at(1)
@@ -100,6 +124,28 @@ def test_one_alert_says_so_and_another_that_it_runs_again() -> None:
     assert firing.evidence["source"] == "web"
     assert (resolved.id, resolved.status) == (firing.id, "resolved")
     assert resolved.summary == "The source web runs again: its accounts are watched as before."
+
+
+def test_who_stops_again_at_the_same_instant_is_told_of_again() -> None:
+    story = Story({"one": ("web",)}).days(70)
+    for state in ("stopped", "running", "stopped"):
+        story.source(name="web", state=state, hour=1)
+    first, resolved, again = story.alerts()
+    assert resolved.id == first.id != again.id
+    assert again.since == first.since + 1
+
+
+def test_what_has_ended_is_known_as_long_as_somebody_need_know_it() -> None:
+    """One account is brought up over twelve days before another one's first of them is begun."""
+    story = Story({"one": ("web",), "other": ("web",)}).days(70)
+    story.source("web", "stopped", 0).days(1, outage).source("web", "running", 0)
+    known = story.play.state.outages.found
+    assert len(known) == 1
+    account = story.play.state.account("one")
+    story.play.state.outages.look_at(account, story.at(0) + 12 * DAY_MS)
+    assert story.play.state.outages.found == known
+    story.days(11)
+    assert not story.play.state.outages
 
 
 @pytest.mark.parametrize("is_said", [True, False])

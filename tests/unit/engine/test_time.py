@@ -283,6 +283,28 @@ def test_duplicates_are_known_for_24_hours_of_the_clock(wait_ms: int, times: int
     assert play.outcome.counts["duplicates"] == times
 
 
+@pytest.mark.parametrize(
+    ("event", "wait_ms", "times"),
+    [
+        ("payment_failed", 7 * DAY_MS - 1, 1),
+        ("payment_failed", 7 * DAY_MS, 0),
+        ("card_updated", 7 * DAY_MS - 1, 1),
+        ("subscription_cancelled", 7 * DAY_MS - 1, 1),
+        ("support_opened", DAY_MS, 0),
+    ],
+)
+def test_billing_facts_are_known_for_7_days(event: str, wait_ms: int, times: int) -> None:
+    play = Play(POLICY)
+    said = {"event": event, "properties": {"expires_at": "2030-01"}}
+    for at_ms in (at(10), at(10) + wait_ms):
+        play.tick(at_ms)
+        play.add(usage("e", "acme", at_ms, **said))
+        play.state.fold(play.state.live.pop("acme"))  # as it is written
+
+    assert play.outcome.counts["duplicates"] == times
+    assert play.outcome.counts["facts"] == 2 - times
+
+
 def test_what_came_before_the_first_tick_is_known_from_that_tick_on() -> None:
     play = Play(POLICY)
     play.add(usage("e", "acme", at(9)))

@@ -6,6 +6,8 @@ import itertools
 
 import pytest
 
+from pulse.testing.histories import usage
+
 from .story import DEFAULT_PLAYS, HOUR_MS, Story, at, closed, text
 
 NOON = at(10.5)
@@ -66,6 +68,17 @@ def test_what_comes_late_does_not_count_against_what_is_known_since() -> None:
     story.tick(NOON + 3 * DAY_MS)
     (alert,) = story.alerts()
     assert (alert.at, alert.since) == (closed(NOON + 2 * DAY_MS - 2_000), NOON + 1)
+
+
+def test_what_is_sent_again_with_another_time_does_not_fail_again() -> None:
+    story = Story()
+    story.tick(NOON)
+    story.play.add(usage("in_1", "acme", NOON, event="payment_failed"))
+    story.say("payment_recovered", NOON + DAY_MS)
+    story.tick(NOON + 3 * DAY_MS)
+    story.play.add(usage("in_1", "acme", NOON + 3 * DAY_MS, event="payment_failed"))
+    story.tick(NOON + 4 * DAY_MS)
+    assert [alert.status for alert in story.alerts()] == ["firing", "resolved"]
 
 
 def test_at_one_instant_the_greater_id_has_the_last_word() -> None:

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     from pulse.engine import PartitionState
 
-STATE_VERSION = 7
+STATE_VERSION = 8
 """Of what stands in the changelog. Another version is refused, never misread."""
 
 PART_BYTES = 262_144
