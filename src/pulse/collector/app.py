@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 from fastapi import FastAPI, Request, Response
+from pydantic.json_schema import models_json_schema
 from starlette.middleware.cors import CORSMiddleware
 
 import pulse
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from pulse.config import Collector
 
 NATIVE, SEGMENT = "native", "segment"
+_PLACE: Final = "#/components/schemas/{model}"
 _A_DAY: Final = 86_400
 
 
@@ -97,6 +99,7 @@ def make_app(service: Service) -> FastAPI:
 
     _native(app, service)
     _segment(app, service)
+    _describe(app)
     return app
 
 
@@ -134,10 +137,18 @@ def _told(bad: BadEvent) -> dict[str, Any]:
 
 def _takes(model: type[UsageEvent | ProfileRecord]) -> dict[str, Any]:
     """The request body, for the page of the API; it is read without FastAPI."""
-    schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
-    schema.pop("$defs", None)
-    many = {"oneOf": [schema, {"type": "array", "items": schema}]}
+    one = {"$ref": _PLACE.format(model=model.__name__)}
+    many = {"oneOf": [one, {"type": "array", "items": one}]}
     return {"requestBody": {"required": True, "content": {"application/json": {"schema": many}}}}
+
+
+def _describe(app: FastAPI) -> None:
+    """Put the models of events and profiles into the description of the API."""
+    described = app.openapi()
+    _, found = models_json_schema(
+        [(UsageEvent, "validation"), (ProfileRecord, "validation")], ref_template=_PLACE
+    )
+    described.setdefault("components", {}).setdefault("schemas", {}).update(found["$defs"])
 
 
 # --- Segment --------------------------------------------------------------------------------------

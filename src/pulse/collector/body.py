@@ -6,6 +6,7 @@ import zlib
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
+from starlette.requests import ClientDisconnect
 
 from pulse.collector.refusals import Refusal
 from pulse.model.shape import MAX_DEPTH
@@ -31,11 +32,14 @@ async def read(request: Request, limit: int) -> bytes:
     if said.isdigit() and int(said) > limit:
         raise too_large(limit)
     parts, size = [], 0
-    async for part in request.stream():
-        size += len(part)
-        if size > limit:
-            raise too_large(limit)
-        parts.append(part)
+    try:
+        async for part in request.stream():
+            size += len(part)
+            if size > limit:
+                raise too_large(limit)
+            parts.append(part)
+    except ClientDisconnect:
+        raise Refusal(400, "cut_off", "the client went away before its body had come") from None
     body = b"".join(parts)
     if body.startswith(_GZIP_MAGIC) or encoding == "deflate":
         return _inflated(body, limit)

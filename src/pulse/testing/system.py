@@ -61,7 +61,7 @@ class System:
             "partitions": partitions,
             "topics": {
                 name: f"{prefix}.{name}"
-                for name in ("events", "alerts", "deadletter", "deliveries", "changelog")
+                for name in ("events", "alerts", "deadletter", "deliveries", "keys", "changelog")
             },
             **self.settings.get("kafka", {}),
         }
@@ -70,7 +70,7 @@ class System:
 
     def create_topics(self) -> None:
         """Create the topics as `pulse topics` does, on one broker."""
-        for name in ("events", "alerts", "deadletter", "deliveries", "changelog"):
+        for name in ("events", "alerts", "deadletter", "deliveries", "keys", "changelog"):
             self.create_topic(name)
 
     def create_topic(self, name: str, **settings: str) -> None:
@@ -83,7 +83,7 @@ class System:
                 "max.message.bytes": str(8 << 20),
                 **configs,
             }
-        elif name in ("deliveries", "changelog"):
+        elif name in ("deliveries", "keys", "changelog"):
             configs = {"cleanup.policy": "compact", **configs}
         topic = getattr(self.config.kafka.topics, name)
         admin = KafkaAdminClient(bootstrap_servers=self.bootstrap)
