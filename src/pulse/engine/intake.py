@@ -238,8 +238,7 @@ class Intake:
             fx.counts["profiles"] += 1
             if account.merge(at_ms, line_id, facts):
                 account.force = True
-        page.dirty = True
-        state.touched.add(account_id)
+        state.touch(account)
         self._time.schedule(state, account)
 
     def _is_first(self, state: PartitionState, columns: Columns, at: int) -> bool:
