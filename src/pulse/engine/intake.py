@@ -197,15 +197,16 @@ class Intake:
             and forget_seen(account, clock, state.first_tick_ms or 0)
         ):
             page.dirty = True
+        # First the longer memory: what it knows counts from when it came first.
+        if said is not None and _is_repeat(state, account, said, key):
+            page.dirty = True
+            fx.counts["duplicates"] += 1
+            return
         if not account.seen.add(key, 0 if now_ms is None else clock):
             fx.counts["duplicates"] += 1
             return
         if not account.forget_ms:
             account.forget_ms = 1 if now_ms is None else clock + DUPLICATE_MS
-        if said is not None and _is_repeat(state, account, said, key):
-            page.dirty = True
-            fx.counts["duplicates"] += 1
-            return
 
         minute_ms = at_ms - at_ms % MINUTE_MS
         self._time.advance(state, account, minute_ms, fx)
