@@ -90,7 +90,7 @@ def main() -> None:
     for number, batch in filter(None, itertools.chain(*itertools.zip_longest(*batches))):
         effects = engine.apply(states[number], batch)
         tallies.append(effects.counts)
-        states[number].touched.clear()
+        states[number].take_touched()
     seconds, cpu_s = time.perf_counter() - started_s, time.process_time() - started_cpu_s
     counts = {name: sum(each[name] for each in tallies) for name in ("duplicates", "profiles")}
     events = sum(each["events"] for each in tallies) - sum(counts.values())

@@ -124,7 +124,7 @@ class Fleet:
                 self._engine.apply(state, batch)
             took_s += time.perf_counter() - started_s
         for state in self._states:
-            state.touched.clear()
+            state.take_touched()
         return 1e6 * took_s / events
 
     def _next(self) -> int:

@@ -1,7 +1,7 @@
 """What is common to all scenarios: the seeds, the scenes, a receiver.
 
 test_killed_worker     kill -9 of a worker at every step of a flush, of a recovery and of a
-                       rebalance; at random moments
+                       rebalance; at random moments; while a fleet's alerts are held
 test_killed_notifier   kill -9 of the notifier between sending, logging and committing
 test_killed_broker     kill -9 of Kafka in the middle of input, and its restart on the same disk
 test_stopped_worker    SIGSTOP of one worker, then of two, beyond their session, and in the middle

@@ -8,9 +8,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from .scenes import AS_USUAL, PARTITIONS, assigned, wait_for
+from pulse.model import notification_id
+from pulse.notifier.decide import HELD
+from pulse.notifier.delivery import decode
+
+from .scenes import AS_USUAL, PARTITIONS, assigned, of_the_fleet, receivers, wait_for
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pulse.testing.webhooks import WebhookReceiver
+
     from .scenes import Scene
 
 pytestmark = pytest.mark.timeout(240)
@@ -67,3 +75,38 @@ def test_at_random_moments(scene: Scene, seed: int) -> None:
         victim.start()
     scene.finish()
     scene.assert_exact()
+
+
+def test_while_the_alerts_of_a_fleet_that_falls_together_are_held(
+    make_scene: Callable[..., Scene], receiver: WebhookReceiver
+) -> None:
+    guard = {"min_accounts": 4, "share": 0.05, "window": "24h", "hold": "1m"}
+    scene = make_scene(**receivers(receiver.url) | {"notifier": {"fleet_guard": guard}})
+    scene.play(injuries=3)
+    scene.notifier().start()
+    scene.worker().start()
+    worker = scene.worker()
+    # What it has written the alerts of, and no state, is said again by whoever comes after it.
+    scene.injured(worker, "effects_acknowledged", 3)
+    scene.injured(worker, "effects_acknowledged", 3)
+    scene.injured(worker, "pages_written", 3)
+    worker.start()
+    scene.finish()
+    truth = scene.assert_exact()
+    scene.assert_delivered(truth, receiver)
+
+    held = {
+        record.key.decode()
+        for record in scene.system.read("deliveries")
+        if record.value and record.key.startswith(b"al_") and decode(record.value).reason == HELD
+    }
+    assert len(held & receiver.delivered_ids) > 4, "nothing was held that was told afterwards"
+    assert {each.body["type"] for each in receiver.delivered if of_the_fleet(each)} == {
+        "alert.firing", "alert.resolved",
+    }  # fmt: skip
+    assert not receiver.repeated_ids
+    right = {notification_id(each["id"], "cs", each["status"]): each for each in truth.alerts}
+    for request in receiver.delivered:
+        if not of_the_fleet(request):
+            said = right[request.id]
+            assert {name: request.body["data"][name] for name in said} == said

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from pulse.calibration.choice import LEAST_CHURNED
+
 if TYPE_CHECKING:
     from pulse.calibration.choice import Choice
     from pulse.calibration.weights import Proposal
@@ -40,7 +42,7 @@ def why_no_better(choice: Choice, split: str) -> str:
     if choice.reason == "objective":
         return ""
     if choice.reason == "too few churned":
-        why = "with fewer than 20 that left nothing can be learnt from them"
+        why = f"with fewer than {LEAST_CHURNED} that left nothing can be learnt from them"
     elif not choice.is_judged:
         why = (
             f"what came of the alerts before {split} was not known of any by then: try a longer "

@@ -266,6 +266,9 @@ class Worker(Section):
     """After this much silence the group gives a worker's partitions to the others."""
     stall_timeout_s: Annotated[float, Field(ge=10, le=86_400)] = 600.0
     """A worker that has input and gets nowhere for so long ends and says why."""
+    own_core: bool = True
+    """Keeps to one core of the processor, which no other worker of the machine has: a tenth to a
+    quarter faster. Not in containers, and not on other systems than Linux."""
     source_guard: SourceGuard = SourceGuard()
     """Notices that a source of events has stopped."""
 

@@ -79,7 +79,7 @@ class Account:
         "force", "forget_ms", "front_ms", "known", "last_day", "last_ms", "late",
         "line_day", "line_enter", "moved", "moved_ms", "notes", "open_ms", "page", "parked",
         "profile", "projected", "quiet", "resurrected_ms", "score", "seen", "soon_at", "sources",
-        "stage", "used", "users", "value", "zone",
+        "stage", "touched_in", "used", "users", "value", "zone",
     )  # fmt: skip
 
     def __init__(self, account_id: str, calendar: Calendar) -> None:
@@ -141,6 +141,8 @@ class Account:
         self.soon_at = NEVER
         self.day_at = NEVER
         self.page: Any = None
+        self.touched_in = 0
+        """The round of its partition in which it was last among what changed."""
         self.used = True
         """Whether a record touched it since it was last considered for folding."""
         self.first_day = 0

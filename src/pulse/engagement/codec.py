@@ -1,7 +1,8 @@
 """Numbers and texts as few bytes: what `packing` writes an account with.
 
 A whole number is a zigzag varint, as Protocol Buffers have it, of any length: small ones of either
-sign take one byte.
+sign take one byte. Kafka writes them so too: `pulse.stream.kafka.records` reads its records with a
+`Reader`.
 
 >>> writer = Writer()
 >>> for number in (0, -1, 63, 300, 1 << 80):

@@ -58,8 +58,8 @@ class LastSeen:
     """
 
     __slots__ = (
-        "_asked", "_fixed7", "_fixed28", "_fixed84", "_hashes", "_index", "_live7", "_live28",
-        "_live84", "_marks", "_names", "level", "limit",
+        "_asked", "_due", "_fixed7", "_fixed28", "_fixed84", "_hashes", "_index", "_live7",
+        "_live28", "_live84", "_marks", "_names", "level", "limit",
     )  # fmt: skip
 
     def __init__(self, limit: int) -> None:
@@ -81,6 +81,8 @@ class LastSeen:
         """Ids last seen in the W days that end today."""
         self._live28 = 0
         self._live84 = 0
+        self._due: i64 = 0
+        """No id leaves a window before this day."""
         self._fixed7 = 0
         """Ids seen in the W days before today, as of the start of today."""
         self._fixed28 = 0
@@ -119,6 +121,9 @@ class LastSeen:
         else:
             self._append(name)
             self._marks = append(marks, i64(day) << _HALF | 1)
+        due = _leaves(i64(day), i64(today))
+        if due < self._due:
+            self._due = due
         if last <= today - W7 < day:
             self._live7 += 1
         if last <= today - W28 < day:
@@ -205,8 +210,15 @@ class LastSeen:
         self._fixed7, self._fixed28, self._fixed84 = self._live7, self._live28, self._live84
         marks, at, out7, out28, out84, gone = self._marks, i64(0), i64(0), i64(0), i64(0), i64(0)
         size, today = len(marks), i64(day)
+        if today < self._due and today % W28:
+            return
+        due = today + KEPT_DAYS
         while at < size:
-            age = today - (marks[at] >> _HALF)
+            last = marks[at] >> _HALF
+            age = today - last
+            leaves = _leaves(last, today)
+            if leaves < due:
+                due = leaves
             if age >= W7:
                 if age == W7:
                     out7 += 1
@@ -217,6 +229,7 @@ class LastSeen:
                 elif age >= KEPT_DAYS:
                     gone += 1
             at += 1
+        self._due = due
         self._live7 -= int(out7)
         self._live28 -= int(out28)
         self._live84 -= int(out84)
@@ -232,6 +245,7 @@ class LastSeen:
     def _keep(self, kept: list[Mark]) -> None:
         """Keep these ids, and no others."""
         self._marks = vec[i64]([i64(each.last << 32 | each.events) for each in kept])
+        self._due = 0
         self._index, self._hashes = None, vec[i64]()
         self._names = b"".join([_BREAK, *[each.name.encode() + _BREAK for each in kept]])
         self._prepare()
@@ -345,3 +359,13 @@ class LastSeen:
                         a += 1
             at += 1
         self._live7, self._live28, self._live84 = int(a), int(b), int(c)
+
+
+def _leaves(last: i64, today: i64) -> i64:
+    """The next day after today on which an id that was last seen then leaves a window."""
+    age = today - last
+    if age < W7:
+        return last + W7
+    if age < W28:
+        return last + W28
+    return last + W84 if age < W84 else last + KEPT_DAYS

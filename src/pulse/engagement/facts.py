@@ -123,8 +123,12 @@ class FactLog:
         """Whether a billing fact with this hash came in the last 7 days, by the log's clock; it
         has come now. The clock is 0 before the first tick.
         """
-        self._billing.forget(clock_ms - REPEATS_MS, first_tick_ms)
+        self.forget_billing(clock_ms, first_tick_ms)
         return not self._billing.add(key, clock_ms)
+
+    def forget_billing(self, clock_ms: int, first_tick_ms: int) -> None:
+        """Forget the billing facts that can have no repeat any more."""
+        self._billing.forget(clock_ms - REPEATS_MS, first_tick_ms)
 
     def forget(self, at_ms: int) -> None:
         """Forget what was closed so long ago that no late fact can open it again."""

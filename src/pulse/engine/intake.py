@@ -197,15 +197,16 @@ class Intake:
             and forget_seen(account, clock, state.first_tick_ms or 0)
         ):
             page.dirty = True
+        # First the longer memory: what it knows counts from when it came first.
+        if said is not None and _is_repeat(state, account, said, key):
+            page.dirty = True
+            fx.counts["duplicates"] += 1
+            return
         if not account.seen.add(key, 0 if now_ms is None else clock):
             fx.counts["duplicates"] += 1
             return
         if not account.forget_ms:
             account.forget_ms = 1 if now_ms is None else clock + DUPLICATE_MS
-        if said is not None and _is_repeat(state, account, said, key):
-            page.dirty = True
-            fx.counts["duplicates"] += 1
-            return
 
         minute_ms = at_ms - at_ms % MINUTE_MS
         self._time.advance(state, account, minute_ms, fx)
@@ -238,8 +239,7 @@ class Intake:
             fx.counts["profiles"] += 1
             if account.merge(at_ms, line_id, facts):
                 account.force = True
-        page.dirty = True
-        state.touched.add(account_id)
+        state.touch(account)
         self._time.schedule(state, account)
 
     def _is_first(self, state: PartitionState, columns: Columns, at: int) -> bool:

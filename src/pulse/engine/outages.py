@@ -140,10 +140,12 @@ class Pipeline:
         self._time.work_off(state, fx, limit=None)
         clock_ms = state.clock_ms
         at_ms = said.ts if clock_ms is None else clock_ms
+        # Who says it has a clock of their own, and it holds at once.
+        since_ms = min(said.ts, at_ms)
         if said.state == "stopped":
-            changed = state.outages.stop(said.source, said.ts, said.watched)
+            changed = state.outages.stop(said.source, since_ms, said.watched)
         else:
-            changed = state.outages.run(said.source, said.ts)
+            changed = state.outages.run(said.source, since_ms)
         if changed is None:
             return True
         fx.counts["sources"] += 1
@@ -162,10 +164,12 @@ class Pipeline:
                 )
             )
         if clock_ms is not None:
-            key = source_key(said.source)
+            key, now_ms = source_key(said.source), clock_ms
+            if not changed.is_open:
+                now_ms = max(clock_ms, changed.until_ms)
             for account in _ahead_of_none(state, offset):
                 if key in account.sources.known():
-                    self._time.look_again(state, account, clock_ms, fx)
+                    self._time.look_again(state, account, now_ms, fx)
         return True
 
 

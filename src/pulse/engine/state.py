@@ -123,7 +123,10 @@ class PartitionState:
         self.midnights: list[int] = []
         """Heap of the keys of `days`, which are worked off in slices."""
         self.touched: set[str] = set()
-        """Accounts that changed since the caller last emptied this."""
+        """Accounts that changed since they were last taken from here."""
+        self._round = 1
+        """Goes up as they are taken, so that an account knows whether it is among them: a set of
+        thousands is far away in memory."""
 
     def is_held(self) -> bool:
         """Whether nothing more is applied: another configuration is in force."""
@@ -235,7 +238,15 @@ class PartitionState:
         """Mark an account as changed, for its page and for readers."""
         page: Page = account.page
         page.dirty = True
-        self.touched.add(account.account_id)
+        if account.touched_in != self._round:
+            account.touched_in = self._round
+            self.touched.add(account.account_id)
+
+    def take_touched(self) -> set[str]:
+        """The accounts that changed since this was last called."""
+        touched, self.touched = self.touched, set()
+        self._round += 1
+        return touched
 
 
 @dataclass(frozen=True, slots=True)

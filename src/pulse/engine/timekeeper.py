@@ -186,10 +186,14 @@ class Timekeeper:
         if len(calendar.segments) > 1:
             calendar.forget(at_ms - (KEPT_DAYS + 2) * DAY_MS)
         clock = state.clock_ms
-        if account.forget_ms and clock is not None:
+        if clock is not None:
             # By the day start, not by the clock at which a slice comes to it; and an event may
             # begin a day before the clock has reached it.
-            forget_seen(account, at_ms if at_ms < clock else clock, state.first_tick_ms or 0)
+            now_ms = at_ms if at_ms < clock else clock
+            if account.forget_ms:
+                forget_seen(account, now_ms, state.first_tick_ms or 0)
+            if account.facts is not None:
+                account.facts.forget_billing(now_ms, state.first_tick_ms or 0)
         self._evaluate(state, account, at_ms, fx, day=True)
         account.parked = self._can_park(account, at_ms)
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from pulse.metrics import serve
+from pulse.stream.core import take_own_core
 from pulse.stream.worker import Worker
 
 if TYPE_CHECKING:
@@ -28,6 +29,10 @@ def run(config: Config, at: Callable[[str, int | None], None] | None = None) -> 
     """Run a worker until SIGINT or SIGTERM; `at` is told of its steps, see `Worker`."""
     quieten()
     gc.set_threshold(*GC_THRESHOLDS)
+    # Before any thread is started: they stay where this one is.
+    core = take_own_core() if config.worker.own_core else None
+    if core is not None:
+        structlog.get_logger("pulse.worker").info("keeps to one core", core=core.number)
     try:
         import uvloop
 

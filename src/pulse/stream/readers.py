@@ -68,7 +68,7 @@ class Readers:
         state = partition.state
         if state.clock_ms is None or not state.touched or not self._engine.is_in_force(state):
             return
-        touched, state.touched = sorted(state.touched), set()
+        touched = sorted(state.take_touched())
         # What holds more of a log that is read again is told when the log has caught up.
         ahead = [name for name in touched if state.is_ahead(name)]
         if ahead:

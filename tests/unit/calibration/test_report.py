@@ -135,7 +135,9 @@ def test_the_page_says_what_the_terminal_says(
     assert unjudged.removeprefix("never judged ").lower() in page
     assert "(2,000 times)" in left
     said = line.partition(": ")[2]
+    assert bool(said) == (choice.reason != "objective")
     assert said.lower() in page
+    assert f"{choice.enter:.1f}" in page
     assert ("no alert" in earlier + later) == ("no alert" in page)
     if proposal is None:
         (nothing,) = weights_in_words(proposal, WEIGHTS)

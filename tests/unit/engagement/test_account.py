@@ -273,7 +273,8 @@ PLAIN = (
 NO_STATE = {
     "active", "approach", "calendar", "danger", "day_at", "events", "facts", "features",
     "first_day",
-    "notes", "page", "profile", "seen", "soon_at", "sources", "used", "users", "value",
+    "notes", "page", "profile", "seen", "soon_at", "sources", "touched_in", "used", "users",
+    "value",
 }  # fmt: skip
 """What is told in another way, and what is no state."""
 

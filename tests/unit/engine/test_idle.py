@@ -32,7 +32,7 @@ def test_an_account_without_alerts_is_shown_anew_on_the_day_it_has_left() -> Non
     engine.apply(state, [tick(0, START_MS), Record(1, event)])
     for day in range(1, 180):
         engine.apply(state, [tick(day + 1, START_MS + day * DAY_MS)])
-    state.touched.clear()
+    state.take_touched()
     assert engine.status(state.account("acme"), START_MS + 179 * DAY_MS)["lifecycle"] == "dormant"
 
     engine.apply(state, [tick(181, START_MS + 180 * DAY_MS)])

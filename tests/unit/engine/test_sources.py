@@ -88,6 +88,20 @@ def test_its_accounts_are_in_no_zone_until_it_runs_again() -> None:
     assert story.zone("one") == "healthy"
 
 
+def test_it_holds_at_once_also_where_it_is_said_between_two_ticks() -> None:
+    story = Story({"acme": ("web",), "globex": ("app",)}).days(35)
+    story.play.tick(story.at(10))
+    story.play.source("web", "stopped", story.at(10) + 600)
+    assert (story.zone("acme"), story.zone("globex")) == ("unknown", "healthy")
+    story.play.source("web", "running", story.at(10) + 700)
+    assert story.zone("acme") == "healthy"
+
+    story.source("web", "stopped", 11)
+    story.play.tick(story.at(12))
+    story.play.source("web", "running", story.at(12) + 600)
+    assert story.zone("acme") == "healthy"
+
+
 def test_they_stay_in_no_zone_though_they_were_used_just_before() -> None:
     story = Story({"one": ("web",)}).days(70)
     story.play.tick(story.at(8))

@@ -305,6 +305,28 @@ def test_billing_facts_are_known_for_7_days(event: str, wait_ms: int, times: int
     assert play.outcome.counts["facts"] == 2 - times
 
 
+def test_the_7_days_count_from_the_first_however_often_it_is_repeated() -> None:
+    play = Play(POLICY)
+    for wait_ms in (0, 7 * DAY_MS - 1, 7 * DAY_MS):
+        play.tick(at(10) + wait_ms)
+        play.add(usage("e", "acme", at(10) + wait_ms, event="payment_failed"))
+
+    assert (play.outcome.counts["duplicates"], play.outcome.counts["facts"]) == (1, 2)
+
+
+def test_what_is_known_of_a_billing_fact_is_forgotten_without_another_one() -> None:
+    play = Play(POLICY)
+    play.tick(at(10))
+    for n in range(100):
+        play.add(usage(f"e{n}", "acme", at(10), event="payment_failed"))
+    sizes = []
+    for day in range(20):
+        play.tick(at(10) + day * DAY_MS)
+        sizes.append(len(play.state.packed("acme")))
+
+    assert sizes[-1] < sizes[1] - 100 * 8
+
+
 def test_what_came_before_the_first_tick_is_known_from_that_tick_on() -> None:
     play = Play(POLICY)
     play.add(usage("e", "acme", at(9)))

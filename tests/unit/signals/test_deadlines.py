@@ -140,7 +140,7 @@ def test_a_tick_evaluates_those_for_which_something_is_due(others: int, live: in
         story.tick(at(0) + hour * HOUR_MS)
     story.tick(at(1) + HOUR_MS - 1)
     assert len(state) == others + 7
-    state.touched.clear()
+    state.take_touched()
     waiting = len(state.soon)
 
     story.tick(at(1) + HOUR_MS)

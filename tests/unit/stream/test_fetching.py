@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from aiokafka.consumer.fetcher import READ_COMMITTED, READ_UNCOMMITTED, PartitionRecords
-from aiokafka.errors import CorruptRecordException
+from aiokafka.errors import CorruptRecordException, UnsupportedCodecError
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from aiokafka.record.legacy_records import LegacyRecordBatchBuilder
 from aiokafka.record.memory_records import MemoryRecords
@@ -198,3 +198,50 @@ def test_a_damaged_batch_is_an_error_with_the_position_before_it() -> None:
     # where this fetch goes on.
     assert pieces.next_fetch_offset != taken_to
     assert list(pieces) == []
+
+
+def varint(number: int) -> bytes:
+    rest, out = (number << 1) ^ (number >> 63), bytearray()
+    while rest > 127:
+        out.append(rest & 127 | 128)
+        rest >>= 7
+    return bytes([*out, rest])
+
+
+def record(*, more: int = 0, headers: bytes = b"\0", key: bytes = b"\1") -> bytes:
+    """A record at the batch's own instant and offset, `more` bytes shorter than it says."""
+    body = b"\0" + varint(0) + varint(0) + key + varint(5) + b"value" + headers
+    return varint(len(body) + more) + body
+
+
+@pytest.mark.parametrize(
+    ("count", "records"),
+    [
+        (1, record(more=1)),
+        (1, record(more=-1)),
+        (1, record() + record()),
+        (2, record()),
+        (1, record(headers=varint(-1))),
+        (1, record(headers=varint(1) + varint(-2) + b"\0")),
+        (1, record(headers=varint(1) + varint(1) + b"\xff" + varint(-1))),
+        (1, b"\x80" * 12 + b"\1"),
+        (1, b"\xff" * 12),
+    ],
+)
+def test_what_is_no_record_is_an_error_though_its_checksum_is_right(
+    count: int, records: bytes
+) -> None:
+    raw = bytearray(batch(100, 1)[:61] + records)
+    struct.pack_into(">i", raw, 8, len(raw) - 12)
+    struct.pack_into(">i", raw, 57, count)
+    struct.pack_into(">I", raw, 17, calc_crc32c(bytes(raw[21:])))
+    with pytest.raises(CorruptRecordException):
+        list(Pieces(fetched([bytes(raw)]), at_most=10))
+
+
+def test_what_is_compressed_in_a_way_nobody_knows_is_said_so() -> None:
+    raw = bytearray(batch(100, 1))
+    struct.pack_into(">h", raw, 21, 7)
+    struct.pack_into(">I", raw, 17, calc_crc32c(bytes(raw[21:])))
+    with pytest.raises(UnsupportedCodecError):
+        list(Pieces(fetched([bytes(raw)]), at_most=10))

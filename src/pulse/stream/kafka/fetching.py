@@ -1,11 +1,12 @@
-"""aiokafka's fetching, bent in one place: records leave it as columns, not as objects.
+"""aiokafka's fetching, bent where records leave it: as columns, not as objects.
 
 aiokafka makes two objects of each record, the second in Python and with eleven fields: 2 µs, and
 half as much again for the garbage collector, which goes over what is alive each time some hundreds
 more are. What the engine wants of a record is four fields, which the garbage collector need not
-look at. So `Pieces._unpack_records` stands in for the generator that makes the records. What finds
-the batches below it and what watches positions, pauses and rebalances above it stays aiokafka's. A
-test compares the two on a real log, so that an aiokafka that does it otherwise is noticed.
+look at. So `Pieces._unpack_records` stands in for the generator that makes the records, and, for
+the whole process, `Records` for what holds a fetch's bytes. What finds the batches below it and
+what watches positions, pauses and rebalances above it stays aiokafka's. A test compares the two on
+a real log, so that an aiokafka that does it otherwise is noticed.
 
 Checksums are computed by the processor's own instruction (package `crc32c`), fifteen times as fast
 as aiokafka does it, while other threads run. It needs the bytes, which `Records` keeps.
@@ -37,8 +38,7 @@ _HEAD = 12
 _CHECKED = 21
 """What the checksum of a batch of format 2 is of begins there."""
 _FORMAT, _FORMAT_2 = 16, 2
-_COUNT = slice(57, 61)
-_FIRST_RECORD = 61
+_COUNT, _FIRST_RECORD = 57, 61
 _CODEC, _APPEND_TIME = 0x07, 0x08
 """In a batch's attributes."""
 _DECODERS: dict[int, Callable[[bytes], bytes]] = {
@@ -122,7 +122,7 @@ class Pieces(aio.PartitionRecords):  # type: ignore[misc]  # aiokafka has no typ
         try:
             # A compressed batch always comes whole, also with what lies before.
             records.add_to(piece, self.next_fetch_offset, self._at_most)
-        except (ValueError, IndexError) as error:
+        except (ValueError, IndexError, OverflowError) as error:
             raise CorruptRecordException(f"{error} - {self._tp}") from error
 
     def _new(self) -> Columns:
@@ -151,7 +151,7 @@ def _unread(batch: Any, data: bytes, start: int, end: int) -> Unread:
     """The records of a batch, which is these bytes of `data`."""
     if data[start + _FORMAT] < _FORMAT_2:
         return OldRecords(batch)
-    count = int.from_bytes(data[start:end][_COUNT], "big")
+    count = int.from_bytes(data[start + _COUNT : start + _FIRST_RECORD], "big")
     at, attributes = start + _FIRST_RECORD, batch.attributes
     if attributes & _CODEC:
         decode = _DECODERS.get(attributes & _CODEC)

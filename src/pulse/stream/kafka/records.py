@@ -44,7 +44,7 @@ class BatchRecords:
     def add_to(self, columns: Columns, first_offset: int, at_most: int) -> None:
         """Add records from `first_offset` on, until there are none or there are `at_most` columns.
 
-        Raises ValueError or IndexError where the bytes are no records.
+        Raises ValueError, IndexError or OverflowError where the bytes are no records.
         """
         offsets, values, timestamps = columns.offsets, columns.values, columns.timestamps
         reader, append_ms = self._reader, self._append_ms
@@ -69,7 +69,7 @@ class BatchRecords:
             else:
                 for _ in range(headers):
                     self._header()
-            if reader.place() != end or end > self._end:
+            if headers < 0 or reader.place() != end or end > self._end:
                 raise ValueError("a record is not as long as it says")
             self._left -= 1
         if not self._left and reader.place() != self._end:
@@ -77,6 +77,9 @@ class BatchRecords:
 
     def _header(self) -> tuple[str, bytes | None]:
         reader = self._reader
-        name = reader.bytes_of(reader.number()).decode()
+        size = reader.number()
+        if size < 0:
+            raise ValueError("a header has no name")
+        name = reader.bytes_of(size).decode()
         size = reader.number()
         return name, None if size < 0 else reader.bytes_of(size)
