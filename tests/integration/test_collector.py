@@ -1,4 +1,4 @@
-"""Events in over HTTP, on Apache Kafka: from clients as they are to accounts as a worker has them."""
+"""Events in over HTTP: from clients as they are, through Kafka, to a worker's accounts."""
 
 from __future__ import annotations
 
@@ -54,6 +54,10 @@ class Collecting:
             for line in (record.value or b"").split(b"\n")
         ]
 
+    def profiles(self) -> list[dict[str, Any]]:
+        """Every profile in it."""
+        return [line["profile"] for line in self.lines() if line.get("type") == "profile"]
+
     def letters(self) -> list[tuple[str, dict[str, Any]]]:
         """Every dead letter: its reason, and what it says."""
         return [
@@ -108,7 +112,7 @@ def test_events_come_to_the_accounts_they_are_of(collecting: Collecting) -> None
         "acme": 21,
         "globex": 11,
     }
-    assert accounts["acme"]["profile"]["seats"] == 9
+    assert collecting.profiles() == [{"seats": 9}]
     assert accounts["acme"]["measures"]["active_users"]["7d"] == 2
     assert {line["source"] for line in collecting.lines()} == {"web"}
 
@@ -191,7 +195,7 @@ def test_segments_own_client(collecting: Collecting) -> None:
 
     accounts = states(collecting, ["acme", "globex"])
     assert accounts["acme"]["measures"]["events"]["7d"] == 4
-    assert accounts["acme"]["profile"]["plan"] == "pro"
+    assert collecting.profiles() == [{"name": "Acme", "plan": "pro"}] * 2
     assert accounts["globex"]["measures"]["events"]["7d"] == 2
     assert [reason for reason, _ in collecting.letters()] == ["unlinked", "unlinked"]
 

@@ -89,6 +89,4 @@ def _done(work: Coroutine[Any, Any, T]) -> T:
     try:
         return asyncio.run(work)
     except (TimeoutError, KafkaError, OSError) as error:
-        raise PulseError(
-            f"Kafka did not do it: {error!r}", hint="is it there? try again"
-        ) from None
+        raise PulseError(f"Kafka did not do it: {error!r}", hint="is it there? try again") from None

@@ -107,9 +107,7 @@ def make_app(service: Service) -> FastAPI:
 
 
 def _native(app: FastAPI, service: Service) -> None:
-    async def take(
-        request: Request, meaning: Callable[[Iterable[Any], str], Meant]
-    ) -> Response:
+    async def take(request: Request, meaning: Callable[[Iterable[Any], str], Meant]) -> Response:
         source = service.source_of(key_of(request.headers.get("authorization", ""), {}))
         body = await read(request, service.config.max_body_bytes)
         found = native.items(body, request.headers.get("content-type", ""))
@@ -132,7 +130,7 @@ def _native(app: FastAPI, service: Service) -> None:
 
 
 def _told(bad: BadEvent) -> dict[str, Any]:
-    return bad._asdict()
+    return {"index": bad.at, "reason": bad.reason, "field": bad.field, "detail": bad.detail}
 
 
 def _takes(model: type[UsageEvent | ProfileRecord]) -> dict[str, Any]:
@@ -165,10 +163,12 @@ def _segment(app: FastAPI, service: Service) -> None:
         meant = segment.meaning_of(calls, source, service.links, received_ms)
         if call != "batch" and meant.refused:
             bad = meant.refused[0]
-            raise Refusal(400, bad.reason, f"{bad.field}: {bad.detail}" if bad.field else bad.detail)
+            raise Refusal(
+                400, bad.reason, f"{bad.field}: {bad.detail}" if bad.field else bad.detail
+            )
         for bad in meant.refused:
             # These clients look at the status alone, and would send a batch of 400 no more.
-            meant.keep(calls[bad.index], bad.reason, f"{bad.field}: {bad.detail}")
+            meant.keep(calls[bad.at], bad.reason, f"{bad.field}: {bad.detail}")
         await service.take(SEGMENT, meant)
         return _json(200, {"success": True})
 

@@ -15,7 +15,8 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.errors import UnknownTopicOrPartitionError
 
 from pulse.collector.refusals import Refusal
 from pulse.config.kafka_clients import close
@@ -103,6 +104,7 @@ class Follower:
     async def start(self) -> None:
         """Return when all keys of now are known. Raises TimeoutError, KafkaError or OSError."""
         self._consumer = consumer = AIOKafkaConsumer(
+            self._topic,
             group_id=None,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
@@ -111,9 +113,9 @@ class Follower:
         )
         async with asyncio.timeout(_WITHIN_S):
             await consumer.start()
-            partitions = consumer.partitions_for_topic(self._topic) or set()
-            places = [TopicPartition(self._topic, number) for number in sorted(partitions)]
-            consumer.assign(places)
+            places = list(consumer.assignment())
+            if not places:
+                raise UnknownTopicOrPartitionError(self._topic)
             ends = await consumer.end_offsets(places)
             for place in places:
                 while await consumer.position(place) < ends[place]:

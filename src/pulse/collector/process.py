@@ -56,9 +56,15 @@ async def run(config: Config) -> None:
     app = make_app(Service(collect, ring, Links(), sink, metrics))
     server = uvicorn.Server(
         uvicorn.Config(
-            app, host=collect.host, port=collect.port, log_config=None, access_log=False,
-            lifespan="off", timeout_keep_alive=75, timeout_graceful_shutdown=int(LAST_S),
-        )  # fmt: skip
+            app,
+            host=collect.host,
+            port=collect.port,
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            timeout_keep_alive=75,
+            timeout_graceful_shutdown=int(LAST_S),
+        )
     )
     following = asyncio.create_task(follower.run(), name="keys")
     log.info("collecting", url=f"http://{collect.host}:{collect.port}", keys=len(ring),

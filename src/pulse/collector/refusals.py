@@ -21,10 +21,10 @@ class Refusal(Exception):
 class BadEvent(NamedTuple):
     """An event of a request that is refused while the others are taken.
 
-    `index` counts from 0 in the request; `field` is dotted, empty where it is the whole event.
+    `at` counts from 0 in the request; `field` is dotted, empty where it is the whole event.
     """
 
-    index: int
+    at: int
     reason: str
     field: str
     detail: str

@@ -41,7 +41,7 @@ class _Round(NamedTuple):
 
 
 class Sink:
-    """Takes lines and writes them to the topic of events, what cannot be counted to that of dead letters.
+    """Takes lines and writes them to the topic of events, and letters to that of dead letters.
 
     At most `most_bytes` wait for Kafka at once; beyond that, and where Kafka does not acknowledge
     within `within_s`, a request is told to come again (503). What was not acknowledged in time may
@@ -75,7 +75,7 @@ class Sink:
 
     async def put(self, lines: Sequence[Line], letters: Sequence[Letter] = ()) -> None:
         """Return when Kafka has acknowledged all of them. Raises `Refusal` (503)."""
-        size = sum(len(each.data) for each in (*lines, *letters))
+        size = sum(len(line.data) for line in lines) + sum(len(each.data) for each in letters)
         if not size:
             return
         if self._bytes and self._bytes + size > self._most_bytes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
@@ -11,8 +11,10 @@ import pytest
 from pulse.collector.dialects import segment
 from pulse.collector.keys import key_of
 from pulse.collector.links import Links
-from pulse.collector.meaning import Meant
 from pulse.collector.refusals import Refusal
+
+if TYPE_CHECKING:
+    from pulse.collector.meaning import Meant
 
 NOW_MS = 1_729_798_381_000  # 2024-10-24T19:33:01Z
 
@@ -57,7 +59,10 @@ def test_a_track_call_is_a_usage_event() -> None:
             NOW_MS - 60_000,
         ),
         # A clock that is years off says nothing of when it was sent.
-        ({"timestamp": "2024-10-24T19:00:00Z", "sentAt": "1970-01-02T00:00:00Z"}, 1_729_796_400_000),
+        (
+            {"timestamp": "2024-10-24T19:00:00Z", "sentAt": "1970-01-02T00:00:00Z"},
+            1_729_796_400_000,
+        ),
         ({"timestamp": "yesterday"}, NOW_MS),
     ],
 )
@@ -81,8 +86,14 @@ def test_a_group_call_says_whose_a_user_is_from_then_on() -> None:
 
 
 def test_a_profile_is_made_of_the_traits_that_can_be_one() -> None:
-    traits = {"name": "Acme", "monthlySpend": "99.5", "seats": 12.0, "createdAt": "2020-01-01T00:00:00Z",
-              "plan": {"no": "text"}, "employees": 7}  # fmt: skip
+    traits = {
+        "name": "Acme",
+        "monthlySpend": "99.5",
+        "seats": 12.0,
+        "createdAt": "2020-01-01T00:00:00Z",
+        "plan": {"no": "text"},
+        "employees": 7,
+    }
     found = meant({"type": "group", "groupId": 7, "traits": traits})
 
     assert lines(found)[0]["account_id"] == "7"
@@ -115,7 +126,7 @@ def test_without_a_message_id_a_retry_is_the_same() -> None:
 def test_what_cannot_be_counted(call: Any, reason: str, field: str) -> None:
     found = meant(track(), call)
 
-    assert [(each.index, each.reason, each.field) for each in found.refused] == [(1, reason, field)]
+    assert [(each.at, each.reason, each.field) for each in found.refused] == [(1, reason, field)]
     assert len(found.lines) == 1
 
 

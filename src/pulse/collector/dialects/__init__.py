@@ -1,1 +1,1 @@
-"""How clients speak: one module each. A dialect reads a request and says what it means (`Meant`)."""
+"""How clients speak: one module each. A dialect says what a request means (`Meant`)."""

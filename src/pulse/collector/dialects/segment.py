@@ -87,9 +87,7 @@ def meaning_of(calls: list[Any], source: str, links: Links, received_ms: int) ->
     return meant
 
 
-def _group(
-    meant: Meant, index: int, call: dict[str, Any], links: Links, received_ms: int
-) -> None:
+def _group(meant: Meant, index: int, call: dict[str, Any], links: Links, received_ms: int) -> None:
     account, traits = _text(call.get("groupId")), call.get("traits")
     if account is None:
         meant.refused.append(BadEvent(index, "missing", "groupId", "a group call names its group"))
@@ -135,7 +133,7 @@ def _head(call: Mapping[str, Any], account: str, received_ms: int) -> dict[str, 
 
 
 def _happened_ms(call: Mapping[str, Any], received_ms: int) -> int:
-    """When it happened by our clock: received − (sent − said), as Segment corrects it."""
+    """When it happened by our clock: as long before it came in as before it was sent."""
     said = _instant(call.get("originalTimestamp")) or _instant(call.get("timestamp"))
     if said is None:
         return received_ms
