@@ -118,11 +118,17 @@ def test_events_come_to_the_accounts_they_are_of(collecting: Collecting) -> None
 
 
 def states(collecting: Collecting, names: list[str]) -> dict[str, dict[str, Any]]:
-    """The accounts of these names as the worker's state has them, once all is applied."""
-    collecting.system.wait_until_applied()
-    found = {each["account_id"]: each for each in map(msgspec.json.decode,
-                                                      collecting.system.accounts())}  # fmt: skip
-    assert sorted(found) == sorted(names)
+    """The accounts as the worker's state has them, once all is applied and these are there."""
+    found: dict[str, dict[str, Any]] = {}
+
+    def are_there() -> bool:
+        collecting.system.wait_until_applied()
+        found.clear()
+        for each in map(msgspec.json.decode, collecting.system.accounts()):
+            found[each["account_id"]] = each
+        return sorted(found) == sorted(names)
+
+    wait_for(are_there)
     return found
 
 
