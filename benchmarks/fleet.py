@@ -1,8 +1,8 @@
 """The engine alone with many accounts, in four partitions. A process of its own.
 
-The clones are restored as the worker does it. Memory is the growth of the process's resident set,
-after a full garbage collection. An event's cost has the ticks in it, one a minute for 1,000 events:
-so it is the same work whatever the number of accounts.
+The clones are restored as the worker does it, and moved into huge pages as it does. Memory is the
+growth of the process's resident set, after a full garbage collection. An event's cost has the ticks
+in it, one a minute for 1,000 events: so it is the same work whatever the number of accounts.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from benchmarks.templates import NOW_MS, SILENT_AFTER_MS, Templates, clone, even
 from pulse.config import Config
 from pulse.config.policy import policy
 from pulse.engine import Engine, PartitionState
+from pulse.stream.huge_pages import HugePages
 from pulse.testing.histories import LogEntry
 
 SILENT = 1_000
@@ -84,6 +85,7 @@ class Fleet:
                 each = (_rss_bytes() - before) / _SAMPLE
                 if each * self.accounts > 0.7 * _available_bytes():
                     raise TooLargeError(f"{each:,.0f} bytes an account")
+        HugePages().gather()
         return (_rss_bytes() - before) / self.accounts
 
     def tick(self, at_ms: int) -> tuple[float, int]:

@@ -269,6 +269,9 @@ class Worker(Section):
     own_core: bool = True
     """Keeps to one core of the processor, which no other worker of the machine has: a tenth to a
     quarter faster. Not in containers, and not on other systems than Linux."""
+    huge_pages: bool = True
+    """Moves the accounts into huge pages of memory: a tenth faster where there are a million. Needs
+    Linux 6.1; where the system does not do it nothing changes."""
     source_guard: SourceGuard = SourceGuard()
     """Notices that a source of events has stopped."""
 

@@ -288,8 +288,8 @@ def test_what_is_handed_on_twice_counts_once_however_far_apart() -> None:
 def test_a_header_that_names_no_origin_is_nothing(origin: bytes | None) -> None:
     engine, state, log = Engine(POLICY), PartitionState(0), Log()
     # Kafka's headers may hold None, which the type of those we write does not.
-    log.add(usage("a", "acme", NOW), ("pulse-forwarded-from", origin), ("traceparent", None))  # type: ignore[arg-type]
-    log.add(usage("b", "acme", NOW), ("pulse-forwarded-from", origin))  # type: ignore[arg-type]
+    log.add(usage("a", "acme", NOW), ("pulse-forwarded-from", origin), ("traceparent", None))  # type: ignore[arg-type]  # see above
+    log.add(usage("b", "acme", NOW), ("pulse-forwarded-from", origin))  # type: ignore[arg-type]  # see above
     effects = engine.apply(state, log.records)
 
     assert effects.counts == {"events": 2}

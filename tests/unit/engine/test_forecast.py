@@ -48,7 +48,7 @@ def test_falling_scores_are_told_before_the_band() -> None:
     assert first.score is not None
     assert first.score >= 50
     crosses = date.fromisoformat(str(first.evidence["crosses_on"]))
-    soonest, latest = map(date.fromisoformat, map(str, first.evidence["crosses_between"]))  # type: ignore[arg-type]
+    soonest, latest = map(date.fromisoformat, map(str, first.evidence["crosses_between"]))  # type: ignore[arg-type]  # any JSON
     assert soonest <= crosses <= latest
     assert crosses <= date.fromisoformat(first_day) + timedelta(days=14)
     assert f"At this pace it crosses on {crosses}" in first.summary
