@@ -9,10 +9,11 @@ import structlog
 import uvicorn
 from aiokafka.errors import KafkaError
 
-from pulse.collector.app import Service, make_app
+from pulse.collector.app import make_app
 from pulse.collector.keys import Follower, KeyRing
 from pulse.collector.links import Links
 from pulse.collector.metrics import CollectorMetrics
+from pulse.collector.service import Service
 from pulse.collector.sink import Sink
 from pulse.config.kafka_clients import for_aiokafka
 from pulse.errors import PulseError

@@ -1,0 +1,58 @@
+"""What the endpoints of all dialects share: keys, limits, Kafka's word, and how one answers."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from fastapi import Response
+
+from pulse.collector.refusals import Refusal
+
+if TYPE_CHECKING:
+    from pulse.collector.keys import KeyRing
+    from pulse.collector.links import Links
+    from pulse.collector.meaning import Meant
+    from pulse.collector.metrics import CollectorMetrics
+    from pulse.collector.sink import Sink
+    from pulse.config import Collector
+
+
+class Service:
+    """What the endpoints share."""
+
+    def __init__(
+        self, config: Collector, keys: KeyRing, links: Links, sink: Sink, metrics: CollectorMetrics
+    ) -> None:
+        self.config = config
+        self.keys = keys
+        self.links = links
+        self.sink = sink
+        self.metrics = metrics
+
+    def source_of(self, key: str) -> str:
+        """The source that a write key is of. Raises `Refusal` (401)."""
+        if not key:
+            raise Refusal(401, "no_key", "a write key is needed; `pulse keys make` makes one")
+        found = self.keys.find(key)
+        if found is None:
+            raise Refusal(401, "bad_key", "the write key is not known, or was revoked")
+        return found.source
+
+    async def take(self, dialect: str, meant: Meant) -> None:
+        """Write what was meant; return when Kafka has it."""
+        began = time.perf_counter()
+        await self.sink.put(meant.lines, meant.letters)
+        self.metrics.took.labels(dialect).observe(time.perf_counter() - began)
+        self.metrics.events.labels(dialect).inc(len(meant.lines))
+        self.metrics.passed_over.labels(dialect).inc(meant.passed_over)
+        for letter in meant.letters:
+            self.metrics.letters.labels(dialect, letter.reason).inc()
+        for bad in meant.refused:
+            self.metrics.refused.labels(dialect, bad.reason).inc()
+
+
+def answer(status: int, said: Any, headers: dict[str, str] | None = None) -> Response:
+    """An answer in JSON."""
+    return Response(msgspec.json.encode(said), status, headers, "application/json")
