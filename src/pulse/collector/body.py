@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import zlib
 from typing import TYPE_CHECKING, Any, Final
 
@@ -19,11 +20,11 @@ _GZIP_OR_ZLIB: Final = 32 + zlib.MAX_WBITS
 _GZIP_MAGIC: Final = b"\x1f\x8b"
 
 
-async def read(request: Request, limit: int) -> bytes:
+async def read(request: Request, limit: int, within_s: float = 20.0) -> bytes:
     """The body of a request, decompressed: at most `limit` bytes, before and after.
 
     What is compressed with gzip is known by its first two bytes, whatever the headers say: some
-    clients say it in the path only. Raises `Refusal` (413, 415, 400).
+    clients say it in the path only. Raises `Refusal` (400, 408, 413, 415).
     """
     encoding = request.headers.get("content-encoding", "").strip().lower()
     if encoding not in ("", "identity", "gzip", "deflate"):
@@ -33,11 +34,14 @@ async def read(request: Request, limit: int) -> bytes:
         raise too_large(limit)
     parts, size = [], 0
     try:
-        async for part in request.stream():
-            size += len(part)
-            if size > limit:
-                raise too_large(limit)
-            parts.append(part)
+        async with asyncio.timeout(within_s):
+            async for part in request.stream():
+                size += len(part)
+                if size > limit:
+                    raise too_large(limit)
+                parts.append(part)
+    except TimeoutError:
+        raise Refusal(408, "too_slow", f"the body had not come in after {within_s:g} s") from None
     except ClientDisconnect:
         raise Refusal(400, "cut_off", "the client went away before its body had come") from None
     body = b"".join(parts)

@@ -8,9 +8,13 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from fastapi import Response
 
+from pulse.collector.body import read
+from pulse.collector.rates import Rates
 from pulse.collector.refusals import Refusal
 
 if TYPE_CHECKING:
+    from fastapi import Request
+
     from pulse.collector.keys import KeyRing
     from pulse.collector.links import Links
     from pulse.collector.meaning import Meant
@@ -30,6 +34,11 @@ class Service:
         self.links = links
         self.sink = sink
         self.metrics = metrics
+        self.rates = Rates(config.events_per_second)
+
+    async def read(self, request: Request) -> bytes:
+        """A request's body, within its limits. Raises `Refusal` (400, 408, 413, 415)."""
+        return await read(request, self.config.max_body_bytes, self.config.body_timeout_s)
 
     def source_of(self, key: str) -> str:
         """The source that a write key is of. Raises `Refusal` (401)."""
@@ -41,7 +50,8 @@ class Service:
         return found.source
 
     async def take(self, dialect: str, meant: Meant) -> None:
-        """Write what was meant; return when Kafka has it."""
+        """Write what was meant; return when Kafka has it. Raises `Refusal` (429, 503)."""
+        self.rates.take(meant.source, len(meant.lines) + len(meant.letters))
         began = time.perf_counter()
         await self.sink.put(meant.lines, meant.letters)
         self.metrics.took.labels(dialect).observe(time.perf_counter() - began)

@@ -20,6 +20,10 @@ class Collector(Section):
     """0.0.0.0 to be reached from other machines."""
     max_body_bytes: Annotated[int, Field(ge=1024, le=64 << 20)] = 4 << 20
     """A request's body, after it is decompressed too."""
+    body_timeout_s: Positive = 20.0
+    """A body must have come in within this time."""
+    events_per_second: Positive = 10_000
+    """Of a source, on average; ten times as many may come at once."""
     buffer_bytes: Annotated[int, Field(ge=1 << 20)] = 64 << 20
     """What may wait for Kafka; beyond it clients are told to come again (503)."""
     ack_timeout_s: Positive = 10.0

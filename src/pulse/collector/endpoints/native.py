@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, Final
 from fastapi import Request, Response
 from pydantic.json_schema import models_json_schema
 
-from pulse.collector.body import read
 from pulse.collector.dialects import native
 from pulse.collector.keys import key_of
 from pulse.collector.service import answer
@@ -31,7 +30,7 @@ def add(app: FastAPI, service: Service) -> None:
 
     async def take(request: Request, meaning: Callable[[Iterable[Any], str], Meant]) -> Response:
         source = service.source_of(key_of(request.headers.get("authorization", ""), {}))
-        body = await read(request, service.config.max_body_bytes)
+        body = await service.read(request)
         found = native.items(body, request.headers.get("content-type", ""))
         meant = meaning(found, source)
         await service.take(NATIVE, meant)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from fastapi import Request, Response
 
-from pulse.collector.body import as_json, read
+from pulse.collector.body import as_json
 from pulse.collector.dialects import segment
 from pulse.collector.keys import key_of
 from pulse.collector.refusals import Refusal
@@ -25,7 +25,7 @@ def add(app: FastAPI, service: Service) -> None:
     """Add the endpoints of Segment's API."""
 
     async def take(request: Request, call: str) -> Response:
-        body = await read(request, service.config.max_body_bytes)
+        body = await service.read(request)
         said = as_json(body)
         calls = segment.calls_of(call, said)
         key = key_of(request.headers.get("authorization", ""), said)
