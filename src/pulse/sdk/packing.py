@@ -1,0 +1,66 @@
+"""Lines → records: those of one partition together, in order."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from pulse.placement import partition_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pulse.sdk.lines import Line
+
+RECORD_BYTES: Final = 256 << 10
+"""Lines packed into one record, at most."""
+
+
+class Pack(NamedTuple):
+    """A record of the events topic: a line after the other."""
+
+    partition: int
+    lines: list[bytes]
+    key: bytes | None
+    """The account, where all lines are of one."""
+
+    @property
+    def value(self) -> bytes:
+        """What the record holds."""
+        return b"\n".join(self.lines)
+
+
+def packed(lines: Iterable[Line], partitions: int) -> list[Pack]:
+    """The records that have these lines, each in the partition of its account.
+
+    >>> from pulse.sdk.lines import Line
+    >>> packed([Line("acme", b"1"), Line("acme", b"3")], 32)
+    [Pack(partition=4, lines=[b'1', b'3'], key=b'acme')]
+    """
+    of_partition: dict[int, list[Line]] = defaultdict(list)
+    for line in lines:
+        of_partition[partition_of(line.account_id, partitions)].append(line)
+    return [
+        Pack(partition, [line.data for line in run], _key(run))
+        for partition, together in of_partition.items()
+        for run in _runs(together)
+    ]
+
+
+def _runs(lines: list[Line]) -> Iterable[list[Line]]:
+    """The lines cut where a record is full."""
+    run: list[Line] = []
+    size = 0
+    for line in lines:
+        if run and size + len(line.data) > RECORD_BYTES:
+            yield run
+            run, size = [], 0
+        run.append(line)
+        size += len(line.data) + 1  # the end of the line
+    if run:
+        yield run
+
+
+def _key(lines: list[Line]) -> bytes | None:
+    first = lines[0].account_id
+    return first.encode() if all(line.account_id == first for line in lines) else None
