@@ -24,6 +24,7 @@ _COMMANDS = {
     for name, summary, panel in (
         ("demo", "Everything at once on this machine, with a real history played fast.", _TRY),
         ("check", "Find every mistake in a configuration file.", _TRY),
+        ("simulate", "Make up a product's history, of which is known who left and why.", _TRY),
         ("replay", "Run files of usage events through the engine, without Kafka.", _TRY),
         ("calibrate", "Lay the danger line by who really left.", _LINE),
         ("backtest", "Compare what two configurations would have raised over a history.", _LINE),
