@@ -63,7 +63,7 @@ def command(
 ) -> None:
     """Make up a product's history, of which is known who left and why.
 
-    Accounts of three plans and eight countries, their people, habits, holidays, onboarding,
+    Accounts of three plans and nine countries, their people, habits, holidays, onboarding,
     payments, tickets and surveys. Some leave, each for a cause that can be seen before; others only
     look like it. The same options give the same bytes. Days are the accounts' own.
 
