@@ -8,7 +8,7 @@ from fastapi import FastAPI, Request, Response
 from starlette.middleware.cors import CORSMiddleware
 
 import pulse
-from pulse.collector.endpoints import native, segment
+from pulse.collector.endpoints import cloudevents, native, posthog, segment
 from pulse.collector.refusals import Refusal
 from pulse.collector.service import answer
 
@@ -49,7 +49,7 @@ def make_app(service: Service) -> FastAPI:
     async def healthz() -> dict[str, str]:
         return {"status": "ok"}
 
-    for dialect in (native, segment):
+    for dialect in (native, segment, posthog, cloudevents):
         dialect.add(app, service)
     native.describe(app)
     return app

@@ -28,3 +28,5 @@ class Collector(Section):
     """What may wait for Kafka; beyond it clients are told to come again (503)."""
     ack_timeout_s: Positive = 10.0
     """For how long Kafka's word is waited for before a client is told to come again."""
+    posthog_group: Text = "company"
+    """The type of PostHog's groups that are accounts."""

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 from xxhash import xxh3_128_hexdigest
 
+from pulse.collector.dialects import traits
 from pulse.collector.meaning import Meant
 from pulse.collector.refusals import BadEvent, Refusal
-from pulse.model.time import MAX_MS, parse_ts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,23 +24,6 @@ CALLS: Final = ("track", "identify", "group", "page", "screen", "alias")
 SHORT: Final = {"t": "track", "i": "identify", "g": "group", "p": "page", "s": "screen",
                 "a": "alias", "b": "batch"}  # fmt: skip
 """Paths of the browser's client."""
-
-_TRAITS: Final = {
-    "name": ("name", "company", "companyName"),
-    "segment": ("segment", "tier"),
-    "plan": ("plan", "planName"),
-    "mrr": ("mrr", "monthlyRecurringRevenue", "monthlySpend", "monthly_spend"),
-    "seats": ("seats", "licenses"),
-    "owner": ("owner", "accountOwner", "csm"),
-    "started_at": ("started_at", "startedAt", "createdAt", "created_at"),
-    "renewal_at": ("renewal_at", "renewalAt", "renewalDate"),
-    "timezone": ("timezone",),
-    "country": ("country",),
-}
-"""Where a field of a profile is found among the traits of a `group` call."""
-
-_FAR_MS: Final = 90 * 86_400_000
-"""A clock that is further off than that is no clock."""
 
 
 def calls_of(call: str, body: Any) -> list[Any]:
@@ -88,13 +71,13 @@ def meaning_of(calls: list[Any], source: str, links: Links, received_ms: int) ->
 
 
 def _group(meant: Meant, index: int, call: dict[str, Any], links: Links, received_ms: int) -> None:
-    account, traits = _text(call.get("groupId")), call.get("traits")
+    account, said = traits.text(call.get("groupId")), call.get("traits")
     if account is None:
         meant.refused.append(BadEvent(index, "missing", "groupId", "a group call names its group"))
         return
     for user in _users(call):
         links.learn(meant.source, user, account)
-    profile = _profile(traits if isinstance(traits, dict) else {})
+    profile = traits.profile(said if isinstance(said, dict) else {})
     if not profile:
         meant.passed_over += 1
         return
@@ -103,7 +86,7 @@ def _group(meant: Meant, index: int, call: dict[str, Any], links: Links, receive
 
 def _use(meant: Meant, index: int, call: dict[str, Any], links: Links, received_ms: int) -> None:
     context = call.get("context")
-    account = _text(context.get("groupId")) if isinstance(context, dict) else None
+    account = traits.text(context.get("groupId")) if isinstance(context, dict) else None
     users = _users(call)
     if account is None:
         known = (links.account_of(meant.source, user) for user in users)
@@ -114,7 +97,7 @@ def _use(meant: Meant, index: int, call: dict[str, Any], links: Links, received_
         return
     kind, name = call["type"], call.get("name")
     event = call.get("event") if kind == "track" else f"{kind} viewed"
-    properties = _countable(call.get("properties"))
+    properties = traits.countable(call.get("properties"))
     if kind != "track" and name and "feature" not in properties:
         properties["feature"] = name
     fields = _head(call, account, received_ms) | {"event": event, "properties": properties}
@@ -124,7 +107,7 @@ def _use(meant: Meant, index: int, call: dict[str, Any], links: Links, received_
 
 
 def _head(call: Mapping[str, Any], account: str, received_ms: int) -> dict[str, Any]:
-    message = _text(call.get("messageId"))
+    message = traits.text(call.get("messageId"))
     if message is None:
         # Its retry says the same, and is the same then.
         said = {name: call[name] for name in sorted(call) if name not in ("sentAt", "writeKey")}
@@ -133,72 +116,11 @@ def _head(call: Mapping[str, Any], account: str, received_ms: int) -> dict[str, 
 
 
 def _happened_ms(call: Mapping[str, Any], received_ms: int) -> int:
-    """When it happened by our clock: as long before it came in as before it was sent."""
-    said = _instant(call.get("originalTimestamp")) or _instant(call.get("timestamp"))
-    if said is None:
-        return received_ms
-    sent = _instant(call.get("sentAt"))
-    if sent is None or abs(received_ms - sent) > _FAR_MS or sent < said:
-        return said
-    return max(received_ms - (sent - said), 0)
-
-
-def _instant(value: Any) -> int | None:
-    try:
-        ms = parse_ts(value)
-    except ValueError:
-        return None
-    return ms if ms <= MAX_MS else None
+    said = traits.instant(call.get("originalTimestamp")) or traits.instant(call.get("timestamp"))
+    return traits.happened_ms(said, traits.instant(call.get("sentAt")), received_ms)
 
 
 def _users(call: Mapping[str, Any]) -> list[str]:
     """Who did it, the known name first."""
-    found = (_text(call.get(name)) for name in ("userId", "anonymousId"))
+    found = (traits.text(call.get(name)) for name in ("userId", "anonymousId"))
     return [each for each in found if each is not None]
-
-
-def _text(value: Any) -> str | None:
-    if isinstance(value, bool) or not isinstance(value, (str, int)):
-        return None
-    return str(value) or None
-
-
-def _profile(traits: Mapping[str, Any]) -> dict[str, Any]:
-    """The profile that traits tell of; what cannot be one is left out."""
-    profile: dict[str, Any] = {}
-    for field, names in _TRAITS.items():
-        value = next((traits[name] for name in names if name in traits), None)
-        if field in ("mrr", "seats"):
-            value = _number(value)
-            if field == "seats" and value is not None:
-                value = int(value)
-        elif field in ("started_at", "renewal_at"):
-            value = _instant(value)
-        else:
-            value = _text(value)
-        if value is not None:
-            profile[field] = value
-    return profile
-
-
-def _number(value: Any) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
-        return None
-    try:
-        return float(value)
-    except ValueError:
-        return None
-
-
-def _countable(properties: Any) -> dict[str, Any]:
-    """Properties whose `feature` and `value` can be counted, if they are there."""
-    found = dict(properties) if isinstance(properties, dict) else {}
-    if "value" in found:
-        value = _number(found["value"])
-        if value is None:
-            del found["value"]
-        else:
-            found["value"] = value
-    if isinstance(found.get("feature"), (dict, list)):
-        del found["feature"]
-    return found

@@ -34,8 +34,7 @@ def add(app: FastAPI, service: Service) -> None:
         found = native.items(body, request.headers.get("content-type", ""))
         meant = meaning(found, source)
         await service.take(NATIVE, meant)
-        said = {"accepted": len(meant.lines), "refused": [_told(bad) for bad in meant.refused]}
-        return answer(200 if meant.lines or not meant.refused else 400, said)
+        return result(meant)
 
     @app.post("/v1/events", summary="Usage events", openapi_extra=_takes(UsageEvent))
     async def events(request: Request) -> Response:
@@ -48,6 +47,12 @@ def add(app: FastAPI, service: Service) -> None:
     async def profiles(request: Request) -> Response:
         """As `/v1/events`, for what is known of accounts besides their use."""
         return await take(request, native.profiles)
+
+
+def result(meant: Meant) -> Response:
+    """What was taken, and what was not: 400 only where it is all of them."""
+    said = {"accepted": len(meant.lines), "refused": [_told(bad) for bad in meant.refused]}
+    return answer(200 if meant.lines or not meant.refused else 400, said)
 
 
 def _told(bad: BadEvent) -> dict[str, Any]:

@@ -1,0 +1,36 @@
+"""CloudEvents over HTTP."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Final
+
+from fastapi import Request, Response
+
+from pulse.collector.dialects import cloudevents
+from pulse.collector.endpoints.native import result
+from pulse.collector.keys import key_of
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+    from pulse.collector.service import Service
+
+CLOUDEVENTS: Final = "cloudevents"
+
+
+def add(app: FastAPI, service: Service) -> None:
+    """Add the endpoint of CloudEvents."""
+
+    @app.post("/v1/cloudevents", summary="CloudEvents: one, a batch, or in headers and body")
+    async def take(request: Request) -> Response:
+        """Content type `application/cloudevents+json` or `application/cloudevents-batch+json`, or
+        attributes as `ce-` headers. `subject` is the account. Answered as `/v1/events`.
+        """
+        source = service.source_of(key_of(request.headers.get("authorization", ""), {}))
+        body = await service.read(request)
+        events = cloudevents.events_of(body, request.headers)
+        received_ms = time.time_ns() // 1_000_000
+        meant = cloudevents.meaning_of(events, source, received_ms)
+        await service.take(CLOUDEVENTS, meant)
+        return result(meant)
