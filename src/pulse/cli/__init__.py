@@ -35,6 +35,7 @@ _COMMANDS = {
         ("work", "Run the worker: usage events in, alerts out.", _RUN),
         ("activate", "Put a configuration in force from here on.", _RUN),
         ("notify", "Run the notifier: alerts in, webhooks out.", _RUN),
+        ("doctor", "Say what of a running pulse is in order, and what to do about the rest.", _RUN),
         ("source", "Say that a source of events has stopped, or that it runs again.", _RUN),
         ("accounts", "List accounts, worst first.", _LOOK),
         ("account", "Explain one account's score.", _LOOK),

@@ -1,0 +1,173 @@
+"""`pulse doctor` on Apache Kafka: with nothing, topics alone, a pulse that runs, and without it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import pytest
+from kafka import KafkaProducer
+
+from pulse.processes import free_port
+from pulse.sdk import Emitter
+from pulse.testing.system import System
+from pulse.topics.broker import Brokers
+from pulse.topics.wanted import wanted_topics
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from pulse.testing.kafka import KafkaServer
+
+pytestmark = pytest.mark.kafka
+
+
+@pytest.fixture
+def system(kafka: KafkaServer, tmp_path: Path, unique: str) -> Iterator[System]:
+    settings = {"clock": "wall", "worker": {"flush_interval_s": 0.5, "tick_interval_s": 0.5}}
+    system = System(kafka.bootstrap, tmp_path, prefix=unique, partitions=2, settings=settings)
+    try:
+        yield system
+    finally:
+        system.stop()
+
+
+class Said:
+    """What `pulse doctor` said."""
+
+    def __init__(self, system: System, *options: str) -> None:
+        config = ["--config", str(system.folder / "pulse.yaml")]
+        done = subprocess.run(
+            [
+                sys.executable,
+                "-c",
+                "import pulse.cli; pulse.cli.main()",
+                "doctor",
+                *config,
+                *options,
+            ],
+            capture_output=True,
+            text=True,
+            timeout=100,
+            check=False,
+        )
+        assert done.stderr == ""
+        self.code, self.out = done.returncode, done.stdout
+
+    @property
+    def findings(self) -> dict[str, list[dict[str, Any]]]:
+        """With `--json`: what was found, by what it is about."""
+        found: dict[str, list[dict[str, Any]]] = {}
+        for each in msgspec.json.decode(self.out)["findings"]:
+            found.setdefault(each["about"], []).append(each)
+        return found
+
+    @property
+    def verdicts(self) -> dict[str, str]:
+        """The worst of each."""
+        order = ["ok", "warning", "problem"]
+        return {
+            about: max((each["verdict"] for each in found), key=order.index)
+            for about, found in self.findings.items()
+        }
+
+
+def make_topics(system: System) -> None:
+    with Brokers(system.config.kafka) as brokers:
+        brokers.create(wanted_topics(system.config.kafka))
+
+
+def test_without_topics(system: System) -> None:
+    said = Said(system, "--json")
+
+    assert said.code == 1
+    assert said.verdicts == {"kafka": "ok", "topics": "problem", "records": "ok"}
+    assert system.bootstrap in said.findings["kafka"][0]["says"]
+    assert system.config.kafka.topics.events in said.findings["topics"][0]["says"]
+    assert "pulse topics" in said.findings["topics"][0]["advice"]
+
+
+def test_with_topics_alone(system: System) -> None:
+    make_topics(system)
+    said = Said(system, "--json")
+
+    assert said.code == 1
+    assert said.verdicts == {
+        "kafka": "ok",
+        "topics": "ok",
+        "records": "ok",
+        "events": "warning",
+        "sources": "ok",
+        "ticks": "problem",
+        "worker": "problem",
+        "clocks": "warning",
+        "notifier": "ok",
+        "dead letters": "ok",
+        "unlinked": "ok",
+        "write keys": "warning",
+    }, said.out
+
+
+def test_with_a_pulse_that_runs(system: System) -> None:
+    make_topics(system)
+    system.process("work").start()
+    topics = system.config.kafka.topics
+    with Emitter(system.bootstrap, source="web-app", topic=topics.events) as emitter:
+        for number in range(200):
+            emitter.event(f"account-{number}", "report.run")
+    producer = KafkaProducer(bootstrap_servers=system.bootstrap)
+    producer.send(topics.events, b"no JSON", partition=0)
+    headers = [("pulse-reason", b"unlinked"), ("pulse-detail", b"nobody has said whose ada is")]
+    producer.send(topics.deadletter, b'{"userId":"ada"}', headers=headers)
+    producer.flush()
+    producer.close()
+    deadline = time.monotonic() + 60
+    while len(system.read("deadletter")) < 2:
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+
+    said = Said(system, "--json")
+    assert said.verdicts == {
+        "kafka": "ok",
+        "topics": "ok",
+        "records": "ok",
+        "events": "ok",
+        "sources": "ok",
+        "ticks": "ok",
+        "worker": "ok",
+        "clocks": "ok",
+        "notifier": "ok",
+        "dead letters": "warning",
+        "unlinked": "warning",
+        "write keys": "warning",
+    }, said.out
+    assert said.code == 0
+    says = {about: each[0]["says"] for about, each in said.findings.items()}
+    assert "web-app" in says["sources"]
+    assert says["worker"].startswith("1 member in the group")
+    assert "this machine agrees with the broker, the worker that ticks agrees" in says["clocks"]
+    assert says["dead letters"].startswith("not_json: 1 in the last day")
+    assert f"from {topics.events}/0/" in says["dead letters"]
+    assert "nobody has said whose ada is" in says["unlinked"]
+
+    plain = Said(system)
+    assert plain.code == 0
+    assert [line.split()[0] for line in plain.out.splitlines()].count("ok") == 9
+    assert "→ `pulse keys make SOURCE` makes one" in plain.out
+
+
+def test_without_kafka_and_redis(system: System, kafka: KafkaServer) -> None:
+    port = free_port()
+    system.settings["kafka"]["brokers"] = [f"127.0.0.1:{port}"]
+    system.settings["redis"] = {"url": f"redis://127.0.0.1:{port}/0"}
+    system._write("pulse.yaml", {})
+    said = Said(system, "--timeout", "1")
+
+    assert said.code == 1
+    kafka_line, _, redis_line, _ = said.out.splitlines()
+    assert kafka_line.startswith("problem  kafka         no Kafka answers at 127.0.0.1:")
+    assert redis_line.startswith("problem  redis         no Redis answers at redis://127.0.0.1:")
