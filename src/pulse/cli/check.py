@@ -61,6 +61,7 @@ def missing_secrets(config: Config) -> list[str]:
         config.redis.address,
         *(receiver.address for receiver in config.receivers),
         *(receiver.secrets for receiver in config.receivers),
+        *(service.secret for service in config.collector.webhooks.all()),
     ):
         try:
             look()

@@ -8,7 +8,7 @@ from fastapi import FastAPI, Request, Response
 from starlette.middleware.cors import CORSMiddleware
 
 import pulse
-from pulse.collector.endpoints import cloudevents, native, posthog, segment
+from pulse.collector.endpoints import cloudevents, native, posthog, segment, webhooks
 from pulse.collector.refusals import Refusal
 from pulse.collector.service import answer
 
@@ -24,7 +24,8 @@ def make_app(service: Service) -> FastAPI:
         title="pulse collector",
         version=pulse.__version__,
         description="Takes usage events and account profiles. An answer of 2xx says that Kafka "
-        "has them. Every request needs a write key (`pulse keys make`).",
+        "has them. Every request needs a write key (`pulse keys make`), but for webhooks, "
+        "which are known by their signatures.",
     )
     app.add_middleware(
         CORSMiddleware,
@@ -49,7 +50,7 @@ def make_app(service: Service) -> FastAPI:
     async def healthz() -> dict[str, str]:
         return {"status": "ok"}
 
-    for dialect in (native, segment, posthog, cloudevents):
+    for dialect in (native, segment, posthog, cloudevents, webhooks):
         dialect.add(app, service)
     native.describe(app)
     return app

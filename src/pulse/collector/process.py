@@ -32,6 +32,8 @@ LAST_S = 10.0
 async def run(config: Config) -> None:
     """Serve until SIGINT or SIGTERM."""
     collect, kafka = config.collector, config.kafka
+    for each in collect.webhooks.all():
+        each.secret()  # one that is missing is told before anything runs
     settings = for_aiokafka(kafka) | {"client_id": f"{kafka.client_id}-collector"}
     ring = KeyRing()
     follower = Follower(settings, kafka.topics.keys, ring)

@@ -5,6 +5,7 @@ from typing import Annotated
 from pydantic import Field
 
 from pulse.config.fields import Port, Positive, Section, Text
+from pulse.config.webhooks import Webhooks
 
 
 class Collector(Section):
@@ -28,5 +29,7 @@ class Collector(Section):
     """What may wait for Kafka; beyond it clients are told to come again (503)."""
     ack_timeout_s: Positive = 10.0
     """For how long Kafka's word is waited for before a client is told to come again."""
+    webhooks: Webhooks = Webhooks()
+    """The billing and support services that may send webhooks."""
     posthog_group: Text = "company"
     """The type of PostHog's groups that are accounts."""
