@@ -125,7 +125,7 @@ def line_of(
     """Another way's line, by the same rule as pulse's; where none meets it, that of the best F1."""
     table = way.score(sight)
     found = [
-        (each, *judged(each, sight, [period], terms, table))
+        (each, judged(each, sight, [period], terms, table)[0])
         for each in (way._replace(enter=enter) for enter in AT_ONCE.enters())
     ]
     good = [each for each in found if not_below(each[1], thumb)]
