@@ -162,7 +162,7 @@ def choose(data: Data, seen: Seen, notebook: Notebook, shape: Shape) -> Choices:
     parameters = fitted(everybody, days - 1)
     say(f"BG/NBD {parameters}")
     model = Way("P(alive) of BG/NBD", partial(alive, parameters), 0.0, AT_ONCE)
-    model, by_model = choosing.line_of(model, sight, period, terms, by_thumb[0])
+    model, by_model = choosing.line_of(model, sight, period, terms, by_thumb)
     say(f"{model.name}: {model.enter} {by_model}")
     pairs: list[tuple[Way, Way | None, Weights]] = []
     for way, got in ((quartile, main.ordinary[0]), (thumb, by_thumb[0]), (model, by_model)):

@@ -120,15 +120,17 @@ def best(settings: Sequence[Setting], thumb: Record) -> tuple[Setting, str]:
 
 
 def line_of(
-    way: Way, sight: Sight, period: Period, terms: Terms, thumb: Quality
+    way: Way, sight: Sight, period: Period, terms: Terms, thumb: Record
 ) -> tuple[Way, Quality]:
     """Another way's line, by the same rule as pulse's; where none meets it, that of the best F1."""
-    table = way.score(sight)
+    table, periods = way.score(sight), pieces_of(period)
     found = [
-        (each, judged(each, sight, [period], terms, table)[0])
+        (each, judged(each, sight, periods, terms, table))
         for each in (way._replace(enter=enter) for enter in AT_ONCE.enters())
     ]
-    good = [each for each in found if not_below(each[1], thumb)]
+    good = [each for each in found if keeps_up(each[1], thumb)]
     if good:
-        return max(good, key=lambda each: (each[1].lead_days, each[1].precision))
-    return max(found, key=lambda each: each[1].f1)
+        line, record = max(good, key=lambda each: (each[1][0].lead_days, each[1][0].precision))
+    else:
+        line, record = max(found, key=lambda each: each[1][0].f1)
+    return line, record[0]
