@@ -151,11 +151,11 @@ def choose(data: Data, seen: Seen, notebook: Notebook, shape: Shape) -> Choices:
     period = Period(WARM_UP_DAYS, days, days)
 
     thumb = Way(f"nothing for {SILENT_DAYS} days", silence, 0.5 - SILENT_DAYS, AT_ONCE)
-    by_thumb = judged(thumb, sight, period, terms)
-    say(f"{thumb.name}: {by_thumb}")
+    by_thumb = judged(thumb, sight, choosing.pieces_of(period), terms)
+    say(f"{thumb.name}: {by_thumb[0]}")
     settings = choosing.tried(sight, data.settings, shape, period, terms)
     main, why = choosing.best(settings, by_thumb)
-    say(f"pulse: {main}, {why}")
+    say(f"pulse: {main.enter} by {main.weights}, {main.quality}, {why}")
     score = partial(choosing.score_by, main.weights)
     quartile = Way("bottom quartile of the score", score, main.quartile, shape)
     everybody = sight_of(seen, before(scores, days, 0)).habits
@@ -165,7 +165,7 @@ def choose(data: Data, seen: Seen, notebook: Notebook, shape: Shape) -> Choices:
     model, by_model = choosing.line_of(model, sight, period, terms, by_thumb)
     say(f"{model.name}: {model.enter} {by_model}")
     pairs: list[tuple[Way, Way | None, Weights]] = []
-    for way, got in ((quartile, main.ordinary), (thumb, by_thumb), (model, by_model)):
+    for way, got in ((quartile, main.ordinary[0]), (thumb, by_thumb[0]), (model, by_model)):
         found = choosing.beside(settings, got)
         say(f"beside {way.name}: {found}")
         if found is None:

@@ -45,7 +45,7 @@ def ways_table(ways: Sequence[Way], part: Part) -> str:
         "|---|--:|--:|--:|--:|--:|---|",
     ]
     for way in ways:
-        got = judged(way, part.sight, part.period, part.terms)
+        (got,) = judged(way, part.sight, [part.period], part.terms)
         ranks = auc(way, part.sight, part.period, part.terms)
         numbers = f"{way.enter:.1f} | {_quality(got)} | {got.alerts_a_week:.1f}"
         rows.append(f"| {way.name} | {numbers} | {ranks} |")
@@ -60,11 +60,12 @@ def pairs_table(pairs: Iterable[tuple[Way, Way | None, Weights]], part: Part) ->
         "|---|--:|--:|--:|---|--:|--:|--:|",
     ]
     for way, own, weights in pairs:
-        start = f"| {way.name} | {_quality(judged(way, part.sight, part.period, part.terms))}"
+        (its,) = judged(way, part.sight, [part.period], part.terms)
+        start = f"| {way.name} | {_quality(its)}"
         if own is None:
             rows.append(f"{start} | none is not below it | | | |")
             continue
-        got = judged(own, part.sight, part.period, part.terms)
+        (got,) = judged(own, part.sight, [part.period], part.terms)
         rows.append(f"{start} | {own.enter:.0f} by {in_words(weights)} | {_quality(got)} |")
     return "\n".join(rows)
 

@@ -15,7 +15,7 @@ from pulse.calibration.weights import labelled, resampled
 from pulse.engagement.days import DAY_MS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -146,15 +146,18 @@ class Way(NamedTuple):
 def judged(
     way: Way,
     sight: Sight,
-    period: Period,
+    periods: Sequence[Period],
     terms: Terms,
     table: NDArray[np.float32] | None = None,
-) -> Quality:
-    """How good a way is in a period; `table` are its scores where they are at hand."""
+) -> list[Quality]:
+    """How good a way is in each period; `table` are its scores where they are at hand."""
     scores = sight.scores
     mine = dataclasses.replace(scores, table=way.score(sight) if table is None else table)
     alerts = alerts_of(mine, way.enter, way.enter + way.shape.gap, way.shape.dwell_days)
-    return quality(count(alerts, scores.churned, period, terms), period, float("nan"))
+    return [
+        quality(count(alerts, scores.churned, period, terms), period, float("nan"))
+        for period in periods
+    ]
 
 
 def auc(way: Way, sight: Sight, period: Period, terms: Terms) -> str:

@@ -67,6 +67,10 @@ def known(truth: Truth) -> dict[str, Any]:
 
 
 def lasting(accounts: dict[str, Any]) -> dict[str, Any]:
-    """Of each account what a document and a status have in common and does not age."""
-    names = ("account_id", "last_active_at", "lifecycle", "zone", "line")
+    """Of each account what a document and a status have in common and does not age.
+
+    The lifecycle does: an account becomes dormant by the hour of its last event, and a document is
+    of the last time that anything was decided about the account, at the latest its day start.
+    """
+    names = ("account_id", "last_active_at", "zone", "line")
     return {key: {name: each[name] for name in names} for key, each in accounts.items()}

@@ -271,7 +271,7 @@ class Worker(Section):
     quarter faster. Not in containers, and not on other systems than Linux."""
     huge_pages: bool = True
     """Moves the accounts into huge pages of memory: a tenth faster where there are a million. Needs
-    Linux 6.1; where the system does not do it nothing changes."""
+    Linux 6.1, and `transparent_hugepage/enabled` not to be `never`; else nothing changes."""
     source_guard: SourceGuard = SourceGuard()
     """Notices that a source of events has stopped."""
 

@@ -22,7 +22,7 @@ from pulse.placement import partition_of
 from pulse.producer import Producer
 from pulse.stream.activation import in_force_elsewhere, records
 from pulse.stream.flushing import LAST_FLUSH_S, Flusher
-from pulse.stream.huge_pages import HugePages
+from pulse.stream.huge_pages import use_huge_pages
 from pulse.stream.kafka.ticker import Ticker
 from pulse.stream.kafka.topics import wait_for_topics
 from pulse.stream.kafka.transport import Batch, Consumer, batches_of, install
@@ -75,7 +75,6 @@ class Worker:
         self._read_back_steps = 0
         """How often reading state back went on."""
         self._halts = Halts(READ_AGAIN_S)
-        self._huge_pages = HugePages()
         self._around: Surroundings
         self._app: faust.App
         self._flusher: Flusher
@@ -103,6 +102,8 @@ class Worker:
                 asyncio.create_task(self._flush_loop(), name="flush"),
                 asyncio.create_task(readers.run(), name="readers"),
             ]
+            if config.worker.huge_pages:
+                tasks.append(asyncio.create_task(use_huge_pages(), name="memory"))
             if config.clock == "wall":
                 tasks.append(asyncio.create_task(self._ticker.run(), name="ticker"))
                 if config.worker.source_guard.enabled:
@@ -362,8 +363,6 @@ class Worker:
             await asyncio.sleep(interval_s)
             await self._flusher.flush()
             await self._read_again()
-            if self.config.worker.huge_pages and self._huge_pages.is_due():
-                await asyncio.to_thread(self._huge_pages.gather)
 
     async def _read_again(self) -> None:
         """Read on at the state where records are there and do not come.

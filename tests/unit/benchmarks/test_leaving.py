@@ -8,12 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pulse.calibration.lines import Quality
+from benchmarks.leaving import history as leaving
+from benchmarks.leaving.choosing import Setting, best, keeps_up, not_below, pieces_of
+from pulse.calibration.lines import Period, Quality
 from pulse.calibration.outcomes import Stay
 from pulse.config import Config
 from pulse.engagement.days import DAY_MS
 
-leaving = pytest.importorskip("benchmarks.leaving.history")
+ONE = Quality(0.5, 0.9, 0.0, 0.0, 1.0, 30.0)
 
 
 def test_a_leaving_is_dated_when_it_could_be_known() -> None:
@@ -32,12 +34,43 @@ def test_a_leaving_is_dated_when_it_could_be_known() -> None:
 
 
 def test_what_is_not_below_something_else() -> None:
-    from benchmarks.leaving.choosing import not_below
+    assert not_below(ONE, ONE)
+    assert not_below(ONE, ONE._replace(recall=0.905))
+    assert not not_below(ONE, ONE._replace(recall=0.95))
+    assert not not_below(ONE, ONE._replace(precision=0.51))
 
-    one = Quality(0.5, 0.9, 0.0, 0.0, 1.0, 30.0)
-    assert not_below(one, one, one._replace(recall=0.905))
-    assert not not_below(one, one, one._replace(recall=0.95))
-    assert not not_below(one, one._replace(precision=0.51))
+
+def test_pieces_are_all_of_the_time_and_its_thirds() -> None:
+    whole = Period(10, 20, 20)
+
+    assert pieces_of(whole) == [whole, Period(10, 13, 20), Period(13, 16, 20), Period(16, 20, 20)]
+
+
+def test_who_keeps_up_is_below_in_no_piece() -> None:
+    nan = float("nan")
+    unknown = ONE._replace(precision=nan, recall=nan, lead_days=nan)
+
+    assert keeps_up([ONE, ONE], [ONE, ONE])
+    assert keeps_up([ONE, ONE], [ONE, unknown])  # there was nothing to compare with
+    assert not keeps_up([ONE, unknown], [ONE, ONE])
+    for worse in ({"precision": 0.49}, {"recall": 0.8}, {"lead_days": 29.0}):
+        assert not keeps_up([ONE, ONE._replace(**worse)], [ONE, ONE])
+
+
+def test_the_soonest_is_taken_of_those_that_keep_up() -> None:
+    def setting(lead_days: float, precision: float, ordinary: Quality = ONE) -> Setting:
+        record = [ONE._replace(lead_days=lead_days, precision=precision, f1=lead_days / 100)]
+        return Setting({}, lead_days, record, 0.0, [ordinary])
+
+    above, unfair = setting(40, 0.6), setting(50, 0.6, ONE._replace(precision=0.7))
+    early = setting(60, 0.4)
+
+    found, why = best([setting(35, 0.6), above, unfair, early], [ONE])
+    assert (found, "either rule" in why) == (above, True)
+    found, why = best([unfair, early], [ONE])
+    assert (found, "below the quartile somewhere" in why) == (unfair, True)
+    found, why = best([early, setting(20, 0.6)], [ONE])
+    assert (found, "best F1" in why) == (early, True)
 
 
 def test_zone_changes_are_counted_where_they_come_soon(tmp_path: Path) -> None:
