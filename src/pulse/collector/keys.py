@@ -15,9 +15,9 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
-from aiokafka.errors import UnknownTopicOrPartitionError
+from aiokafka import AIOKafkaProducer
 
+from pulse.collector.following import WITHIN_S, Follower
 from pulse.collector.refusals import Refusal
 from pulse.config.kafka_clients import close
 from pulse.model.time import format_ms
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 
 PREFIX = "pk_"
 """Write keys begin with it, so that one is known where it should not be."""
-
-_WITHIN_S = 10.0
 
 
 class WriteKey(msgspec.Struct, frozen=True):
@@ -78,8 +76,9 @@ class KeyRing:
         """What is known of a key; None where it is none."""
         return self._keys.get(hash_of(key))
 
-    def take(self, hashed: str, value: bytes | None) -> None:
+    def take(self, key: bytes, value: bytes | None) -> None:
         """A record of the topic: a key was made, or revoked."""
+        hashed = key.decode(errors="replace")
         if value is None:
             self._keys.pop(hashed, None)
         else:
@@ -92,57 +91,11 @@ class KeyRing:
         return len(self._keys)
 
 
-class Follower:
-    """Reads the topic of keys into a ring: to its end in `start`, and on while it `run`s."""
-
-    def __init__(self, settings: dict[str, Any], topic: str, ring: KeyRing) -> None:
-        self._settings = settings
-        self._topic = topic
-        self._ring = ring
-        self._consumer: AIOKafkaConsumer | None = None
-
-    async def start(self) -> None:
-        """Return when all keys of now are known. Raises TimeoutError, KafkaError or OSError."""
-        self._consumer = consumer = AIOKafkaConsumer(
-            self._topic,
-            group_id=None,
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
-            fetch_max_wait_ms=200,
-            **self._settings,
-        )
-        async with asyncio.timeout(_WITHIN_S):
-            await consumer.start()
-            places = list(consumer.assignment())
-            if not places:
-                raise UnknownTopicOrPartitionError(self._topic)
-            ends = await consumer.end_offsets(places)
-            for place in places:
-                while await consumer.position(place) < ends[place]:
-                    await self._take(consumer)
-
-    async def run(self) -> None:
-        """Go on, until cancelled."""
-        consumer = self._consumer
-        while consumer is not None:
-            await self._take(consumer)
-
-    async def stop(self) -> None:
-        """Close the connection."""
-        if self._consumer is not None:
-            await close(self._consumer)
-
-    async def _take(self, consumer: AIOKafkaConsumer) -> None:
-        for records in (await consumer.getmany(timeout_ms=500)).values():
-            for record in records:
-                self._ring.take((record.key or b"").decode(errors="replace"), record.value)
-
-
 async def write(settings: dict[str, Any], topic: str, hashed: str, key: WriteKey | None) -> None:
     """Keep a key, or revoke it (None). Raises TimeoutError, KafkaError or OSError."""
     producer = AIOKafkaProducer(acks="all", **settings)
     try:
-        async with asyncio.timeout(_WITHIN_S):
+        async with asyncio.timeout(WITHIN_S):
             await producer.start()
             value = None if key is None else msgspec.json.encode(key)
             await producer.send_and_wait(topic, value, key=hashed.encode())
@@ -153,7 +106,7 @@ async def write(settings: dict[str, Any], topic: str, hashed: str, key: WriteKey
 async def read(settings: dict[str, Any], topic: str) -> KeyRing:
     """All keys of now. Raises as `Follower.start` does."""
     ring = KeyRing()
-    follower = Follower(settings, topic, ring)
+    follower = Follower(settings, topic, ring.take)
     try:
         await follower.start()
     finally:

@@ -10,7 +10,8 @@ import uvicorn
 from aiokafka.errors import KafkaError
 
 from pulse.collector.app import make_app
-from pulse.collector.keys import Follower, KeyRing
+from pulse.collector.following import Follower
+from pulse.collector.keys import KeyRing
 from pulse.collector.links import Links
 from pulse.collector.metrics import CollectorMetrics
 from pulse.collector.service import Service
@@ -35,28 +36,34 @@ async def run(config: Config) -> None:
     for each in collect.webhooks.all():
         each.secret()  # one that is missing is told before anything runs
     settings = for_aiokafka(kafka) | {"client_id": f"{kafka.client_id}-collector"}
-    ring = KeyRing()
-    follower = Follower(settings, kafka.topics.keys, ring)
+    ring, links = KeyRing(), Links()
+    followers = [
+        Follower(settings, kafka.topics.keys, ring.take),
+        Follower(settings, kafka.topics.links, links.take),
+    ]
     try:
-        await follower.start()
+        for follower in followers:
+            await follower.start()
     except (TimeoutError, KafkaError, OSError) as error:
-        await follower.stop()
+        for follower in followers:
+            await follower.stop()
         raise PulseError(
-            f"the write keys cannot be read from {kafka.topics.keys}: {error!r}",
-            hint="is Kafka there? `pulse topics` makes the topic",
+            f"{kafka.topics.keys} and {kafka.topics.links} cannot be read: {error!r}",
+            hint="is Kafka there? `pulse topics` makes the topics",
         ) from None
     producer = Producer(settings, idempotent=kafka.idempotence)
     sink = Sink(
         producer,
         events=kafka.topics.events,
         deadletter=kafka.topics.deadletter,
+        links=kafka.topics.links,
         partitions=kafka.partitions,
         most_bytes=collect.buffer_bytes,
         within_s=collect.ack_timeout_s,
     )
     metrics = CollectorMetrics(lambda: sink.waiting_bytes, lambda: len(ring))
     page = serve(collect.metrics_host, collect.metrics_port, metrics.registry)
-    app = make_app(Service(collect, ring, Links(), sink, metrics))
+    app = make_app(Service(collect, ring, links, sink, metrics))
     server = uvicorn.Server(
         uvicorn.Config(
             app,
@@ -69,16 +76,18 @@ async def run(config: Config) -> None:
             timeout_graceful_shutdown=int(LAST_S),
         )
     )
-    following = asyncio.create_task(follower.run(), name="keys")
+    following = [asyncio.create_task(follower.run()) for follower in followers]
     log.info("collecting", url=f"http://{collect.host}:{collect.port}", keys=len(ring),
-             metrics=page.url)  # fmt: skip
+             links=len(links), metrics=page.url)  # fmt: skip
     if not len(ring):
         log.warning("there is no write key yet, so nothing can come in: `pulse keys make SOURCE`")
     try:
         await server.serve()
     finally:
-        following.cancel()
+        for task in following:
+            task.cancel()
         await sink.close(LAST_S)
         await producer.stop()
-        await follower.stop()
+        for follower in followers:
+            await follower.stop()
         page.close()

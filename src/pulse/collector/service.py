@@ -53,7 +53,12 @@ class Service:
         """Write what was meant; return when Kafka has it. Raises `Refusal` (429, 503)."""
         self.rates.take(meant.source, len(meant.lines) + len(meant.letters))
         began = time.perf_counter()
-        await self.sink.put(meant.lines, meant.letters)
+        news = self.links.take_news()
+        try:
+            await self.sink.put(meant.lines, meant.letters, news)
+        except Refusal:
+            self.links.put_back(news)
+            raise
         self.metrics.took.labels(dialect).observe(time.perf_counter() - began)
         self.metrics.events.labels(dialect).inc(len(meant.lines))
         self.metrics.passed_over.labels(dialect).inc(meant.passed_over)

@@ -7,12 +7,18 @@ import contextlib
 from collections import defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
+import structlog
+
 from pulse.collector.refusals import Refusal
 from pulse.placement import partition_of
 from pulse.producer import Outgoing, Producer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from pulse.collector.links import Link
+
+log = structlog.get_logger("pulse.collector")
 
 RECORD_BYTES = 256 << 10
 """Lines of a partition packed into one record, at most (one line may have more)."""
@@ -38,10 +44,11 @@ class Letter(NamedTuple):
 class _Round(NamedTuple):
     lines: list[Line]
     letters: list[Letter]
+    links: list[Link]
 
 
 class Sink:
-    """Takes lines and writes them to the topic of events, and letters to that of dead letters.
+    """Writes lines to the topic of events, letters to that of dead letters, and links to theirs.
 
     At most `most_bytes` wait for Kafka at once; beyond that, and where Kafka does not acknowledge
     within `within_s`, a request is told to come again (503). What was not acknowledged in time may
@@ -54,6 +61,7 @@ class Sink:
         *,
         events: str,
         deadletter: str,
+        links: str,
         partitions: int,
         most_bytes: int,
         within_s: float,
@@ -61,6 +69,7 @@ class Sink:
         self._producer = producer
         self._events = events
         self._deadletter = deadletter
+        self._links = links
         self._partitions = partitions
         self._most_bytes = most_bytes
         self._within_s = within_s
@@ -73,16 +82,19 @@ class Sink:
         """Bytes that Kafka has not acknowledged."""
         return self._bytes
 
-    async def put(self, lines: Sequence[Line], letters: Sequence[Letter] = ()) -> None:
+    async def put(
+        self, lines: Sequence[Line], letters: Sequence[Letter] = (), links: Sequence[Link] = ()
+    ) -> None:
         """Return when Kafka has acknowledged all of them. Raises `Refusal` (503)."""
         size = sum(len(line.data) for line in lines) + sum(len(each.data) for each in letters)
+        size += sum(len(link.key) + len(link.account) for link in links)
         if not size:
             return
         if self._bytes and self._bytes + size > self._most_bytes:
             raise _come_again("Kafka is slow or away, and too much waits for it already")
         done = asyncio.get_running_loop().create_future()
         self._bytes += size
-        self._waiting.append((_Round(list(lines), list(letters)), done))
+        self._waiting.append((_Round(list(lines), list(letters), list(links)), done))
         done.add_done_callback(lambda _: self._gone(size))
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._run(), name="sink")
@@ -109,11 +121,15 @@ class Sink:
             try:
                 await self._producer.send(self._records([each for each, _ in waiting]))
             except BaseException as error:
+                told = error
+                if isinstance(error, Exception):
+                    log.warning("Kafka has refused what came in", error=repr(error))
+                    told = Refusal(503, "kafka_refused", str(error), retry_after_s=RETRY_AFTER_S)
                 for _, done in waiting:
                     if not done.done():
-                        done.set_exception(error)
+                        done.set_exception(told)
                         done.exception()  # whoever waited may be gone
-                if not isinstance(error, Exception):
+                if told is error:
                     raise
             else:
                 for _, done in waiting:
@@ -130,6 +146,10 @@ class Sink:
                 said = {"pulse-reason": each.reason, "pulse-detail": each.detail}
                 headers = [(name, text.encode()) for name, text in said.items()]
                 records.append(Outgoing(self._deadletter, None, None, each.data, headers))
+            for link in round_.links:
+                # One partition for each: the newest of a user's must stand last.
+                partition = partition_of(link.user, self._partitions)
+                records.append(Outgoing(self._links, partition, link.key, link.account.encode()))
         for partition, lines in of_partition.items():
             records += self._packed(partition, lines)
         return records

@@ -146,6 +146,8 @@ class Topics(Section):
     """What the notifier has still to send; compacted."""
     keys: TopicName = "pulse.keys"
     """Hashes of the write keys; compacted."""
+    links: TopicName = "pulse.links"
+    """Which account each user belongs to, where product apps have said so; compacted."""
     changelog: TopicName = Field(default="pulse.state", validate_default=True)
     """The accounts' state; compacted."""
 

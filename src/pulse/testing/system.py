@@ -61,7 +61,15 @@ class System:
             "partitions": partitions,
             "topics": {
                 name: f"{prefix}.{name}"
-                for name in ("events", "alerts", "deadletter", "deliveries", "keys", "changelog")
+                for name in (
+                    "events",
+                    "alerts",
+                    "deadletter",
+                    "deliveries",
+                    "keys",
+                    "links",
+                    "changelog",
+                )
             },
             **self.settings.get("kafka", {}),
         }
@@ -70,7 +78,7 @@ class System:
 
     def create_topics(self) -> None:
         """Create the topics as `pulse topics` does, on one broker."""
-        for name in ("events", "alerts", "deadletter", "deliveries", "keys", "changelog"):
+        for name in ("events", "alerts", "deadletter", "deliveries", "keys", "links", "changelog"):
             self.create_topic(name)
 
     def create_topic(self, name: str, **settings: str) -> None:
@@ -83,7 +91,7 @@ class System:
                 "max.message.bytes": str(8 << 20),
                 **configs,
             }
-        elif name in ("deliveries", "keys", "changelog"):
+        elif name in ("deliveries", "keys", "links", "changelog"):
             configs = {"cleanup.policy": "compact", **configs}
         topic = getattr(self.config.kafka.topics, name)
         admin = KafkaAdminClient(bootstrap_servers=self.bootstrap)

@@ -44,7 +44,8 @@ class WantedTopic:
 
 
 def wanted_topics(kafka: Kafka) -> list[WantedTopic]:
-    """The topics of a configuration: events, alerts, dead letters, deliveries, keys, state.
+    """The topics of a configuration: events, alerts, dead letters, deliveries, keys,
+    links, state.
 
     All have the number of partitions of the events: an account's state, alerts and deliveries lie
     where its events do.
@@ -87,6 +88,7 @@ def wanted_topics(kafka: Kafka) -> list[WantedTopic]:
         ),
         topic(names.deliveries, "what the notifier has still to send", compacted),
         topic(names.keys, "hashes of the write keys", compacted, fixed=False),
+        topic(names.links, "which account each user belongs to", compacted),
         topic(names.changelog, "the accounts' state", compacted),
     ]
 

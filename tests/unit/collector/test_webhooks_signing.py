@@ -122,7 +122,13 @@ def client(monkeypatch: pytest.MonkeyPatch) -> httpx.AsyncClient:
     config = Config.model_validate({"collector": {"webhooks": webhooks}}).collector
     producer = Producer({}, idempotent=True)
     sink = Sink(
-        producer, events="e", deadletter="d", partitions=1, most_bytes=1 << 20, within_s=1.0
+        producer,
+        events="e",
+        deadletter="d",
+        links="l",
+        partitions=1,
+        most_bytes=1 << 20,
+        within_s=1.0,
     )
     metrics = CollectorMetrics(lambda: 0, lambda: 0)
     app = make_app(Service(config, KeyRing(), Links(), sink, metrics))

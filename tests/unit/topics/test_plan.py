@@ -43,6 +43,7 @@ def test_the_topics_and_their_settings() -> None:
         "pulse.deadletter",
         "pulse.deliveries",
         "pulse.keys",
+        "pulse.links",
         "pulse.state",
     ]
     assert {(topic.partitions, topic.replication) for topic in topics.values()} == {(8, 2)}
@@ -53,7 +54,7 @@ def test_the_topics_and_their_settings() -> None:
         "message.timestamp.type": "LogAppendTime",
     }
     assert topics["pulse.alerts"].settings["retention.ms"] == str(90 * DAY_MS)
-    for name in ("pulse.state", "pulse.deliveries", "pulse.keys"):
+    for name in ("pulse.state", "pulse.deliveries", "pulse.keys", "pulse.links"):
         assert topics[name].settings["cleanup.policy"] == "compact"
         assert topics[name].settings["max.compaction.lag.ms"] == str(DAY_MS)
         assert "retention.ms" not in topics[name].settings
@@ -159,7 +160,7 @@ def test_other_copies_are_noted() -> None:
     found = as_wanted(wanted_topics(kafka(replication=1)))
     notes = plan(wanted_topics(kafka(replication=2)), found).notes
 
-    assert len(notes) == 6
+    assert len(notes) == 7
     assert notes[0].startswith("pulse.events has 1 of 2 copies; kafka-reassign-partitions")
 
 

@@ -1,0 +1,70 @@
+"""A compacted topic that every collector follows: what one has written all know a moment later."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from aiokafka import AIOKafkaConsumer
+from aiokafka.errors import UnknownTopicOrPartitionError
+
+from pulse.config.kafka_clients import close
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+WITHIN_S = 10.0
+"""Kafka must answer, and go on answering, within this time."""
+
+
+class Follower:
+    """Reads a topic: to its end in `start`, and on while it `run`s.
+
+    `take` is given the key and the value of each record, None where it was erased.
+    """
+
+    def __init__(
+        self, settings: dict[str, Any], topic: str, take: Callable[[bytes, bytes | None], None]
+    ) -> None:
+        self._settings = settings
+        self._topic = topic
+        self._take_record = take
+        self._consumer: AIOKafkaConsumer | None = None
+
+    async def start(self) -> None:
+        """Return when all of now is known. Raises TimeoutError, KafkaError or OSError."""
+        self._consumer = consumer = AIOKafkaConsumer(
+            self._topic,
+            group_id=None,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            fetch_max_wait_ms=200,
+            **self._settings,
+        )
+        async with asyncio.timeout(WITHIN_S):
+            await consumer.start()
+            places = list(consumer.assignment())
+            if not places:
+                raise UnknownTopicOrPartitionError(self._topic)
+            ends = await consumer.end_offsets(places)
+        for place in places:
+            while (before := await consumer.position(place)) < ends[place]:
+                async with asyncio.timeout(WITHIN_S):
+                    while await consumer.position(place) == before:
+                        await self._take(consumer)
+
+    async def run(self) -> None:
+        """Go on, until cancelled."""
+        consumer = self._consumer
+        while consumer is not None:
+            await self._take(consumer)
+
+    async def stop(self) -> None:
+        """Close the connection."""
+        if self._consumer is not None:
+            await close(self._consumer)
+
+    async def _take(self, consumer: AIOKafkaConsumer) -> None:
+        for records in (await consumer.getmany(timeout_ms=500)).values():
+            for record in records:
+                self._take_record(record.key or b"", record.value)

@@ -1,0 +1,107 @@
+"""What a collector holds against those who send too much or too slowly, and what it remembers."""
+
+from __future__ import annotations
+
+import socket
+import time
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import msgspec
+import pytest
+
+from pulse.processes import free_port
+
+from .collecting import bearer, wait_for
+
+if TYPE_CHECKING:
+    from .collecting import Collecting
+
+pytestmark = pytest.mark.kafka
+
+
+def another(collecting: Collecting, **settings: Any) -> httpx.Client:
+    """Another collector of the same system, that knows the key."""
+    port = free_port()
+    collecting.system.process("collect", port=port, **settings).start()
+    url, headers = f"http://127.0.0.1:{port}", bearer(collecting.key)
+    http = httpx.Client(base_url=url, headers=headers, timeout=30)
+    wait_for(lambda: is_up(http))
+    return http
+
+
+def is_up(http: httpx.Client) -> bool:
+    try:
+        return http.get("/healthz").status_code == 200
+    except httpx.ConnectError:
+        return False
+
+
+def event(number: int) -> dict[str, Any]:
+    ts = time.time_ns() // 1_000_000
+    return {"id": f"e{number}", "account_id": "acme", "event": "report.run", "ts": ts}
+
+
+def test_a_source_that_sends_too_fast_comes_again(collecting: Collecting) -> None:
+    http = another(collecting, events_per_second=10)
+
+    assert http.post("/v1/events", json=[event(n) for n in range(120)]).status_code == 200
+    refused = http.post("/v1/events", json=event(200))
+    assert (refused.status_code, refused.json()["error"]["reason"]) == (429, "too_fast")
+    assert 1 <= int(refused.headers["retry-after"]) <= 3
+
+    time.sleep(int(refused.headers["retry-after"]))
+    assert http.post("/v1/events", json=event(200)).status_code == 200
+    assert len(collecting.lines()) == 121
+
+
+def test_a_slow_sender_is_not_waited_for(collecting: Collecting) -> None:
+    http = another(collecting, body_timeout_s=1.0)
+    head = (
+        f"POST /v1/events HTTP/1.1\r\nHost: pulse\r\nContent-Length: 1000\r\n{key(collecting)}\r\n"
+    )
+    with socket.create_connection((http.base_url.host, http.base_url.port), timeout=20) as slow:
+        slow.sendall(head.encode())
+        for _ in range(3):
+            slow.sendall(b"[")
+            assert http.post("/v1/events", json=event(1)).status_code == 200
+        answer = slow.recv(4096)
+    assert answer.startswith(b"HTTP/1.1 408 ")
+    assert http.post("/v1/events", json=event(2)).status_code == 200
+
+
+def key(collecting: Collecting) -> str:
+    return f"Authorization: Bearer {collecting.key}\r\n"
+
+
+def test_whose_a_user_is_all_collectors_know_and_after_a_restart(collecting: Collecting) -> None:
+    def track(http: httpx.Client, unique: str) -> None:
+        call = {"event": "run", "userId": "ada", "messageId": unique}
+        assert http.post("/v1/track", json=call).status_code == 200
+
+    before = another(collecting)
+    group = {"groupId": "acme", "userId": "ada"}
+    assert collecting.http.post("/v1/group", json=group).status_code == 200
+    wait_for(lambda: bool(collecting.system.read("links")))
+    track(another(collecting), "later")
+    # It runs since before, and follows.
+    wait_for(lambda: linked(before, collecting))
+
+    assert [line["account_id"] for line in collecting.lines()][:1] == ["acme"]
+    assert len(collecting.system.read("links")) == 1
+
+
+def linked(http: httpx.Client, collecting: Collecting) -> bool:
+    """Whether an event of the user comes to the account."""
+    unique = f"n{time.monotonic_ns()}"
+    http.post("/v1/track", json={"event": "run", "userId": "ada", "messageId": unique})
+    return any(line["id"] == unique for line in collecting.lines())
+
+
+def test_what_is_too_large_for_a_letter_is_cut(collecting: Collecting) -> None:
+    call = {"event": "run", "userId": "nobody", "properties": {"text": "x" * (3 << 20)}}
+
+    assert collecting.http.post("/v1/track", content=msgspec.json.encode(call)).status_code == 200
+    (letter,) = collecting.system.read("deadletter")
+    assert len(letter.value) == 512 << 10
+    assert collecting.http.post("/v1/events", json=event(1)).status_code == 200
