@@ -335,6 +335,47 @@ def test_a_play_can_be_stopped(config: Config, file: Path) -> None:
     assert all(sent.kind != "live" for records in found for sent in records)
 
 
+def test_a_history_that_was_interrupted_goes_on(config: Config) -> None:
+    until_ms = parse_ts("2013-06-01T12:30:00Z")
+    stop = threading.Event()
+
+    def tell(progress: PlayProgress) -> None:
+        if progress.events > 300:
+            stop.set()
+
+    settings = PlaySettings(history=True, until_ms=until_ms, rate=400)
+    begun = play(config, Lines([HISTORY]), settings, stop=stop, on_progress=tell)
+    rest = play(
+        config, Lines([HISTORY]), PlaySettings(history=True, resume=True, until_ms=until_ms)
+    )
+
+    assert begun.stopped
+    assert 0 < rest.passed_over <= begun.events
+    wanted = expected(Lines([HISTORY]), ticks=True, until_ms=until_ms)
+    for partition, records in enumerate(read(config)):
+        events = [sent for sent in records if sent.kind is None]
+        # What came after the last tick came again, and nothing else.
+        once = list(dict.fromkeys(events))
+        assert once == [sent for sent in wanted[partition] if sent.kind is None]
+        ticks = [sent.value for sent in records if sent.kind == "tick"]
+        assert sorted(set(ticks), key=ticks.index) == [
+            sent.value for sent in wanted[partition] if sent.kind == "tick"
+        ]
+        assert [sent.kind for sent in records if sent.kind not in (None, "tick")] == [
+            "history",
+            "history",
+            "live",
+        ]
+    assert begun.events + rest.events - 300 < sum(len(each) for each in wanted)
+
+
+def test_a_history_that_has_not_begun_begins(config: Config, file: Path) -> None:
+    lines = lines_of(file, event("2024-01-01T00:00:00Z"))
+
+    assert play(config, lines, PlaySettings(history=True, resume=True)).passed_over == 0
+    assert sum(sent.kind is None for records in read(config) for sent in records) == 1
+
+
 def test_without_idempotence_the_order_holds(config: Config, file: Path) -> None:
     kafka = config.kafka.model_copy(update={"idempotence": False})
     raws = [event("2024-01-01T00:00:00Z", id=str(n)) for n in range(2_000)]
@@ -466,6 +507,7 @@ def test_the_command_says_what_it_did(config: Config, tmp_path: Path) -> None:
         (["-", "--rate", "-1/s"], 2, '"-1/s" is no rate'),
         (["-", "--until", "2024-01-01"], 2, "must be RFC 3339"),
         (["-", "--batch", "0"], 2, "'--batch'"),
+        (["-", "--resume"], 2, "--resume goes on with a --history"),
     ],
 )
 def test_mistakes_are_said(

@@ -35,6 +35,14 @@ def command(
             "says clock: events.",
         ),
     ] = False,
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume",
+            help="Go on with a --history that was interrupted: with the same files, from the last "
+            "tick on that all of Kafka has.",
+        ),
+    ] = False,
     until: Annotated[
         int | None,
         typer.Option(
@@ -66,8 +74,15 @@ def command(
 
     Example: pulse emit history.ndjson.gz --history --config pulse.yaml
     """
+    if resume and not history:
+        raise typer.BadParameter("--resume goes on with a --history")
     settings = PlaySettings(
-        history=history, until_ms=until, rate=_rate(rate), batch=batch, timeout_s=timeout
+        history=history,
+        resume=resume,
+        until_ms=until,
+        rate=_rate(rate),
+        batch=batch,
+        timeout_s=timeout,
     )
     loaded = Config.load(config)
     lines = Lines(files)
@@ -86,7 +101,8 @@ def command(
 
             played = play(loaded, lines, settings, on_progress=tell, say=_say)
     except KeyboardInterrupt:
-        _say(f"interrupted after about {count(sent, 'event')}")
+        more = "; --resume goes on there" if history else ""
+        _say(f"interrupted after about {count(sent, 'event')}{more}")
         raise
     print("\n".join(in_words(played, loaded.kafka.topics.events)))
 
@@ -104,6 +120,8 @@ def in_words(played: Played, topic: str) -> list[str]:
     ]
     if played.ticks:
         lines.append(f"ticks        {count(played.ticks, 'tick')} in each partition")
+    if played.passed_over:
+        lines.append(f"passed over  {count(played.passed_over, 'event')} that are there already")
     if played.left_out:
         lines.append(f"left out     {count(played.left_out, 'event')} after --until")
     if played.unreadable:

@@ -13,7 +13,7 @@ from pulse.engine.admission import LATE_MS
 from pulse.errors import PulseError
 from pulse.model.time import format_ms
 from pulse.placement import partition_of
-from pulse.playback.clock import latest_tick_ms
+from pulse.playback.clock import latest_tick_ms, reached_ms
 from pulse.playback.script import Script
 from pulse.playback.sender import Sender
 from pulse.topics.broker import Brokers
@@ -41,12 +41,14 @@ _NAP_S: Final = 0.05
 class PlaySettings:
     """How files are played.
 
-    `history` plays them with ticks of their own. `rate` is events a second, `speed` seconds of
+    `history` plays them with ticks of their own; with `resume` it goes on where one that was
+    interrupted stopped. `rate` is events a second, `speed` seconds of
     event time a second; neither: as fast as Kafka takes them. `batch` packs up to so many lines of
     a partition into one record.
     """
 
     history: bool = False
+    resume: bool = False
     until_ms: int | None = None
     rate: float | None = None
     speed: float | None = None
@@ -77,6 +79,8 @@ class Played:
     first_too_large: FileLine | None = None
     left_out: int = 0
     """Events later than `until_ms`."""
+    passed_over: int = 0
+    """Events that the topic has already, of a history that goes on."""
     ticks: int = 0
     records: int = 0
     """Everything that Kafka acknowledged, control records included."""
@@ -197,6 +201,8 @@ class _Play:
         cues = iter(script)
         if not self._settings.history:
             return cues
+        if self._settings.resume:
+            return self._rest(cues, reached_ms(self._kafka))
         leading = []
         for cue in cues:
             leading.append(cue)
@@ -204,6 +210,22 @@ class _Play:
                 self._check_clock(cue.at_ms)
                 break
         return itertools.chain(leading, cues)
+
+    def _rest(self, cues: Iterator[Cue], reached_ms: int | None) -> Iterator[Cue]:
+        """The cues from the last tick on that every partition has.
+
+        What was sent after it may be there too, and comes again: a worker counts it once.
+        """
+        if reached_ms is None:
+            yield from cues
+            return
+        for cue in cues:
+            if cue.tick_ms is not None and cue.tick_ms >= reached_ms and cue.line is not None:
+                yield cue
+                break
+            self._played.passed_over += cue.line is not None
+            self._tell(cue.at_ms)
+        yield from cues
 
     def _check_clock(self, first_ms: int) -> None:
         """Raises where all of the history would be refused as too late."""
@@ -214,7 +236,7 @@ class _Play:
             f"the clock of {self._kafka.topics.events} stands at {format_ms(clock_ms)} and this "
             f"history begins at {format_ms(first_ms)}: it would be refused as too late",
             hint="play a history once, into new topics, and before a worker has run on them whose "
-            "ticks say that it is now",
+            "ticks say that it is now; one that was interrupted goes on with --resume",
         )
 
     # -- while it plays --------------------------------------------------------------------------
