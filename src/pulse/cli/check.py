@@ -62,6 +62,7 @@ def missing_secrets(config: Config) -> list[str]:
         *(receiver.address for receiver in config.receivers),
         *(receiver.secrets for receiver in config.receivers),
         *(service.secret for service in config.collector.webhooks.all()),
+        config.collector.user_key,
     ):
         try:
             look()

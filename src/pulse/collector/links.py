@@ -10,24 +10,36 @@ from typing import NamedTuple
 
 import msgspec
 
+from pulse.collector.privacy import PLAIN, Privacy
+
 MOST = 1_000_000
+
+MOVED_AT_ONCE = 1_000
+"""Links written under hashes with one request, after hashing was turned on."""
+
+_HASHED = "hashed"
 
 
 class Link(NamedTuple):
-    """A user of a source belongs to an account."""
+    """A user of a source belongs to an account; to none any more where it is None."""
 
     source: str
     user: str
-    account: str
+    account: str | None
+    is_hashed: bool = False
 
     @property
     def key(self) -> bytes:
         """Of its record in the topic."""
-        return msgspec.json.encode([self.source, self.user])
+        who = (self.source, _HASHED, self.user) if self.is_hashed else (self.source, self.user)
+        return msgspec.json.encode(who)
 
 
 class Links:
     """User → account, by source; those that were asked for longest ago are forgotten first.
+
+    Where user ids are hashed, users are known by their hashes here too, and what the topic still
+    has by plain ids is moved.
 
     >>> links = Links()
     >>> links.learn("web", "ada", "acme")
@@ -35,24 +47,28 @@ class Links:
     ('acme', None)
     >>> links.learn("web", "ada", "acme")
     >>> links.take_news()
-    [Link(source='web', user='ada', account='acme')]
+    [Link(source='web', user='ada', account='acme', is_hashed=False)]
     >>> links.take_news()
     []
     """
 
-    def __init__(self, most: int = MOST) -> None:
+    def __init__(self, privacy: Privacy = PLAIN, most: int = MOST) -> None:
+        self.privacy = privacy
         self._most = most
         self._accounts: OrderedDict[tuple[str, str], str] = OrderedDict()
         self._news: list[Link] = []
+        self._plain: dict[tuple[str, str], None] = {}
 
     def learn(self, source: str, user: str, account: str) -> None:
         """The user belongs to this account from now on."""
+        user = self.privacy.linked(source, user)
         if self._accounts.get((source, user)) != account:
-            self._news.append(Link(source, user, account))
+            self._news.append(Link(source, user, account, self.privacy.hashes))
         self._keep(source, user, account)
 
     def account_of(self, source: str, user: str) -> str | None:
         """The user's account, None if nobody has said."""
+        user = self.privacy.linked(source, user)
         account = self._accounts.get((source, user))
         if account is not None:
             self._accounts.move_to_end((source, user))
@@ -61,6 +77,13 @@ class Links:
     def take_news(self) -> list[Link]:
         """What was learnt and is not known to be in the topic."""
         news, self._news = self._news, []
+        for source, user in list(self._plain)[:MOVED_AT_ONCE]:
+            del self._plain[source, user]
+            hashed = self.privacy.linked(source, user)
+            account = self._accounts.get((source, hashed))
+            if account is not None:
+                news.append(Link(source, hashed, account, is_hashed=True))
+            news.append(Link(source, user, None))
         return news
 
     def put_back(self, news: list[Link]) -> None:
@@ -70,16 +93,31 @@ class Links:
     def take(self, key: bytes, value: bytes | None) -> None:
         """A record of the topic: a link, or that it is none any more."""
         try:
-            source, user = msgspec.json.decode(key, type=tuple[str, str])
-        except msgspec.DecodeError:
+            source, *how, user = msgspec.json.decode(key, type=list[str])
+        except (msgspec.DecodeError, ValueError):
             return  # not ours
-        if value is None:
+        account = None if value is None else value.decode(errors="replace")
+        if not how and self.privacy.hashes:
+            self._take_plain(source, user, account)
+        elif how != ([_HASHED] if self.privacy.hashes else []):
+            return  # of a collector that hashes, while this one does not
+        elif account is None:
             self._accounts.pop((source, user), None)
         else:
-            self._keep(source, user, value.decode(errors="replace"))
+            self._keep(source, user, account)
 
     def __len__(self) -> int:
         return len(self._accounts)
+
+    def _take_plain(self, source: str, user: str, account: str | None) -> None:
+        """What was written before user ids were hashed holds unless something newer is known."""
+        if account is None:
+            self._plain.pop((source, user), None)
+            return
+        self._plain[source, user] = None
+        hashed = self.privacy.linked(source, user)
+        if (source, hashed) not in self._accounts:
+            self._keep(source, hashed, account)
 
     def _keep(self, source: str, user: str, account: str) -> None:
         self._accounts[source, user] = account

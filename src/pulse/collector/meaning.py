@@ -18,9 +18,6 @@ if TYPE_CHECKING:
 MAX_EVENT_BYTES = 32 << 10
 """Of one event, as Segment has it."""
 
-MAX_LETTER_BYTES = 512 << 10
-"""Of what is kept of an event that cannot be counted: Kafka takes no record of any size."""
-
 
 @dataclass(slots=True)
 class Meant:
@@ -56,4 +53,4 @@ class Meant:
 
     def keep(self, raw: Any, reason: str, detail: str) -> None:
         """An event that cannot be counted, and that its client is not told of."""
-        self.letters.append(Letter(msgspec.json.encode(raw)[:MAX_LETTER_BYTES], reason, detail))
+        self.letters.append(Letter(msgspec.json.encode(raw), reason, detail))

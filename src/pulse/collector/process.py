@@ -14,6 +14,7 @@ from pulse.collector.following import Follower
 from pulse.collector.keys import KeyRing
 from pulse.collector.links import Links
 from pulse.collector.metrics import CollectorMetrics
+from pulse.collector.privacy import privacy_of
 from pulse.collector.service import Service
 from pulse.collector.sink import Sink
 from pulse.config.kafka_clients import for_aiokafka
@@ -36,7 +37,7 @@ async def run(config: Config) -> None:
     for each in collect.webhooks.all():
         each.secret()  # one that is missing is told before anything runs
     settings = for_aiokafka(kafka) | {"client_id": f"{kafka.client_id}-collector"}
-    ring, links = KeyRing(), Links()
+    ring, links = KeyRing(), Links(privacy_of(collect))
     followers = [
         Follower(settings, kafka.topics.keys, ring.take),
         Follower(settings, kafka.topics.links, links.take),

@@ -53,9 +53,12 @@ class Service:
         """Write what was meant; return when Kafka has it. Raises `Refusal` (429, 503)."""
         self.rates.take(meant.source, len(meant.lines) + len(meant.letters))
         began = time.perf_counter()
+        hides = self.links.privacy
+        lines = [hides.line(each) for each in meant.lines]
+        letters = [hides.letter(each) for each in meant.letters]
         news = self.links.take_news()
         try:
-            await self.sink.put(meant.lines, meant.letters, news)
+            await self.sink.put(lines, letters, news)
         except Refusal:
             self.links.put_back(news)
             raise

@@ -25,6 +25,9 @@ RECORD_BYTES = 256 << 10
 
 RETRY_AFTER_S = 5
 
+MAX_LETTER_BYTES = 512 << 10
+"""Of what is kept of an event that cannot be counted: Kafka takes no record of any size."""
+
 
 class Line(NamedTuple):
     """A line of the events topic."""
@@ -86,15 +89,16 @@ class Sink:
         self, lines: Sequence[Line], letters: Sequence[Letter] = (), links: Sequence[Link] = ()
     ) -> None:
         """Return when Kafka has acknowledged all of them. Raises `Refusal` (503)."""
+        letters = [each._replace(data=each.data[:MAX_LETTER_BYTES]) for each in letters]
         size = sum(len(line.data) for line in lines) + sum(len(each.data) for each in letters)
-        size += sum(len(link.key) + len(link.account) for link in links)
+        size += sum(len(link.key) + len(link.account or "") for link in links)
         if not size:
             return
         if self._bytes and self._bytes + size > self._most_bytes:
             raise _come_again("Kafka is slow or away, and too much waits for it already")
         done = asyncio.get_running_loop().create_future()
         self._bytes += size
-        self._waiting.append((_Round(list(lines), list(letters), list(links)), done))
+        self._waiting.append((_Round(list(lines), letters, list(links)), done))
         done.add_done_callback(lambda _: self._gone(size))
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._run(), name="sink")
@@ -149,7 +153,8 @@ class Sink:
             for link in round_.links:
                 # One partition for each: the newest of a user's must stand last.
                 partition = partition_of(link.user, self._partitions)
-                records.append(Outgoing(self._links, partition, link.key, link.account.encode()))
+                account = None if link.account is None else link.account.encode()
+                records.append(Outgoing(self._links, partition, link.key, account))
         for partition, lines in of_partition.items():
             records += self._packed(partition, lines)
         return records
