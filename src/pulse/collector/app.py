@@ -8,6 +8,7 @@ from fastapi import FastAPI, Request, Response
 from starlette.middleware.cors import CORSMiddleware
 
 import pulse
+from pulse.collector import description
 from pulse.collector.endpoints import cloudevents, native, posthog, segment, webhooks
 from pulse.collector.refusals import Refusal
 from pulse.collector.service import answer
@@ -25,7 +26,8 @@ def make_app(service: Service) -> FastAPI:
         version=pulse.__version__,
         description="Takes usage events and account profiles. An answer of 2xx says that Kafka "
         "has them. Every request needs a write key (`pulse keys make`), but for webhooks, "
-        "which are known by their signatures.",
+        "which are known by their signatures. Bodies may be compressed: "
+        "`Content-Encoding` is `gzip` or `deflate`.",
     )
     app.add_middleware(
         CORSMiddleware,
@@ -52,5 +54,5 @@ def make_app(service: Service) -> FastAPI:
 
     for dialect in (native, segment, posthog, cloudevents, webhooks):
         dialect.add(app, service)
-    native.describe(app)
+    description.complete(app)
     return app

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import binascii
 import hashlib
 import secrets
 import time
@@ -56,7 +55,7 @@ def key_of(authorization: str, body: Mapping[str, Any]) -> str:
     if scheme.lower() == "basic":
         try:
             name = base64.b64decode(said, validate=True).decode().partition(":")[0]
-        except (binascii.Error, UnicodeDecodeError):
+        except ValueError:  # no ASCII, no base64 or no UTF-8
             raise Refusal(401, "bad_key", "the Authorization header cannot be read") from None
         if name:
             return name

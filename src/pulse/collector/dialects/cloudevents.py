@@ -26,7 +26,7 @@ ONE: Final = "application/cloudevents+json"
 BATCH: Final = "application/cloudevents-batch+json"
 HEADER: Final = "ce-"
 
-_REQUIRED: Final = ("specversion", "id", "source", "type", "subject")
+REQUIRED: Final = ("specversion", "id", "source", "type", "subject")
 """The specification lets `subject` be absent; without it there is no account."""
 
 _NAMES: Final = {"ts": "time", "account_id": "subject", "event": "type", "user_id": "userid",
@@ -90,7 +90,7 @@ def _fields(index: int, event: Any, received_ms: int) -> dict[str, Any] | BadEve
     """The fields of a usage event, or why it is none."""
     if not isinstance(event, dict):
         return BadEvent(index, "invalid", "", "is no object")
-    for name in _REQUIRED:
+    for name in REQUIRED:
         if not isinstance(event.get(name), str) or not event[name]:
             return BadEvent(index, "missing", name, "must be there, and be text")
     if not event["specversion"].startswith("1."):

@@ -7,8 +7,19 @@ from typing import TYPE_CHECKING, Final
 
 from fastapi import Request, Response
 
+from pulse.collector.description import (
+    BASIC,
+    BEARER,
+    INSTANT,
+    JSON,
+    an_array,
+    an_object,
+    parameter,
+    takes,
+    text,
+)
 from pulse.collector.dialects import cloudevents
-from pulse.collector.endpoints.native import result
+from pulse.collector.endpoints.native import ANSWERS, result
 from pulse.collector.keys import key_of
 
 if TYPE_CHECKING:
@@ -18,11 +29,40 @@ if TYPE_CHECKING:
 
 CLOUDEVENTS: Final = "cloudevents"
 
+_ATTRIBUTES: Final = {
+    "specversion": text("1.0"),
+    "id": text(),
+    "source": text("Unique with the id."),
+    "type": text("The usage event's name."),
+    "subject": text("The account."),
+    "time": INSTANT,
+    "userid": text("The user."),
+}
+_ONE: Final = an_object(
+    *cloudevents.REQUIRED,
+    **_ATTRIBUTES,
+    data={"description": "The properties, where it is an object."},
+    data_base64=text("The same as base64."),
+)
+_TAKES: Final = takes(
+    {cloudevents.ONE: _ONE, cloudevents.BATCH: an_array(_ONE), JSON: {}},
+    (BEARER, BASIC),
+    [
+        parameter("header", f"{cloudevents.HEADER}{name}", "Where the body is the data alone.")
+        for name in _ATTRIBUTES
+    ],
+)
+
 
 def add(app: FastAPI, service: Service) -> None:
     """Add the endpoint of CloudEvents."""
 
-    @app.post("/v1/cloudevents", summary="CloudEvents: one, a batch, or in headers and body")
+    @app.post(
+        "/v1/cloudevents",
+        summary="CloudEvents: one, a batch, or in headers and body",
+        responses=ANSWERS,
+        openapi_extra=_TAKES,
+    )
     async def take(request: Request) -> Response:
         """Content type `application/cloudevents+json` or `application/cloudevents-batch+json`, or
         attributes as `ce-` headers. `subject` is the account. Answered as `/v1/events`.

@@ -5,8 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from fastapi import Request, Response
-from pydantic.json_schema import models_json_schema
 
+from pulse.collector.description import (
+    BASIC,
+    BEARER,
+    JSON,
+    TAKES_EVENTS,
+    Refused,
+    Result,
+    an_array,
+    answers,
+    of_model,
+    takes,
+)
 from pulse.collector.dialects import native
 from pulse.collector.keys import key_of
 from pulse.collector.service import answer
@@ -16,13 +27,27 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from fastapi import FastAPI
+    from pydantic import BaseModel
 
     from pulse.collector.meaning import Meant
     from pulse.collector.refusals import BadEvent
     from pulse.collector.service import Service
 
 NATIVE: Final = "native"
-_PLACE: Final = "#/components/schemas/{model}"
+LINES: Final = "application/x-ndjson"
+
+ANSWERS: Final = answers(
+    of_model(Result),
+    *TAKES_EVENTS,
+    also={
+        400: {
+            "description": "The body is empty, no JSON, cut off or nested too deeply; or every "
+            "event is bad.",
+            "model": Refused | Result,
+        }
+    },
+)
+"""What `result` and refusals are."""
 
 
 def add(app: FastAPI, service: Service) -> None:
@@ -36,14 +61,21 @@ def add(app: FastAPI, service: Service) -> None:
         await service.take(NATIVE, meant)
         return result(meant)
 
-    @app.post("/v1/events", summary="Usage events", openapi_extra=_takes(UsageEvent))
+    @app.post(
+        "/v1/events", summary="Usage events", responses=ANSWERS, openapi_extra=_takes(UsageEvent)
+    )
     async def events(request: Request) -> Response:
         """One event, an array of events, or one a line (NDJSON). Bad ones do not cost the others:
         they are listed in the answer, which is 400 only where all of them are bad.
         """
         return await take(request, native.events)
 
-    @app.post("/v1/profiles", summary="Account profiles", openapi_extra=_takes(ProfileRecord))
+    @app.post(
+        "/v1/profiles",
+        summary="Account profiles",
+        responses=ANSWERS,
+        openapi_extra=_takes(ProfileRecord),
+    )
     async def profiles(request: Request) -> Response:
         """As `/v1/events`, for what is known of accounts besides their use."""
         return await take(request, native.profiles)
@@ -59,17 +91,7 @@ def _told(bad: BadEvent) -> dict[str, Any]:
     return {"index": bad.at, "reason": bad.reason, "field": bad.field, "detail": bad.detail}
 
 
-def _takes(model: type[UsageEvent | ProfileRecord]) -> dict[str, Any]:
-    """The request body, for the page of the API; it is read without FastAPI."""
-    one = {"$ref": _PLACE.format(model=model.__name__)}
-    many = {"oneOf": [one, {"type": "array", "items": one}]}
-    return {"requestBody": {"required": True, "content": {"application/json": {"schema": many}}}}
-
-
-def describe(app: FastAPI) -> None:
-    """Put the models of events and profiles into the description of the API."""
-    described = app.openapi()
-    _, found = models_json_schema(
-        [(UsageEvent, "validation"), (ProfileRecord, "validation")], ref_template=_PLACE
-    )
-    described.setdefault("components", {}).setdefault("schemas", {}).update(found["$defs"])
+def _takes(model: type[BaseModel]) -> dict[str, Any]:
+    one = of_model(model)
+    lines = {"type": "string", "description": "One object a line."}
+    return takes({JSON: {"oneOf": [one, an_array(one)]}, LINES: lines}, (BEARER, BASIC))

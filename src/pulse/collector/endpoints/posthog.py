@@ -8,6 +8,21 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 from fastapi import Request, Response
 
+from pulse.collector.description import (
+    BEARER,
+    IN_BODY,
+    INSTANT,
+    JSON,
+    NO_KEY,
+    PLAIN,
+    TAKES_EVENTS,
+    an_array,
+    an_object,
+    answers,
+    parameter,
+    takes,
+    text,
+)
 from pulse.collector.dialects import posthog
 from pulse.collector.keys import key_of
 from pulse.collector.service import answer
@@ -20,6 +35,7 @@ if TYPE_CHECKING:
 POSTHOG: Final = "posthog"
 
 _CAPTURE: Final = ("/batch", "/capture", "/e", "/i/v0/e")
+_SCRIPT: Final = "application/javascript"
 _FLAGS: Final = ("/flags", "/decide")
 _NO_FLAGS: Final[dict[str, Any]] = {
     "flags": {},
@@ -42,6 +58,40 @@ _NOTHING_MORE: Final[dict[str, Any]] = {
     "defaultIdentifiedOnly": True,
 }
 """What a client may do besides sending events."""
+
+_KEY: Final = {"api_key": text("The write key, as `token` too.")}
+_EVENT: Final = an_object(
+    "event",
+    event=text("What happened."),
+    distinct_id=text("The user; in the properties too."),
+    properties=an_object(
+        **{
+            "$groups": an_object(
+                company=text("The account, where `collector.posthog_group` is so.")
+            )
+        }
+    ),
+    timestamp=INSTANT,
+    uuid=text("A repeat has the same."),
+    **_KEY,
+)
+_BATCH: Final = an_object("batch", batch=an_array(_EVENT), sent_at=INSTANT, **_KEY)
+_TAKES: Final = takes(
+    {
+        JSON: {"anyOf": [_EVENT, an_array(_EVENT), _BATCH]},
+        PLAIN: text("The same, also as gzip or base64."),
+        "application/x-www-form-urlencoded": an_object(
+            "data", data=text("The same as base64."), compression=text()
+        ),
+    },
+    (BEARER, IN_BODY),
+    [
+        parameter("query", "compression", "How the body is packed.", enum=["gzip-js", "base64"]),
+        parameter("query", "_", "When it was sent, in milliseconds.", pattern="^[0-9]{13}$"),
+    ],
+)
+_ANSWERS: Final = answers(an_object("status", status={"const": 1}), *TAKES_EVENTS)
+_NO_FLAGS_ANSWER: Final = answers(an_object("flags", flags={"const": {}}))
 
 
 def add(app: FastAPI, service: Service) -> None:
@@ -68,21 +118,43 @@ def add(app: FastAPI, service: Service) -> None:
 
     # With and without the last slash: a client does not send its body again where it is redirected.
     for path in _CAPTURE:
-        app.post(path, summary="PostHog: events", name=f"posthog {path}")(capture)
+        described = app.post(
+            path,
+            summary="PostHog: events",
+            name=f"posthog {path}",
+            responses=_ANSWERS,
+            openapi_extra=_TAKES,
+        )
+        described(capture)
         app.post(f"{path}/", include_in_schema=False)(capture)
     for path in _FLAGS:
-        app.post(path, summary="PostHog: no feature flags", name=f"posthog {path}")(flags)
+        described = app.post(
+            path,
+            summary="PostHog: no feature flags",
+            name=f"posthog {path}",
+            responses=_NO_FLAGS_ANSWER,
+        )
+        described(flags)
         app.post(f"{path}/", include_in_schema=False)(flags)
 
-    @app.get("/array/{key}/config", summary="PostHog: what the browser's client asks first")
+    @app.get(
+        "/array/{key}/config",
+        summary="PostHog: what the browser's client asks first",
+        responses=answers(an_object("token", token=text()), *NO_KEY),
+    )
     async def config(key: str) -> Response:
         service.source_of(key)
         return answer(200, {"token": key} | _NOTHING_MORE)
 
-    @app.get("/array/{key}/config.js", summary="PostHog: the same as a script")
+    @app.get(
+        "/array/{key}/config.js",
+        summary="PostHog: the same as a script",
+        response_class=Response,
+        responses=answers(text(), *NO_KEY, content_type=_SCRIPT),
+    )
     async def script(key: str) -> Response:
         service.source_of(key)
         said = {key: {"config": {"token": key} | _NOTHING_MORE, "siteApps": []}}
         name = "window._POSTHOG_REMOTE_CONFIG"
         text = f"{name} = Object.assign({name} || {{}}, {msgspec.json.encode(said).decode()});\n"
-        return Response(text, media_type="application/javascript")
+        return Response(text, media_type=_SCRIPT)

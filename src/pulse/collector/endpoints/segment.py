@@ -3,11 +3,26 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from fastapi import Request, Response
 
 from pulse.collector.body import as_json
+from pulse.collector.description import (
+    ANYTHING,
+    BASIC,
+    IN_BODY,
+    INSTANT,
+    JSON,
+    NO_KEY,
+    PLAIN,
+    TAKES_EVENTS,
+    an_array,
+    an_object,
+    answers,
+    takes,
+    text,
+)
 from pulse.collector.dialects import segment
 from pulse.collector.keys import key_of
 from pulse.collector.refusals import Refusal
@@ -19,6 +34,29 @@ if TYPE_CHECKING:
     from pulse.collector.service import Service
 
 SEGMENT: Final = "segment"
+
+_ANSWERS: Final = answers(an_object("success", success={"const": True}), *TAKES_EVENTS)
+_CONTEXT: Final = an_object(groupId=text("The account."))
+_AROUND: Final = {
+    "writeKey": text("Where there is no Authorization."),
+    "sentAt": INSTANT,
+    "context": _CONTEXT,
+}
+_CALL: Final = {
+    "messageId": text("A repeat has the same."),
+    "userId": text(),
+    "anonymousId": text(),
+    "timestamp": INSTANT,
+}
+_OF_CALL: Final = {
+    "track": {"event": text("What happened."), "properties": ANYTHING},
+    "group": {"groupId": text("The account."), "traits": ANYTHING},
+    "page": {"name": text("The page."), "properties": ANYTHING},
+    "screen": {"name": text("The screen."), "properties": ANYTHING},
+    "identify": {"traits": ANYTHING},
+    "alias": {"previousId": text()},
+}
+_NEEDED: Final = {"track": ["event"], "group": ["groupId"]}
 
 
 def add(app: FastAPI, service: Service) -> None:
@@ -44,7 +82,13 @@ def add(app: FastAPI, service: Service) -> None:
         return answer(200, {"success": True})
 
     def endpoint(path: str, call: str) -> None:
-        @app.post(path, summary=f"Segment: {call}", name=f"segment {path}")
+        @app.post(
+            path,
+            summary=f"Segment: {call}",
+            name=f"segment {path}",
+            responses=_ANSWERS,
+            openapi_extra=_takes(call),
+        )
         async def _(request: Request) -> Response:
             return await take(request, call)
 
@@ -53,9 +97,28 @@ def add(app: FastAPI, service: Service) -> None:
     for short, call in segment.SHORT.items():
         endpoint(f"/v1/{short}", call)
 
-    @app.get("/v1/projects/{key}/settings", summary="Segment: what the browser's client asks first")
+    @app.get(
+        "/v1/projects/{key}/settings",
+        summary="Segment: what the browser's client asks first",
+        responses=answers(an_object("integrations", integrations=ANYTHING), *NO_KEY),
+    )
     async def settings(key: str, request: Request) -> Response:
         service.source_of(key)
         host = request.headers.get("host", "")
         own = {"apiKey": key, "apiHost": f"{host}/v1", "protocol": request.url.scheme}
         return answer(200, {"integrations": {"Segment.io": own}, "plan": {"track": {}}})
+
+
+def _takes(call: str) -> dict[str, Any]:
+    if call == "batch":
+        kinds = [_one(each, {"type": {"const": each}}, ["type"]) for each in segment.CALLS]
+        body = an_object("batch", batch=an_array({"oneOf": kinds}), **_AROUND)
+    else:
+        body = _one(call, _AROUND, [])
+    # A browser sends plain text without asking first.
+    return takes({JSON: body, PLAIN: text("The same.")}, (BASIC, IN_BODY))
+
+
+def _one(call: str, also: dict[str, Any], needed: list[str]) -> dict[str, Any]:
+    fields = _CALL | {"context": _CONTEXT} | _OF_CALL[call] | also
+    return an_object(*needed, *_NEEDED.get(call, ()), **fields)

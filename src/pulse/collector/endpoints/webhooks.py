@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, Final, NamedTuple, Protocol
 
-from fastapi import Request, Response
+from fastapi import Path, Request, Response
 
 from pulse.collector.body import as_json
+from pulse.collector.description import (
+    ANYTHING,
+    BASIC,
+    IN_BODY,
+    JSON,
+    TAKES_EVENTS,
+    an_object,
+    answers,
+    parameter,
+    takes,
+)
 from pulse.collector.dialects.webhooks import chargebee, jira, paddle, recurly, stripe, zendesk
 from pulse.collector.dialects.webhooks.reading import Delivery, Told, meaning_of
 from pulse.collector.refusals import Refusal
@@ -41,6 +52,29 @@ DIALECTS: Final[dict[str, Dialect]] = {
 }
 
 
+_SIGNATURES: Final = {
+    "Stripe-Signature": "of Stripe",
+    "Recurly-Signature": "of Recurly",
+    "Paddle-Signature": "of Paddle",
+    "X-Zendesk-Webhook-Signature": "of Zendesk",
+    "X-Zendesk-Webhook-Signature-Timestamp": "of Zendesk",
+    "X-Hub-Signature": "of Jira",
+}
+_ANSWERS: Final = answers(
+    an_object("accepted", accepted={"type": "integer"}),
+    404,
+    *TAKES_EVENTS,
+    also={
+        401: {"description": "The signature is not that of the body and the secret, or too old."}
+    },
+)
+_TAKES: Final = takes(
+    {JSON: ANYTHING},
+    (BASIC, IN_BODY),
+    [parameter("header", name, whose) for name, whose in _SIGNATURES.items()],
+)
+
+
 class _Known(NamedTuple):
     """A service that is set up."""
 
@@ -53,8 +87,15 @@ def add(app: FastAPI, service: Service) -> None:
     """Add the endpoint of webhooks. Raises `SecretError` where a secret is missing."""
     known = _known(service.config.webhooks)
 
-    @app.post("/v1/webhooks/{source}", summary="Webhooks of Stripe, Zendesk and others")
-    async def webhook(source: str, request: Request) -> Response:
+    @app.post(
+        "/v1/webhooks/{source}",
+        summary="Webhooks of Stripe, Zendesk and others",
+        responses=_ANSWERS,
+        openapi_extra=_TAKES,
+    )
+    async def webhook(
+        source: Annotated[str, Path(json_schema_extra={"enum": list(DIALECTS)})], request: Request
+    ) -> Response:
         """What `stripe`, `chargebee`, `recurly`, `paddle`, `zendesk` and `jira` send. It needs no
         write key: each is known by its signature (Chargebee by Basic auth).
         """
