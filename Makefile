@@ -31,6 +31,7 @@ test: setup ## Run everything: lint, types, imports, then all tests on a real Ka
 	@sh deploy/doctor.sh tests
 	@$(MAKE) --no-print-directory lint types
 	@$(BIN)/python -m pulse.testing.kafka
+	@$(BIN)/python tests/clients/fetch.py
 	PULSE_PURE=1 $(BIN)/pytest tests/unit/engine tests/unit/engagement tests/property
 	$(BIN)/pytest --ignore=tests/faults
 	$(BIN)/pytest $(FAULTS)

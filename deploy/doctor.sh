@@ -82,7 +82,9 @@ optional() { # NAME WHAT_FOR PACKAGE COMMAND...
     done
     row optional "$name" "$what" '' "$install $package"
 }
-optional Chromium 'pictures of the pages in the tests' chromium \
+optional Node 'runs clients of product apps in the tests, 20.20 or newer' nodejs node
+optional npm 'fetches clients of product apps for the tests, once' npm npm
+optional Chromium 'pages, and clients of product apps in a browser, in the tests' chromium \
     chromium chromium-browser google-chrome
 optional Prometheus 'checks the alert rules (promtool)' prometheus promtool
 

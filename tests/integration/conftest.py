@@ -6,13 +6,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pulse.processes import MissingProgramError
 from pulse.testing.system import System
+from tests.clients.fetch import fetch, node_program
 
 from .collecting import Collecting
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
+    from typing import NoReturn
 
     from pulse.testing.kafka import KafkaServer
 
@@ -26,3 +29,13 @@ def collecting(kafka: KafkaServer, tmp_path: Path, unique: str) -> Iterator[Coll
         yield Collecting(system)
     finally:
         system.stop()
+
+
+@pytest.fixture(scope="session")
+def node_modules(without: Callable[[str], NoReturn]) -> Path:
+    """The folder with clients for Node and browsers, and a Node to run them."""
+    try:
+        node_program()
+        return fetch()
+    except MissingProgramError as error:
+        without(str(error))
