@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from benchmarks.collector import CollectorSpeed
 from benchmarks.scale import Scale
 from benchmarks.speed import Speed
 
@@ -35,6 +36,7 @@ class Results(msgspec.Struct):
     ended: datetime | None = None
     speed: Speed | None = None
     scale: Scale | None = None
+    collector: CollectorSpeed | None = None
 
 
 def read(path: Path) -> Results:

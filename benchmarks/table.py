@@ -15,6 +15,7 @@ from benchmarks.targets import number, reached
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from benchmarks.collector import CollectorSpeed
     from benchmarks.scale import Scale
     from benchmarks.speed import Speed
 
@@ -34,6 +35,8 @@ def text(results: Results) -> str:
         parts.append(_speed(results.speed))
     if results.scale is not None:
         parts.append(_scale(results.scale))
+    if results.collector is not None:
+        parts.append(_collector(results.collector))
     parts.append(_targets(results))
     return "\n\n".join(part for part in parts if part)
 
@@ -104,6 +107,29 @@ def _scale(scale: Scale) -> str:
     singles = [(name, number(value), unit) for name, value, unit in scale.singles()]
     notes = "".join(f"\n\n{note}" for note in scale.notes)
     return f"{sizes}\n\n{_table(('measured', 'value', 'unit'), singles, right=(1,))}{notes}"
+
+
+def _collector(collector: CollectorSpeed) -> str:
+    titles = {"collector": "**pulse collect**", "empty": "the same server, which does nothing"}
+    rows = [
+        (
+            titles[name],
+            f"{way.batch}",
+            f"{run.rate:,.0f}",
+            f"{way.share:.2f}" if name == "collector" else "",
+            f"{run.cpu_rate:,.0f}",
+            f"{way.cpu_share:.2f}" if name == "collector" else "",
+            f"{run.p50_ms:.1f}",
+            f"{run.p99_ms:.1f}",
+        )
+        for way in collector.ways
+        for name, run in way.rows()
+    ]
+    head = (
+        "over HTTP", "events a request", "events a second", "of the empty server",
+        "events a CPU second", "… by CPU", "answered within, p50, ms", "p99, ms",
+    )  # fmt: skip
+    return _table(head, rows, right=range(1, 8))
 
 
 def _targets(results: Results) -> str:

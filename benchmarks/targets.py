@@ -63,6 +63,11 @@ _RATIOS = (
     ("engine", "engine-plain", "the engine, of the engine without signals", 1 / 1.5, 1.0),
 )
 
+_COLLECTED = (
+    (1, "the collector, of an empty server, one event a request", 0.4, 0.7),
+    (100, "… 100 events a request", 0.25, 0.5),
+)
+
 
 def reached(results: Results) -> Iterator[Reached]:
     """Every target that the run has a number for."""
@@ -71,6 +76,11 @@ def reached(results: Results) -> Iterator[Reached]:
             ratio = results.speed.ratio(name, to)
             if ratio is not None:
                 yield Reached(Target(title, floor, stretch, "times", is_more_better=True), ratio)
+    if results.collector is not None:
+        for batch, title, floor, stretch in _COLLECTED:
+            share = results.collector.share(batch)
+            if share is not None:
+                yield Reached(Target(title, floor, stretch, "times", is_more_better=True), share)
     scale = results.scale
     if scale is None:
         return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from typing import TYPE_CHECKING
 
 import structlog
@@ -82,6 +83,9 @@ async def run(config: Config) -> None:
              links=len(links), metrics=page.url)  # fmt: skip
     if not len(ring):
         log.warning("there is no write key yet, so nothing can come in: `pulse keys make SOURCE`")
+    # What is there now stays: the collector of garbage need not look at it again and again.
+    gc.collect()
+    gc.freeze()
     try:
         await server.serve()
     finally:

@@ -24,7 +24,7 @@ from pulse.collector.service import answer
 from pulse.model.usage import ProfileRecord, UsageEvent
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
     from fastapi import FastAPI
     from pydantic import BaseModel
@@ -53,11 +53,10 @@ ANSWERS: Final = answers(
 def add(app: FastAPI, service: Service) -> None:
     """Add the endpoints of pulse's own API."""
 
-    async def take(request: Request, meaning: Callable[[Iterable[Any], str], Meant]) -> Response:
+    async def take(request: Request, meaning: Callable[[bytes, str, str], Meant]) -> Response:
         source = service.source_of(key_of(request.headers.get("authorization", ""), {}))
         body = await service.read(request)
-        found = native.items(body, request.headers.get("content-type", ""))
-        meant = meaning(found, source)
+        meant = meaning(body, request.headers.get("content-type", ""), source)
         await service.take(NATIVE, meant)
         return result(meant)
 
@@ -68,7 +67,7 @@ def add(app: FastAPI, service: Service) -> None:
         """One event, an array of events, or one a line (NDJSON). Bad ones do not cost the others:
         they are listed in the answer, which is 400 only where all of them are bad.
         """
-        return await take(request, native.events)
+        return await take(request, native.events_in)
 
     @app.post(
         "/v1/profiles",
@@ -78,7 +77,7 @@ def add(app: FastAPI, service: Service) -> None:
     )
     async def profiles(request: Request) -> Response:
         """As `/v1/events`, for what is known of accounts besides their use."""
-        return await take(request, native.profiles)
+        return await take(request, native.profiles_in)
 
 
 def result(meant: Meant) -> Response:
