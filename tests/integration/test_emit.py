@@ -64,7 +64,15 @@ def with_topics(bootstrap: str, unique: str, **changes: Any) -> Config:
             "partitions": PARTITIONS,
             "topics": {
                 role: f"{unique}.{role}"
-                for role in ("events", "alerts", "deadletter", "deliveries", "changelog")
+                for role in (
+                    "events",
+                    "alerts",
+                    "deadletter",
+                    "deliveries",
+                    "keys",
+                    "links",
+                    "changelog",
+                )
             },
         }
     } | changes

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 TLS = Path(__file__).parents[1] / "unit" / "config" / "tls"
-ROLES = ("events", "alerts", "deadletter", "deliveries", "changelog")
+ROLES = ("events", "alerts", "deadletter", "deliveries", "keys", "links", "changelog")
 
 
 class Said(NamedTuple):
@@ -96,7 +96,7 @@ def test_a_dry_run_creates_nothing(
     said = topics("--dry-run")
 
     assert said.code == 0
-    assert said.out.count("to create") == 5
+    assert said.out.count("to create") == len(ROLES)
     assert there(admin, unique) == {}
 
 
@@ -106,8 +106,8 @@ def test_topics_are_created_once(
     first, second = topics(), topics("--yes")
 
     assert (first.code, second.code) == (0, 0)
-    assert first.out.count("created ") == 5
-    assert second.out.count("right ") == 5
+    assert first.out.count("created ") == len(ROLES)
+    assert second.out.count("right ") == len(ROLES)
     assert "Ticks will take 450.0 MB on disk: 3 partitions" in first.out
     assert there(admin, unique) == dict.fromkeys(ROLES, 3)
     events, state = f"{unique}.events", f"{unique}.changelog"
