@@ -55,6 +55,18 @@ def lines(system: System) -> list[dict[str, Any]]:
     ]
 
 
+def accounts_of(system: System, names: set[str], within_s: float = 60.0) -> dict[str, Any]:
+    """The accounts as the changelog has them, once all is applied and these are there."""
+    deadline = time.monotonic() + within_s
+    while True:
+        system.wait_until_applied()
+        found = {each["account_id"]: each for each in map(msgspec.json.decode, system.accounts())}
+        if set(found) == names:
+            return found
+        assert time.monotonic() < deadline, f"only {sorted(found)} are there"
+        time.sleep(0.2)
+
+
 def test_what_four_threads_emit_comes_to_the_accounts(system: System) -> None:
     system.process("work").start()
 
@@ -82,8 +94,7 @@ def test_what_four_threads_emit_comes_to_the_accounts(system: System) -> None:
     assert all(line["key"] in (None, line["account_id"].encode()) for line in found)
     assert 2 <= len([each for each in system.read("events") if not each.headers]) <= 200
 
-    system.wait_until_applied()
-    accounts = {each["account_id"]: each for each in map(msgspec.json.decode, system.accounts())}
+    accounts = accounts_of(system, {"acme", "globex"})
     measures = {name: each["measures"] for name, each in accounts.items()}
     assert {name: each["events"]["7d"] for name, each in measures.items()} == {
         "acme": 800,
