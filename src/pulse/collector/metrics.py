@@ -15,7 +15,12 @@ _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 
 class CollectorMetrics:
     """What a collector counts, in a registry of its own."""
 
-    def __init__(self, waiting_bytes: Callable[[], int], keys: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        waiting_bytes: Callable[[], int],
+        keys: Callable[[], int],
+        spooled_bytes: Callable[[], int] = lambda: 0,
+    ) -> None:
         self.registry = registry = CollectorRegistry()
         self.events = Counter(
             "pulse_collector_events", "Events and profiles that Kafka has.", ["dialect"],
@@ -45,5 +50,9 @@ class CollectorMetrics:
             "pulse_collector_waiting_bytes", "What Kafka has not acknowledged.", registry=registry
         )
         waiting.set_function(waiting_bytes)
+        spooled = Gauge(
+            "pulse_collector_spooled_bytes", "What waits for Kafka on the disk.", registry=registry
+        )
+        spooled.set_function(spooled_bytes)
         known = Gauge("pulse_collector_keys", "Write keys that hold now.", registry=registry)
         known.set_function(keys)

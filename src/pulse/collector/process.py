@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import structlog
@@ -18,6 +19,7 @@ from pulse.collector.metrics import CollectorMetrics
 from pulse.collector.privacy import privacy_of
 from pulse.collector.service import Service
 from pulse.collector.sink import Sink
+from pulse.collector.spool import Spool
 from pulse.config.kafka_clients import for_aiokafka
 from pulse.errors import PulseError
 from pulse.metrics import serve
@@ -37,6 +39,7 @@ async def run(config: Config) -> None:
     collect, kafka = config.collector, config.kafka
     for each in collect.webhooks.all():
         each.secret()  # one that is missing is told before anything runs
+    spool = None if collect.spool is None else Spool(Path(collect.spool), collect.spool_bytes)
     settings = for_aiokafka(kafka) | {"client_id": f"{kafka.client_id}-collector"}
     ring, links = KeyRing(), Links(privacy_of(collect))
     followers = [
@@ -62,8 +65,12 @@ async def run(config: Config) -> None:
         partitions=kafka.partitions,
         most_bytes=collect.buffer_bytes,
         within_s=collect.ack_timeout_s,
+        spool=spool,
     )
-    metrics = CollectorMetrics(lambda: sink.waiting_bytes, lambda: len(ring))
+    sink.start()
+    metrics = CollectorMetrics(
+        lambda: sink.waiting_bytes, lambda: len(ring), lambda: 0 if spool is None else spool.size
+    )
     page = serve(collect.metrics_host, collect.metrics_port, metrics.registry)
     app = make_app(Service(collect, ring, links, sink, metrics))
     server = uvicorn.Server(
@@ -92,6 +99,8 @@ async def run(config: Config) -> None:
         for task in following:
             task.cancel()
         await sink.close(LAST_S)
+        if spool is not None:
+            await spool.close()
         await producer.stop()
         for follower in followers:
             await follower.stop()

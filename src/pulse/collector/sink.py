@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import defaultdict
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, NamedTuple
 
+import msgspec
 import structlog
 
 from pulse.collector.refusals import Refusal
+from pulse.collector.spool import FILE_BYTES, SpoolFullError
 from pulse.placement import partition_of
 from pulse.producer import Outgoing, Producer
 
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pulse.collector.links import Link
+    from pulse.collector.spool import Spool
 
 log = structlog.get_logger("pulse.collector")
 
@@ -54,12 +57,19 @@ class _Round(NamedTuple):
     links: list[Link]
 
 
+_Waiting = list[tuple[_Round, asyncio.Future[None]]]
+
+
 class Sink:
     """Writes lines to the topic of events, letters to that of dead letters, and links to theirs.
 
     At most `most_bytes` wait for Kafka at once; beyond that, and where Kafka does not acknowledge
     within `within_s`, a request is told to come again (503). What was not acknowledged in time may
     be written all the same: a repeat has the same id, and is counted once.
+
+    With a spool, what would be told to come again waits on the disk instead, and its clients are
+    answered when it is there. What comes goes behind it, until Kafka has all but the last of it;
+    what waits there is always sent first, so that nothing overtakes.
     """
 
     def __init__(
@@ -72,6 +82,7 @@ class Sink:
         partitions: int,
         most_bytes: int,
         within_s: float,
+        spool: Spool | None = None,
     ) -> None:
         self._producer = producer
         self._events = events
@@ -80,7 +91,12 @@ class Sink:
         self._partitions = partitions
         self._most_bytes = most_bytes
         self._within_s = within_s
-        self._waiting: list[tuple[_Round, asyncio.Future[None]]] = []
+        self._spool = spool
+        self._is_behind = bool(spool)
+        """Whether what comes goes to the spool."""
+        self._waiting: _Waiting = []
+        self._sent: _Waiting = []
+        """What Kafka was given, while it has not acknowledged it."""
         self._bytes = 0
         self._task: asyncio.Task[None] | None = None
 
@@ -92,25 +108,37 @@ class Sink:
     async def put(
         self, lines: Sequence[Line], letters: Sequence[Letter] = (), links: Sequence[Link] = ()
     ) -> None:
-        """Return when Kafka has acknowledged all of them. Raises `Refusal` (503)."""
+        """Return when Kafka, or the spool, has all of them. Raises `Refusal` (503)."""
         letters = [each._replace(data=each.data[:MAX_LETTER_BYTES]) for each in letters]
         size = sum(len(line.data) for line in lines) + sum(len(each.data) for each in letters)
         size += sum(len(link.key) + len(link.account or "") for link in links)
         if not size:
             return
-        if self._bytes and self._bytes + size > self._most_bytes:
+        is_full = bool(self._bytes) and self._bytes + size > self._most_bytes
+        # What is on its way to the disk may be as much again.
+        if is_full and (self._spool is None or self._bytes + size > 2 * self._most_bytes):
             raise _come_again("Kafka is slow or away, and too much waits for it already")
         done = asyncio.get_running_loop().create_future()
         self._bytes += size
         self._waiting.append((_Round(list(lines), letters, list(links)), done))
         done.add_done_callback(lambda _: self._gone(size))
-        if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._run(), name="sink")
+        if self._spool is not None and (is_full or self._is_behind):
+            self._spool_waiting(self._spool)
+        self.start()
         try:
             # The round goes on for the others, and for these too.
             await asyncio.wait_for(asyncio.shield(done), self._within_s)
         except TimeoutError:
-            raise _come_again(f"Kafka has not acknowledged within {self._within_s:g} s") from None
+            if self._spool is None:
+                detail = f"Kafka has not acknowledged within {self._within_s:g} s"
+                raise _come_again(detail) from None
+            self._spool_waiting(self._spool)
+            await asyncio.shield(done)
+
+    def start(self) -> None:
+        """Send what waits, also what was left in the spool."""
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._run(), name="sink")
 
     async def close(self, within_s: float) -> None:
         """Wait until everything is acknowledged, for at most so long."""
@@ -124,25 +152,64 @@ class Sink:
 
     async def _run(self) -> None:
         """One round after the other; what comes meanwhile makes the next one."""
-        while self._waiting:
-            waiting, self._waiting = self._waiting, []
+        while self._waiting or self._spool:
+            if self._spool:
+                await self._drain(self._spool)
+                continue
+            self._sent, self._waiting = self._waiting, []
             try:
-                await self._producer.send(self._records([each for each, _ in waiting]))
+                await self._producer.send(self._records([each for each, _ in self._sent]))
             except BaseException as error:
                 told = error
                 if isinstance(error, Exception):
                     log.warning("Kafka has refused what came in", error=repr(error))
                     told = Refusal(503, "kafka_refused", str(error), retry_after_s=RETRY_AFTER_S)
-                for _, done in waiting:
-                    if not done.done():
-                        done.set_exception(told)
-                        done.exception()  # whoever waited may be gone
+                for _, done in self._sent:
+                    _settle(done, told)
                 if told is error:
                     raise
             else:
-                for _, done in waiting:
-                    if not done.done():
-                        done.set_result(None)
+                for _, done in self._sent:
+                    _settle(done, None)
+            finally:
+                self._sent = []
+
+    def _spool_waiting(self, spool: Spool) -> None:
+        """Put on the disk, in order, what Kafka has not acknowledged.
+
+        What was sent already may come twice, with the same ids.
+        """
+        waiting = [*self._sent, *self._waiting]
+        self._sent, self._waiting = [], []
+        if not self._is_behind:
+            self._is_behind = True
+            log.warning("Kafka is slow or away: what comes in waits in the spool")
+        for round_, done in waiting:
+            if done.done():
+                continue
+            try:
+                written = spool.add(msgspec.msgpack.encode(round_))
+            except SpoolFullError as error:
+                _settle(done, _come_again(f"Kafka is away, and {error}"))
+            else:
+                written.add_done_callback(partial(_settle_spooled, done))
+
+    async def _drain(self, spool: Spool) -> None:
+        """Send what has waited longest."""
+        batch = await spool.oldest()
+        if batch is None:
+            return
+        try:
+            await self._producer.send(self._records([_read(each) for each in batch.records]))
+        except Exception as error:
+            log.error("Kafka refuses what waits in the spool", error=repr(error))
+            await asyncio.sleep(RETRY_AFTER_S)
+            return
+        spool.remove(batch)
+        if self._is_behind and spool.size < FILE_BYTES:
+            # Under load it would never be empty: there is always somebody on the way to the disk.
+            self._is_behind = False
+            log.info("Kafka takes what comes in again", spooled_bytes=spool.size)
 
     def _records(self, rounds: list[_Round]) -> list[Outgoing]:
         of_partition: dict[int, list[Line]] = defaultdict(list)
@@ -183,6 +250,34 @@ def _key(lines: list[Line]) -> bytes | None:
     """The account, where it is one."""
     accounts = {each.account_id for each in lines}
     return accounts.pop().encode() if len(accounts) == 1 else None
+
+
+def _read(record: bytes) -> _Round:
+    """A round as the spool has it."""
+    from pulse.collector.links import Link  # which needs this module
+
+    lines, letters, links = msgspec.msgpack.decode(record)
+    return _Round(
+        [Line(*each) for each in lines],
+        [Letter(*each) for each in letters],
+        [Link(*each) for each in links],
+    )
+
+
+def _settle(done: asyncio.Future[None], error: BaseException | None) -> None:
+    if done.done():
+        return
+    if error is None:
+        done.set_result(None)
+    else:
+        done.set_exception(error)
+        done.exception()  # whoever waited may be gone
+
+
+def _settle_spooled(done: asyncio.Future[None], written: asyncio.Future[None]) -> None:
+    error = None if written.cancelled() else written.exception()
+    refusal = Refusal(503, "spool_failed", str(error), retry_after_s=RETRY_AFTER_S)
+    _settle(done, None if error is None and not written.cancelled() else refusal)
 
 
 def _come_again(detail: str) -> Refusal:

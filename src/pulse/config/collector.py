@@ -41,6 +41,11 @@ class Collector(Section):
     """What may wait for Kafka; beyond it clients are told to come again (503)."""
     ack_timeout_s: Positive = 10.0
     """For how long Kafka's word is waited for before a client is told to come again."""
+    spool: Text | None = None
+    """A folder where what comes in waits while Kafka is away, instead of being told to come again.
+    Each collector has its own."""
+    spool_bytes: Annotated[int, Field(ge=1 << 20)] = 1 << 30
+    """What may wait there; beyond it clients are told to come again (503)."""
     webhooks: Webhooks = Webhooks()
     """The billing and support services that may send webhooks."""
     posthog_group: Text = "company"
