@@ -105,6 +105,8 @@ def test_ctrl_c_leaves_nothing_running_and_a_second_demo_does_not_mind(folder: P
             running.read_until(r"[1-9]\d* webhooks? verified")
             assert len(running.children()) == 4
         children = first.children() + second.children()
+        (worker,) = (pid for pid in second.children() if "work" in arguments(pid))
+        os.kill(worker, signal.SIGSTOP)  # it cannot end by itself, nor remove what it made
         for running in (first, second):
             running.process.send_signal(signal.SIGINT)
         for running in (first, second):
@@ -128,6 +130,11 @@ def test_a_demo_that_is_killed_takes_its_processes_along(folder: Path) -> None:
     while any(map(runs, children)) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not any(map(runs, children))
+
+
+def arguments(pid: int) -> list[str]:
+    """What a process was started with."""
+    return Path(f"/proc/{pid}/cmdline").read_text().split("\0")
 
 
 def runs(pid: int) -> bool:

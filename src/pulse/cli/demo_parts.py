@@ -165,7 +165,8 @@ class PulseProcess(Server):
         return [*program, *self.arguments, "--config", self._config]
 
     def _environment(self) -> Mapping[str, str]:
-        return {**os.environ, **self._environ}
+        # What a process that had to be killed could not remove goes with the demo's folder.
+        return {**os.environ, "TMPDIR": str(self.folder), **self._environ}
 
     def _answers(self) -> bool:
         return bool(self.look().samples)

@@ -67,7 +67,7 @@ def test_a_restored_state_goes_on_as_the_old_one() -> None:
 
 def test_only_pages_that_changed_are_written() -> None:
     log = history(1, accounts=3)
-    log.add(log.records[2].value.replace(b"e0-1", b"e9-1"))  # type: ignore[union-attr]
+    log.add(log.records[2].value.replace(b"e0-1", b"e9-1"))  # type: ignore[union-attr]  # an event, no tombstone
     outside = Outside(log.records)
     owner = own(outside, page_accounts=1)
     owner.work(4)
