@@ -52,6 +52,7 @@ _COUNTED: Final[Mapping[str, tuple[str, str]]] = {
     "ticks_refused": ("pulse_ticks_refused", "Ticks that were unreadable or ahead of the broker."),
     "lines": ("pulse_lines", "Lines of the fleet that were taken, in each partition."),
     "sources": ("pulse_source_changes", "Times that a source stopped or ran again, by partition."),
+    "forgotten": ("pulse_forgotten_events", "Events of accounts and users that were erased."),
     "unknown_control": ("pulse_unknown_control", "Control records of a kind not known here."),
 }
 _LATE: Final = ("minutes", "hours", "days")

@@ -244,6 +244,8 @@ def _summary(
     score = "no score" if what.score is None else f"score {what.score:.1f}"
     if what.found is not None:
         return f"{name}: {what.found[0]}."
+    if resolution == "forgotten":
+        return f"{name}: {reason.replace('_', ' ')} has ended, since it was to be forgotten."
     if resolution == "churned" and what.is_cancelled:
         return f"{name} has left: the subscription is cancelled."
     if resolution == "churned" and what.last_ms is None:

@@ -34,6 +34,21 @@ class Link(NamedTuple):
         who = (self.source, _HASHED, self.user) if self.is_hashed else (self.source, self.user)
         return msgspec.json.encode(who)
 
+    @classmethod
+    def of(cls, key: bytes, value: bytes | None) -> Link | None:
+        """The link that a record of the topic is, None if it is not ours.
+
+        >>> link = Link("web", "ada", "acme")
+        >>> Link.of(link.key, b"acme") == link
+        True
+        """
+        try:
+            source, *how, user = msgspec.json.decode(key, type=list[str])
+        except (msgspec.DecodeError, ValueError):
+            return None
+        account = None if value is None else value.decode(errors="replace")
+        return cls(source, user, account, bool(how)) if how in ([], [_HASHED]) else None
+
 
 class Links:
     """User → account, by source; those that were asked for longest ago are forgotten first.
@@ -92,15 +107,14 @@ class Links:
 
     def take(self, key: bytes, value: bytes | None) -> None:
         """A record of the topic: a link, or that it is none any more."""
-        try:
-            source, *how, user = msgspec.json.decode(key, type=list[str])
-        except (msgspec.DecodeError, ValueError):
-            return  # not ours
-        account = None if value is None else value.decode(errors="replace")
-        if not how and self.privacy.hashes:
+        link = Link.of(key, value)
+        if link is None:
+            return
+        source, user, account, is_hashed = link
+        if self.privacy.hashes and not is_hashed:
             self._take_plain(source, user, account)
-        elif how != ([_HASHED] if self.privacy.hashes else []):
-            return  # of a collector that hashes, while this one does not
+        elif is_hashed and not self.privacy.hashes:
+            return  # of a collector that hashes
         elif account is None:
             self._accounts.pop((source, user), None)
         else:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from pulse.engagement.codec import Reader, Writer
 
 _BREAK: Final = b"\n"
+FORGOTTEN: Final = "\0"
+"""What stands in place of a name that was forgotten begins with it; no id that is counted does."""
 _FEW: Final = 64
 """Up to that many ids are found among their hashes, one after the other; more in an index."""
 _HALF: Final = 32
@@ -150,6 +152,16 @@ class LastSeen:
     def holds(self, name: str) -> bool:
         """Whether an id is kept."""
         return self._place(name) >= 0
+
+    def rename(self, name: str, other: str) -> bool:
+        """Let another name stand for an id, with all that is known of it; whether it was kept."""
+        marks = self.marks()
+        if not any(each.name == name for each in marks):
+            return False
+        self._keep(
+            [Mark(other, each.last, each.events) if each.name == name else each for each in marks]
+        )
+        return True
 
     def _place(self, name: str) -> int:
         index = self._index

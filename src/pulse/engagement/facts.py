@@ -140,6 +140,16 @@ class FactLog:
                 del words[matter]
             self._packed = b""
 
+    def forget_user(self, user: str) -> bool:
+        """Forget a user's answers to surveys; whether there were any."""
+        words = self.words()
+        gone = [each for each in (NPS + user, CSAT + user) if each in words]
+        for matter in gone:
+            del words[matter]
+        if gone:
+            self._packed = b""
+        return bool(gone)
+
     def write(self, writer: Writer) -> None:
         """Write everything; `read` takes it."""
         words = self._words

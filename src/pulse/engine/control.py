@@ -10,7 +10,7 @@ from pulse.model.fields import MAX_TEXT
 
 CONTROL_HEADER: Final = "pulse-control"
 """Header that marks a control record; its value is the kind: `tick`, `history`, `live`, `config`,
-`source`, and those of `pulse.engine.fleet`."""
+`source`, `forget`, and those of `pulse.engine.fleet`."""
 
 
 CONFIG: Final = b"config"
@@ -88,6 +88,45 @@ def read_source(value: bytes) -> SourceState | None:
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
     return said if said.source.isprintable() else None
+
+
+FORGET: Final = b"forget"
+"""The kind of record that erases an account or a user."""
+
+
+def forget(account: str | None, user: str | None, at_ms: int) -> ControlRecord:
+    """An account is erased, or a user: of that account, of all where `account` is None.
+
+    >>> forget("acme", "ada", 1729798381000).value
+    b'{"type":"forget","ts":1729798381000,"account":"acme","user":"ada"}'
+    """
+    value = _encode(Forget("forget", at_ms, account, user))
+    return ControlRecord(((CONTROL_HEADER, FORGET),), value)
+
+
+_Name = Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_TEXT)]
+
+
+class Forget(msgspec.Struct, omit_defaults=True):
+    """What a control record says of what is to be forgotten; `ts` in ms."""
+
+    type: str
+    ts: Annotated[int, msgspec.Meta(ge=0)]
+    account: _Name | None = None
+    user: _Name | None = None
+
+
+_decode_forget = msgspec.json.Decoder(Forget).decode
+
+
+def read_forget(value: bytes) -> Forget | None:
+    """What a control record says is to be forgotten; None if it says nothing that can be read."""
+    try:
+        said = _decode_forget(value)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+    names = [each for each in (said.account, said.user) if each is not None]
+    return said if names and all(each.isprintable() for each in names) else None
 
 
 class _Tick(msgspec.Struct):

@@ -16,8 +16,9 @@ from pulse.engagement.packing import pack, unpack
 from pulse.engagement.usage import BadUsageError
 from pulse.engine.admission import MisplacedError
 from pulse.engine.columns import FORWARDED_HEADER, Columns
-from pulse.engine.control import CONFIG, CONTROL_HEADER, config_version, tick_time
+from pulse.engine.control import CONFIG, CONTROL_HEADER, FORGET, config_version, tick_time
 from pulse.engine.evaluate import Evaluator, Observer
+from pulse.engine.forgetting import Forgetting
 from pulse.engine.heard import hear
 from pulse.engine.intake import Intake
 from pulse.engine.outages import AS_THEY_WERE, Pipeline
@@ -66,6 +67,7 @@ class Engine:
         self._time = Timekeeper(policy, self._evaluator, least_slice)
         self._rounds = Rounds(policy, self._evaluator, self._time)
         self._pipeline = Pipeline(policy, self._time)
+        self._forgetting = Forgetting(policy, self._evaluator, self._time)
         self._intake = Intake(policy, self._decoder, self._time, place)
 
     def partition_of(self, account_id: str) -> int | None:
@@ -291,6 +293,9 @@ class Engine:
             state.historical = kind == b"history"
         elif kind == b"source":
             if not self._pipeline.take(state, value, offset, _latest_tick_ms(appended_ms), fx):
+                fx.counts["unknown_control"] += 1
+        elif kind == FORGET:
+            if not self._forgetting.take(state, value, offset, fx):
                 fx.counts["unknown_control"] += 1
         elif not self._rounds.take(state, kind, value, offset, fx):
             fx.counts["unknown_control"] += 1

@@ -129,12 +129,19 @@ class Intake:
                     or folded.patches >= _MOST_PATCHES
                 ):
                     account, folded = state.find(account_id), None
+            elif state.forgotten and state.is_forgotten(account_id, None, offset):
+                fx.counts["forgotten"] += 1
+                return
         else:
             if offset < state.guarded:
                 home: Page = account.page
                 if offset < home.guard:
                     fx.counts["skipped"] += 1
                     return
+        if user is not None and state.forgotten and state.is_forgotten(account_id, user, offset):
+            # Before it is looked at: no dead letter is to have it either.
+            fx.counts["forgotten"] += 1
+            return
         at_ms = instant("ts", ts)
         clock = NO_INSTANT if now_ms is None else now_ms
         feature, weight, value = "", 0, 0

@@ -6,6 +6,9 @@ from collections import Counter, deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from xxhash import xxh3_128_hexdigest
+
+from pulse.engagement.codec import Reader, Writer
 from pulse.engagement.days import NEVER
 from pulse.engagement.packing import join, pack, unpack
 from pulse.engine.outages import Outages
@@ -62,6 +65,30 @@ class Folded:
         return account
 
 
+_BURIED: Final = "\0"
+"""What the key of a tombstone begins with, as no account's id can."""
+
+
+class Tombstone(NamedTuple):
+    """What is left of an account or a user that was forgotten, besides a hash.
+
+    It holds for what stands behind `offset` in the log.
+    """
+
+    offset: int
+    at_ms: int
+
+
+def tombstone_key(account_id: str, user: str | None) -> str:
+    """A hash of who is forgotten: an account, or with `user` that of the account, of all if empty.
+
+    Whoever has a name can tell whether it was forgotten; nobody gets a name out of it.
+    """
+    if user is None:
+        return _BURIED + xxh3_128_hexdigest(("a" + account_id).encode())
+    return _BURIED + xxh3_128_hexdigest(f"u{len(account_id)} {account_id}{user}".encode())
+
+
 class PartitionState:
     """All that is known of one partition of the events topic.
 
@@ -84,6 +111,10 @@ class PartitionState:
         self.live_accounts = live_accounts
         self.live: dict[str, Account] = {}
         self.folded: dict[str, Folded] = {}
+        self.forgotten: dict[str, Tombstone] = {}
+        """What was forgotten, by `tombstone_key`; these keys stand in pages as accounts do."""
+        self.gone: set[str] = set()
+        """Accounts that were forgotten and may still stand where people look."""
         self._turn: deque[str] = deque()
         """The live accounts, in the order in which they are considered for folding."""
         self.pages: list[Page] = []
@@ -157,7 +188,15 @@ class PartitionState:
         return bool(page.guard > self.position)
 
     def packed(self, account_id: str) -> bytes:
-        """An account as bytes, for a page."""
+        """An account as bytes, for a page, or the tombstone that stands for one."""
+        buried = self.forgotten.get(account_id)
+        if buried is not None:
+            out = Writer()
+            out.data(b"")
+            out.text(account_id)
+            out.number(buried.offset)
+            out.number(buried.at_ms)
+            return out.done()
         account = self.live.get(account_id)
         if account is not None:
             return pack(account).joined()
@@ -234,6 +273,45 @@ class PartitionState:
         folded = self.folded[account_id] = Folded(present, past, page, NEVER, NEVER)
         return folded
 
+    def bury(self, key: str, tombstone: Tombstone, page: Page) -> None:
+        """Put a tombstone into a page."""
+        self.forgotten[key] = tombstone
+        page.accounts.append(key)
+        page.dirty = True
+
+    def replace(self, account: Account, key: str, tombstone: Tombstone) -> None:
+        """Let a tombstone stand where a live account stood."""
+        page: Page = account.page
+        page.accounts[page.accounts.index(account.account_id)] = key
+        page.dirty = True
+        self.forgotten[key] = tombstone
+        self.touched.discard(account.account_id)
+        del self.live[account.account_id]
+        self._turn.remove(account.account_id)
+
+    def bury_packed(self, packed: bytes, page: Page) -> bool:
+        """Put what was read back into a page, if it is a tombstone."""
+        reader = Reader(packed, 0)
+        if len(reader.data()):
+            return False
+        key = reader.text()
+        self.forgotten[key] = Tombstone(reader.number(), reader.number())
+        page.accounts.append(key)
+        self.guarded = max(self.guarded, page.guard)
+        return True
+
+    def is_forgotten(self, account_id: str, user: str | None, offset: int) -> bool:
+        """Whether what stands at an offset is of somebody who was forgotten before.
+
+        Without `user` it is asked of the account itself, whose page holds all that came before.
+        """
+        found = self.forgotten.get(tombstone_key(account_id, user))
+        if user is None:
+            return found is not None
+        if found is None:
+            found = self.forgotten.get(tombstone_key("", user))
+        return found is not None and found.offset < offset
+
     def touch(self, account: Account) -> None:
         """Mark an account as changed, for its page and for readers."""
         page: Page = account.page
@@ -297,4 +375,4 @@ class Effects:
     """What is to be handed on to the next partition, or made into a line (`fleet.onward`)."""
     counts: Counter[str] = field(default_factory=Counter)
     """events, duplicates, ignored, profiles, ticks, ticks_refused, skipped, late_minutes,
-    late_hours, late_days, weightless, facts, lines, sources, unknown_control."""
+    late_hours, late_days, weightless, facts, lines, sources, forgotten, unknown_control."""

@@ -76,7 +76,7 @@ class Timekeeper:
         while soon and soon[0][0] <= clock:
             due, account_id = heapq.heappop(soon)
             account = state.live.get(account_id)
-            folded = None if account is not None else state.folded[account_id]
+            folded = None if account is not None else state.folded.get(account_id)
             if folded is not None and folded.soon_at == due:
                 account = folded.unfold()
             if account is not None and account.soon_at == due:
@@ -94,7 +94,7 @@ class Timekeeper:
         while ids and left > 0:
             account_id = ids.pop()
             account = state.live.get(account_id)
-            folded = None if account is not None else state.folded[account_id]
+            folded = None if account is not None else state.folded.get(account_id)
             if folded is not None and folded.day_at == due:
                 account = folded.unfold()
             if account is not None and account.day_at == due:  # else it was put elsewhere meanwhile
@@ -296,6 +296,8 @@ class Timekeeper:
 
     def schedule_packed(self, state: PartitionState, page: Page, packed: bytes) -> None:
         """Put an account that was read back into its page, and where a tick finds it."""
+        if state.bury_packed(packed, page):
+            return
         present, past = split(packed)
         front = header(present, past)
         folded = state.adopt_packed(front.account_id, present, past, page)

@@ -20,9 +20,11 @@ Resolution = Literal[
     "settled",
     "passed",
     "no_longer",
+    "forgotten",
 ]
 """`crossed`: an approaching account did. `escalated`: a new alert says more. `settled`: what was
-unusual has become usual. `passed`: its time is over. `no_longer`: it does not hold any more."""
+unusual has become usual. `passed`: its time is over. `no_longer`: it does not hold any more.
+`forgotten`: the account, or the user that it is about, was erased."""
 
 AlertId = Annotated[str, Field(pattern=r"^al_[0-9A-Za-z]{26}$")]
 """A function of account, reason and the instant the alert began: a repeat has the same id."""

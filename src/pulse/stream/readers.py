@@ -66,6 +66,8 @@ class Readers:
     async def tell(self, partition: Partition) -> None:
         """Tell of the accounts of one partition that changed since the last time."""
         state = partition.state
+        if state.gone:
+            await self._take_out(partition)
         if state.clock_ms is None or not state.touched or not self._engine.is_in_force(state):
             return
         touched = sorted(state.take_touched())
@@ -97,6 +99,14 @@ class Readers:
                 elif written is Written.EMPTIED:
                     self._all_again()
             await asyncio.sleep(pause_s)
+
+    async def _take_out(self, partition: Partition) -> None:
+        """Let nobody see any more what was forgotten."""
+        gone = sorted(partition.state.gone)
+        for name in gone:
+            self._metrics.fleet.remove(partition.number, name)
+        if self._model is None or await self._model.write([], gone) is not Written.AWAY:
+            partition.state.gone.difference_update(gone)
 
     def _all_again(self) -> None:
         for partition in self._partitions.values():

@@ -54,6 +54,20 @@ def page_keys(outside: Outside, since: int = 0) -> list[bytes]:
     return [key for key, _ in outside.changelog[since:] if key.startswith(b"page/")]
 
 
+def test_state_from_before_there_were_tombstones_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    log = history(20)
+    outside = Outside(log.records)
+    with monkeypatch.context() as before:
+        before.setattr(pages, "STATE_VERSION", pages.WITHOUT_TOMBSTONES)
+        owner = own(outside)
+        owner.work(60)
+        owner.write()
+
+    restored = own(outside)
+    assert restored.state.position == 60
+    assert restored.finish() == calm(log)
+
+
 def test_a_restored_state_goes_on_as_the_old_one() -> None:
     log = history(60)
     outside = Outside(log.records)
@@ -203,7 +217,7 @@ def test_sums_beyond_64_bits_survive() -> None:
     assert own(outside).state.account("account-0").value.today == 1 << 80
 
 
-@pytest.mark.parametrize("version", [pages.STATE_VERSION - 1, pages.STATE_VERSION + 1])
+@pytest.mark.parametrize("version", [pages.WITHOUT_TOMBSTONES - 1, pages.STATE_VERSION + 1])
 def test_another_version_is_refused(version: int, monkeypatch: pytest.MonkeyPatch) -> None:
     outside = Outside(history(1).records)
     with monkeypatch.context() as other:

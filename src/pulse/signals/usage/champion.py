@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from pulse.engagement.days import day_start
+from pulse.engagement.distinct import FORGOTTEN
 from pulse.signals.signal import Finding, Seen, Signal, count, ended
 
 if TYPE_CHECKING:
@@ -40,6 +41,8 @@ class ChampionGone(Signal):
         if opened is not None:
             return ended(account, users, opened, total // 4 + 1)
         first = max(users.marks(), key=lambda each: each.events)
+        if first.name.startswith(FORGOTTEN):
+            return None
         if 2 * first.events <= total or not seen.is_missed(first, self.after_days):
             return None
         if total < self.min_events or seen.stage == "dormant":

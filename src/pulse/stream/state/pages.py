@@ -7,7 +7,7 @@ A *generation* is one taking-up of a partition by a worker; a later one has a hi
 writes under its own, so that a worker that was thought dead and writes on harms nobody:
 
 - What one writer wrote of a page holds, whatever the version, the same accounts at its beginning:
-  an account that joined a page never leaves it.
+  an account that joined a page never leaves it; one that was forgotten leaves a tombstone there.
 - A writer overwrites nothing but its own pages and manifest, always with what is further on.
 - The manifest of the highest generation holds. It names each page with its writer, and how many
   accounts it has: those beyond came later and are made again by reading the input again.
@@ -38,8 +38,11 @@ if TYPE_CHECKING:
 
     from pulse.engine import PartitionState
 
-STATE_VERSION = 8
+STATE_VERSION = 9
 """Of what stands in the changelog. Another version is refused, never misread."""
+
+WITHOUT_TOMBSTONES: Final = 8
+"""The version before is the same without them, and is read."""
 
 PART_BYTES = 262_144
 
@@ -256,7 +259,7 @@ def check_version(value: bytes) -> None:
         version = _head.decode(value)[0]
     except (msgspec.DecodeError, IndexError):
         version = "1 or 2"  # whose manifests had another form
-    if version != STATE_VERSION:
+    if version not in (STATE_VERSION, WITHOUT_TOMBSTONES):
         raise StateError(
             f"the state was written in version {version}, this pulse reads {STATE_VERSION}",
             hint="run the pulse that wrote it, or delete the changelog topic and the consumer "

@@ -1,0 +1,83 @@
+"""What `pulse forget` writes where, and what it says of what is left."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+import pytest
+
+from pulse.cli.forget import What, command, is_of, places, records
+from pulse.collector.links import Link
+from pulse.collector.privacy import PLAIN, Privacy
+from pulse.config import Config
+from pulse.errors import PulseError
+from pulse.placement import partition_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+HASHING = Privacy("a key of enough letters")
+
+
+def written(privacy: Privacy, what: What, name: str, account: str | None) -> list[object]:
+    found = []
+    for partition, record in records(privacy, what, name, account, 4):
+        said = msgspec.json.decode(record.value)
+        assert said.pop("type") == "forget"
+        assert said.pop("ts") > 0
+        found.append((partition, said))
+    return found
+
+
+def test_it_is_written_where_the_account_is() -> None:
+    acme = partition_of("acme", 4)
+
+    assert written(PLAIN, What.account, "acme", None) == [(acme, {"account": "acme"})]
+    about = {"account": "acme", "user": "ada"}
+    assert written(PLAIN, What.user, "ada", "acme") == [(acme, about)]
+    everywhere = [(number, {"user": "ada"}) for number in range(4)]
+    assert written(PLAIN, What.user, "ada", None) == everywhere
+    # What came before ids were hashed, and what came since.
+    hashed = about | {"user": HASHING.user("acme", "ada")}
+    found = written(HASHING, What.user, "ada", "acme")
+    assert sorted(found, key=str) == sorted([(acme, about), (acme, hashed)], key=str)
+
+
+@pytest.mark.parametrize(
+    ("link", "account", "user", "user_of_acme"),
+    [
+        (Link("web", "ada", "acme"), True, True, True),
+        (Link("web", "ada", "globex"), False, True, False),
+        (Link("web", "bob", "acme"), True, False, False),
+        (Link("web", HASHING.linked("web", "ada"), "acme", is_hashed=True), True, True, True),
+        (Link("app", HASHING.linked("web", "ada"), "acme", is_hashed=True), True, False, False),
+    ],
+)
+def test_which_links_go(link: Link, account: bool, user: bool, user_of_acme: bool) -> None:
+    assert is_of(link, HASHING, What.account, "acme", None) == account
+    assert is_of(link, HASHING, What.user, "ada", None) == user
+    assert is_of(link, HASHING, What.user, "ada", "acme") == user_of_acme
+
+
+def test_every_topic_is_told_of_with_a_day() -> None:
+    config = Config()
+    found = list(places(config, 2, 1_704_067_200_000))
+
+    for name, topic in config.kafka.topics:
+        assert any(each.startswith(f"{topic}: 20") for each in found) == (name != "keys")
+    assert found[0].startswith("pulse.events: 2024-01-15")
+    assert any("2 links" in each for each in found)
+
+
+def test_what_cannot_be_forgotten(tmp_path: Path) -> None:
+    config = tmp_path / "pulse.yaml"
+    (tmp_path / "key").write_text("a key of enough letters")
+    config.write_text(f"collector: {{user_ids: hashed, user_key_file: {tmp_path / 'key'}}}\n")
+
+    with pytest.raises(PulseError, match="cannot be an id"):
+        command(What.user, "a\n")
+    with pytest.raises(PulseError, match="--account is for users"):
+        command(What.account, "acme", "b")
+    with pytest.raises(PulseError, match="in each account to something else"):
+        command(What.user, "ada", None, config)
