@@ -9,8 +9,9 @@ import msgspec
 from pydantic import ValidationError
 
 from pulse.collector.refusals import BadEvent
-from pulse.collector.sink import Letter, Line
+from pulse.collector.sink import Letter
 from pulse.model.usage import ProfileRecord, UsageEvent
+from pulse.packs import Line
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from pulse.collector.sink import Letter, Line
 from pulse.config.secret import SecretError
 from pulse.model.usage import AccountProfile
+from pulse.packs import Line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from pulse.collector.sink import Letter
     from pulse.config import Collector
 
 KEY_MIN: Final = 16

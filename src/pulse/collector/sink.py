@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections import defaultdict
-from functools import lru_cache, partial
+from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
@@ -13,6 +13,7 @@ import structlog
 
 from pulse.collector.refusals import Refusal
 from pulse.collector.spool import FILE_BYTES, SpoolFullError
+from pulse.packs import Line, packed
 from pulse.placement import partition_of
 from pulse.producer import Outgoing, Producer
 
@@ -24,23 +25,10 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger("pulse.collector")
 
-RECORD_BYTES = 256 << 10
-"""Lines of a partition packed into one record, at most (one line may have more)."""
-
 RETRY_AFTER_S = 5
 
 MAX_LETTER_BYTES = 512 << 10
 """Of what is kept of an event that cannot be counted: Kafka takes no record of any size."""
-
-# It takes as long as all else that is done with a line here.
-_partition_of = lru_cache(maxsize=1 << 16)(partition_of)
-
-
-class Line(NamedTuple):
-    """A line of the events topic."""
-
-    account_id: str
-    data: bytes
 
 
 class Letter(NamedTuple):
@@ -212,11 +200,12 @@ class Sink:
             log.info("Kafka takes what comes in again", spooled_bytes=spool.size)
 
     def _records(self, rounds: list[_Round]) -> list[Outgoing]:
-        of_partition: dict[int, list[Line]] = defaultdict(list)
-        records: list[Outgoing] = []
+        lines = chain.from_iterable(round_.lines for round_ in rounds)
+        records = [
+            Outgoing(self._events, each.partition, each.key, each.value)
+            for each in packed(lines, self._partitions)
+        ]
         for round_ in rounds:
-            for line in round_.lines:
-                of_partition[_partition_of(line.account_id, self._partitions)].append(line)
             for each in round_.letters:
                 said = {"pulse-reason": each.reason, "pulse-detail": each.detail}
                 headers = [(name, text.encode()) for name, text in said.items()]
@@ -226,30 +215,7 @@ class Sink:
                 partition = partition_of(link.user, self._partitions)
                 account = None if link.account is None else link.account.encode()
                 records.append(Outgoing(self._links, partition, link.key, account))
-        for partition, lines in of_partition.items():
-            records += self._packed(partition, lines)
         return records
-
-    def _packed(self, partition: int, lines: list[Line]) -> list[Outgoing]:
-        """Lines of one partition, in order, in few records."""
-        packs: list[list[Line]] = []
-        size = RECORD_BYTES
-        for line in lines:
-            size += len(line.data) + 1
-            if size > RECORD_BYTES:
-                packs.append([])
-                size = len(line.data)
-            packs[-1].append(line)
-        return [
-            Outgoing(self._events, partition, _key(pack), b"\n".join(each.data for each in pack))
-            for pack in packs
-        ]
-
-
-def _key(lines: list[Line]) -> bytes | None:
-    """The account, where it is one."""
-    accounts = {each.account_id for each in lines}
-    return accounts.pop().encode() if len(accounts) == 1 else None
 
 
 def _read(record: bytes) -> _Round:

@@ -2,7 +2,8 @@
 
 - `emitter`: takes them from any thread, and knows which of them Kafka has
 - `lines`: what an app says → a line of the events topic, or what is wrong with it
-- `packing`: lines → records, in the partitions that the worker expects
+
+As the collector does, it packs lines into records by `pulse.packs`.
 
 Apps import it; nothing in pulse does.
 """

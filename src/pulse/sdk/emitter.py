@@ -20,8 +20,8 @@ from pydantic import ValidationError
 from pulse.config import Kafka, KafkaSecurity
 from pulse.config.kafka_clients import for_kafka_python
 from pulse.errors import PulseError
-from pulse.sdk.lines import Line, instant, line_of
-from pulse.sdk.packing import RECORD_BYTES, Pack, packed
+from pulse.packs import RECORD_BYTES, Line, Pack, packed
+from pulse.sdk.lines import instant, line_of
 from pulse.topics.broker import KafkaAwayError, connected
 
 if TYPE_CHECKING:

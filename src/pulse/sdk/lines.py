@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypedDict
+from typing import TYPE_CHECKING, Any, Final, TypedDict
 
 import msgspec
 from pydantic import ValidationError
 
 from pulse.errors import PulseError
 from pulse.model.usage import AccountProfile, read_record
+from pulse.packs import Line
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,13 +24,6 @@ Instant = str | int | datetime
 
 class BadEventError(PulseError, ValueError):
     """It cannot be counted, and was not sent; the message says which field is wrong and why."""
-
-
-class Line(NamedTuple):
-    """A line of the events topic."""
-
-    account_id: str
-    data: bytes
 
 
 class ProfileFields(TypedDict, total=False):

@@ -12,10 +12,11 @@ from pulse.collector.dialects import cloudevents, native, posthog, segment
 from pulse.collector.dialects.webhooks import reading, zendesk
 from pulse.collector.links import MOVED_AT_ONCE, Link, Links
 from pulse.collector.privacy import PLAIN, Privacy, privacy_of
-from pulse.collector.sink import Letter, Line
+from pulse.collector.sink import Letter
 from pulse.config.collector import Collector
 from pulse.config.secret import SecretError
 from pulse.config.webhooks import ZendeskWebhook
+from pulse.packs import Line
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,12 +9,12 @@ import msgspec
 from pulse.collector.body import as_json
 from pulse.collector.meaning import MAX_EVENT_BYTES, Meant
 from pulse.collector.refusals import BadEvent, Refusal
-from pulse.collector.sink import Line
 from pulse.model.fields import MAX_TEXT, is_bounded
 from pulse.model.instants import to_ms
 from pulse.model.shape import is_plain
 from pulse.model.time import MAX_MS
 from pulse.model.wire import Id
+from pulse.packs import Line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+from pulse.packs import RECORD_BYTES, Line, packed
 from pulse.placement import partition_of
-from pulse.sdk.lines import Line
-from pulse.sdk.packing import RECORD_BYTES, packed
 
 LINES = [Line(f"account-{n % 50}", b"%d" % n) for n in range(1_000)]
 

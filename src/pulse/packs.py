@@ -1,8 +1,9 @@
-"""Lines → records: those of one partition together, in order."""
+"""Lines → records of the events topic: those of one partition together, in order."""
 
 from __future__ import annotations
 
 from collections import defaultdict
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from pulse.placement import partition_of
@@ -10,10 +11,18 @@ from pulse.placement import partition_of
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from pulse.sdk.lines import Line
-
 RECORD_BYTES: Final = 256 << 10
-"""Lines packed into one record, at most."""
+"""Lines packed into one record, at most (one line may have more)."""
+
+# It takes as long as all else that is done with a line here.
+_partition_of = lru_cache(maxsize=1 << 16)(partition_of)
+
+
+class Line(NamedTuple):
+    """A line of the events topic."""
+
+    account_id: str
+    data: bytes
 
 
 class Pack(NamedTuple):
@@ -33,13 +42,12 @@ class Pack(NamedTuple):
 def packed(lines: Iterable[Line], partitions: int) -> list[Pack]:
     """The records that have these lines, each in the partition of its account.
 
-    >>> from pulse.sdk.lines import Line
     >>> packed([Line("acme", b"1"), Line("acme", b"3")], 32)
     [Pack(partition=4, lines=[b'1', b'3'], key=b'acme')]
     """
     of_partition: dict[int, list[Line]] = defaultdict(list)
     for line in lines:
-        of_partition[partition_of(line.account_id, partitions)].append(line)
+        of_partition[_partition_of(line.account_id, partitions)].append(line)
     return [
         Pack(partition, [line.data for line in run], _key(run))
         for partition, together in of_partition.items()
