@@ -14,6 +14,8 @@ test_too_large         a page beyond Kafka's message size, an account with a mil
 test_slow_kafka        a changelog that is read back for longer than a worker may stand still
 test_full_disk         a broker whose disk is full, and then is not
 test_clock             two tickers, one an hour ahead, none for five minutes
+test_collector         kill -9 of the collector under load; Kafka away under load
+test_collector_spool   Kafka away, the collector with a spool: nobody is told to come again
 
 Every scenario asserts that there was something to lose when it was injured, and ends with the
 comparison of `pulse.testing.truth`. `PULSE_SEEDS=all` runs each with all seeds.

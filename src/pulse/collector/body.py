@@ -10,14 +10,16 @@ import msgspec
 from starlette.requests import ClientDisconnect
 
 from pulse.collector.refusals import Refusal
-from pulse.model.shape import MAX_DEPTH
-from pulse.model.wire import is_too_deep
 
 if TYPE_CHECKING:
     from starlette.requests import Request
 
+MAX_DEPTH: Final = 64
+"""Objects and lists within each other. What a client nests deeper is no event."""
+
 _GZIP_OR_ZLIB: Final = 32 + zlib.MAX_WBITS
 _GZIP_MAGIC: Final = b"\x1f\x8b"
+_NESTED: Final = (dict, list)
 
 
 async def read(request: Request, limit: int, within_s: float = 20.0) -> bytes:
@@ -73,9 +75,32 @@ def too_large(limit: int) -> Refusal:
 
 def as_json(body: bytes) -> Any:
     """What the body says. Raises `Refusal` (400)."""
-    if is_too_deep(body):
-        raise Refusal(400, "too_deep", f"nested more than {MAX_DEPTH} times")
     try:
-        return msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        said = msgspec.json.decode(body)
+    except RecursionError:
+        raise _too_deep() from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Refusal(400, "not_json", str(error)) from None
+    if body.count(b"{") + body.count(b"[") > MAX_DEPTH and _is_too_deep(said):
+        raise _too_deep()
+    return said
+
+
+def _is_too_deep(said: Any) -> bool:
+    """Level by level: a body of many events is wide, and not deep."""
+    level = [said]
+    for _ in range(MAX_DEPTH):
+        within: list[Any] = []
+        for each in level:
+            if type(each) is dict:
+                within += [value for value in each.values() if type(value) in _NESTED]
+            elif type(each) is list:
+                within += [value for value in each if type(value) in _NESTED]
+        if not within:
+            return False
+        level = within
+    return True
+
+
+def _too_deep() -> Refusal:
+    return Refusal(400, "too_deep", f"nested more than {MAX_DEPTH} times")
