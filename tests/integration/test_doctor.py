@@ -14,6 +14,7 @@ from kafka import KafkaProducer
 from pulse.processes import free_port
 from pulse.sdk import Emitter
 from pulse.testing.system import System
+from pulse.testing.webhooks import EXAMPLE_SECRET
 from pulse.topics.broker import Brokers
 from pulse.topics.wanted import wanted_topics
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pulse.testing.kafka import KafkaServer
+    from pulse.testing.valkey import ValkeyServer
 
 pytestmark = pytest.mark.kafka
 
@@ -36,25 +38,23 @@ def system(kafka: KafkaServer, tmp_path: Path, unique: str) -> Iterator[System]:
         system.stop()
 
 
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """`pulse` with these arguments."""
+    program = [sys.executable, "-c", "import pulse.cli; pulse.cli.main()"]
+    return subprocess.run(
+        [*program, *arguments], capture_output=True, text=True, timeout=100, check=False
+    )
+
+
+def config_of(system: System) -> tuple[str, str]:
+    return "--config", str(system.folder / "pulse.yaml")
+
+
 class Said:
     """What `pulse doctor` said."""
 
     def __init__(self, system: System, *options: str) -> None:
-        config = ["--config", str(system.folder / "pulse.yaml")]
-        done = subprocess.run(
-            [
-                sys.executable,
-                "-c",
-                "import pulse.cli; pulse.cli.main()",
-                "doctor",
-                *config,
-                *options,
-            ],
-            capture_output=True,
-            text=True,
-            timeout=100,
-            check=False,
-        )
+        done = run("doctor", *config_of(system), *options)
         assert done.stderr == ""
         self.code, self.out = done.returncode, done.stdout
 
@@ -158,6 +158,38 @@ def test_with_a_pulse_that_runs(system: System) -> None:
     assert plain.code == 0
     assert [line.split()[0] for line in plain.out.splitlines()].count("ok") == 9
     assert "→ `pulse keys make SOURCE` makes one" in plain.out
+
+
+def test_with_a_notifier_a_redis_and_a_source_that_stopped(
+    system: System, valkey: ValkeyServer, unique: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PULSE_TEST_SECRET", EXAMPLE_SECRET)
+    receiver = {"name": "cs", "kind": "webhook", "secret_env": "PULSE_TEST_SECRET"}
+    system.settings["receivers"] = [{**receiver, "url": "https://example.com/hooks"}]
+    system.settings["redis"] = {"url": valkey.url, "prefix": f"{unique}:"}
+    system.config = system._write("pulse.yaml", {})
+    make_topics(system)
+
+    idle = Said(system, "--json").findings["notifier"][0]
+    assert (idle["verdict"], idle["advice"]) == ("problem", "start it: `pulse notify`")
+    system.process("work").start()
+    system.process("notify").start()
+    events = system.config.kafka.topics.events
+    with Emitter(system.bootstrap, source="web-app", topic=events) as emitter:
+        for number in range(20):
+            emitter.event(f"account-{number}", "report.run")
+    run("source", "stopped", "web-app", *config_of(system))
+
+    # A group settles, and state is written, in a few seconds.
+    deadline = time.monotonic() + 60
+    while "web-app has stopped" not in (said := Said(system, "--json")).out or said.code:
+        assert time.monotonic() < deadline, said.out
+    assert {about: said.verdicts[about] for about in ("notifier", "redis", "sources")} == {
+        "notifier": "ok",
+        "redis": "ok",
+        "sources": "warning",
+    }
+    assert said.findings["notifier"][0]["says"].startswith("1 member in the group")
 
 
 def test_without_kafka_and_redis(system: System, kafka: KafkaServer) -> None:
