@@ -12,6 +12,7 @@ import msgspec
 import pytest
 
 from .collecting import bearer, states
+from .losing import losing_the_first_answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -57,6 +58,47 @@ def test_rudderstacks_client(collecting: Collecting) -> None:
 
     accounts = states(collecting, ["acme", "globex"])
     assert [accounts[name]["measures"]["events"]["7d"] for name in ("acme", "globex")] == [1, 1]
+
+
+def _segment(url: str, key: str) -> None:
+    from segment.analytics.client import Client
+
+    client = Client(key, host=url, on_error=fail)
+    client.track("ada", "Report Run", context={"groupId": "acme"})
+    client.shutdown()
+
+
+def _rudderstack(url: str, key: str) -> None:
+    from rudderstack.analytics.client import Client
+
+    client = Client(key, host=url, on_error=fail)
+    client.track("ada", "Report Run", context={"groupId": "acme"})
+    client.shutdown()
+
+
+def _posthog(url: str, key: str) -> None:
+    from posthog import Posthog
+    from posthog.request import reset_sessions
+
+    client = Posthog(key, host=url, on_error=fail)
+    client.capture("report run", distinct_id="ada", groups={"company": "acme"})
+    client.shutdown()
+    reset_sessions()
+
+
+@pytest.mark.parametrize("tracks", [_segment, _rudderstack, _posthog])
+def test_what_a_client_sends_again_counts_once(
+    collecting: Collecting, tracks: Callable[[str, str], None]
+) -> None:
+    collecting.system.process("work").start()
+    with losing_the_first_answer(collecting.url) as proxy:
+        tracks(proxy.url, collecting.key)
+
+    accounts = states(collecting, ["acme"])
+    assert accounts["acme"]["measures"]["events"]["7d"] == 1
+    assert len(proxy.taken) == 2
+    first, second = (line["id"] for line in collecting.lines())
+    assert first == second
 
 
 def test_posthogs_client(collecting: Collecting) -> None:
