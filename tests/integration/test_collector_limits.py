@@ -70,6 +70,31 @@ def test_a_slow_sender_is_not_waited_for(collecting: Collecting) -> None:
     assert http.post("/v1/events", json=event(2)).status_code == 200
 
 
+def test_many_that_come_slowly_do_not_fill_the_memory(collecting: Collecting) -> None:
+    http = another(collecting, buffer_bytes=1 << 20, max_body_bytes=1 << 20)
+    address = (http.base_url.host, http.base_url.port)
+    head = b"POST /v1/events HTTP/1.1\r\nHost: pulse\r\nContent-Length: 1000000\r\n\r\n"
+    with (
+        socket.create_connection(address, timeout=20) as one,
+        socket.create_connection(address, timeout=20) as another_one,
+    ):
+        for slow in (one, another_one):  # nobody knows yet whether they have a key
+            slow.sendall(head + b" " * 600_000)
+        answer = answer_of(another_one) or answer_of(one)
+    assert answer.startswith(b"HTTP/1.1 503 ")
+    assert b"retry-after: 1" in answer
+    assert http.post("/v1/events", json=event(1)).status_code == 200
+
+
+def answer_of(client: socket.socket) -> bytes:
+    """What is answered within its time, nothing otherwise."""
+    client.settimeout(2)
+    try:
+        return client.recv(4096)
+    except TimeoutError:
+        return b""
+
+
 def key(collecting: Collecting) -> str:
     return f"Authorization: Bearer {collecting.key}\r\n"
 

@@ -8,7 +8,6 @@ import msgspec
 import typer
 
 from pulse.config import Config
-from pulse.errors import PulseError
 from pulse.playback.outputs import LineFile
 from pulse.topics.broker import Brokers
 
@@ -34,10 +33,7 @@ def command(
     loaded = Config.load(config)
     topics = [loaded.kafka.topics.changelog, loaded.kafka.topics.events]
     with Brokers(loaded.kafka, timeout_s=CONNECT_S) as brokers:
-        found = brokers.find(topics)
-    for topic in topics:
-        if topic not in found:
-            raise PulseError(f"there is no topic {topic}", hint="`pulse topics` makes it")
+        brokers.need(*topics)
     statuses = asyncio.run(read_statuses(loaded))
     with LineFile(accounts_out) as out:
         for status in statuses:

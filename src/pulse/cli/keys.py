@@ -54,8 +54,7 @@ def command(
     loaded = Config.load(config)
     topic = loaded.kafka.topics.keys
     with Brokers(loaded.kafka, timeout_s=CONNECT_S) as brokers:
-        if topic not in brokers.find([topic]):
-            raise PulseError(f"there is no topic {topic}", hint="`pulse topics` makes it")
+        brokers.need(topic)
     settings = for_aiokafka(loaded.kafka)
     if action is Action.make:
         source = subject or ""

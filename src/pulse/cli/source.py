@@ -47,9 +47,7 @@ def command(
     loaded = Config.load(config)
     topic = loaded.kafka.topics.events
     with Brokers(loaded.kafka, timeout_s=CONNECT_S) as brokers:
-        found = brokers.find([topic])
-    if topic not in found:
-        raise PulseError(f"there is no topic {topic}", hint="`pulse topics` makes it")
+        brokers.need(topic)
     count = loaded.kafka.partitions
     record = record_of(name, change.value, time.time_ns() // 1_000_000)
     try:

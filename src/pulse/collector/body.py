@@ -17,16 +17,41 @@ if TYPE_CHECKING:
 MAX_DEPTH: Final = 64
 """Objects and lists within each other. What a client nests deeper is no event."""
 
+BUSY_RETRY_AFTER_S: Final = 1
+
 _GZIP_OR_ZLIB: Final = 32 + zlib.MAX_WBITS
 _GZIP_MAGIC: Final = b"\x1f\x8b"
 _NESTED: Final = (dict, list)
 
 
-async def read(request: Request, limit: int, within_s: float = 20.0) -> bytes:
+class Room:
+    """For the bodies that come in, of all requests together: at most `most_bytes`.
+
+    Whether a key holds is known when its body is there, so anybody could fill the memory else.
+    """
+
+    def __init__(self, most_bytes: int) -> None:
+        self._most_bytes = most_bytes
+        self._bytes = 0
+
+    def take(self, size: int) -> None:
+        """Some bytes more have come in. Raises `Refusal` (503)."""
+        self._bytes += size
+        if self._bytes > self._most_bytes:
+            raise Refusal(
+                503, "too_many", "too much comes in at once", retry_after_s=BUSY_RETRY_AFTER_S
+            )
+
+    def give(self, size: int) -> None:
+        """They do not wait for the rest any more."""
+        self._bytes -= size
+
+
+async def read(request: Request, limit: int, within_s: float, room: Room) -> bytes:
     """The body of a request, decompressed: at most `limit` bytes, before and after.
 
     What is compressed with gzip is known by its first two bytes, whatever the headers say: some
-    clients say it in the path only. Raises `Refusal` (400, 408, 413, 415).
+    clients say it in the path only. Raises `Refusal` (400, 408, 413, 415, 503).
     """
     encoding = request.headers.get("content-encoding", "").strip().lower()
     if encoding not in ("", "identity", "gzip", "deflate"):
@@ -39,6 +64,7 @@ async def read(request: Request, limit: int, within_s: float = 20.0) -> bytes:
         async with asyncio.timeout(within_s):
             async for part in request.stream():
                 size += len(part)
+                room.take(len(part))
                 if size > limit:
                     raise too_large(limit)
                 parts.append(part)
@@ -46,6 +72,8 @@ async def read(request: Request, limit: int, within_s: float = 20.0) -> bytes:
         raise Refusal(408, "too_slow", f"the body had not come in after {within_s:g} s") from None
     except ClientDisconnect:
         raise Refusal(400, "cut_off", "the client went away before its body had come") from None
+    finally:
+        room.give(size)
     body = b"".join(parts)
     if body.startswith(_GZIP_MAGIC) or encoding == "deflate":
         return _inflated(body, limit)

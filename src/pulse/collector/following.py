@@ -27,14 +27,14 @@ class Follower:
         self, settings: dict[str, Any], topic: str, take: Callable[[bytes, bytes | None], None]
     ) -> None:
         self._settings = settings
-        self._topic = topic
+        self.topic = topic
         self._take_record = take
         self._consumer: AIOKafkaConsumer | None = None
 
     async def start(self) -> None:
         """Return when all of now is known. Raises TimeoutError, KafkaError or OSError."""
         self._consumer = consumer = AIOKafkaConsumer(
-            self._topic,
+            self.topic,
             group_id=None,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
@@ -45,7 +45,7 @@ class Follower:
             await consumer.start()
             places = list(consumer.assignment())
             if not places:
-                raise UnknownTopicOrPartitionError(self._topic)
+                raise UnknownTopicOrPartitionError(self.topic)
             ends = await consumer.end_offsets(places)
         for place in places:
             while (before := await consumer.position(place)) < ends[place]:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
+import socket
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +15,7 @@ import uvicorn
 from aiokafka.errors import KafkaError
 
 from pulse.collector.app import make_app
-from pulse.collector.following import Follower
+from pulse.collector.following import WITHIN_S, Follower
 from pulse.collector.keys import KeyRing
 from pulse.collector.links import Links
 from pulse.collector.metrics import CollectorMetrics
@@ -24,8 +27,11 @@ from pulse.config.kafka_clients import for_aiokafka
 from pulse.errors import PulseError
 from pulse.metrics import serve
 from pulse.producer import Producer
+from pulse.topics.broker import Brokers, quiet_client_logs
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pulse.config import Config
 
 log = structlog.get_logger("pulse.collector")
@@ -35,73 +41,126 @@ LAST_S = 10.0
 
 
 async def run(config: Config) -> None:
-    """Serve until SIGINT or SIGTERM."""
+    """Serve until SIGINT or SIGTERM. Raises `PulseError` for what a person has to mend."""
     collect, kafka = config.collector, config.kafka
+    quiet_client_logs()
     for each in collect.webhooks.all():
         each.secret()  # one that is missing is told before anything runs
-    spool = None if collect.spool is None else Spool(Path(collect.spool), collect.spool_bytes)
+    await asyncio.to_thread(_look_at_topics, config)
     settings = for_aiokafka(kafka) | {"client_id": f"{kafka.client_id}-collector"}
-    ring, links = KeyRing(), Links(privacy_of(collect))
-    followers = [
-        Follower(settings, kafka.topics.keys, ring.take),
-        Follower(settings, kafka.topics.links, links.take),
-    ]
-    try:
+    async with AsyncExitStack() as stack:
+        listening = _listen(collect.host, collect.port)
+        stack.callback(listening.close)
+        spool = None if collect.spool is None else Spool(Path(collect.spool), collect.spool_bytes)
+        if spool is not None:
+            stack.push_async_callback(spool.close)
+        ring, links = KeyRing(), Links(privacy_of(collect))
+        followers = [
+            Follower(settings, kafka.topics.keys, ring.take),
+            Follower(settings, kafka.topics.links, links.take),
+        ]
         for follower in followers:
-            await follower.start()
-    except (TimeoutError, KafkaError, OSError) as error:
-        for follower in followers:
-            await follower.stop()
-        raise PulseError(
-            f"{kafka.topics.keys} and {kafka.topics.links} cannot be read: {error!r}",
-            hint="is Kafka there? `pulse topics` makes the topics",
-        ) from None
-    producer = Producer(settings, idempotent=kafka.idempotence)
-    sink = Sink(
-        producer,
-        events=kafka.topics.events,
-        deadletter=kafka.topics.deadletter,
-        links=kafka.topics.links,
-        partitions=kafka.partitions,
-        most_bytes=collect.buffer_bytes,
-        within_s=collect.ack_timeout_s,
-        spool=spool,
-    )
-    sink.start()
-    metrics = CollectorMetrics(
-        lambda: sink.waiting_bytes, lambda: len(ring), lambda: 0 if spool is None else spool.size
-    )
-    page = serve(collect.metrics_host, collect.metrics_port, metrics.registry)
-    app = make_app(Service(collect, ring, links, sink, metrics))
-    server = uvicorn.Server(
-        uvicorn.Config(
-            app,
-            host=collect.host,
-            port=collect.port,
-            log_config=None,
-            access_log=False,
-            lifespan="off",
-            timeout_keep_alive=75,
-            timeout_graceful_shutdown=int(LAST_S),
+            stack.push_async_callback(follower.stop)
+            await _read(follower)
+        producer = Producer(settings, idempotent=kafka.idempotence)
+        stack.push_async_callback(producer.stop)
+        sink = Sink(
+            producer,
+            events=kafka.topics.events,
+            deadletter=kafka.topics.deadletter,
+            links=kafka.topics.links,
+            partitions=kafka.partitions,
+            most_bytes=collect.buffer_bytes,
+            within_s=collect.ack_timeout_s,
+            spool=spool,
         )
-    )
+        sink.start()
+        stack.push_async_callback(sink.close, LAST_S)
+        metrics = CollectorMetrics(
+            lambda: sink.waiting_bytes,
+            lambda: len(ring),
+            lambda: 0 if spool is None else spool.size,
+        )
+        page = serve(
+            collect.metrics_host,
+            collect.metrics_port,
+            metrics.registry,
+            setting="collector.metrics_port",
+        )
+        stack.callback(page.close)
+        server = uvicorn.Server(
+            uvicorn.Config(
+                make_app(Service(collect, ring, links, sink, metrics)),
+                log_config=None,
+                access_log=False,
+                lifespan="off",
+                timeout_keep_alive=75,
+                timeout_graceful_shutdown=int(LAST_S),
+            )
+        )
+        log.info("collecting", url=f"http://{collect.host}:{collect.port}", keys=len(ring),
+                 links=len(links), metrics=page.url)  # fmt: skip
+        if not len(ring):
+            log.warning("there is no write key yet, so nothing can come in: `pulse keys make`")
+        # What is there now stays: the collector of garbage need not look at it again and again.
+        gc.collect()
+        gc.freeze()
+        await _serve(server, listening, followers)
+
+
+async def _serve(
+    server: uvicorn.Server, listening: socket.socket, followers: Sequence[Follower]
+) -> None:
+    """Serve, and follow; where that is not possible any more, end.
+
+    Who does not follow would let revoked keys in.
+    """
     following = [asyncio.create_task(follower.run()) for follower in followers]
-    log.info("collecting", url=f"http://{collect.host}:{collect.port}", keys=len(ring),
-             links=len(links), metrics=page.url)  # fmt: skip
-    if not len(ring):
-        log.warning("there is no write key yet, so nothing can come in: `pulse keys make SOURCE`")
-    # What is there now stays: the collector of garbage need not look at it again and again.
-    gc.collect()
-    gc.freeze()
+    for task in following:
+        task.add_done_callback(lambda _: setattr(server, "should_exit", True))
     try:
-        await server.serve()
+        await server.serve([listening])
+        for task in following:
+            if task.done():
+                task.result()
+    except KafkaError as error:
+        raise PulseError(
+            f"write keys and links cannot be read any more: {error!r}", hint="start it again"
+        ) from error
     finally:
         for task in following:
             task.cancel()
-        await sink.close(LAST_S)
-        if spool is not None:
-            await spool.close()
-        await producer.stop()
-        for follower in followers:
-            await follower.stop()
-        page.close()
+
+
+async def _read(follower: Follower) -> None:
+    try:
+        await follower.start()
+    except (TimeoutError, KafkaError, OSError) as error:
+        raise PulseError(
+            f"{follower.topic} cannot be read: {error!r}", hint="is Kafka there? `pulse doctor`"
+        ) from None
+
+
+def _look_at_topics(config: Config) -> None:
+    """Raises `PulseError` where one is not there, or has another number of partitions."""
+    kafka, topics = config.kafka, config.kafka.topics
+    with Brokers(kafka, timeout_s=WITHIN_S, say=log.warning) as brokers:
+        found = brokers.need(topics.events, topics.deadletter, topics.keys, topics.links)
+    for name in (topics.events, topics.links):
+        if found[name].partitions != kafka.partitions:
+            raise PulseError(
+                f"{name} has {found[name].partitions} partitions and the configuration says "
+                f"{kafka.partitions}",
+                hint=f"set kafka.partitions to {found[name].partitions}; `pulse topics` says more",
+            )
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as error:
+        raise PulseError(
+            f"cannot listen on {host}:{port}: {os.strerror(error.errno or 0).lower()}",
+            hint="set collector.host and collector.port to an address that is free",
+        ) from None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from fastapi import Response
 
-from pulse.collector.body import read
+from pulse.collector.body import Room, read
 from pulse.collector.rates import Rates
 from pulse.collector.refusals import Refusal
 
@@ -35,10 +35,12 @@ class Service:
         self.sink = sink
         self.metrics = metrics
         self.rates = Rates(config.events_per_second)
+        self._room = Room(max(config.buffer_bytes, config.max_body_bytes))
 
     async def read(self, request: Request) -> bytes:
-        """A request's body, within its limits. Raises `Refusal` (400, 408, 413, 415)."""
-        return await read(request, self.config.max_body_bytes, self.config.body_timeout_s)
+        """A request's body, within its limits. Raises `Refusal` (400, 408, 413, 415, 503)."""
+        config = self.config
+        return await read(request, config.max_body_bytes, config.body_timeout_s, self._room)
 
     def source_of(self, key: str) -> str:
         """The source that a write key is of. Raises `Refusal` (401)."""

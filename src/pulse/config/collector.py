@@ -38,7 +38,8 @@ class Collector(Section):
     events_per_second: Positive = 10_000
     """Of a source, on average; ten times as many may come at once."""
     buffer_bytes: Annotated[int, Field(ge=1 << 20)] = 64 << 20
-    """What may wait for Kafka; beyond it clients are told to come again (503)."""
+    """What may wait for Kafka, and as much may be on its way in; beyond it clients are told to come
+    again (503)."""
     ack_timeout_s: Positive = 10.0
     """For how long Kafka's word is waited for before a client is told to come again."""
     spool: Text | None = None

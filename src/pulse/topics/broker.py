@@ -80,6 +80,16 @@ class Brokers:
             for topic in described
         }
 
+    def need(self, *names: str) -> dict[str, FoundTopic]:
+        """These topics, with their settings. Raises `PulseError` where one is not there."""
+        found = self.find(names)
+        if missing := [name for name in names if name not in found]:
+            it, them = ("is no topic", "it") if len(missing) == 1 else ("are no topics", "them")
+            raise PulseError(
+                f"there {it} {', '.join(missing)}", hint=f"`pulse topics` makes {them}"
+            )
+        return found
+
     def create(self, topics: Iterable[WantedTopic]) -> None:
         """Make topics and wait until they can be used. One that somebody else made is fine."""
         specs = {
@@ -259,7 +269,10 @@ def _told(doing: str) -> Iterator[None]:
 
 
 def quiet_client_logs() -> None:
-    """Keep kafka-python from logging every failed connection: the errors here say it in a line."""
-    log = logging.getLogger("kafka")
-    log.addHandler(logging.NullHandler())
-    log.propagate = False
+    """Keep the clients of Kafka from logging every failed connection: the errors here say it in a
+    line.
+    """
+    for name in ("kafka", "aiokafka"):
+        log = logging.getLogger(name)
+        log.addHandler(logging.NullHandler())
+        log.propagate = False
