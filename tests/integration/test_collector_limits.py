@@ -73,12 +73,12 @@ def test_a_slow_sender_is_not_waited_for(collecting: Collecting) -> None:
 def test_many_that_come_slowly_do_not_fill_the_memory(collecting: Collecting) -> None:
     http = another(collecting, buffer_bytes=1 << 20, max_body_bytes=1 << 20)
     address = (http.base_url.host, http.base_url.port)
-    head = b"POST /v1/events HTTP/1.1\r\nHost: pulse\r\nContent-Length: 1000000\r\n\r\n"
+    head = b"POST /v1/track HTTP/1.1\r\nHost: pulse\r\nContent-Length: 1000000\r\n\r\n"
     with (
         socket.create_connection(address, timeout=20) as one,
         socket.create_connection(address, timeout=20) as another_one,
     ):
-        for slow in (one, another_one):  # nobody knows yet whether they have a key
+        for slow in (one, another_one):  # whether they have a key stands in the body
             slow.sendall(head + b" " * 600_000)
         answer = answer_of(another_one) or answer_of(one)
     assert answer.startswith(b"HTTP/1.1 503 ")
