@@ -131,6 +131,15 @@ class Server(ABC):
             raise ServerError(f"{self.name} does not run")
         return self._process.pid
 
+    def exit_code(self, within_s: float = 30.0) -> int:
+        """What it ended with, once it has; raises `ServerError` when it does not end."""
+        if self._process is None:
+            raise ServerError(f"{self.name} was not started")
+        try:
+            return self._process.wait(within_s)
+        except subprocess.TimeoutExpired:
+            raise ServerError(f"{self.name} did not end within {within_s:g} s") from None
+
     def start(self) -> Self:
         """Start the server and wait until it answers; nothing if it runs already."""
         if not self.running:

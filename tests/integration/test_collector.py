@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gzip
+import os
+import signal
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -77,6 +79,48 @@ def test_nothing_comes_in_without_a_key(collecting: Collecting) -> None:
     assert {line["source"] for line in collecting.lines()} == {"mobile"}
 
 
+def test_gzip_may_be_several_one_behind_the_other(collecting: Collecting) -> None:
+    first, second = (gzip.compress(msgspec.json.encode(event(n)) + b"\n") for n in (1, 2))
+    zipped = {"content-encoding": "gzip"}
+    answer = collecting.http.post("/v1/events", content=first + second, headers=zipped)
+    assert answer.json() == {"accepted": 2, "refused": []}
+    answer = collecting.http.post("/v1/events", content=first + b"more", headers=zipped)
+    assert (answer.status_code, answer.json()["error"]["reason"]) == (400, "not_gzip")
+    assert [line["id"] for line in collecting.lines()] == ["e1", "e2"]
+
+
+def test_a_browser_of_another_site_may_ask_and_read_the_answer(collecting: Collecting) -> None:
+    asks = {
+        "Origin": "https://app.example.com",
+        "Access-Control-Request-Method": "POST",
+        "Access-Control-Request-Headers": "authorization,content-type",
+    }
+    answer = collecting.http.options("/v1/events", headers=asks)
+    assert answer.status_code == 200
+    assert answer.headers["access-control-allow-origin"] == "*"
+    assert "authorization" in answer.headers["access-control-allow-headers"]
+    for key, status in ((collecting.key, 200), ("pk_wrong", 401)):
+        headers = {"Origin": asks["Origin"]} | bearer(key)
+        answer = collecting.http.post("/v1/events", json=event(1), headers=headers)
+        assert answer.status_code == status
+        assert answer.headers["access-control-allow-origin"] == "*"
+        assert answer.headers["access-control-expose-headers"] == "Retry-After"
+
+
+def test_what_is_not_there_is_told_as_all_else(collecting: Collecting) -> None:
+    for method, path, status in (("GET", "/v2/events", 404), ("GET", "/v1/events", 405)):
+        answer = collecting.http.request(method, path)
+        assert (answer.status_code, answer.json()["error"]["reason"]) == (status, "no_such_path")
+        assert path in answer.json()["error"]["detail"]
+
+
+def test_a_signal_ends_it_in_order(collecting: Collecting) -> None:
+    assert collecting.http.post("/v1/events", json=event(1)).status_code == 200
+    os.kill(collecting.process.pid, signal.SIGTERM)
+    assert collecting.process.exit_code() == 0
+    assert [line["id"] for line in collecting.lines()] == ["e1"]
+
+
 @pytest.mark.parametrize(
     ("content", "headers", "status", "reason"),
     [
@@ -84,12 +128,19 @@ def test_nothing_comes_in_without_a_key(collecting: Collecting) -> None:
         (b"{", {}, 400, "not_json"),
         (b"[" * 65 + b"]" * 65, {}, 400, "too_deep"),
         (b'{"a":' * 100 + b"1" + b"}" * 100, {}, 400, "too_deep"),
+        (
+            b'{"id":"e","account_id":"a","event":"x","ts":1,"properties":%b1%b}'
+            % (b'{"a":' * 100, b"}" * 100),
+            {},
+            400,
+            "too_deep",
+        ),
         (b"[" * (1 << 20), {}, 400, "too_deep"),
         (b"nothing", {"content-encoding": "gzip"}, 400, "not_gzip"),
         (gzip.compress(b"{}")[:-9], {"content-encoding": "gzip"}, 400, "not_gzip"),
         (b"{}", {"content-encoding": "br"}, 415, "unsupported_encoding"),
         (gzip.compress(b" " * (64 << 20)), {"content-encoding": "gzip"}, 413, "too_large"),
-        (b" " * ((4 << 20) + 1), {}, 413, "too_large"),
+        (b" " * ((20 << 20) + 1), {}, 413, "too_large"),
     ],
 )
 def test_what_is_refused_is_said_why(

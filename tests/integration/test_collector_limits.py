@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
+import random
 import socket
+import string
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import httpx
 import msgspec
 import pytest
+from kafka import KafkaAdminClient
+from kafka.admin import ConfigResource, ConfigResourceType
 
+from pulse.collector.spool import Spool
 from pulse.processes import free_port
 
 from .collecting import bearer, wait_for
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from .collecting import Collecting
 
 pytestmark = pytest.mark.kafka
@@ -68,6 +77,69 @@ def test_a_slow_sender_is_not_waited_for(collecting: Collecting) -> None:
         answer = slow.recv(4096)
     assert answer.startswith(b"HTTP/1.1 408 ")
     assert http.post("/v1/events", json=event(2)).status_code == 200
+
+
+def test_who_says_nothing_is_not_waited_for(collecting: Collecting) -> None:
+    http = another(collecting, body_timeout_s=1.0)
+    address = (http.base_url.host, http.base_url.port)
+    for said in (b"", b"POST /v1/events HTTP/1.1\r\nHost: pul"):
+        with socket.create_connection(address, timeout=20) as silent:
+            silent.sendall(said)
+            assert silent.recv(4096) == b""
+    # A connection that is used waits for its next request.
+    assert http.post("/v1/events", json=event(1)).status_code == 200
+    time.sleep(2)
+    assert http.post("/v1/events", json=event(2)).status_code == 200
+
+
+def test_what_kafka_refuses_costs_the_others_nothing(
+    collecting: Collecting, tmp_path: Path
+) -> None:
+    admin = KafkaAdminClient(bootstrap_servers=collecting.system.bootstrap)
+    topic = ConfigResource(
+        ConfigResourceType.TOPIC,
+        collecting.system.config.kafka.topics.deadletter,
+        {"max.message.bytes": "2000"},
+    )
+    admin.alter_configs([topic])
+    admin.close()
+    poison = {"event": "run", "userId": "nobody", "properties": {"text": random_text(9_000)}}
+
+    def post(number: int) -> int:
+        path, said = ("/v1/track", poison) if number % 10 == 0 else ("/v1/events", event(number))
+        return collecting.http.post(path, json=said).status_code
+
+    with ThreadPoolExecutor(20) as pool:
+        statuses = list(pool.map(post, range(100)))
+    assert statuses == [503 if n % 10 == 0 else 200 for n in range(100)]
+    assert len({line["id"] for line in collecting.lines()}) == 90
+
+    # The same when it comes out of a spool.
+    spool = tmp_path / "spool"
+    fill(spool, poison, event(1_000))
+    another(collecting, spool=str(spool))
+    wait_for(lambda: any(line["id"] == "e1000" for line in collecting.lines()))
+    wait_for(lambda: not list(spool.glob("*.spool")))
+    assert b"nobody" in next(spool.glob("*.refused")).read_bytes()
+
+
+def fill(folder: Path, letter: dict[str, Any], line: dict[str, Any]) -> None:
+    """A spool as a collector leaves it, with a dead letter and then an event."""
+
+    async def write() -> None:
+        spool = Spool(folder, 1 << 20)
+        letters = [(msgspec.json.encode(letter), "unlinked", "")]
+        await spool.add(msgspec.msgpack.encode(([], letters, [])))
+        lines = [(line["account_id"], msgspec.json.encode(line))]
+        await spool.add(msgspec.msgpack.encode((lines, [], [])))
+        await spool.close()
+
+    asyncio.run(write())
+
+
+def random_text(size: int) -> str:
+    """No compression makes it fit."""
+    return "".join(random.Random(0).choices(string.ascii_letters, k=size))
 
 
 def test_many_that_come_slowly_do_not_fill_the_memory(collecting: Collecting) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from fastapi import FastAPI, Request, Response
+from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 
 import pulse
@@ -34,8 +35,15 @@ def make_app(service: Service) -> FastAPI:
         allow_origins=["*"],
         allow_methods=["GET", "POST"],
         allow_headers=["*"],
+        expose_headers=["Retry-After"],
         max_age=_A_DAY,
     )
+
+    @app.exception_handler(HTTPException)
+    async def _not_there(request: Request, error: HTTPException) -> Response:
+        detail = f"{error.detail}: {request.method} {request.url.path}; /docs says what there is"
+        said = {"error": {"reason": "no_such_path", "detail": detail}}
+        return answer(error.status_code, said, dict(error.headers or {}))
 
     @app.exception_handler(Refusal)
     async def _refused(request: Request, refusal: Refusal) -> Response:

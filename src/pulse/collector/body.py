@@ -27,7 +27,8 @@ _NESTED: Final = (dict, list)
 class Room:
     """For the bodies that come in, of all requests together: at most `most_bytes`.
 
-    Whether a key holds is known when its body is there, so anybody could fill the memory else.
+    It is for those whose key, if they have one, stands in the body: anybody could fill the memory
+    else, while the others' is known before.
     """
 
     def __init__(self, most_bytes: int) -> None:
@@ -47,7 +48,7 @@ class Room:
         self._bytes -= size
 
 
-async def read(request: Request, limit: int, within_s: float, room: Room) -> bytes:
+async def read(request: Request, limit: int, within_s: float, room: Room | None) -> bytes:
     """The body of a request, decompressed: at most `limit` bytes, before and after.
 
     What is compressed with gzip is known by its first two bytes, whatever the headers say: some
@@ -64,7 +65,8 @@ async def read(request: Request, limit: int, within_s: float, room: Room) -> byt
         async with asyncio.timeout(within_s):
             async for part in request.stream():
                 size += len(part)
-                room.take(len(part))
+                if room is not None:
+                    room.take(len(part))
                 if size > limit:
                     raise too_large(limit)
                 parts.append(part)
@@ -73,7 +75,8 @@ async def read(request: Request, limit: int, within_s: float, room: Room) -> byt
     except ClientDisconnect:
         raise Refusal(400, "cut_off", "the client went away before its body had come") from None
     finally:
-        room.give(size)
+        if room is not None:
+            room.give(size)
     body = b"".join(parts)
     if body.startswith(_GZIP_MAGIC) or encoding == "deflate":
         return _inflated(body, limit)
@@ -84,15 +87,18 @@ async def read(request: Request, limit: int, within_s: float, room: Room) -> byt
 
 def _inflated(body: bytes, limit: int) -> bytes:
     """Never more than `limit` bytes of it in memory, however well it was compressed."""
-    inflate = zlib.decompressobj(_GZIP_OR_ZLIB)
-    try:
-        plain = inflate.decompress(body, limit + 1)
-    except zlib.error as error:
-        raise Refusal(400, "not_gzip", f"the body cannot be decompressed: {error}") from None
-    if len(plain) > limit or inflate.unconsumed_tail:
-        raise too_large(limit)
-    if not inflate.eof:
-        raise Refusal(400, "not_gzip", "the compressed body is cut off")
+    plain, rest = b"", body
+    while rest:  # gzip may be several, one behind the other
+        inflate = zlib.decompressobj(_GZIP_OR_ZLIB)
+        try:
+            plain += inflate.decompress(rest, limit + 1 - len(plain))
+        except zlib.error as error:
+            raise Refusal(400, "not_gzip", f"the body cannot be decompressed: {error}") from None
+        if len(plain) > limit or inflate.unconsumed_tail:
+            raise too_large(limit)
+        if not inflate.eof:
+            raise Refusal(400, "not_gzip", "the compressed body is cut off")
+        rest = inflate.unused_data
     return plain
 
 

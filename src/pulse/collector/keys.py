@@ -14,6 +14,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+import structlog
 from aiokafka import AIOKafkaProducer
 
 from pulse.collector.following import WITHIN_S, Follower
@@ -23,6 +24,8 @@ from pulse.model.time import format_ms
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+log = structlog.get_logger("pulse.collector")
 
 PREFIX = "pk_"
 """Write keys begin with it, so that one is known where it should not be."""
@@ -80,8 +83,11 @@ class KeyRing:
         hashed = key.decode(errors="replace")
         if value is None:
             self._keys.pop(hashed, None)
-        else:
+            return
+        try:
             self._keys[hashed] = msgspec.json.decode(value, type=WriteKey)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            log.warning("a record among the write keys is none", key=hashed[:80], error=str(error))
 
     def __iter__(self) -> Iterator[tuple[str, WriteKey]]:
         return iter(sorted(self._keys.items(), key=lambda each: each[1].made_at))

@@ -21,6 +21,7 @@ from pulse.collector.links import Links
 from pulse.collector.metrics import CollectorMetrics
 from pulse.collector.privacy import privacy_of
 from pulse.collector.service import Service
+from pulse.collector.serving import Server, patient
 from pulse.collector.sink import Sink
 from pulse.collector.spool import Spool
 from pulse.config.kafka_clients import for_aiokafka
@@ -88,9 +89,10 @@ async def run(config: Config) -> None:
             setting="collector.metrics_port",
         )
         stack.callback(page.close)
-        server = uvicorn.Server(
+        server = Server(
             uvicorn.Config(
                 make_app(Service(collect, ring, links, sink, metrics)),
+                http=patient(collect.body_timeout_s),
                 log_config=None,
                 access_log=False,
                 lifespan="off",
@@ -108,9 +110,7 @@ async def run(config: Config) -> None:
         await _serve(server, listening, followers)
 
 
-async def _serve(
-    server: uvicorn.Server, listening: socket.socket, followers: Sequence[Follower]
-) -> None:
+async def _serve(server: Server, listening: socket.socket, followers: Sequence[Follower]) -> None:
     """Serve, and follow; where that is not possible any more, end.
 
     Who does not follow would let revoked keys in.

@@ -9,6 +9,7 @@ import msgspec
 from fastapi import Response
 
 from pulse.collector.body import Room, read
+from pulse.collector.keys import key_of
 from pulse.collector.rates import Rates
 from pulse.collector.refusals import Refusal
 
@@ -40,7 +41,13 @@ class Service:
     async def read(self, request: Request) -> bytes:
         """A request's body, within its limits. Raises `Refusal` (400, 408, 413, 415, 503)."""
         config = self.config
-        return await read(request, config.max_body_bytes, config.body_timeout_s, self._room)
+        room = None if self._is_known(request) else self._room
+        return await read(request, config.max_body_bytes, config.body_timeout_s, room)
+
+    def _is_known(self, request: Request) -> bool:
+        """Whether its head has a write key that holds."""
+        said = request.headers.get("authorization")
+        return said is not None and self.keys.find(key_of(said, {})) is not None
 
     def source_of(self, key: str) -> str:
         """The source that a write key is of. Raises `Refusal` (401)."""
@@ -53,7 +60,8 @@ class Service:
 
     async def take(self, dialect: str, meant: Meant) -> None:
         """Write what was meant; return when Kafka has it. Raises `Refusal` (429, 503)."""
-        self.rates.take(meant.source, len(meant.lines) + len(meant.letters))
+        looked_at = len(meant.lines) + len(meant.letters) + len(meant.refused)
+        self.rates.take(meant.source, looked_at + meant.passed_over)
         began = time.perf_counter()
         hides = self.links.privacy
         lines = [hides.line(each) for each in meant.lines]

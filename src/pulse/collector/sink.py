@@ -21,11 +21,17 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pulse.collector.links import Link
-    from pulse.collector.spool import Spool
+    from pulse.collector.spool import Batch, Spool
 
 log = structlog.get_logger("pulse.collector")
 
 RETRY_AFTER_S = 5
+
+LINE_BYTES = 200
+"""What a line takes besides what it says, about, while it waits."""
+
+MAX_DETAIL = 1_000
+"""Characters of what is wrong with an event: some of it is the client's own words."""
 
 MAX_LETTER_BYTES = 512 << 10
 """Of what is kept of an event that cannot be counted: Kafka takes no record of any size."""
@@ -97,11 +103,15 @@ class Sink:
         self, lines: Sequence[Line], letters: Sequence[Letter] = (), links: Sequence[Link] = ()
     ) -> None:
         """Return when Kafka, or the spool, has all of them. Raises `Refusal` (503)."""
-        letters = [each._replace(data=each.data[:MAX_LETTER_BYTES]) for each in letters]
+        if not (lines or letters or links):
+            return
+        letters = [
+            Letter(each.data[:MAX_LETTER_BYTES], each.reason, each.detail[:MAX_DETAIL])
+            for each in letters
+        ]
         size = sum(len(line.data) for line in lines) + sum(len(each.data) for each in letters)
         size += sum(len(link.key) + len(link.account or "") for link in links)
-        if not size:
-            return
+        size += LINE_BYTES * (len(lines) + len(letters) + len(links))
         is_full = bool(self._bytes) and self._bytes + size > self._most_bytes
         # What is on its way to the disk may be as much again.
         if is_full and (self._spool is None or self._bytes + size > 2 * self._most_bytes):
@@ -146,21 +156,34 @@ class Sink:
                 continue
             self._sent, self._waiting = self._waiting, []
             try:
-                await self._producer.send(self._records([each for each, _ in self._sent]))
+                await self._send_sent()
             except BaseException as error:
-                told = error
-                if isinstance(error, Exception):
-                    log.warning("Kafka has refused what came in", error=repr(error))
-                    told = Refusal(503, "kafka_refused", str(error), retry_after_s=RETRY_AFTER_S)
                 for _, done in self._sent:
-                    _settle(done, told)
-                if told is error:
-                    raise
-            else:
-                for _, done in self._sent:
-                    _settle(done, None)
+                    _settle(done, error)
+                raise
             finally:
                 self._sent = []
+
+    async def _send_sent(self) -> None:
+        """Send what is at hand: together, and where Kafka refuses that for good each by itself."""
+        try:
+            await self._producer.send(self._records([each for each, _ in self._sent]))
+        except Exception:
+            await self._send_singly()
+        for _, done in self._sent:
+            _settle(done, None)
+
+    async def _send_singly(self) -> None:
+        while self._sent:  # what takes too long may go to the spool meanwhile
+            round_, done = self._sent[0]
+            refusal = None
+            try:
+                await self._producer.send(self._records([round_]))
+            except Exception as error:
+                log.warning("Kafka refuses what came in", error=repr(error))
+                refusal = Refusal(503, "kafka_refused", str(error), retry_after_s=RETRY_AFTER_S)
+            _settle(done, refusal)
+            self._sent = self._sent[1:]
 
     def _spool_waiting(self, spool: Spool) -> None:
         """Put on the disk, in order, what Kafka has not acknowledged.
@@ -189,15 +212,30 @@ class Sink:
             return
         try:
             await self._producer.send(self._records([_read(each) for each in batch.records]))
-        except Exception as error:
-            log.error("Kafka refuses what waits in the spool", error=repr(error))
+        except Exception:
+            await self._drain_singly(spool, batch)
+        try:
+            spool.remove(batch)
+        except OSError as error:
+            log.error("the spool cannot be emptied", error=str(error))
             await asyncio.sleep(RETRY_AFTER_S)
             return
-        spool.remove(batch)
         if self._is_behind and spool.size < FILE_BYTES:
             # Under load it would never be empty: there is always somebody on the way to the disk.
             self._is_behind = False
             log.info("Kafka takes what comes in again", spooled_bytes=spool.size)
+
+    async def _drain_singly(self, spool: Spool, batch: Batch) -> None:
+        """What Kafka refuses for good is set aside, so that the rest goes on."""
+        refused = []
+        for record in batch.records:
+            try:
+                await self._producer.send(self._records([_read(record)]))
+            except Exception as error:
+                log.error("Kafka refuses what waits in the spool", error=repr(error))
+                refused.append(record)
+        if refused:
+            spool.set_aside(batch, refused)
 
     def _records(self, rounds: list[_Round]) -> list[Outgoing]:
         lines = chain.from_iterable(round_.lines for round_ in rounds)

@@ -9,7 +9,6 @@ is read again after a crash.
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import os
 from struct import Struct
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -20,6 +19,7 @@ from crc32c import crc32c
 from pulse.errors import PulseError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 log = structlog.get_logger("pulse.collector")
@@ -44,6 +44,8 @@ class Batch(NamedTuple):
 
     file: Path
     records: list[bytes]
+    is_torn: bool = False
+    """Whether there is something behind them that cannot be read."""
 
 
 class Spool:
@@ -81,7 +83,7 @@ class Spool:
 
         Raises `SpoolFullError`.
         """
-        framed = _HEAD.pack(len(record), crc32c(record)) + record
+        framed = _framed(record)
         if self.size + len(framed) > self._most_bytes:
             raise SpoolFullError(f"the spool has {self.size} bytes already")
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -101,12 +103,31 @@ class Spool:
                 return None
             if path == self._current:
                 self._current = None
-        return Batch(path, await asyncio.to_thread(_read, path))
+        try:
+            return await asyncio.to_thread(_read, path)
+        except OSError as error:
+            del self._sizes[path]
+            log.error("a file of the spool cannot be read, and is passed over",
+                      file=str(path), error=str(error))  # fmt: skip
+            return None
 
     def remove(self, batch: Batch) -> None:
-        """Kafka has them."""
-        batch.file.unlink(missing_ok=True)
+        """Kafka has them. What could not be read is kept beside, for a person to look at."""
+        if batch.is_torn:
+            batch.file.replace(batch.file.with_suffix(".torn"))
+        else:
+            batch.file.unlink(missing_ok=True)
         del self._sizes[batch.file]
+
+    def set_aside(self, batch: Batch, refused: Sequence[bytes]) -> None:
+        """Keep beside, for a person to look at, what Kafka refuses for good."""
+        aside = batch.file.with_suffix(".refused")
+        try:
+            _append(aside, b"".join(map(_framed, refused)))
+        except OSError as error:
+            log.error("what Kafka refuses cannot be set aside, and is gone", error=str(error))
+        else:
+            log.error("it is set aside, for a person to look at", file=str(aside))
 
     async def close(self) -> None:
         """Finish what is being written; what waits stays."""
@@ -146,8 +167,14 @@ class Spool:
         return failed
 
 
+def _framed(record: bytes) -> bytes:
+    return _HEAD.pack(len(record), crc32c(record)) + record
+
+
 def _locked(folder: Path) -> int:
     """A lock on the folder, which is made if it is not there; it ends with the process."""
+    import fcntl  # which Windows has not
+
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         lock = os.open(folder / "lock", os.O_RDWR | os.O_CREAT, 0o600)
@@ -177,7 +204,7 @@ def _append(path: Path, data: bytes) -> None:
             os.close(folder)
 
 
-def _read(path: Path) -> list[bytes]:
+def _read(path: Path) -> Batch:
     """The records of a file, up to one that is torn: what follows it cannot be told apart."""
     data = path.read_bytes()
     records, at = [], 0
@@ -190,7 +217,7 @@ def _read(path: Path) -> list[bytes]:
         at += _HEAD.size + length
     if at < len(data):
         log.warning(
-            "the end of a file of the spool is torn, as a crash leaves it",
+            "the end of a file of the spool is torn, as a crash leaves it; it is kept as .torn",
             file=str(path), passed_over_bytes=len(data) - at,
         )  # fmt: skip
-    return records
+    return Batch(path, records, is_torn=at < len(data))

@@ -31,7 +31,7 @@ class Collector(Section):
     """Where Prometheus finds the collector's metrics."""
     metrics_host: Text = "127.0.0.1"
     """0.0.0.0 to be reached from other machines."""
-    max_body_bytes: Annotated[int, Field(ge=1024, le=64 << 20)] = 4 << 20
+    max_body_bytes: Annotated[int, Field(ge=1024, le=64 << 20)] = 20 << 20
     """A request's body, after it is decompressed too."""
     body_timeout_s: Positive = 20.0
     """A body must have come in within this time."""

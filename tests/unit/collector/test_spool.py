@@ -181,3 +181,37 @@ def test_a_folder_is_one_process_s(tmp_path: Path) -> None:
         await Spool(tmp_path, MB).close()
 
     asyncio.run(run())
+
+
+def test_what_cannot_be_read_is_kept_beside(tmp_path: Path) -> None:
+    file = fill(tmp_path, b"one", b"two", b"three")
+    whole = file.read_bytes()
+    file.write_bytes(whole.replace(b"two", b"owt"))
+
+    async def run() -> None:
+        spool = Spool(tmp_path, MB)
+        assert await drained(spool) == [b"one"]
+        assert spool.size == 0
+        await spool.close()
+
+    asyncio.run(run())
+    assert b"three" in file.with_suffix(".torn").read_bytes()
+    assert not file.exists()
+
+
+def remove_all(folder: Path) -> None:
+    for file in folder.glob("*.spool"):
+        file.unlink()
+
+
+def test_a_file_that_somebody_has_removed_does_not_hold_up_the_others(tmp_path: Path) -> None:
+    async def run() -> None:
+        spool = Spool(tmp_path, MB)
+        await added(spool, b"one")
+        remove_all(tmp_path)
+        assert await spool.oldest() is None
+        await added(spool, b"two")
+        assert await drained(spool) == [b"two"]
+        await spool.close()
+
+    asyncio.run(run())

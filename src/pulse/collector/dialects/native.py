@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from pulse.collector.body import as_json
+from pulse.collector.body import MAX_DEPTH, as_json
 from pulse.collector.meaning import MAX_EVENT_BYTES, Meant
 from pulse.collector.refusals import BadEvent, Refusal
 from pulse.model.fields import MAX_TEXT, is_bounded
@@ -103,6 +103,8 @@ def events_in(body: bytes, content_type: str, source: str) -> Meant:
     for index, event in enumerate(found):
         event.source = source
         data = _encode(event)
+        if data.count(b"{") + data.count(b"[") > MAX_DEPTH:
+            return events(items(body, content_type), source)  # it may be too deep
         if len(data) <= MAX_EVENT_BYTES and is_plain(data) and event.is_plain():
             meant.lines.append(Line(event.account_id, data))
         else:

@@ -1,0 +1,71 @@
+"""The HTTP server: a signal ends it in order, and it does not wait for ever for a request."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class Server(uvicorn.Server):
+    """Ends at SIGINT or SIGTERM by returning, so that whoever runs it can end in order too.
+
+    uvicorn raises the signal once more, of which a process dies at once.
+    """
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Listen to the signals while it serves."""
+        loop = asyncio.get_running_loop()
+        numbers = (signal.SIGINT, signal.SIGTERM)
+        for number in numbers:
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        try:
+            yield
+        finally:
+            for number in numbers:
+                loop.remove_signal_handler(number)
+
+
+def patient(within_s: float) -> type[HttpToolsProtocol]:
+    """A protocol that closes a connection whose request has no head after so long.
+
+    uvicorn waits for ever for the first byte, and for the next one.
+    """
+
+    class Patient(HttpToolsProtocol):
+        _too_slow: asyncio.TimerHandle | None = None
+
+        def connection_made(self, transport: Any) -> None:
+            super().connection_made(transport)
+            self._wait()
+
+        def on_message_begin(self) -> None:
+            super().on_message_begin()
+            self._wait()
+
+        def on_headers_complete(self) -> None:
+            self._wait_no_more()
+            super().on_headers_complete()
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            self._wait_no_more()
+            super().connection_lost(exc)
+
+        def _wait(self) -> None:
+            self._wait_no_more()
+            self._too_slow = self.loop.call_later(within_s, self.transport.close)
+
+        def _wait_no_more(self) -> None:
+            if self._too_slow is not None:
+                self._too_slow.cancel()
+                self._too_slow = None
+
+    return Patient
