@@ -34,9 +34,9 @@ class Collector(Section):
     max_body_bytes: Annotated[int, Field(ge=1024, le=64 << 20)] = 20 << 20
     """A request's body, after it is decompressed too."""
     body_timeout_s: Positive = 20.0
-    """A body must have come in within this time."""
+    """A request's head must have come in within this time, and so must its body."""
     events_per_second: Positive = 10_000
-    """Of a source, on average; ten times as many may come at once."""
+    """Of a source, with all of its keys, on average; ten times as many may come at once."""
     buffer_bytes: Annotated[int, Field(ge=1 << 20)] = 64 << 20
     """What may wait for Kafka, and as much may be on its way in; beyond it clients are told to come
     again (503)."""
