@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from pydantic import ValidationError
 
-from pulse.collector.refusals import BadEvent
+from pulse.collector.refusals import BadEvent, Refusal
 from pulse.collector.sink import Letter
 from pulse.model.usage import ProfileRecord, UsageEvent
 from pulse.packs import Line
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 MAX_EVENT_BYTES = 32 << 10
 """Of one event, as Segment has it."""
+
+MAX_BATCH = 10_000
+"""Events of one request."""
 
 
 @dataclass(slots=True)
@@ -55,3 +58,10 @@ class Meant:
     def keep(self, raw: Any, reason: str, detail: str) -> None:
         """An event that cannot be counted, and that its client is not told of."""
         self.letters.append(Letter(msgspec.json.encode(raw), reason, detail))
+
+
+def bounded(events: list[Any]) -> list[Any]:
+    """The events of a request. Raises `Refusal` (413) where they are too many."""
+    if len(events) > MAX_BATCH:
+        raise Refusal(413, "too_many", f"{len(events)} events, at most {MAX_BATCH} are taken")
+    return events

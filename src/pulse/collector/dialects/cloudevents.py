@@ -14,8 +14,7 @@ from xxhash import xxh3_128_hexdigest
 
 from pulse.collector.body import as_json
 from pulse.collector.dialects import traits
-from pulse.collector.dialects.native import MAX_BATCH
-from pulse.collector.meaning import Meant
+from pulse.collector.meaning import Meant, bounded
 from pulse.collector.refusals import BadEvent, Refusal
 from pulse.model.fields import MAX_TEXT
 
@@ -46,9 +45,7 @@ def events_of(body: bytes, headers: Mapping[str, str]) -> list[Any]:
         found = as_json(body)
         if not isinstance(found, list):
             raise Refusal(400, "invalid", "a batch is an array of events")
-        if len(found) > MAX_BATCH:
-            raise Refusal(413, "too_many", f"{len(found)} events, at most {MAX_BATCH} are taken")
-        return found
+        return bounded(found)
     event: dict[str, Any] = {
         name.removeprefix(HEADER): _unquoted(value)
         for name, value in headers.items()

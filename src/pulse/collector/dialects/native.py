@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from pulse.collector.body import MAX_DEPTH, as_json
-from pulse.collector.meaning import MAX_EVENT_BYTES, Meant
+from pulse.collector.meaning import MAX_BATCH, MAX_EVENT_BYTES, Meant, bounded
 from pulse.collector.refusals import BadEvent, Refusal
 from pulse.model.fields import MAX_TEXT, is_bounded
 from pulse.model.instants import to_ms
@@ -18,8 +18,6 @@ from pulse.packs import Line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-MAX_BATCH = 10_000
 
 
 def items(body: bytes, content_type: str) -> list[Any]:
@@ -32,9 +30,7 @@ def items(body: bytes, content_type: str) -> list[Any]:
     else:
         said = as_json(text)
         found = said if isinstance(said, list) else [said]
-    if len(found) > MAX_BATCH:
-        raise Refusal(413, "too_many", f"{len(found)} events, at most {MAX_BATCH} are taken")
-    return found
+    return bounded(found)
 
 
 def _has_lines(text: bytes) -> bool:
