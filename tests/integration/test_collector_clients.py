@@ -44,6 +44,48 @@ def test_segments_own_client(collecting: Collecting) -> None:
     assert collecting.profiles() == [{"name": "Acme", "plan": "pro"}] * 2
     assert accounts["globex"]["measures"]["events"]["7d"] == 2
     assert [reason for reason, _ in collecting.letters()] == ["unlinked", "unlinked"]
+    kept = msgspec.json.encode([collecting.lines(), collecting.letters()])
+    assert collecting.key.encode() not in kept
+
+
+def test_what_segments_client_in_a_browser_sends(collecting: Collecting) -> None:
+    plain = {"Authorization": "", "content-type": "text/plain"}
+
+    def post(path: str, said: Any) -> httpx.Response:
+        return collecting.http.post(path, headers=plain, content=msgspec.json.encode(said))
+
+    def clicked(number: int, **said: Any) -> dict[str, Any]:
+        call = {
+            "type": "track",
+            "event": "clicked",
+            "anonymousId": "anon1",
+            "messageId": f"m{number}",
+        }
+        return call | {"writeKey": collecting.key} | said
+
+    group = {"groupId": "acme", "anonymousId": "anon1", "writeKey": collecting.key}
+    identify = {"userId": "ada", "anonymousId": "anon1", "writeKey": collecting.key}
+    batch = [clicked(2, userId="ada", anonymousId="anon2"), clicked(3, event=None), clicked(4)]
+    answers = [
+        post("/v1/t", clicked(0)),
+        post("/v1/g", group),
+        post("/v1/t", clicked(1)),
+        post("/v1/i", identify),
+        post("/v1/b", {"batch": batch, "writeKey": collecting.key}),
+    ]
+    assert [(each.status_code, each.json()) for each in answers] == [(200, {"success": True})] * 5
+    assert sorted(line["id"] for line in collecting.lines()) == ["m1", "m2", "m4"]
+    assert sorted(reason for reason, _ in collecting.letters()) == ["invalid", "unlinked"]
+    kept = msgspec.json.encode([collecting.lines(), collecting.letters()])
+    assert collecting.key.encode() not in kept
+
+    for wrong in ([], {"writeKey": "pk_wrong"}, {"batch": [{}] * 10_001}):
+        assert post("/v1/b", wrong).status_code == 401
+    many = {"batch": [{}] * 10_001, "writeKey": collecting.key}
+    assert post("/v1/b", many).status_code == 413
+    asked = collecting.http.get(f"/v1/projects/{collecting.key}/settings").json()
+    own = asked["integrations"]["Segment.io"]
+    assert f"{own['protocol']}://{own['apiHost']}" == f"{collecting.url}/v1"
 
 
 def test_rudderstacks_client(collecting: Collecting) -> None:

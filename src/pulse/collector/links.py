@@ -11,6 +11,7 @@ from typing import NamedTuple
 import msgspec
 
 from pulse.collector.privacy import PLAIN, Privacy
+from pulse.model.fields import is_plain_text
 
 MOST = 1_000_000
 
@@ -75,11 +76,26 @@ class Links:
         self._plain: dict[tuple[str, str], None] = {}
 
     def learn(self, source: str, user: str, account: str) -> None:
-        """The user belongs to this account from now on."""
+        """The user belongs to this account from now on; what is no id is passed over."""
+        if not (is_plain_text(user) and is_plain_text(account)):
+            return
         user = self.privacy.linked(source, user)
         if self._accounts.get((source, user)) != account:
             self._news.append(Link(source, user, account, self.privacy.hashes))
         self._keep(source, user, account)
+
+    def inherit(self, source: str, user: str, former: str) -> None:
+        """The user was known as `former` so far: it is the same account's, unless it has one.
+
+        >>> links = Links()
+        >>> links.learn("web", "anonymous-1", "acme")
+        >>> links.inherit("web", "ada", "anonymous-1")
+        >>> links.account_of("web", "ada")
+        'acme'
+        """
+        account = self.account_of(source, former)
+        if account is not None and self.account_of(source, user) is None:
+            self.learn(source, user, account)
 
     def account_of(self, source: str, user: str) -> str | None:
         """The user's account, None if nobody has said."""

@@ -20,7 +20,8 @@ NOW_MS = 1_729_798_381_000  # 2024-10-24T19:33:01Z
 
 
 def meant(*events: Any, links: Links | None = None, now_ms: int = NOW_MS) -> Meant:
-    return posthog.meaning_of(list(events), "web", links or Links(), "company", now_ms)
+    known = Links() if links is None else links
+    return posthog.meaning_of(list(events), "web", known, "company", now_ms)
 
 
 def lines(found: Meant) -> list[dict[str, Any]]:
@@ -78,11 +79,52 @@ def test_an_event_with_its_group_says_whose_a_user_is_from_then_on() -> None:
     found = meant(run("$identify"), bare, run(account="globex"), bare, links=links)
 
     assert [each.reason for each in before.letters] == ["unlinked"]
+    assert before.letters[0].detail == (
+        "nobody has said whose it is: $groups.company does, here or once before"
+    )
     assert [line["account_id"] for line in lines(found)] == ["acme", "globex", "globex"]
     assert (found.passed_over, found.letters) == (1, [])
     # What one source calls ada is another person elsewhere.
     elsewhere = posthog.meaning_of([bare], "mobile", links, "company", NOW_MS)
     assert [each.reason for each in elsewhere.letters] == ["unlinked"]
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        run("$identify", account=None, properties={"$anon_distinct_id": "anon1"}),
+        run("$create_alias", account=None, properties={"alias": "anon1"}),
+        run("$create_alias", account=None, properties={"alias": "ada"}, distinct_id="anon1"),
+    ],
+)
+def test_who_was_known_by_another_id_is_of_the_same_account(event: dict[str, Any]) -> None:
+    links, bare = Links(), run(account=None)
+    found = meant(run(distinct_id="anon1"), event, bare, links=links)
+
+    assert [line["account_id"] for line in lines(found)] == ["acme", "acme"]
+    assert (found.passed_over, found.letters) == (1, [])
+    # Whoever has an account keeps it.
+    links.learn("web", "ada", "globex")
+    assert lines(meant(event, bare, links=links))[0]["account_id"] == "globex"
+    # Nothing is learnt of somebody whom nobody knows.
+    assert len(meant(event, bare).letters) == 1
+    assert meant(event | {"properties": {}}).passed_over == 1
+
+
+@pytest.mark.parametrize("wrong", ["x" * 1_200_000, "a\x00b"])
+def test_what_is_no_id_is_not_learnt(wrong: str) -> None:
+    links = Links()
+    found = meant(
+        run(distinct_id=wrong),
+        run(account=wrong),
+        set_group(distinct_id=wrong),
+        run("$identify", properties={"$anon_distinct_id": wrong}),
+        links=links,
+    )
+
+    assert [each.user for each in links.take_news()] == ["ada"]
+    assert [each.at for each in found.refused] == [0, 1]
+    assert len(found.lines) == 1
 
 
 def test_what_is_known_of_a_group_is_a_profile_of_the_account() -> None:
@@ -208,11 +250,14 @@ def test_what_cannot_be_read(body: bytes, content_type: str, compression: str) -
 
 def test_one_event_or_an_array_or_a_batch() -> None:
     event = {"event": "run", "properties": {"a": 1}}
-    kept = posthog.events_of({"api_key": "k", "batch": [event, 1], "sent_at": "s"}, {"_": "now"})
+    batch = {"api_key": "k", "batch": [event, 1]}
+    kept = posthog.events_of(batch | {"sent_at": "2024-10-24T19:33:01"}, {"_": "now"})
 
     assert posthog.events_of(event | {"api_key": "k"}, {}) == [event]
     assert posthog.events_of([event], {"_": str(NOW_MS)}) == [event | {"sent_at": NOW_MS}]
-    assert kept == [event | {"sent_at": "s"}, 1]
+    assert kept == [event | {"sent_at": NOW_MS}, 1]
+    # It would stand in every event.
+    assert posthog.events_of(batch | {"sent_at": "x" * 1_000}, {}) == [event, 1]
     for wrong in (1, "text", {"batch": 1}):
         with pytest.raises(Refusal):
             posthog.events_of(wrong, {})

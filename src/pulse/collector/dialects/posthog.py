@@ -11,13 +11,9 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl
 
-import msgspec
-from xxhash import xxh3_128_hexdigest
-
 from pulse.collector.body import as_json
 from pulse.collector.dialects import traits
-from pulse.collector.dialects.native import MAX_BATCH
-from pulse.collector.meaning import Meant
+from pulse.collector.meaning import Meant, bounded
 from pulse.collector.refusals import BadEvent, Refusal
 
 if TYPE_CHECKING:
@@ -36,6 +32,10 @@ _PROFILE: Final = "$groupidentify"
 _KEYS: Final = ("api_key", "token")
 _KEPT: Final = ("$pathname", "$screen_name")
 """Of the properties that PostHog's clients add; the others say who has which browser and where."""
+
+_TIMES: Final = ("timestamp", "offset")
+_SENDING: Final = ("sent_at", "offset")
+"""What a retry says otherwise: how long ago it was is another by then."""
 
 _MILLISECONDS: Final = re.compile(r"[0-9]{13}\Z")
 _JSON: Final = (b"{", b"[")
@@ -69,8 +69,8 @@ def _form(text: bytes) -> dict[str, str]:
 def key_in(said: Any, query: Mapping[str, str]) -> str:
     """The write key: around the events, in the first of them, or in the query. Empty if nowhere."""
     found = said.get("batch") if isinstance(said, dict) else said
-    first = _object(found[0]) if isinstance(found, list) and found else _object(said)
-    for place in (_object(said), first, _object(first.get("properties")), query):
+    first = traits.mapping(found[0]) if isinstance(found, list) and found else traits.mapping(said)
+    for place in (traits.mapping(said), first, traits.mapping(first.get("properties")), query):
         for name in _KEYS:
             key = place.get(name)
             if isinstance(key, str) and key:
@@ -83,16 +83,18 @@ def events_of(said: Any, query: Mapping[str, str]) -> list[Any]:
 
     Write keys are taken out: they are kept nowhere. Raises `Refusal` (400, 413).
     """
-    found, sent_at = said, query.get("_", "")
-    around: dict[str, Any] = {"sent_at": int(sent_at)} if _MILLISECONDS.match(sent_at) else {}
+    found, asked = said, query.get("_", "")
+    sent_ms = int(asked) if _MILLISECONDS.match(asked) else None
     if isinstance(said, dict):
         found = said.get("batch", [said])
-        around |= {name: said[name] for name in ("sent_at",) if name in said}
+        said_ms = traits.instant(said.get("sent_at"))
+        sent_ms = sent_ms if said_ms is None else said_ms
     if not isinstance(found, list):
         raise Refusal(400, "invalid", "the body is no event, no array of them and has no `batch`")
-    if len(found) > MAX_BATCH:
-        raise Refusal(413, "too_many", f"{len(found)} events, at most {MAX_BATCH} are taken")
-    return [around | _without_keys(each) if isinstance(each, dict) else each for each in found]
+    around = {} if sent_ms is None else {"sent_at": sent_ms}
+    return [
+        around | _without_keys(each) if isinstance(each, dict) else each for each in bounded(found)
+    ]
 
 
 def _without_keys(event: dict[str, Any]) -> dict[str, Any]:
@@ -113,7 +115,7 @@ def meaning_of(events: list[Any], source: str, links: Links, group: str, receive
         if not isinstance(event, dict):
             meant.refused.append(BadEvent(index, "invalid", "", "is no object"))
             continue
-        name, properties = event.get("event"), _object(event.get("properties"))
+        name, properties = event.get("event"), traits.mapping(event.get("properties"))
         if not isinstance(name, str) or not name:
             meant.refused.append(BadEvent(index, "missing", "event", "an event has a name"))
             continue
@@ -122,14 +124,19 @@ def meaning_of(events: list[Any], source: str, links: Links, group: str, receive
             links.learn(source, user, account)
         elif user is not None and name != _PROFILE:
             account = links.account_of(source, user)
+        if user is not None:
+            _learn_ids(links, source, name, user, properties)
         said = _said(name, properties, group)
         if said is None:
             meant.passed_over += 1
         elif account is None:
-            detail = f"no $groups.{group}, and no event of the user with it before"
+            detail = f"nobody has said whose it is: $groups.{group} does, here or once before"
             meant.keep(event, "unlinked", detail)
         else:
-            said |= {"id": _id(event, index, received_ms), "account_id": account}
+            known = traits.text(event.get("uuid"))
+            if known is None:
+                known = traits.made_id(event, _TIMES, _SENDING, (received_ms, index))
+            said |= {"id": known, "account_id": account}
             if user is not None and "event" in said:
                 said["user_id"] = user
             meant.add(index, said | {"ts": _happened_ms(event, received_ms)})
@@ -140,7 +147,7 @@ def _account(name: str, properties: Mapping[str, Any], group: str) -> str | None
     """The account that an event names itself."""
     if name == _PROFILE and properties.get("$group_type") == group:
         return traits.text(properties.get("$group_key"))
-    return traits.text(_object(properties.get("$groups")).get(group))
+    return traits.text(traits.mapping(properties.get("$groups")).get(group))
 
 
 def _user(event: Mapping[str, Any], properties: Mapping[str, Any]) -> str | None:
@@ -150,11 +157,29 @@ def _user(event: Mapping[str, Any], properties: Mapping[str, Any]) -> str | None
     return traits.text(event.get("distinct_id")) or traits.text(properties.get("distinct_id"))
 
 
+def _learn_ids(
+    links: Links, source: str, name: str, user: str, properties: Mapping[str, Any]
+) -> None:
+    """Learn whose a user is who was known by another id so far."""
+    if name == "$identify":
+        former = traits.text(properties.get("$anon_distinct_id"))
+        if former is not None:
+            links.inherit(source, user, former)
+    elif name == "$create_alias":
+        other = traits.text(properties.get("alias"))
+        if other is not None:
+            # Which of the two is the new one apps hold differently.
+            links.inherit(source, other, user)
+            links.inherit(source, user, other)
+
+
 def _said(name: str, properties: Mapping[str, Any], group: str) -> dict[str, Any] | None:
     """The fields of a profile or of a usage event; None where it is neither."""
     if name == _PROFILE:
         is_accounts = properties.get("$group_type") == group
-        profile = traits.profile(_object(properties.get("$group_set")) if is_accounts else {})
+        profile = traits.profile(
+            traits.mapping(properties.get("$group_set")) if is_accounts else {}
+        )
         return {"type": "profile", "profile": profile} if profile else None
     if name.startswith("$") and name not in USES:
         return None
@@ -167,32 +192,8 @@ def _said(name: str, properties: Mapping[str, Any], group: str) -> dict[str, Any
     return {"event": USES.get(name, name), "properties": kept}
 
 
-def _id(event: Mapping[str, Any], index: int, received_ms: int) -> str:
-    known = traits.text(event.get("uuid"))
-    if known is not None:
-        return known
-    # Its retry says the same, and is the same then; how long ago it was is another by then.
-    said = {name: event[name] for name in sorted(event) if name not in ("sent_at", "offset")}
-    if "timestamp" not in event and "offset" not in event:
-        # Nothing tells it from the next one of its kind.
-        said["received"] = [received_ms, index]
-    return xxh3_128_hexdigest(msgspec.json.encode(said))
-
-
 def _happened_ms(event: Mapping[str, Any], received_ms: int) -> int:
-    said, ago = _instant(event.get("timestamp")), traits.number(event.get("offset"))
+    said, ago = traits.instant(event.get("timestamp")), traits.number(event.get("offset"))
     if said is None and ago is not None and 0 <= ago <= received_ms:
         return received_ms - int(ago)
-    return traits.happened_ms(said, _instant(event.get("sent_at")), received_ms)
-
-
-def _instant(value: Any) -> int | None:
-    """An instant; where it has no offset it is UTC."""
-    found = traits.instant(value)
-    if found is None and isinstance(value, str):
-        found = traits.instant(f"{value}Z")
-    return found
-
-
-def _object(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
+    return traits.happened_ms(said, traits.instant(event.get("sent_at")), received_ms)

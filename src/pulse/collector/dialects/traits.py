@@ -5,10 +5,13 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, Final
 
+import msgspec
+from xxhash import xxh3_128_hexdigest
+
 from pulse.model.time import parse_ts
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
 _TRAITS: Final = {
     "name": ("name", "company", "companyName"),
@@ -64,6 +67,24 @@ def countable(properties: Any) -> dict[str, Any]:
     return found
 
 
+def made_id(
+    said: Mapping[str, Any],
+    times: Collection[str],
+    beside: Collection[str],
+    received: tuple[int, int],
+) -> str:
+    """The id of an event whose client gives it none: its retry says the same, and is the same then.
+
+    A retry may say something else in the fields `beside`. Where an event has none of the `times`,
+    nothing tells it from the next one of its kind: then it is the one that came in as `received`,
+    at what instant and at which place of the request.
+    """
+    own: dict[str, Any] = {name: said[name] for name in sorted(said) if name not in beside}
+    if all(said.get(name) is None for name in times):
+        own["received"] = received
+    return xxh3_128_hexdigest(msgspec.json.encode(own))
+
+
 def happened_ms(said: int | None, sent: int | None, received_ms: int) -> int:
     """When it happened by our clock: as long before it came in as before it was sent.
 
@@ -80,9 +101,20 @@ def happened_ms(said: int | None, sent: int | None, received_ms: int) -> int:
 
 
 def instant(value: Any) -> int | None:
-    """Milliseconds of RFC 3339 text or of an integer of them; None where it is none."""
+    """Milliseconds of RFC 3339 text or of an integer of them; None where it is none.
+
+    Some clients leave out the offset of text: then it is UTC.
+
+    >>> instant("2024-10-24T21:33:01+02:00") == instant("2024-10-24T19:33:01")
+    True
+    """
     try:
         return parse_ts(value)
+    except ValueError:
+        if not isinstance(value, str):
+            return None
+    try:
+        return parse_ts(f"{value}Z")
     except ValueError:
         return None
 
@@ -92,6 +124,11 @@ def text(value: Any) -> str | None:
     if isinstance(value, bool) or not isinstance(value, (str, int)):
         return None
     return str(value) or None
+
+
+def mapping(value: Any) -> dict[str, Any]:
+    """An object; an empty one where it is none."""
+    return value if isinstance(value, dict) else {}
 
 
 def number(value: Any) -> float | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import time
 from typing import TYPE_CHECKING, Any, Final
 
@@ -65,9 +66,9 @@ def add(app: FastAPI, service: Service) -> None:
     async def take(request: Request, call: str) -> Response:
         body = await service.read(request)
         said = as_json(body)
+        around = said if isinstance(said, dict) else {}
+        source = service.source_of(key_of(request.headers.get("authorization", ""), around))
         calls = segment.calls_of(call, said)
-        key = key_of(request.headers.get("authorization", ""), said)
-        source = service.source_of(key)
         received_ms = time.time_ns() // 1_000_000
         meant = segment.meaning_of(calls, source, service.links, received_ms)
         if call != "batch" and meant.refused:
@@ -105,8 +106,32 @@ def add(app: FastAPI, service: Service) -> None:
     async def settings(key: str, request: Request) -> Response:
         service.source_of(key)
         host = request.headers.get("host", "")
-        own = {"apiKey": key, "apiHost": f"{host}/v1", "protocol": request.url.scheme}
+        protocol = protocol_of(host, request.headers.get("x-forwarded-proto", ""))
+        own = {"apiKey": key, "apiHost": f"{host}/v1", "protocol": protocol}
         return answer(200, {"integrations": {"Segment.io": own}, "plan": {"track": {}}})
+
+
+def protocol_of(host: str, forwarded: str) -> str:
+    """What a browser shall speak to this host: what it came by, as far as a proxy says so.
+
+    TLS is a proxy's, and none is needed only on the same machine.
+
+    >>> protocol_of("pulse.example.com", ""), protocol_of("localhost:8100", "")
+    ('https', 'http')
+    """
+    said = forwarded.partition(",")[0].strip().lower()
+    if said in ("http", "https"):
+        return said
+    return "http" if _is_loopback(host) else "https"
+
+
+def _is_loopback(host: str) -> bool:
+    """Whether a Host header names this machine."""
+    name = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return name.lower() == "localhost"
 
 
 def _takes(call: str) -> dict[str, Any]:
