@@ -119,7 +119,7 @@ class Forgetting:
 def _knowing(state: PartitionState, account_id: str | None, user: str) -> Iterable[str]:
     """The accounts that may have a user's name, as their bytes tell."""
     if account_id is not None:
-        return [account_id] if account_id in state.live or account_id in state.folded else []
+        return [account_id] if state.knows(account_id) else []
     name = user.encode()
     found = [each for each, folded in state.folded.items() if name in folded.past]
     return sorted([*state.live, *found])

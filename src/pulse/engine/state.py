@@ -118,6 +118,9 @@ class PartitionState:
         """Whether users are among it."""
         self.gone: set[str] = set()
         """Accounts that were forgotten and may still stand where people look."""
+        self.gone_before = False
+        """Whether there may be more of these, forgotten before this state was read back: then
+        nobody has their names any more."""
         self._turn: deque[str] = deque()
         """The live accounts, in the order in which they are considered for folding."""
         self.pages: list[Page] = []
@@ -174,6 +177,10 @@ class PartitionState:
     def in_use(self) -> int:
         """About how many accounts were used in the last 84 days: those whose next day is due."""
         return min(sum(map(len, self.days.values())), len(self))
+
+    def knows(self, account_id: str) -> bool:
+        """Whether there is such an account."""
+        return account_id in self.live or account_id in self.folded
 
     def ids(self) -> list[str]:
         """The ids of all accounts."""
@@ -299,6 +306,7 @@ class PartitionState:
             return False
         key = reader.text()
         self._remember(key, Tombstone(reader.number(), reader.number()))
+        self.gone_before |= key.startswith(_ACCOUNT)
         page.accounts.append(key)
         self.guarded = max(self.guarded, page.guard)
         return True
