@@ -243,8 +243,7 @@ def test_nothing_stays_of_a_large_account_that_was_forgotten(
 
 def kept(outside: Outside) -> bytes:
     """All that stays of the changelog once it is compacted, unpacked."""
-    newest = {key: value for key, value in outside.changelog}
-    return b"\n".join(of_changelog(newest.items()))
+    return b"\n".join(of_changelog(dict(outside.changelog).items()))
 
 
 def test_sums_beyond_64_bits_survive() -> None:
