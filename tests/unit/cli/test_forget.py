@@ -88,9 +88,7 @@ def test_the_settings_that_topics_have_decide_when() -> None:
 
     assert found["pulse.events"].startswith("2024-01-01")
     assert found["pulse.alerts"].startswith("never, by its retention.ms")
-    assert found["pulse.state"].startswith(
-        "never, by its max.compaction.lag.ms; `pulse topics`"
-    )
+    assert found["pulse.state"].startswith("never, by its max.compaction.lag.ms; `pulse topics`")
     assert "collectors, /var/spool/pulse" in found
     assert not [each for each in found if each.startswith("Redis")]
 
