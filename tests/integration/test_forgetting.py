@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -17,12 +18,16 @@ from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
 
 from pulse.cli import forget
+from pulse.collector.links import Link
+from pulse.collector.turning import keep_turning
+from pulse.config.kafka_clients import for_aiokafka
 from pulse.config.policy import policy
 from pulse.engine import Engine
 from pulse.engine.control import CONTROL_HEADER, read_forget, tick
 from pulse.errors import PulseError
 from pulse.placement import partition_of
 from pulse.processes import free_port
+from pulse.producer import Outgoing, Producer
 from pulse.stream.partition import empty_state
 from pulse.testing.system import System
 from pulse.testing.traces import of_changelog
@@ -310,6 +315,28 @@ def now_ms() -> int:
 
 def today() -> str:
     return time.strftime("%Y-%m-%d", time.gmtime())
+
+
+async def test_a_link_is_gone_where_no_other_comes(
+    kafka: KafkaServer, tmp_path: Path, unique: str
+) -> None:
+    system = System(kafka.bootstrap, tmp_path, prefix=unique, partitions=PARTITIONS)
+    system.create_topic("links", **SHORT)
+    settings = for_aiokafka(system.config.kafka)
+    producer, link = Producer(settings, idempotent=True), Link("web", EVE, ACME)
+    for account in (ACME.encode(), None):
+        await producer.send([Outgoing(system.config.kafka.topics.links, 0, link.key, account)])
+        await asyncio.sleep(0.5)
+    await producer.stop()
+    assert EVE.encode() in b"".join(each.key for each in system.read("links"))
+
+    turning = asyncio.create_task(keep_turning(system.config.kafka, settings, 0.3))
+    deadline = time.monotonic() + WITHIN_S
+    while {each.key for each in await asyncio.to_thread(system.read, "links")} != {b"turn"}:
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.3)
+    turning.cancel()
+    await asyncio.gather(turning, return_exceptions=True)
 
 
 def test_what_is_not_there_is_said(

@@ -14,6 +14,7 @@ from aiokafka.errors import KafkaError
 from pulse.collector.following import Follower
 from pulse.collector.links import Link, forgotten_key
 from pulse.collector.privacy import Privacy, privacy_of
+from pulse.collector.turning import EVERY_S
 from pulse.config import Config
 from pulse.config.kafka_clients import for_aiokafka
 from pulse.engagement.days import DAY_MS
@@ -200,8 +201,9 @@ def places(
     sent_ms = Bounds().retention_days * DAY_MS
     yield f"{topics.events}: {kept(topics.events)}, with all from before; so is this"
     yield f"{topics.changelog}: {until(topics.changelog, 0, lag)}, once the worker has come to it"
-    erased = until(topics.links, 0, lag, "delete.retention.ms", lag)
-    yield f"{topics.links}: {erased}, if others are written meanwhile; {links} links of it"
+    turns_ms = 2 * round(EVERY_S * 1000)
+    erased = until(topics.links, turns_ms, lag, "delete.retention.ms", lag)
+    yield f"{topics.links}: {erased}, if a collector runs; {links} links of it"
     yield f"{topics.alerts}: {kept(topics.alerts)}"
     yield f"{topics.deadletter}: {kept(topics.deadletter)}"
     yield f"{topics.deliveries}: {until(topics.deliveries, sent_ms, lag)}, if receivers answer"

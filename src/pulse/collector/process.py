@@ -20,6 +20,7 @@ from pulse.collector.privacy import privacy_of
 from pulse.collector.service import Service
 from pulse.collector.sink import Sink
 from pulse.collector.spool import Spool
+from pulse.collector.turning import keep_turning
 from pulse.config.kafka_clients import for_aiokafka
 from pulse.errors import PulseError
 from pulse.metrics import serve
@@ -85,7 +86,8 @@ async def run(config: Config) -> None:
             timeout_graceful_shutdown=int(LAST_S),
         )
     )
-    following = [asyncio.create_task(follower.run()) for follower in followers]
+    tasks = [asyncio.create_task(follower.run()) for follower in followers]
+    tasks.append(asyncio.create_task(keep_turning(kafka, settings), name="turning"))
     log.info("collecting", url=f"http://{collect.host}:{collect.port}", keys=len(ring),
              links=len(links), metrics=page.url)  # fmt: skip
     if not len(ring):
@@ -96,7 +98,7 @@ async def run(config: Config) -> None:
     try:
         await server.serve()
     finally:
-        for task in following:
+        for task in tasks:
             task.cancel()
         await sink.close(LAST_S)
         if spool is not None:

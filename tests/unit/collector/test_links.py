@@ -6,6 +6,7 @@ import pytest
 
 from pulse.collector.links import Link, Links, forgotten_key
 from pulse.collector.privacy import PLAIN, Privacy
+from pulse.collector.turning import KEY
 
 HASHING = Privacy("a key of enough letters")
 
@@ -49,5 +50,6 @@ def test_who_is_forgotten_in_all_accounts_is_so_in_each() -> None:
 
 def test_who_was_forgotten_is_no_link() -> None:
     assert Link.of(forgotten_key("acme", None), b"{}") is None
+    assert Link.of(KEY, b"{}") is None
     assert forgotten_key("acme", None) != forgotten_key(None, "acme")
     assert b"acme" not in forgotten_key("acme", None)
