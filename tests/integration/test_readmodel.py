@@ -117,9 +117,23 @@ async def test_odd_account_ids_are_accounts_like_others(model: ReadModel) -> Non
         assert found is not None
         assert found["account_id"] == account_id
     assert set(await ids(model, "danger")) == set(ODD_IDS)
+    assert {each async for some in model.names() for each in some} == set(ODD_IDS)
     await model.write([], removed=ODD_IDS[:-1])
     assert await ids(model) == ["meta"]
+    assert [each async for some in model.names() for each in some] == ["meta"]
     assert (await model.summary()).as_of is not None
+
+
+async def test_the_prefix_of_another_is_not_taken_for_a_pattern(
+    valkey: ValkeyServer, unique: str
+) -> None:
+    names = [f"{unique}{each}:" for each in ("*", "[a]", "a", "\\a")]
+    for prefix in names:
+        async with ReadModel(valkey.url, prefix) as model:
+            await model.write([doc(f"of {prefix}")])
+    for prefix in names:
+        async with ReadModel(valkey.url, prefix) as model:
+            assert [each async for some in model.names() for each in some] == [f"of {prefix}"]
 
 
 async def test_pages_follow_each_other_across_zones_without_gap_or_repeat(model: ReadModel) -> None:

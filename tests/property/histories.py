@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pulse.config import Config
 from pulse.config.policy import policy
 from pulse.engagement.days import FIRST_DAY
-from pulse.engine.control import source
+from pulse.engine.control import forget, source
 from pulse.engine.fleet import FleetLine, Summary, version
 from pulse.model.time import parse_ts
 from pulse.testing.histories import Log, profile, usage
@@ -137,7 +137,7 @@ POLICIES = [
 
 
 class Item(NamedTuple):
-    """One thing in the log: a line of an account, or a control record for everybody."""
+    """One thing in the log: a line of an account, or a control record for it or for everybody."""
 
     at_ms: int
     account: str | None
@@ -225,7 +225,15 @@ class Source:
     back_ms: int
 
 
-Step = Use | Say | Know | Again | Pass | Control | Lay | Count | Source
+@dataclass(frozen=True)
+class Forget:
+    """An account is erased, or a user: of that account, of all where there is none."""
+
+    account: str | None
+    user: str | None
+
+
+Step = Use | Say | Know | Again | Pass | Control | Lay | Count | Source | Forget
 
 uses = st.builds(
     Use,
@@ -287,6 +295,13 @@ sources = st.builds(
     st.sampled_from([0, 0, SECOND_MS, HOUR_MS, 2 * DAY_MS, -2 * DAY_MS]),
 )
 
+forgets = st.one_of(
+    st.builds(Forget, st.sampled_from(ACCOUNTS), st.none()),
+    st.builds(
+        Forget, st.sampled_from([*ACCOUNTS, None]), st.sampled_from(["u1", "u2", "u3", "bot"])
+    ),
+)
+
 busy_days = st.lists(
     st.tuples(st.lists(uses, min_size=1, max_size=4), st.just([Pass(DAY_MS, True)])),
     min_size=2,
@@ -303,10 +318,11 @@ eventful_days = st.lists(
 
 anything = st.lists(
     st.one_of(
-        uses, uses, passes, passes, says, says, knows, again, controls, lays, counts, sources
+        uses, uses, passes, passes, says, says, knows, again, controls, lays, counts, sources,
+        forgets,
     ),
     max_size=30,
-)
+)  # fmt: skip
 
 outages = st.lists(
     st.tuples(sources, st.lists(st.one_of(passes, uses), min_size=1, max_size=3)),
@@ -314,6 +330,18 @@ outages = st.lists(
     max_size=6,
 ).map(lambda parts: [step for source, others in parts for step in (source, *others)])
 """Sources stop and run again, now and then together."""
+
+
+erasures = st.lists(
+    st.tuples(
+        st.lists(st.one_of(says, uses), min_size=1, max_size=4),
+        forgets,
+        st.lists(st.one_of(says, uses, passes, again), max_size=4),
+    ),
+    min_size=1,
+    max_size=4,
+).map(lambda parts: [step for before, gone, after in parts for step in (*before, gone, *after)])
+"""Who does something is forgotten, and comes again."""
 
 
 def _items(steps: Iterable[Step]) -> list[Item]:
@@ -333,6 +361,9 @@ def _items(steps: Iterable[Step]) -> list[Item]:
             case Source(name, state, back_ms):
                 record = source(name, state, now_ms - back_ms)
                 items.append(Item(now_ms, None, record.value, "source"))
+            case Forget(account, user):
+                record = forget(account, user, now_ms)
+                items.append(Item(now_ms, account, record.value, "forget"))
             case Count(back_days):
                 summary = Summary(version(_day(now_ms) - back_days), 0, {"": {300: 5}}, {})
                 items.append(Item(now_ms, None, summary.record().value, "summary"))
@@ -373,7 +404,7 @@ def _line(number: int, use: Use, at_ms: int) -> Item:
 histories = st.builds(
     lambda known, parts: _items([*known, *(step for part in parts for step in part)]),
     st.lists(knows, max_size=3),
-    st.lists(st.one_of(busy_days, eventful_days, outages, anything), max_size=4),
+    st.lists(st.one_of(busy_days, eventful_days, outages, erasures, anything), max_size=4),
 )
 """What happened, in the order of the log; the last item is a tick."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from typing import TYPE_CHECKING
 
 from hypothesis import assume, given
@@ -27,33 +27,47 @@ BAD_FACTS = ({"expires_at": "soon"}, {"score": None})
 
 
 def classified(items: Sequence[Item]) -> tuple[Counter[str], float]:
-    """What should become of each line, and the sum of the weights of those that count."""
+    """What should become of each line, and the sum of the weights of those that count for accounts
+    that are there in the end.
+    """
     clock_ms: int | None = None
     first_tick_ms = 0
     seen: dict[tuple[str, str, str], int | None] = {}
     fates: Counter[str] = Counter()
-    weight = 0.0
+    weights: dict[str, float] = defaultdict(float)
+    gone: set[tuple[str | None, str | None]] = set()
     for item in items:
         if item.kind == "tick":
             if clock_ms is None:
                 first_tick_ms = item.at_ms
             clock_ms = max(clock_ms or 0, item.at_ms)
+        if item.kind == "forget":
+            said = json.loads(item.value)
+            gone.add((said.get("account"), said.get("user")))
+            if "user" not in said:
+                weights.pop(said["account"], None)
         if item.kind is not None:
             continue
         line = json.loads(item.value)
         key = line["account_id"], line.get("source", "default"), line["id"]
         is_profile = line.get("type") == "profile"
         remembered_ms = (7 if line.get("event") in BILLING else 1) * DAY_MS
-        if clock_ms is not None and item.at_ms > clock_ms + HOUR_MS:
-            fate = "future"
+        account, user = line["account_id"], line.get("user_id")
+        is_gone = user is not None and bool(gone & {(account, user), (None, user)})
+        if (account, None) in gone:
+            fate = "forgotten"
+        elif clock_ms is not None and item.at_ms > clock_ms + HOUR_MS:
+            fate = "forgotten" if is_gone else "future"
         elif clock_ms is not None and item.at_ms < clock_ms - 90 * DAY_MS:
-            fate = "too_late"
+            fate = "forgotten" if is_gone else "too_late"
         elif line["account_id"] == "e":
             fate = "misplaced"
         elif not is_profile and (line.get("user_id") == "bot" or line["properties"].get("test")):
             fate = "ignored"
         elif not is_profile and line["properties"] in BAD_FACTS:
-            fate = "wrong_shape"
+            fate = "forgotten" if is_gone else "wrong_shape"
+        elif is_gone:
+            fate = "forgotten"
         elif key in seen and (
             clock_ms is None
             or clock_ms - (first_tick_ms if seen[key] is None else seen[key]) < remembered_ms
@@ -63,10 +77,10 @@ def classified(items: Sequence[Item]) -> tuple[Counter[str], float]:
             seen[key] = clock_ms
             fate = "profiles" if is_profile else "facts"
             if not is_profile and line["event"] not in FACTS:
-                weight += WEIGHTS[line["event"]]
+                weights[account] += WEIGHTS[line["event"]]
                 fate = "counted" if WEIGHTS[line["event"]] else "weightless"
         fates[fate] += 1
-    return fates, weight
+    return fates, sum(weights.values())
 
 
 @given(st.sampled_from(POLICIES), histories, st.lists(st.integers(0, 100), max_size=3))
@@ -80,7 +94,7 @@ def test_every_line_has_one_fate(policy: Policy, items: list[Item], bad: list[in
     effects = engine.apply(state, log.records)
     fates, weight = classified(items)
     letters = Counter(letter.reason for letter in effects.dead_letters)
-    left_out = ("duplicates", "ignored", "profiles", "weightless", "facts")
+    left_out = ("duplicates", "ignored", "profiles", "weightless", "facts", "forgotten")
 
     assert (letters["not_json"], letters["wrong_shape"]) == (len(bad), fates["wrong_shape"])
     assert (letters["future"], letters["too_late"]) == (fates["future"], fates["too_late"])

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -12,10 +12,12 @@ import typer
 from aiokafka.errors import KafkaError
 
 from pulse.collector.following import Follower
-from pulse.collector.links import Link
+from pulse.collector.links import Link, forgotten_key
 from pulse.collector.privacy import Privacy, privacy_of
+from pulse.collector.turning import EVERY_S
 from pulse.config import Config
 from pulse.config.kafka_clients import for_aiokafka
+from pulse.engagement.days import DAY_MS
 from pulse.engine.control import ControlRecord
 from pulse.engine.control import forget as record_of
 from pulse.errors import PulseError
@@ -23,12 +25,15 @@ from pulse.notifier.arrival import Bounds
 from pulse.placement import partition_of
 from pulse.producer import Outgoing, Producer
 from pulse.topics.broker import Brokers
+from pulse.topics.wanted import wanted_topics
 
 CONNECT_S = 10.0
 """How long to wait for Kafka."""
 
-COMPACTED_DAYS = 1
-"""`max.compaction.lag.ms` of the topics as `pulse topics` makes them."""
+OF_KAFKA = {"segment.ms": 7 * DAY_MS, "delete.retention.ms": DAY_MS}
+"""Settings as Kafka has them, where brokers do not tell and `pulse topics` leaves them."""
+
+ENDLESS_MS = 100 * 365 * DAY_MS
 
 T = TypeVar("T")
 
@@ -73,11 +78,13 @@ def command(
         )
     with Brokers(loaded.kafka, timeout_s=CONNECT_S) as brokers:
         topics = loaded.kafka.topics
+        found = brokers.find([topic for _, topic in topics])
         for topic in (topics.events, topics.links):
-            if topic not in brokers.find([topic]):
+            if topic not in found:
                 raise PulseError(f"there is no topic {topic}", hint="`pulse topics` makes it")
     links = _done(_forget(loaded, privacy, what, name, account))
-    for line in places(loaded, links, time.time_ns() // 1_000_000):
+    settings = {topic: found[topic].settings for topic in found}
+    for line in places(loaded, settings, links, time.time_ns() // 1_000_000):
         print(line)
 
 
@@ -85,36 +92,53 @@ async def _forget(
     config: Config, privacy: Privacy, what: What, name: str, account: str | None
 ) -> int:
     """Write everything; how many links are none any more."""
-    kafka, settings = config.kafka, for_aiokafka(config.kafka)
-    known: dict[bytes, bytes] = {}
-
-    def take(key: bytes, value: bytes | None) -> None:
-        known.pop(key, None) if value is None else known.update({key: value})
-
-    follower = Follower(settings, kafka.topics.links, take)
-    try:
-        await follower.start()
-    finally:
-        await follower.stop()
+    kafka = config.kafka
+    producer = Producer(for_aiokafka(kafka), idempotent=kafka.idempotence)
     out = [
         Outgoing(kafka.topics.events, partition, None, record.value, record.headers)
         for partition, record in records(privacy, what, name, account, kafka.partitions)
     ]
-    gone = [
-        link
-        for key, value in known.items()
-        if (link := Link.of(key, value)) is not None and is_of(link, privacy, what, name, account)
-    ]
-    for link in gone:
-        partition = partition_of(link.user, kafka.partitions)
-        out.append(Outgoing(kafka.topics.links, partition, link.key, None))
-    producer = Producer(settings, idempotent=kafka.idempotence)
     try:
-        async with asyncio.timeout(CONNECT_S):
-            await producer.send(out)
+        # Before the links are read, so that collectors write no other ones.
+        out += [
+            Outgoing(kafka.topics.links, partition_of(key.decode(), kafka.partitions), key, b"{}")
+            for key in told_to_collectors(privacy, what, name, account)
+        ]
+        await _send(producer, out)
+        links = await _links(config, privacy, what, name, account)
+        out = [
+            Outgoing(kafka.topics.links, partition_of(each.user, kafka.partitions), each.key, None)
+            for each in links
+        ]
+        await _send(producer, out)
     finally:
         await producer.stop()
-    return len(gone)
+    return len(links)
+
+
+async def _send(producer: Producer, records: list[Outgoing]) -> None:
+    async with asyncio.timeout(CONNECT_S):
+        await producer.send(records)
+
+
+async def _links(
+    config: Config, privacy: Privacy, what: What, name: str, account: str | None
+) -> list[Link]:
+    """The links there are of what is to be forgotten."""
+    found: dict[bytes, Link] = {}
+
+    def take(key: bytes, value: bytes | None) -> None:
+        found.pop(key, None)
+        link = None if value is None else Link.of(key, value)
+        if link is not None and is_of(link, privacy, what, name, account):
+            found[key] = link
+
+    follower = Follower(for_aiokafka(config.kafka), config.kafka.topics.links, take)
+    try:
+        await follower.start()
+    finally:
+        await follower.stop()
+    return list(found.values())
 
 
 def records(
@@ -133,6 +157,18 @@ def records(
             yield partition_of(account, partitions), record_of(account, user, now_ms)
 
 
+def told_to_collectors(
+    privacy: Privacy, what: What, name: str, account: str | None
+) -> Iterator[bytes]:
+    """The keys by which collectors know of it, and write no links of theirs any more."""
+    if what is What.account:
+        yield forgotten_key(name, None)
+    elif account is None:
+        yield forgotten_key(None, name)
+    else:
+        yield forgotten_key(account, privacy.user(account, name))
+
+
 def is_of(link: Link, privacy: Privacy, what: What, name: str, account: str | None) -> bool:
     """Whether a link is of what is to be forgotten."""
     if what is What.account:
@@ -141,23 +177,40 @@ def is_of(link: Link, privacy: Privacy, what: What, name: str, account: str | No
     return link.user == user and account in (None, link.account)
 
 
-def places(config: Config, links: int, now_ms: int) -> Iterator[str]:
-    """Each place in which it may have been, and when it is clean."""
-    topics, kept = config.kafka.topics, config.kafka.retention_days
+def places(
+    config: Config, settings: Mapping[str, Mapping[str, str | None]], links: int, now_ms: int
+) -> Iterator[str]:
+    """Each place in which it may have been, and when it is clean by the topics' settings."""
+    topics, redis = config.kafka.topics, config.redis
+    wanted = {topic.name: topic.settings for topic in wanted_topics(config.kafka)}
 
-    def until(days: int) -> str:
-        at = datetime.fromtimestamp(now_ms / 1000, tz=UTC) + timedelta(days=days)
+    def until(topic: str, more_ms: int, *names: str) -> str:
+        known = {**OF_KAFKA, **wanted[topic], **settings.get(topic, {})}
+        waits = [int(known[name] or 0) for name in names]
+        if not all(0 <= wait < ENDLESS_MS for wait in waits):
+            return f"never, by its {' and '.join(names)}; `pulse topics` says what they should be"
+        at = datetime.fromtimestamp(now_ms / 1000, tz=UTC) + timedelta(
+            milliseconds=sum(waits) + more_ms
+        )
         return at.date().isoformat()
 
-    yield f"{topics.events}: {until(kept.events)}, when the last event before is gone; so is this"
-    yield f"{topics.changelog}: {until(COMPACTED_DAYS)}, once the worker has come to it"
-    yield f"{topics.links}: {until(COMPACTED_DAYS)}; {links} links of it"
-    yield f"{topics.alerts}: {until(kept.alerts)}"
-    yield f"{topics.deadletter}: {until(kept.deadletter)}"
-    sent = until(Bounds().retention_days + COMPACTED_DAYS)
-    yield f"{topics.deliveries}: {sent}, if receivers answer"
-    if config.redis.enabled:
-        yield f"Redis, {config.redis.prefix}*: once the worker has come to it"
+    def kept(topic: str) -> str:
+        return until(topic, 0, "retention.ms", "segment.ms")
+
+    lag = "max.compaction.lag.ms"
+    sent_ms = Bounds().retention_days * DAY_MS
+    yield f"{topics.events}: {kept(topics.events)}, with all from before; so is this"
+    yield f"{topics.changelog}: {until(topics.changelog, 0, lag)}, once the worker has come to it"
+    turns_ms = 2 * round(EVERY_S * 1000)
+    erased = until(topics.links, turns_ms, lag, "delete.retention.ms", lag)
+    yield f"{topics.links}: {erased}, if a collector runs; {links} links of it"
+    yield f"{topics.alerts}: {kept(topics.alerts)}"
+    yield f"{topics.deadletter}: {kept(topics.deadletter)}"
+    yield f"{topics.deliveries}: {until(topics.deliveries, sent_ms, lag)}, if receivers answer"
+    if config.collector.spool is not None:
+        yield f"collectors, {config.collector.spool}: when Kafka has taken it; say this again then"
+    if redis.enabled:
+        yield f"Redis, {redis.prefix}*: once the worker has come to it"
     yield "receivers of alerts: what was sent to them is theirs to erase"
 
 

@@ -1,6 +1,7 @@
 """Which account a user belongs to, as product apps have said it. Kept in a compacted topic.
 
 Every collector follows the topic: what one has learnt all know a moment later, and after a restart.
+It also says, by a hash, who was forgotten: links of theirs are written no more.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from collections import OrderedDict
 from typing import NamedTuple
 
 import msgspec
+from xxhash import xxh3_128_hexdigest
 
 from pulse.collector.privacy import PLAIN, Privacy
 from pulse.model.fields import is_plain_text
@@ -19,6 +21,15 @@ MOVED_AT_ONCE = 1_000
 """Links written under hashes with one request, after hashing was turned on."""
 
 _HASHED = "hashed"
+_FORGOTTEN = b"forgotten/"
+
+
+def forgotten_key(account: str | None, user: str | None) -> bytes:
+    """The key of a record that says who is forgotten: an account, a user of it, or of all.
+
+    The user is the one that is stored, so a hash where user ids are hashed.
+    """
+    return _FORGOTTEN + xxh3_128_hexdigest(msgspec.json.encode((account, user))).encode()
 
 
 class Link(NamedTuple):
@@ -74,15 +85,19 @@ class Links:
         self._accounts: OrderedDict[tuple[str, str], str] = OrderedDict()
         self._news: list[Link] = []
         self._plain: dict[tuple[str, str], None] = {}
+        self._forgotten: set[bytes] = set()
 
     def learn(self, source: str, user: str, account: str) -> None:
-        """The user belongs to this account from now on; what is no id is passed over."""
+        """The user belongs to this account from now on; what is no id is passed over.
+
+        If one of them was forgotten that is known here alone: the workers drop what comes of it.
+        """
         if not (is_plain_text(user) and is_plain_text(account)):
             return
-        user = self.privacy.linked(source, user)
-        if self._accounts.get((source, user)) != account:
-            self._news.append(Link(source, user, account, self.privacy.hashes))
-        self._keep(source, user, account)
+        linked = self.privacy.linked(source, user)
+        if self._accounts.get((source, linked)) != account and not self._is_gone(account, user):
+            self._news.append(Link(source, linked, account, self.privacy.hashes))
+        self._keep(source, linked, account)
 
     def inherit(self, source: str, user: str, former: str) -> None:
         """The user was known as `former` so far: it is the same account's, unless it has one.
@@ -122,7 +137,10 @@ class Links:
         self._news = news + self._news
 
     def take(self, key: bytes, value: bytes | None) -> None:
-        """A record of the topic: a link, or that it is none any more."""
+        """A record of the topic: a link, or that it is none any more, or who is forgotten."""
+        if key.startswith(_FORGOTTEN):
+            self._forgotten.add(key)
+            return
         link = Link.of(key, value)
         if link is None:
             return
@@ -138,6 +156,13 @@ class Links:
 
     def __len__(self) -> int:
         return len(self._accounts)
+
+    def _is_gone(self, account: str, user: str) -> bool:
+        if not self._forgotten:
+            return False
+        stored = self.privacy.user(account, user)
+        of = ((account, None), (account, stored), (None, stored))
+        return any(forgotten_key(*each) in self._forgotten for each in of)
 
     def _take_plain(self, source: str, user: str, account: str | None) -> None:
         """What was written before user ids were hashed holds unless something newer is known."""

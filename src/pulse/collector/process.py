@@ -24,6 +24,7 @@ from pulse.collector.service import Service
 from pulse.collector.serving import Server, patient
 from pulse.collector.sink import Sink
 from pulse.collector.spool import Spool
+from pulse.collector.turning import keep_turning
 from pulse.config.kafka_clients import for_aiokafka
 from pulse.errors import PulseError
 from pulse.metrics import serve
@@ -107,6 +108,8 @@ async def run(config: Config) -> None:
         # What is there now stays: the collector of garbage need not look at it again and again.
         gc.collect()
         gc.freeze()
+        turning = asyncio.create_task(keep_turning(kafka, settings), name="turning")
+        stack.callback(turning.cancel)
         await _serve(server, listening, followers)
 
 

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 _BREAK: Final = b"\n"
 FORGOTTEN: Final = "\0"
-"""What stands in place of a name that was forgotten begins with it; no id that is counted does."""
+"""What stands in place of a name that was forgotten begins with it, and a number follows; no id
+that is counted does."""
 _FEW: Final = 64
 """Up to that many ids are found among their hashes, one after the other; more in an index."""
 _HALF: Final = 32
@@ -153,14 +154,14 @@ class LastSeen:
         """Whether an id is kept."""
         return self._place(name) >= 0
 
-    def rename(self, name: str, other: str) -> bool:
-        """Let another name stand for an id, with all that is known of it; whether it was kept."""
-        marks = self.marks()
-        if not any(each.name == name for each in marks):
+    def forget(self, name: str) -> bool:
+        """Let nobody's name stand for an id, with all that is known of it; whether it was kept."""
+        if not self.last_of(name):
             return False
-        self._keep(
-            [Mark(other, each.last, each.events) if each.name == name else each for each in marks]
-        )
+        marks = self.marks()
+        before = [int(each.name[1:]) for each in marks if each.name.startswith(FORGOTTEN)]
+        nobody = f"{FORGOTTEN}{max(before, default=0) + 1}"
+        self._keep([each if each.name != name else each._replace(name=nobody) for each in marks])
         return True
 
     def _place(self, name: str) -> int:

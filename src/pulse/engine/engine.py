@@ -237,7 +237,11 @@ class Engine:
         try:
             self._intake.take(state, columns, at, line, fx)
         except BadUsageError as bad:
-            self._refuse(state, columns.offsets[at], entry, BadLine(bad.reason, bad.detail), fx)
+            offset = columns.offsets[at]
+            if state.is_user_forgotten(line.account_id, line.user_id, offset):
+                fx.counts["forgotten"] += 1  # no dead letter is to have it either
+            else:
+                self._refuse(state, offset, entry, BadLine(bad.reason, bad.detail), fx)
         except MisplacedError:
             self._hand_on(state, columns, at, entry, line, fx)
 

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Final
 from pulse.alerting.alert import build
 from pulse.engagement.account import Account
 from pulse.engagement.days import Calendar, day_of
-from pulse.engagement.distinct import FORGOTTEN
 from pulse.engine.control import read_forget
 from pulse.engine.seeing import circumstances
 from pulse.engine.state import PartitionState, Tombstone, tombstone_key
@@ -54,7 +53,7 @@ class Forgetting:
             return True
         for account_id in _knowing(state, said.account, said.user):
             if not _is_ahead(state, account_id, offset):
-                self._forget_user(state, account_id, said.user, at_ms, offset, fx)
+                self._forget_user(state, account_id, said.user, at_ms, fx)
         key = tombstone_key(said.account or "", said.user)
         if key not in state.forgotten:
             state.bury(key, Tombstone(offset, at_ms), state.page_for_new(offset))
@@ -75,17 +74,11 @@ class Forgetting:
         state.replace(account, key, Tombstone(offset, at_ms))
 
     def _forget_user(
-        self,
-        state: PartitionState,
-        account_id: str,
-        user: str,
-        at_ms: int,
-        offset: int,
-        fx: Effects,
+        self, state: PartitionState, account_id: str, user: str, at_ms: int, fx: Effects
     ) -> None:
         account = state.find(account_id)
         assert account is not None
-        changed = account.users.rename(user, f"{FORGOTTEN}{offset}")
+        changed = account.users.forget(user)
         if account.facts is not None and account.facts.forget_user(user):
             changed = account.force = True
         ending = [
@@ -126,7 +119,7 @@ class Forgetting:
 def _knowing(state: PartitionState, account_id: str | None, user: str) -> Iterable[str]:
     """The accounts that may have a user's name, as their bytes tell."""
     if account_id is not None:
-        return [account_id] if account_id in state.live or account_id in state.folded else []
+        return [account_id] if state.knows(account_id) else []
     name = user.encode()
     found = [each for each, folded in state.folded.items() if name in folded.past]
     return sorted([*state.live, *found])

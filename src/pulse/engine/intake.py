@@ -129,7 +129,7 @@ class Intake:
                     or folded.patches >= _MOST_PATCHES
                 ):
                     account, folded = state.find(account_id), None
-            elif state.forgotten and state.is_forgotten(account_id, None, offset):
+            elif state.is_account_forgotten(account_id):
                 fx.counts["forgotten"] += 1
                 return
         else:
@@ -138,10 +138,6 @@ class Intake:
                 if offset < home.guard:
                     fx.counts["skipped"] += 1
                     return
-        if user is not None and state.forgotten and state.is_forgotten(account_id, user, offset):
-            # Before it is looked at: no dead letter is to have it either.
-            fx.counts["forgotten"] += 1
-            return
         at_ms = instant("ts", ts)
         clock = NO_INSTANT if now_ms is None else now_ms
         feature, weight, value = "", 0, 0
@@ -194,6 +190,14 @@ class Intake:
                     state.patch(account_id, folded, present)
                     return
             account = state.find(account_id)
+        if (
+            user is not None
+            and state.forgets_users
+            and (account is None or not account.users.holds(user))
+            and state.is_user_forgotten(account_id, user, offset)
+        ):
+            fx.counts["forgotten"] += 1
+            return
         if account is None:
             account = self._new_account(state, account_id, at_ms, offset)
         account.used = True

@@ -65,7 +65,8 @@ class Folded:
         return account
 
 
-_BURIED: Final = "\0"
+_ACCOUNT: Final = "\0a"
+_USER: Final = "\0u"
 """What the key of a tombstone begins with, as no account's id can."""
 
 
@@ -85,8 +86,8 @@ def tombstone_key(account_id: str, user: str | None) -> str:
     Whoever has a name can tell whether it was forgotten; nobody gets a name out of it.
     """
     if user is None:
-        return _BURIED + xxh3_128_hexdigest(("a" + account_id).encode())
-    return _BURIED + xxh3_128_hexdigest(f"u{len(account_id)} {account_id}{user}".encode())
+        return _ACCOUNT + xxh3_128_hexdigest(account_id.encode())
+    return _USER + xxh3_128_hexdigest(f"{len(account_id)} {account_id}{user}".encode())
 
 
 class PartitionState:
@@ -113,8 +114,13 @@ class PartitionState:
         self.folded: dict[str, Folded] = {}
         self.forgotten: dict[str, Tombstone] = {}
         """What was forgotten, by `tombstone_key`; these keys stand in pages as accounts do."""
+        self.forgets_users = False
+        """Whether users are among it."""
         self.gone: set[str] = set()
         """Accounts that were forgotten and may still stand where people look."""
+        self.gone_before = False
+        """Whether there may be more of these, forgotten before this state was read back: then
+        nobody has their names any more."""
         self._turn: deque[str] = deque()
         """The live accounts, in the order in which they are considered for folding."""
         self.pages: list[Page] = []
@@ -171,6 +177,10 @@ class PartitionState:
     def in_use(self) -> int:
         """About how many accounts were used in the last 84 days: those whose next day is due."""
         return min(sum(map(len, self.days.values())), len(self))
+
+    def knows(self, account_id: str) -> bool:
+        """Whether there is such an account."""
+        return account_id in self.live or account_id in self.folded
 
     def ids(self) -> list[str]:
         """The ids of all accounts."""
@@ -275,7 +285,7 @@ class PartitionState:
 
     def bury(self, key: str, tombstone: Tombstone, page: Page) -> None:
         """Put a tombstone into a page."""
-        self.forgotten[key] = tombstone
+        self._remember(key, tombstone)
         page.accounts.append(key)
         page.dirty = True
 
@@ -284,7 +294,7 @@ class PartitionState:
         page: Page = account.page
         page.accounts[page.accounts.index(account.account_id)] = key
         page.dirty = True
-        self.forgotten[key] = tombstone
+        self._remember(key, tombstone)
         self.touched.discard(account.account_id)
         del self.live[account.account_id]
         self._turn.remove(account.account_id)
@@ -295,22 +305,32 @@ class PartitionState:
         if len(reader.data()):
             return False
         key = reader.text()
-        self.forgotten[key] = Tombstone(reader.number(), reader.number())
+        self._remember(key, Tombstone(reader.number(), reader.number()))
+        self.gone_before |= key.startswith(_ACCOUNT)
         page.accounts.append(key)
         self.guarded = max(self.guarded, page.guard)
         return True
 
-    def is_forgotten(self, account_id: str, user: str | None, offset: int) -> bool:
-        """Whether what stands at an offset is of somebody who was forgotten before.
+    def _remember(self, key: str, tombstone: Tombstone) -> None:
+        self.forgotten[key] = tombstone
+        self.forgets_users |= key.startswith(_USER)
 
-        Without `user` it is asked of the account itself, whose page holds all that came before.
+    def is_account_forgotten(self, account_id: str) -> bool:
+        """Whether an account, which is not known, was forgotten; its page holds all from before."""
+        return bool(self.forgotten) and tombstone_key(account_id, None) in self.forgotten
+
+    def is_user_forgotten(self, account_id: str, user: str | None, offset: int) -> bool:
+        """Whether what stands at an offset is of a user who was forgotten before.
+
+        Costs too much to be asked of every event: whom an account knows was not forgotten.
         """
-        found = self.forgotten.get(tombstone_key(account_id, user))
-        if user is None:
-            return found is not None
-        if found is None:
-            found = self.forgotten.get(tombstone_key("", user))
-        return found is not None and found.offset < offset
+        if user is None or not self.forgets_users:
+            return False
+        for whose in (account_id, ""):
+            found = self.forgotten.get(tombstone_key(whose, user))
+            if found is not None and found.offset < offset:
+                return True
+        return False
 
     def touch(self, account: Account) -> None:
         """Mark an account as changed, for its page and for readers."""

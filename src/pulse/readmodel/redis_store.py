@@ -12,6 +12,7 @@ Keys, all under one prefix:
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import time
 from enum import Enum
@@ -183,9 +184,10 @@ class ReadModel:
 
     async def _remove(self, account_ids: Sequence[str]) -> None:
         async with self._redis.pipeline(transaction=False) as pipe:
-            pipe.delete(*(self._account_key(account_id) for account_id in account_ids))
+            # The document last, as it is written first: `names` finds all that is anywhere.
             for zone in WORST_FIRST:
                 pipe.zrem(self._zone_key(zone), *account_ids)
+            pipe.delete(*(self._account_key(account_id) for account_id in account_ids))
             await pipe.execute()
 
     def _away(self, error: Exception) -> None:
@@ -244,6 +246,21 @@ class ReadModel:
             for each in accounts:
                 yield each
             if cursor is None:
+                return
+
+    async def names(self) -> AsyncIterator[list[str]]:
+        """The ids of all accounts of which anything is there, in no order, some hundreds at once.
+
+        One that is written or taken out meanwhile may be among them or not, or be there twice.
+        Raises `ReadModelError`.
+        """
+        start = self._account_key("")
+        pattern = re.sub(r"([\\*?\[\]])", r"\\\1", start) + "*"
+        cursor = 0
+        while True:
+            cursor, keys = await self._ask(self._redis.scan(cursor, match=pattern, count=_SLICE))
+            yield [key.decode().removeprefix(start) for key in keys]
+            if not cursor:
                 return
 
     async def summary(self) -> Summary:

@@ -204,6 +204,8 @@ class Partition:
         await self._outbox.drained()
         await self._send([record for page in chunk for record in page.records])
         self.checkpoint.wrote(chunk)
+        if superseded := self.checkpoint.superseded():
+            await self._send(superseded)
         self._around.at("pages_chunk_written", self.number)
 
     async def _write_manifest(self) -> None:

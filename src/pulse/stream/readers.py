@@ -12,7 +12,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from pulse.metrics import Standing, WorkerMetrics
-from pulse.readmodel import ReadModel, Written, document
+from pulse.readmodel import ReadModel, ReadModelError, Written, document
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -57,11 +57,16 @@ class Readers:
         try:
             while True:
                 await asyncio.sleep(self._interval_s)
+                await self.look_for_gone()
                 for partition in list(self._partitions.values()):
                     await self.tell(partition)
         finally:
-            if self._model is not None:
-                await self._model.close()
+            await self.close()
+
+    async def close(self) -> None:
+        """Close the connections."""
+        if self._model is not None:
+            await self._model.close()
 
     async def tell(self, partition: Partition) -> None:
         """Tell of the accounts of one partition that changed since the last time."""
@@ -70,7 +75,7 @@ class Readers:
             await self._take_out(partition)
         if state.clock_ms is None or not state.touched or not self._engine.is_in_force(state):
             return
-        touched = sorted(state.take_touched())
+        touched = sorted(filter(state.knows, state.take_touched()))
         # What holds more of a log that is read again is told when the log has caught up.
         ahead = [name for name in touched if state.is_ahead(name)]
         if ahead:
@@ -81,7 +86,8 @@ class Readers:
                 return
             chunk = touched[start : start + CHUNK]
             started = time.perf_counter()
-            accounts = [state.account(name) for name in chunk]
+            # While the last ones were written, others may have been forgotten.
+            accounts = [state.account(name) for name in chunk if state.knows(name)]
             for account in accounts:
                 self._note(partition, account, state.clock_ms)
             # Nobody else wants the documents, which cost more than all that goes before.
@@ -90,15 +96,42 @@ class Readers:
                 if self._model is None
                 else [self._document(account, state) for account in accounts]
             )
-            pause_s = (time.perf_counter() - started) * (1 - self._share) / self._share
+            pause_s = self._pause_s(started)
             if self._model is not None:
                 written = await self._model.write(documents)
                 self._metrics.read_model_up.set(written is not Written.AWAY)
                 if written is Written.AWAY:
-                    state.touched.update(chunk)
+                    state.touched.update(filter(state.knows, chunk))
                 elif written is Written.EMPTIED:
                     self._all_again()
             await asyncio.sleep(pause_s)
+
+    async def look_for_gone(self) -> None:
+        """Find what the read model still has of accounts that were forgotten before a restart."""
+        unsure = {
+            number: partition.state
+            for number, partition in self._partitions.items()
+            if partition.state.gone_before
+        }
+        if self._model is not None and unsure:
+            if self._model.is_up is False:
+                return
+            try:
+                async for names in self._model.names():
+                    started = time.perf_counter()
+                    for name in names:
+                        state = unsure.get(self._engine.partition_of(name) or 0)
+                        if state is not None and state.is_account_forgotten(name):
+                            state.gone.add(name)
+                    await asyncio.sleep(self._pause_s(started))
+            except ReadModelError:
+                return  # it is looked at again, and told by who writes
+        for state in unsure.values():
+            state.gone_before = False
+
+    def _pause_s(self, started: float) -> float:
+        """How long to leave the event loop to others after what began then."""
+        return (time.perf_counter() - started) * (1 - self._share) / self._share
 
     async def _take_out(self, partition: Partition) -> None:
         """Let nobody see any more what was forgotten."""

@@ -150,6 +150,7 @@ class Owner:
             self._drain()
             yield from self._append(written.records)
             checkpoint.wrote([written])
+            yield from self._append(checkpoint.superseded())
         if due or checkpoint.is_late(limit, -1.0):
             yield from self._write_manifest()
         if self.group_generation == self.outside.generation:

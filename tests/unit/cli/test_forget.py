@@ -62,12 +62,35 @@ def test_which_links_go(link: Link, account: bool, user: bool, user_of_acme: boo
 
 def test_every_topic_is_told_of_with_a_day() -> None:
     config = Config()
-    found = list(places(config, 2, 1_704_067_200_000))
+    found = list(places(config, {}, 2, 1_704_067_200_000))
 
     for name, topic in config.kafka.topics:
         assert any(each.startswith(f"{topic}: 20") for each in found) == (name != "keys")
-    assert found[0].startswith("pulse.events: 2024-01-15")
-    assert any("2 links" in each for each in found)
+    # Kafka deletes a segment when its newest record is old enough: that may be a week younger.
+    assert found[0].startswith("pulse.events: 2024-01-22, ")
+    assert found[1].startswith("pulse.state: 2024-01-02, ")
+    # The record that erases a link has its key, so the user: it goes a day after it was compacted.
+    assert found[2].startswith("pulse.links: 2024-01-04, ")
+    assert found[2].endswith("2 links of it")
+    assert not [each for each in found if "spool" in each]
+
+
+def test_the_settings_that_topics_have_decide_when() -> None:
+    config = Config.model_validate(
+        {"collector": {"spool": "/var/spool/pulse"}, "redis": {"enabled": False}}
+    )
+    settings = {
+        "pulse.events": {"retention.ms": "3600000", "segment.ms": "60000"},
+        "pulse.alerts": {"retention.ms": "-1", "segment.ms": "60000"},
+        "pulse.state": {"max.compaction.lag.ms": str(2**63 - 1)},
+    }
+    found = dict(each.split(": ", 1) for each in places(config, settings, 0, 1_704_067_200_000))
+
+    assert found["pulse.events"].startswith("2024-01-01")
+    assert found["pulse.alerts"].startswith("never, by its retention.ms")
+    assert found["pulse.state"].startswith("never, by its max.compaction.lag.ms; `pulse topics`")
+    assert "collectors, /var/spool/pulse" in found
+    assert not [each for each in found if each.startswith("Redis")]
 
 
 def test_what_cannot_be_forgotten(tmp_path: Path) -> None:

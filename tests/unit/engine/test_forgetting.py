@@ -126,11 +126,11 @@ def test_what_is_read_again_from_before_is_counted_as_it_was() -> None:
     state = Story().days(1, "ada").forget("acme", "ada").forget(None, "bob").play.state
     here = state.position
 
-    assert state.is_forgotten("acme", "ada", here)
-    assert state.is_forgotten("globex", "bob", here)
-    assert not state.is_forgotten("globex", "ada", here)
-    assert not state.is_forgotten("acme", "bob", here - 3)
-    assert not state.is_forgotten("acme", "ada", here - 3)
+    assert state.is_user_forgotten("acme", "ada", here)
+    assert state.is_user_forgotten("globex", "bob", here)
+    assert not state.is_user_forgotten("globex", "ada", here)
+    assert not state.is_user_forgotten("acme", "bob", here - 3)
+    assert not state.is_user_forgotten("acme", "ada", here - 3)
 
 
 @pytest.mark.parametrize("account", ["acme", None])

@@ -9,10 +9,12 @@ import pytest
 
 from pulse.config import Config
 from pulse.config.policy import policy
+from pulse.engine.control import forget
 from pulse.stream.state import pages
 from pulse.stream.state.pages import StateError, is_written_by
 from pulse.testing.changelog import Outside, Owner
 from pulse.testing.histories import Log
+from pulse.testing.traces import of_changelog
 
 DAY_MS = 86_400_000
 START_MS = 19_000 * DAY_MS
@@ -206,6 +208,42 @@ def test_what_a_writer_replaced_is_deleted_once_the_group_has_heard_of_it() -> N
     left -= {key for key, value in outside.changelog if value is None}
     assert left == {b"page/0/2/0/0", b"manifest/2"}
     assert all(is_written_by(key, 2) for key in left)
+
+
+@pytest.mark.parametrize("crash_after", [None, *range(14)])
+def test_nothing_stays_of_a_large_account_that_was_forgotten(
+    crash_after: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pages, "PART_BYTES", 500)
+    log = history(60)
+    log.control("forget", forget("account-1", None, START_MS).value)
+    log.tick(START_MS + 61 * DAY_MS)
+    outside = Outside(log.records)
+    owner = own(outside, page_accounts=1)
+    for records in (100, 100, 100):
+        owner.work(records)
+        owner.write()
+    assert b"account-1" in kept(outside)
+    assert any(b"/1/1" in key for key in page_keys(outside))  # a second slot, a second part
+    owner.work(len(log.records))
+    if crash_after is not None:
+        owner.begin_flush()
+        for _ in range(crash_after):
+            owner.step()
+        owner = own(outside, page_accounts=1)
+        owner.work(len(log.records))
+    owner.write()
+    if crash_after is not None:
+        owner.write()
+
+    assert b"account-1" not in kept(outside)
+    assert b"account-0" in kept(outside)
+    assert own(outside, page_accounts=1).finish() == calm(log)
+
+
+def kept(outside: Outside) -> bytes:
+    """All that stays of the changelog once it is compacted, unpacked."""
+    return b"\n".join(of_changelog(dict(outside.changelog).items()))
 
 
 def test_sums_beyond_64_bits_survive() -> None:

@@ -20,6 +20,7 @@ from pulse.stream.state.pages import (
     Manifest,
     PageVersion,
     encode_accounts,
+    keys_of,
     manifest_record,
     page_records,
 )
@@ -74,6 +75,7 @@ class Checkpoint:
         self._replaced = restored.replaced
         self._garbage = restored.garbage
         self._to_delete: list[bytes] = []
+        self._superseded: list[bytes] = []
         self._waiting: dict[int, tuple[Page, Mark]] = {}
         """Pages that changed since they were written, with the last mark at which they had not."""
         self.told = self._mark = self._read_on = Mark(Context.of(state), 0.0, at_s)
@@ -148,9 +150,21 @@ class Checkpoint:
     def wrote(self, written: Iterable[Written]) -> None:
         """These pages are acknowledged."""
         for page, version, _ in written:
+            old = self._versions.get(page.number)
+            if old is not None and old.writer == self.generation and old.slot != version.slot:
+                self._superseded += keys_of(old)
             self._versions[page.number] = version
             self._waiting.pop(page.number, None)
             self._garbage += self._replaced.pop(page.number, ())
+
+    def superseded(self) -> list[ChangelogRecord]:
+        """Tombstones for the slots that this writer has left, as the other one holds more.
+
+        They are written before anything else: nothing may stay there of what was forgotten. Like
+        overwriting a page of its own that harms nobody, whoever has the partition.
+        """
+        keys, self._superseded = self._superseded, []
+        return [ChangelogRecord(key, None) for key in keys]
 
     def manifest(self, partitions: int, config_version: str) -> ChangelogRecord:
         """The manifest as of what is acknowledged, also all that was caused before `last`."""

@@ -18,7 +18,8 @@ read on from (`read_on`): pages may hold more than that, never less. A page that
 its manifest says was lost on the way, and reading begins where that page stands.
 
 A page larger than a message is written in numbered parts, alternately in two slots, so that a
-crash between two parts leaves the former version whole.
+crash between two parts leaves the former version whole. Once the later one is whole, the former is
+deleted: it may hold what was forgotten meanwhile.
 """
 
 from __future__ import annotations
@@ -220,6 +221,12 @@ def page_records(version: PageVersion, context: Context, body: bytes) -> Iterato
         value = Part(STATE_VERSION, context, version.accounts, part, version.parts, piece)
         key = PageKey(version.number, version.writer, version.slot, part)
         yield ChangelogRecord(key.encode(), _encode(value))
+
+
+def keys_of(version: PageVersion) -> list[bytes]:
+    """The keys of the records of one version of a page."""
+    number, writer, slot = version.number, version.writer, version.slot
+    return [PageKey(number, writer, slot, part).encode() for part in range(version.parts)]
 
 
 def manifest_record(generation: int, manifest: Manifest) -> ChangelogRecord:

@@ -111,6 +111,9 @@ class Snapshot:
             restored.replaced[page.number] = [
                 key.encode() for each in keys.values() for key in each
             ]
+            # A crash kept a former version from being deleted. Whoever wrote it may write still, so
+            # the page is written anew, and then they all go.
+            page.dirty = len(restored.replaced[page.number]) > parts[0].parts
             needed.update(restored.replaced[page.number])
         restored.garbage = [key for key in self._values if key not in needed]
         read_on.put(state)
