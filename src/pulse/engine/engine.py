@@ -290,7 +290,9 @@ class Engine:
         elif kind in (b"history", b"live"):
             # What was due before belongs to what was before, also where a tick left it for later.
             self._time.work_off(state, fx, limit=None)
-            state.historical = kind == b"history"
+            was_historical, state.historical = state.historical, kind == b"history"
+            if was_historical and not state.historical:
+                self._rounds.digest(state, "", offset, fx)
         elif kind == b"source":
             if not self._pipeline.take(state, value, offset, _latest_tick_ms(appended_ms), fx):
                 fx.counts["unknown_control"] += 1

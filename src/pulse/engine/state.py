@@ -132,6 +132,8 @@ class PartitionState:
         """The last UTC day whose scores were counted here."""
         self.summed_config = ""
         """The last configuration whose crossings were counted here."""
+        self.digested = -1
+        """Where in the first partition stands what began the last digest counted here."""
         self.told_ms = 0
         """When crossings that rules caused were last counted here."""
         self.config: str | None = None

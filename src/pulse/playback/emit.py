@@ -170,7 +170,7 @@ class _Play:
                 self._tell(cue.at_ms)
             self._send_packs()
             if marked and not played.stopped:
-                self._to_all(control.boundary("live"))
+                self._end(control.boundary("live"))
             self._sender.flush()
         finally:
             self._sender.close()
@@ -299,6 +299,17 @@ class _Play:
         headers = list(record.headers)
         for partition in range(self._kafka.partitions):
             self._sender.send(partition, record.value, headers=headers)
+
+    def _end(self, record: control.ControlRecord) -> None:
+        """Send what ends a play: first everywhere but to the first partition.
+
+        There the round begins that says how the fleet stands; by then all of it must be there.
+        """
+        self._sender.flush()
+        for partition in reversed(range(self._kafka.partitions)):
+            if not partition:
+                self._sender.flush()
+            self._sender.send(partition, record.value, headers=list(record.headers))
 
     # -- pace ------------------------------------------------------------------------------------
 

@@ -70,6 +70,7 @@ class Context(msgspec.Struct, array_like=True, frozen=True):
     lines: tuple[FleetLine, ...]
     outages: tuple[Outage, ...] = ()
     heard: dict[str, Heard] = {}
+    digested: int = -1
 
     @classmethod
     def of(cls, state: PartitionState) -> Context:
@@ -86,6 +87,7 @@ class Context(msgspec.Struct, array_like=True, frozen=True):
             tuple(state.lines),
             state.outages.found,
             state.heard,
+            state.digested,
         )
 
     def put(self, state: PartitionState) -> None:
@@ -95,6 +97,7 @@ class Context(msgspec.Struct, array_like=True, frozen=True):
         state.config, state.told_ms, state.lines = self.config, self.told_ms, list(self.lines)
         state.summed_day, state.summed_config = self.summed_day, self.summed_config
         state.outages, state.heard = Outages(self.outages), self.heard
+        state.digested = self.digested
 
 
 class PageVersion(msgspec.Struct, array_like=True, frozen=True):
