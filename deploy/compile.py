@@ -34,7 +34,7 @@ CORE = [
     *(f"pulse/engagement/{name}.py" for name in (
         "windows", "line", "days", "measures", "scorecard", "account", "packing", "usage",
         "lifecycle", "forecast", "holidays", "codec", "recent", "sources", "profile", "facts",
-        "notes", "working", "ranks",
+        "notes", "working", "ranks", "load",
         "distinct", "key_features", "on_demand", "patching", "trend",
     )),
     *(f"pulse/engine/{name}.py" for name in (

@@ -46,7 +46,7 @@ class Live:
         await self.receiver.__aenter__()
         receiver = {
             "name": "cs", "kind": "webhook", "url": self.receiver.url, "allow_private": True,
-            "secret_env": "PULSE_TEST_SECRET", "reasons": ["danger"],
+            "secret_env": "PULSE_TEST_SECRET", "reasons": ["danger", "subscription_cancelled"],
         }  # fmt: skip
         settings = {**SETTINGS, "receivers": [receiver]}
         self.system = System(
@@ -122,3 +122,55 @@ async def test_a_history_that_is_loaded_ends_with_one_digest(live: Live) -> None
     named = [each["account_id"] for each in evidence["worst"] if "danger" in each["reasons"]]
     assert named == in_danger[::-1], "who pays most is the first"
     assert {a["historical"] for a in alerts if a["account_id"] != "*"} == {True}
+
+
+def late(now_ms: int, name: str, days: range) -> list[bytes]:
+    """What is known of an account only now."""
+    return [
+        usage(f"late {back}", name, now_ms - back * DAY_MS - HOUR_MS) for back in reversed(days)
+    ]
+
+
+async def test_a_load_into_a_live_system_tells_what_stands_at_its_end_in_one_digest(
+    live: Live,
+) -> None:
+    async with live:
+        now_ms = time.time_ns() // 1_000_000
+        await live.play(past(now_ms), history=True)
+        await live.start()
+        await live.until(lambda: bool(live.told("digest")))
+        live.receiver.requests.clear()
+
+        # Two accounts that in the middle of it are in danger, one that comes out of it for good,
+        # and one that stays in it; while another one, that it does not touch, is cancelled.
+        rising = [late(now_ms, name, range(1, 60)) for name in ("x1", "x2", "a19")]
+        lines = [line for day in zip(*rising, strict=True) for line in day]
+        lines += late(now_ms, "stays", range(30, 60))
+        lines.insert(0, usage("old", "x1", now_ms - 91 * DAY_MS))
+        loading = asyncio.create_task(live.play(lines, load=True, rate=5))
+        await asyncio.sleep(3)
+        await asyncio.to_thread(live.worker.kill)
+        await asyncio.to_thread(live.worker.start)
+        cancelled = usage("bye", "a00", now_ms, event="subscription_cancelled")
+        file = live.system.folder / "bye.ndjson"
+        file.write_bytes(cancelled)
+        await asyncio.to_thread(play, live.system.config, Lines([file]))
+        await live.until(lambda: bool(live.told("subscription_cancelled")))
+        assert not loading.done(), "it alerts while the load goes on"
+        assert not live.told("digest")
+        await loading
+        await live.until(lambda: bool(live.told("digest")))
+        await asyncio.sleep(3)
+        alerts = await asyncio.to_thread(live.system.alerts)
+
+    (digest,) = live.told("digest")
+    assert digest["evidence"]["after"] == "load"
+    assert [each["account_id"] for each in digest["evidence"]["worst"]] == ["stays"]
+    sent = {(a["account_id"], a["reason"], a["status"]) for a in live.told()}
+    assert sent == {
+        ("*", "digest", "firing"),
+        ("a00", "subscription_cancelled", "firing"),
+        ("a19", "danger", "resolved"),
+    }
+    held = {a["account_id"] for a in alerts if a.get("caused_by") == "load"}
+    assert held == {"x1", "x2", "stays"}

@@ -19,7 +19,7 @@ from pulse.engine import Engine, PartitionState
 from pulse.testing.histories import Log
 from pulse.testing.playing import Outcome, checked
 
-from .histories import MINUTE_MS, POLICIES, Item, histories, log_of
+from .histories import MINUTE_MS, POLICIES, Item, add, histories, log_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -93,14 +93,14 @@ def test_a_record_may_hold_one_line_or_many(
     for group in parts(items, at):
         lines: list[bytes] = []
         for item in [*group, Item(0, None, b"", "end")]:
-            if item.kind is None:
+            if item.kind is None and not item.loaded:
                 lines.append(item.value)
                 continue
             if lines:
                 together.add(b"\n".join(lines))
                 lines = []
             if item.kind != "end":
-                together.control(item.kind, item.value)
+                add(together, item)
 
     assert run(policy, together) == run(policy, log_of(items))
 

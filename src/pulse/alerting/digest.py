@@ -59,8 +59,8 @@ class Named(msgspec.Struct, array_like=True, frozen=True):
 class Standing(msgspec.Struct, array_like=True, frozen=True):
     """How the accounts of some partitions stand.
 
-    `load` is the load that has ended, empty where it was a history; `number` the offset at which
-    that stands in the first partition, by which a repeat is known. `by_reason` counts accounts by
+    `load` is the load that has ended, empty where it was a history; `number` counts digests, by
+    which a repeat is known. `by_reason` counts accounts by
     zone and by open alert; `untold` those with alerts that nobody was told of, of which `worst` are
     at most 20.
 
@@ -100,9 +100,7 @@ class Standing(msgspec.Struct, array_like=True, frozen=True):
             if not account.alerts:
                 continue
             by_reason.update(r for r in account.alerts if r not in _ZONES)
-            # What is frozen since a source stopped is in no zone.
-            open_ones = [r for r in account.alerts if r not in _ZONES or r == account.zone]
-            reasons = sorted(r for r in open_ones if SEVERITY.get(r) != "info")
+            reasons = [r for r in self._untold(account) if SEVERITY.get(r) != "info"]
             if reasons:
                 untold += 1
                 worst.append(_named(account, reasons))
@@ -111,6 +109,16 @@ class Standing(msgspec.Struct, array_like=True, frozen=True):
         worst = sorted(worst, key=Named.rank)[:MOST_NAMED]
         counts = dict(sorted(by_reason.items()))
         return Standing(self.load, self.number, known, counts, untold, tuple(worst))
+
+    def _untold(self, account: Account) -> list[str]:
+        """The reasons of open alerts of which nobody was told, in order."""
+        mark = account.load
+        if not self.load:
+            return sorted(account.alerts)
+        if mark is None or mark.load != self.load:
+            return []
+        began = mark.began
+        return sorted(r for r, each in account.alerts.items() if began.get(r) == each.started_ms)
 
 
 def _named(account: Account, reasons: list[str]) -> Named:

@@ -262,10 +262,17 @@ class Evaluator:
         if "approaching" in account.alerts and score is not None:
             what.crossing = self.crossing(account, rules, score)
             what.is_projected = account.projected and score >= rules.approach
+        mark = account.load
         for reason, opened, resolution, found in changes:
+            if mark is not None and not mark.takes(reason, opened, resolution or ""):
+                continue
             what.found = None if found is None else (found.says, found.evidence)
             play = policy.plays.get(reason)
             fx.alerts.append(build(reason, opened, resolution, what, play, policy.version))
+            if mark is not None and mark.is_on:
+                fx.alerts[-1].mark("load")
+        if mark is not None and mark.is_over():
+            account.load = None
 
     def next_deadline(
         self, account: Account, after_ms: int, active_days: int, dwell_ms: int

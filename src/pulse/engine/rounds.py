@@ -73,8 +73,8 @@ class Rounds:
         """Begin to say how the fleet stands; called where a load, or if empty a history, ended."""
         if state.partition or state.historical:
             return
-        state.digested = offset
-        name, standing = f"{DIGEST}-{offset}", Standing(load, offset)
+        state.digested += 1
+        name, standing = f"{DIGEST}-{state.digested}", Standing(load, state.digested)
         self._add_to(state, Summary(name, state.clock_ms or 0, None, {}, standing), offset, fx)
 
     def take(
@@ -93,8 +93,8 @@ class Rounds:
     def _is_new(self, state: PartitionState, summary: Summary) -> bool:
         day, standing = summary.day, summary.standing
         if standing is not None:
-            known_until, state.digested = state.digested, max(state.digested, standing.number)
-            return standing.number > known_until
+            known, state.digested = state.digested, max(state.digested, standing.number)
+            return standing.number > known
         if day is None:
             known, state.summed_config = state.summed_config, summary.version
             return known != summary.version

@@ -273,6 +273,16 @@ class Timekeeper:
         if account.account_id not in state.live:
             state.fold(account)
 
+    def close_minute(self, state: PartitionState, account: Account, fx: Effects) -> None:
+        """Close the open minute, if there is one, as a record of the next one would."""
+        if account.open_ms == NO_INSTANT:
+            return
+        minute_ms = account.open_ms + MINUTE_MS
+        self.advance(state, account, minute_ms, fx)
+        account.front_ms = minute_ms
+        # As where this is read back: no tick looks for what is not due any more.
+        account.soon_at = NEVER
+
     def schedule(self, state: PartitionState, account: Account) -> None:
         """Put the account where a tick finds it."""
         open_ms, due_ms = account.open_ms, account.deadline_ms

@@ -82,7 +82,7 @@ def _on_firing(
     if alert.historical:
         return Decision(State.SKIPPED, "historical")
     if alert.caused_by is not None:
-        return Decision(State.SKIPPED, "configuration")
+        return Decision(State.SKIPPED, alert.caused_by)
     if disabled:
         return Decision(State.DISABLED, "endpoint_disabled")
     return Decision(State.PENDING, HELD if held else "routed")
