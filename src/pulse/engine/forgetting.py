@@ -95,10 +95,13 @@ class Forgetting:
             for reason in _OF_USERS
             if reason in account.alerts and account.alerts[reason].about == user
         ]
+        mark = account.load
         for reason, _ in ending:
             del account.alerts[reason]
-        if account.load is not None:
-            ending += account.load.forget_user(user)
+            if mark is not None:
+                mark.began.pop(reason, None)
+        if mark is not None:
+            ending += mark.forget_user(user)
         if ending:
             self._end(state, account, ending, at_ms, fx)
         if changed or ending:

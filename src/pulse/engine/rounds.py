@@ -93,8 +93,8 @@ class Rounds:
     def _is_new(self, state: PartitionState, summary: Summary) -> bool:
         day, standing = summary.day, summary.standing
         if standing is not None:
-            known, state.digested = state.digested, max(state.digested, standing.number)
-            return standing.number > known
+            last, state.digested = state.digested, max(state.digested, standing.number)
+            return standing.number > last
         if day is None:
             known, state.summed_config = state.summed_config, summary.version
             return known != summary.version

@@ -8,7 +8,9 @@ import pytest
 
 from pulse.config import Config
 from pulse.config.policy import policy
+from pulse.engagement.account import OpenAlert
 from pulse.engagement.days import DAY_MS, HOUR_MS, MINUTE_MS
+from pulse.engagement.load import Ended
 from pulse.engagement.packing import pack, split, unpack
 from pulse.engine import Engine, PartitionState
 from pulse.engine.columns import LOAD_HEADER
@@ -279,6 +281,22 @@ def test_an_account_that_is_erased_within_a_load_has_its_ends_told(play: Loads) 
     assert sorted(said(play.told())) == [
         ("silent", "danger", "forgotten"), ("silent", "silence", "forgotten")
     ]  # fmt: skip
+
+
+def test_a_user_who_is_erased_within_a_load_is_in_none_of_its_ends(play: Loads) -> None:
+    play.load()
+    play.bring(usage("1", "well", at(45), user_id="ada"))
+    account = play.state.find("well")
+    assert account is not None
+    assert account.load is not None
+    account.load.ended.append(Ended("champion_gone", OpenAlert(at(50), at(49), "ada"), "no_longer"))
+    assert b"ada" in play.state.packed("well")
+    play.say(forget("well", "ada", at(59.6)))
+
+    assert b"ada" not in play.state.packed("well")
+    assert said(play.told()) == [("well", "champion_gone", "forgotten")]
+    play.loaded()
+    assert len(play.told()) == 1
 
 
 def test_a_mark_costs_an_account_nothing_that_has_none(play: Loads) -> None:
