@@ -39,7 +39,7 @@ CORE = [
     )),
     *(f"pulse/engine/{name}.py" for name in (
         "state", "columns", "rules", "seeing", "watching", "evaluate", "timekeeper", "engine",
-        "intake", "admission",
+        "intake", "admission", "placing",
     )),
     "pulse/stream/kafka/records.py",
 ]  # fmt: skip

@@ -2,8 +2,9 @@
 
 Control records say that a load goes on, and that it has ended; lines of it have a header that says
 so (`LOAD_HEADER`). An account that such a line touches is marked (`pulse.engagement.load`), and its
-alerts are held until the load has ended. A load of which nothing more comes has ended too: nobody
-stays muted because it was interrupted.
+alerts are held until the load has ended. Then it is brought to where its score puts it: what a load
+brings is no news that a dwell should keep for later. A load of which nothing more comes has ended
+too: nobody stays muted because it was interrupted.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pulse.alerting.alert import build
 from pulse.engagement.days import DAY_MS
 from pulse.engine.control import LOAD, read_load
+from pulse.engine.placing import place
 from pulse.engine.seeing import circumstances
 
 if TYPE_CHECKING:
@@ -81,8 +83,14 @@ class Loading:
         mark = account.load
         if mark is None or not mark.is_on or mark.load != load:
             return
-        # What its last lines changed belongs to the load.
+        # What its last lines changed belongs to the load, and so does where that puts it: at once,
+        # since a dwell would tell of it later as if it were news.
         self._time.close_minute(state, account, fx)
+        clock_ms = state.clock_ms or 0
+        if not account.parked and clock_ms:
+            at_ms = max(clock_ms, account.front_ms, account.calendar.start_ms)
+            place(self._evaluator, account, at_ms, state.historical, fx)
+            self._time.look_again(state, account, clock_ms, fx)
         self._tell(state, account, fx)
         mark.is_on, mark.ended = False, []
         if mark.is_over():

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Final
 from pulse.engagement.days import DAY_MS, MINUTE_MS, NEVER, NO_INSTANT
 from pulse.engagement.packing import header, split
 from pulse.engagement.windows import KEPT_DAYS
+from pulse.engine.placing import relay
 from pulse.engine.state import Effects
 
 if TYPE_CHECKING:
@@ -199,7 +200,7 @@ class Timekeeper:
 
     def _lay(self, state: PartitionState, account: Account, at_ms: int, fx: Effects) -> None:
         if state.lines and self._evaluator.rules.lay(account, state.lines):
-            self._evaluator.relay(account, account.score, at_ms, state.historical, fx)
+            relay(self._evaluator, account, account.score, at_ms, state.historical, fx)
 
     def evaluate_by_other_rules(self, state: PartitionState, account_id: str, fx: Effects) -> None:
         """Evaluate an account, of which nothing is due, as its rules are others than before."""
@@ -213,7 +214,7 @@ class Timekeeper:
             account.parked = False
         at_ms = max(clock, account.calendar.start_ms)
         score = self._evaluator.view(account, at_ms).score().value
-        self._evaluator.relay(account, score, at_ms, state.historical, fx)
+        relay(self._evaluator, account, score, at_ms, state.historical, fx)
         # What an open minute changes is the account's own doing, and is told at its close.
         if account.open_ms == NO_INSTANT:
             caused = Effects()

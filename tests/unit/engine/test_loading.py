@@ -21,23 +21,25 @@ from pulse.testing.histories import usage
 from pulse.testing.playing import Play
 
 if TYPE_CHECKING:
+    from pulse.engine import Policy
     from pulse.model import Alert
 
 START_MS = parse_ts("2024-01-01T00:00:00Z")
 NAME = "load-2024-03-01"
-LINE = {"enter": 40, "exit": 50, "approach": 60, "dwell": "0s", "min_history_days": 7,
-        "min_active_days": 1, "forecast_days": 0}  # fmt: skip
-POLICY = policy(
-    Config.model_validate(
-        {
-            "scorecard": [
-                {"measure": "active_days", "window": "28d", "weight": 1, "floor": 0, "target": 28}
-            ],
-            "line": LINE,
-            "signals": {"usage_drop": {"enabled": False}, "silence": {"days": 14}},
-        }
+LINE = {"enter": 40, "exit": 50, "approach": 60, "min_history_days": 7, "min_active_days": 1,
+        "forecast_days": 0}  # fmt: skip
+
+
+def rules(dwell: str = "0s") -> Policy:
+    scorecard = {"measure": "active_days", "window": "28d", "weight": 1, "floor": 0, "target": 28}
+    signals = {"usage_drop": {"enabled": False}, "silence": {"days": 14}}
+    line = {**LINE, "dwell": dwell}
+    return policy(
+        Config.model_validate({"scorecard": [scorecard], "line": line, "signals": signals})
     )
-)
+
+
+POLICY = rules()
 
 
 def at(day: float) -> int:
@@ -47,8 +49,8 @@ def at(day: float) -> int:
 class Loads(Play):
     """Sixty days of three accounts: one healthy, one in danger, one that fell silent."""
 
-    def __init__(self, days: int = 60) -> None:
-        super().__init__(POLICY)
+    def __init__(self, days: int = 60, dwell: str = "0s") -> None:
+        super().__init__(rules(dwell))
         self.clock_ms = START_MS
         for day in range(days):
             self.to(at(day + 10 / 24))
@@ -171,6 +173,27 @@ def test_what_began_and_still_stands_is_in_the_digest_and_told_of_alone_only_whe
     assert play.state.account("new").load is None
     play.to(at(125))
     assert ("new", "silence", None) in said(play.told())
+
+
+def test_who_is_loaded_whole_is_in_the_digest_at_once_whatever_the_dwell() -> None:
+    play = Loads(dwell="1d")
+    play.told()
+    play.load()
+    play.fill("falls", 5, 45)
+    play.fill("rises", 5, 60)
+    play.fill("danger", 20, 60)
+    play.to(at(59.6))
+    assert play.outcome.alerts == []
+    play.loaded()
+    end, digest = play.told()
+
+    assert digest.evidence["worst"] == [
+        {"account_id": "falls", "score": 46.43, "reasons": ["approaching", "silence"]}
+    ]
+    assert said([end]) == [("danger", "danger", "recovered")]
+    assert [play.status(name)["zone"] for name in ("falls", "rises")] == ["approaching", "healthy"]
+    play.to(at(60.4))
+    assert play.told() == []
 
 
 def test_accounts_that_no_line_touched_alert_as_ever(play: Loads) -> None:
