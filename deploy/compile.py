@@ -34,12 +34,12 @@ CORE = [
     *(f"pulse/engagement/{name}.py" for name in (
         "windows", "line", "days", "measures", "scorecard", "account", "packing", "usage",
         "lifecycle", "forecast", "holidays", "codec", "recent", "sources", "profile", "facts",
-        "notes", "working", "ranks",
+        "notes", "working", "ranks", "load",
         "distinct", "key_features", "on_demand", "patching", "trend",
     )),
     *(f"pulse/engine/{name}.py" for name in (
         "state", "columns", "rules", "seeing", "watching", "evaluate", "timekeeper", "engine",
-        "intake", "admission",
+        "intake", "admission", "placing",
     )),
     "pulse/stream/kafka/records.py",
 ]  # fmt: skip

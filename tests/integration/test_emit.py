@@ -17,8 +17,9 @@ from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from pulse.config import Config
 from pulse.engine import control
 from pulse.errors import PulseError
-from pulse.model.time import parse_ts
+from pulse.model.time import format_ms, parse_ts
 from pulse.placement import partition_of
+from pulse.playback import loading
 from pulse.playback.emit import PlayProgress, PlaySettings, play
 from pulse.playback.lines import Lines, read_lines
 from pulse.playback.script import Script
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 HISTORY = Path(__file__).parents[2] / "examples" / "contributions" / "contributions.ndjson.gz"
 PARTITIONS = 3
+DAY_MS = 86_400_000
 
 
 class Sent(NamedTuple):
@@ -382,6 +384,86 @@ def test_a_history_that_has_not_begun_begins(config: Config, file: Path) -> None
 
     assert play(config, lines, PlaySettings(history=True, resume=True)).passed_over == 0
     assert sum(sent.kind is None for records in read(config) for sent in records) == 1
+
+
+def test_a_load_is_marked_in_every_partition(config: Config, file: Path) -> None:
+    now_ms = ticked(config)
+    raws = [event(format_ms(now_ms - days * DAY_MS), f"a{days}") for days in (95, 89, 40, 1)]
+    played = play(config, lines_of(file, *raws), PlaySettings(load=True))
+
+    assert (played.events, played.too_old, played.load) == (3, 1, f"load-{played.load[5:]}")
+    for records in headed(config):
+        kinds = [kind for kind, _, _ in records if kind != "tick"]
+        assert (kinds[0], kinds[-1]) == ("load", "loaded")
+        assert {load for kind, load, _ in records if kind is None} <= {played.load}
+    values = [value for records in headed(config) for kind, _, value in records if kind is None]
+    assert sorted(values) == sorted(raws[1:])
+
+
+def test_a_load_that_was_interrupted_goes_on(
+    config: Config, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loading, "EVERY_LINES", 20)
+    now_ms = ticked(config)
+    raws = [event(format_ms(now_ms - n * 60_000), f"a{n}") for n in range(200)]
+    stop = threading.Event()
+
+    def tell(progress: PlayProgress) -> None:
+        if progress.events > 90:
+            stop.set()
+
+    settings = PlaySettings(load=True, rate=100)
+    begun = play(config, lines_of(file, *raws), settings, stop=stop, on_progress=tell)
+    rest = play(config, Lines([file]), PlaySettings(load=True, resume=True))
+
+    assert begun.stopped
+    assert begun.load == rest.load
+    assert 60 < rest.passed_over <= begun.events
+    assert begun.events - rest.passed_over <= 21
+    values = [value for records in headed(config) for kind, _, value in records if kind is None]
+    assert set(values) == set(raws)
+    assert len(values) == begun.events + rest.events
+    with pytest.raises(PulseError, match="has ended"):
+        play(config, Lines([file]), PlaySettings(load=True, resume=True))
+
+
+def test_there_is_nothing_to_load_into_where_nobody_ticks(config: Config, file: Path) -> None:
+    lines = lines_of(file, event("2024-01-01T00:00:00Z"))
+
+    with pytest.raises(PulseError, match="nobody ticks in"):
+        play(config, lines, PlaySettings(load=True))
+    ticked(config)
+    with pytest.raises(PulseError, match="there is no load in"):
+        play(config, Lines([file]), PlaySettings(load=True, resume=True))
+
+
+def ticked(config: Config) -> int:
+    """Somebody ticks; the time it is."""
+    now_ms = time.time_ns() // 1_000_000
+    producer = KafkaProducer(bootstrap_servers=list(config.kafka.brokers))
+    tick = control.tick(now_ms)
+    for number in range(PARTITIONS):
+        producer.send(
+            config.kafka.topics.events, tick.value, partition=number, headers=list(tick.headers)
+        )
+    producer.close()
+    return now_ms
+
+
+def headed(config: Config) -> list[list[tuple[str | None, str | None, bytes]]]:
+    """Kind, load and value of everything in the events topic, a list for each partition."""
+    consumer = KafkaConsumer(
+        config.kafka.topics.events, bootstrap_servers=list(config.kafka.brokers),
+        auto_offset_reset="earliest", enable_auto_commit=False, consumer_timeout_ms=3_000,
+    )  # fmt: skip
+    found: list[list[tuple[str | None, str | None, bytes]]] = [[] for _ in range(PARTITIONS)]
+    for record in consumer:
+        said = {name: value.decode() for name, value in record.headers}
+        found[record.partition].append(
+            (said.get("pulse-control"), said.get("pulse-load"), record.value)
+        )
+    consumer.close()
+    return found
 
 
 def test_without_idempotence_the_order_holds(config: Config, file: Path) -> None:

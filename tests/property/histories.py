@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from pulse.config import Config
 from pulse.config.policy import policy
 from pulse.engagement.days import FIRST_DAY
+from pulse.engine.columns import LOAD_HEADER
 from pulse.engine.control import forget, source
 from pulse.engine.fleet import FleetLine, Summary, version
 from pulse.model.time import parse_ts
@@ -143,6 +144,7 @@ class Item(NamedTuple):
     account: str | None
     value: bytes
     kind: str | None = None
+    loaded: bool = False
 
 
 @dataclass(frozen=True)
@@ -196,9 +198,16 @@ class Pass:
 
 @dataclass(frozen=True)
 class Control:
-    """Played history begins or ends."""
+    """Played history begins or ends, or a load."""
 
     kind: str
+
+
+@dataclass(frozen=True)
+class Bring:
+    """A line comes of a load."""
+
+    line: Use | Say
 
 
 @dataclass(frozen=True)
@@ -233,7 +242,7 @@ class Forget:
     user: str | None
 
 
-Step = Use | Say | Know | Again | Pass | Control | Lay | Count | Source | Forget
+Step = Use | Say | Know | Again | Pass | Control | Lay | Count | Source | Forget | Bring
 
 uses = st.builds(
     Use,
@@ -280,7 +289,8 @@ passes = st.builds(
     ),
     st.sampled_from([True, True, True, False]),
 )  # fmt: skip
-controls = st.builds(Control, st.sampled_from(["history", "live"]))
+controls = st.builds(Control, st.sampled_from(["history", "live", "load", "loaded"]))
+brings = st.builds(Bring, st.one_of(uses, says))
 lays = st.builds(
     Lay,
     st.dictionaries(st.sampled_from(["", "large"]), st.integers(0, 700)),
@@ -319,10 +329,15 @@ eventful_days = st.lists(
 anything = st.lists(
     st.one_of(
         uses, uses, passes, passes, says, says, knows, again, controls, lays, counts, sources,
-        forgets,
+        forgets, brings,
     ),
     max_size=30,
 )  # fmt: skip
+
+loading = st.lists(st.one_of(brings, brings, uses, says, passes), min_size=1, max_size=9).map(
+    lambda within: [Control("load"), *within, Pass(MINUTE_MS, True), Control("loaded")]
+)
+"""A load with what comes meanwhile."""
 
 outages = st.lists(
     st.tuples(sources, st.lists(st.one_of(passes, uses), min_size=1, max_size=3)),
@@ -344,16 +359,21 @@ erasures = st.lists(
 """Who does something is forgotten, and comes again."""
 
 
-def _items(steps: Iterable[Step]) -> list[Item]:
-    now_ms, items, lines = START_MS, [], []
-    for number, step in enumerate(steps):
+def _items(steps: Iterable[Step], now_ms: int = START_MS, first: int = 0) -> list[Item]:
+    items: list[Item] = []
+    lines: list[Item] = []
+    for number, step in enumerate(steps, first):
         match step:
             case Pass(ms, tick):
                 now_ms += ms
                 if tick:
                     items.append(Item(now_ms, None, b'{"ts":%d}' % now_ms, "tick"))
             case Control(kind):
-                items.append(Item(now_ms, None, b"{}", kind))
+                items.append(Item(now_ms, None, b'{"type":"","load":"load"}', kind))
+            case Bring(line):
+                item = _items([line], now_ms, number)[0]
+                lines.append(item._replace(loaded=True))
+                items.append(lines[-1])
             case Lay(enter, ahead_ms):
                 # Days of the future: what a partition makes of its own accounts comes before.
                 line = FleetLine(_day(now_ms) + 10_000 + number, now_ms + ahead_ms, enter)
@@ -401,11 +421,16 @@ def _line(number: int, use: Use, at_ms: int) -> Item:
     return Item(at_ms, use.account, usage(f"n{number}", use.account, at_ms, **fields))
 
 
-histories = st.builds(
-    lambda known, parts: _items([*known, *(step for part in parts for step in part)]),
-    st.lists(knows, max_size=3),
-    st.lists(st.one_of(busy_days, eventful_days, outages, erasures, anything), max_size=4),
-)
+def histories_of(parts: st.SearchStrategy[list[Any]]) -> st.SearchStrategy[list[Item]]:
+    """Some parts one after the other."""
+    return st.builds(
+        lambda known, parts: _items([*known, *(step for part in parts for step in part)]),
+        st.lists(knows, max_size=3),
+        st.lists(parts, max_size=4),
+    )
+
+
+histories = histories_of(st.one_of(busy_days, eventful_days, outages, erasures, loading, anything))
 """What happened, in the order of the log; the last item is a tick."""
 
 
@@ -413,8 +438,15 @@ def log_of(items: Sequence[Item]) -> Log:
     """One record an item."""
     log = Log()
     for item in items:
-        if item.kind is None:
-            log.add(item.value)
-        else:
-            log.control(item.kind, item.value)
+        add(log, item)
     return log
+
+
+def add(log: Log, item: Item) -> None:
+    """Append an item as a record."""
+    if item.kind is not None:
+        log.control(item.kind, item.value)
+    elif item.loaded:
+        log.add(item.value, (LOAD_HEADER, b"load"))
+    else:
+        log.add(item.value)

@@ -17,7 +17,7 @@ from pulse.stream.state import pages
 from pulse.testing.changelog import Outside, Owner
 from pulse.testing.histories import Log, usage
 
-from .histories import DAY_MS, HOUR_MS, POLICIES, START_MS, Item, histories
+from .histories import DAY_MS, HOUR_MS, POLICIES, START_MS, Item, add, histories
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,10 +50,7 @@ def log_with_bad_lines(items: list[Item]) -> Log:
     """One record an item, and a line now and then that nobody can read."""
     log = Log()
     for number, item in enumerate(items):
-        if item.kind is None:
-            log.add(item.value)
-        else:
-            log.control(item.kind, item.value)
+        add(log, item)
         if number % 7 == 3:
             log.add(b"not json")
     return log

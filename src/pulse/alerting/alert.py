@@ -11,7 +11,7 @@ import msgspec
 
 from pulse.engagement.days import DAY_MS, LAST_DAY, MINUTE_MS
 from pulse.engagement.measures import readable
-from pulse.model.alert import Alert, Resolution, Severity, Status
+from pulse.model.alert import Alert, Cause, Resolution, Severity, Status
 from pulse.model.time import format_ms
 from pulse.model.usage import AccountProfile
 from pulse.model.wire import PROFILE_INSTANTS
@@ -87,9 +87,9 @@ class AlertRecord:
         """When this state was due (ms)."""
         self.fields = fields
 
-    def mark(self) -> None:
-        """Say that the configuration caused it, and not the account."""
-        self.fields["caused_by"] = "configuration"
+    def mark(self, cause: Cause = "configuration") -> None:
+        """Say that the configuration caused it, or a load, and not the account."""
+        self.fields["caused_by"] = cause
 
     def to_json(self) -> bytes:
         """The bytes of `Alert.to_json`."""

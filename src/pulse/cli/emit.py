@@ -35,12 +35,22 @@ def command(
             "says clock: events.",
         ),
     ] = False,
+    load: Annotated[
+        bool,
+        typer.Option(
+            "--load",
+            help="Load the past of the last 90 days into topics on which workers run. Alerts of "
+            "the accounts that it touches are held until it has ended: ends are told then, and one "
+            "digest says what began and still stands. Other accounts alert as ever.",
+        ),
+    ] = False,
     resume: Annotated[
         bool,
         typer.Option(
             "--resume",
-            help="Go on with a --history that was interrupted: with the same files, from the last "
-            "tick on that all of Kafka has.",
+            help="Go on with a --history or a --load that was interrupted, with the same files: "
+            "from the last place on that all of Kafka has. A load goes on within a day; else it "
+            "has ended.",
         ),
     ] = False,
     until: Annotated[
@@ -74,10 +84,13 @@ def command(
 
     Example: pulse emit history.ndjson.gz --history --config pulse.yaml
     """
-    if resume and not history:
-        raise typer.BadParameter("--resume goes on with a --history")
+    if load and history:
+        raise typer.BadParameter("--history is for new topics, --load for those in use")
+    if resume and not history and not load:
+        raise typer.BadParameter("--resume goes on with a --history or a --load")
     settings = PlaySettings(
         history=history,
+        load=load,
         resume=resume,
         until_ms=until,
         rate=_rate(rate),
@@ -101,7 +114,14 @@ def command(
 
             played = play(loaded, lines, settings, on_progress=tell, say=_say)
     except KeyboardInterrupt:
-        more = "; --resume goes on there" if history else ""
+        more = ""
+        if history:
+            more = "; --history --resume goes on there"
+        elif load:
+            more = (
+                "; --load --resume goes on there, within a day. Until then alerts of the accounts "
+                "that were touched are held"
+            )
         _say(f"interrupted after about {count(sent, 'event')}{more}")
         raise
     print("\n".join(in_words(played, loaded.kafka.topics.events)))
@@ -120,6 +140,12 @@ def in_words(played: Played, topic: str) -> list[str]:
     ]
     if played.ticks:
         lines.append(f"ticks        {count(played.ticks, 'tick')} in each partition")
+    if played.load is not None:
+        lines.append(f"loaded       {played.load}; a digest says what came of it")
+    if played.too_old:
+        lines.append(
+            f"too old      {count(played.too_old, 'event')} of more than 90 days ago, not sent"
+        )
     if played.passed_over:
         lines.append(f"passed over  {count(played.passed_over, 'event')} that are there already")
     if played.left_out:

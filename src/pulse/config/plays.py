@@ -36,6 +36,11 @@ class Plays(Section):
         "it is known to be no mistake, say `pulse source running`."
     )
     """For a source from which no event comes any more."""
+    digest: Text = (
+        "Go through the worst first: nobody was alerted of these one by one. The list of accounts "
+        "has all of them."
+    )
+    """For how the fleet stands once a history or a load has ended."""
     champion_gone: Text = (
         "Find out where they went, thank them, and ask who takes over; offer that person a first "
         "hour together."

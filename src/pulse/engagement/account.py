@@ -7,7 +7,7 @@ things are due, and what follows from a score, is the engine's.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from pulse.engagement.days import NEVER, NO_INSTANT, Calendar
 from pulse.engagement.distinct import LastSeen
@@ -19,6 +19,9 @@ from pulse.engagement.profile import Profile, ProfileValue
 from pulse.engagement.recent import RecentIds
 from pulse.engagement.sources import Sources
 from pulse.engagement.windows import KEPT_DAYS, THEN_DAYS, W84, Sums, Triple
+
+if TYPE_CHECKING:
+    from pulse.engagement.load import LoadMark
 
 EXACT_USERS: Final = 10_000
 EXACT_FEATURES: Final = 500
@@ -77,7 +80,7 @@ class Account:
         "account_id", "active", "active_total", "alerts", "approach", "calendar", "danger",
         "day_at", "deadline_ms", "events", "facts", "features", "first_day", "first_ms",
         "force", "forget_ms", "front_ms", "known", "last_day", "last_ms", "late",
-        "line_day", "line_enter", "moved", "moved_ms", "notes", "open_ms", "page", "parked",
+        "line_day", "line_enter", "load", "moved", "moved_ms", "notes", "open_ms", "page", "parked",
         "profile", "projected", "quiet", "resurrected_ms", "score", "seen", "soon_at", "sources",
         "stage", "touched_in", "used", "users", "value", "zone",
     )  # fmt: skip
@@ -109,6 +112,8 @@ class Account:
         """When other rules, or another line, last brought it into another zone."""
         self.moved: tuple[Zone, Zone] = ("unknown", "unknown")
         """Out of which zone, and into which."""
+        self.load: LoadMark | None = None
+        """That a load touched it, until what it held back is told."""
         self.known = False
         self.zone: Zone = "unknown"
         self.projected = False

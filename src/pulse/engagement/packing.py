@@ -13,6 +13,7 @@ from pulse.engagement.codec import Reader, Writer
 from pulse.engagement.days import MINUTE_MS, NEVER, NO_INSTANT, Calendar
 from pulse.engagement.facts import FactLog
 from pulse.engagement.line import ZONES, Trigger
+from pulse.engagement.load import LoadMark
 from pulse.engagement.profile import Profile
 
 FORCE: Final = 2
@@ -97,6 +98,7 @@ def pack(account: Account) -> Packed:
         | (account.line_day != 0) << 10
         | (account.moved_ms != NO_INSTANT) << 11
         | account.sources.frozen << 12
+        | (account.load is not None) << 13
     )
     account.sources.write(now, out)
     account.seen.write(now)
@@ -121,6 +123,8 @@ def pack(account: Account) -> Packed:
         before, after = account.moved
         out.number(ZONES.index(before))
         out.number(ZONES.index(after))
+    if account.load is not None:
+        account.load.write(out)
     _write_trigger(out, account.danger)
     _write_trigger(out, account.approach)
     lates = account.late or []
@@ -192,6 +196,8 @@ def unpack(present: bytes, past: bytes) -> Account:
         account.moved = ZONES[reader.number()], ZONES[reader.number()]
     account.danger.on = flags & 64 != 0
     account.approach.on = flags & 128 != 0
+    if flags & 8192:
+        account.load = LoadMark.read(reader)
     _read_trigger(reader, account.danger)
     _read_trigger(reader, account.approach)
     account.late = [

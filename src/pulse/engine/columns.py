@@ -15,6 +15,10 @@ FORWARDED_HEADER: Final = "pulse-forwarded-from"
 came from."""
 
 
+LOAD_HEADER: Final = "pulse-load"
+"""Header of an event of a load; its value is the load's name."""
+
+
 _DIGITS: Final = 18
 """A number of more digits is no offset: it would not fit the state."""
 

@@ -10,7 +10,7 @@ from pulse.model.fields import MAX_TEXT
 
 CONTROL_HEADER: Final = "pulse-control"
 """Header that marks a control record; its value is the kind: `tick`, `history`, `live`, `config`,
-`source`, `forget`, and those of `pulse.engine.fleet`."""
+`source`, `forget`, `load`, `loaded`, and those of `pulse.engine.fleet`."""
 
 
 CONFIG: Final = b"config"
@@ -127,6 +127,49 @@ def read_forget(value: bytes) -> Forget | None:
         return None
     names = [each for each in (said.account, said.user) if each is not None]
     return said if names and all(each.isprintable() for each in names) else None
+
+
+LOAD: Final = b"load"
+LOADED: Final = b"loaded"
+"""Kinds of records: a load goes on, and it has ended."""
+
+
+def load(name: str, lines: int) -> ControlRecord:
+    """A load goes on, of which so many lines of its files stand before this in all partitions.
+
+    >>> load("load-1", 20000).value
+    b'{"type":"load","load":"load-1","lines":20000}'
+    """
+    return ControlRecord(((CONTROL_HEADER, LOAD),), _encode(Load("load", name, lines)))
+
+
+def loaded(name: str, lines: int) -> ControlRecord:
+    """A load has ended, of so many lines.
+
+    >>> loaded("load-1", 20100).value
+    b'{"type":"loaded","load":"load-1","lines":20100}'
+    """
+    return ControlRecord(((CONTROL_HEADER, LOADED),), _encode(Load("loaded", name, lines)))
+
+
+class Load(msgspec.Struct):
+    """What a control record says of a load."""
+
+    type: str
+    load: _Name
+    lines: Annotated[int, msgspec.Meta(ge=0)] = 0
+
+
+_decode_load = msgspec.json.Decoder(Load).decode
+
+
+def read_load(value: bytes) -> Load | None:
+    """What a control record says of a load; None if it says nothing that can be read."""
+    try:
+        said = _decode_load(value)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+    return said if said.load.isprintable() else None
 
 
 class _Tick(msgspec.Struct):

@@ -16,11 +16,20 @@ from pulse.engagement.packing import pack, unpack
 from pulse.engagement.usage import BadUsageError
 from pulse.engine.admission import MisplacedError
 from pulse.engine.columns import FORWARDED_HEADER, Columns
-from pulse.engine.control import CONFIG, CONTROL_HEADER, FORGET, config_version, tick_time
+from pulse.engine.control import (
+    CONFIG,
+    CONTROL_HEADER,
+    FORGET,
+    LOAD,
+    LOADED,
+    config_version,
+    tick_time,
+)
 from pulse.engine.evaluate import Evaluator, Observer
 from pulse.engine.forgetting import Forgetting
 from pulse.engine.heard import hear
 from pulse.engine.intake import Intake
+from pulse.engine.loading import Loading
 from pulse.engine.outages import AS_THEY_WERE, Pipeline
 from pulse.engine.rounds import Rounds
 from pulse.engine.state import DeadLetter, Effects, Misplaced, Page, PartitionState
@@ -68,6 +77,7 @@ class Engine:
         self._rounds = Rounds(policy, self._evaluator, self._time)
         self._pipeline = Pipeline(policy, self._time)
         self._forgetting = Forgetting(policy, self._evaluator, self._time)
+        self._loading = Loading(policy, self._evaluator, self._time, self._rounds)
         self._intake = Intake(policy, self._decoder, self._time, place)
 
     def partition_of(self, account_id: str) -> int | None:
@@ -291,12 +301,19 @@ class Engine:
                 self.tick(state, ts, fx)
                 if self._evaluator.follows_fleet:
                     self._rounds.ticked(state, offset, fx)
+                if state.loads:
+                    self._loading.ticked(state, offset, fx)
         elif kind in (b"history", b"live"):
             # What was due before belongs to what was before, also where a tick left it for later.
             self._time.work_off(state, fx, limit=None)
-            state.historical = kind == b"history"
+            was_historical, state.historical = state.historical, kind == b"history"
+            if was_historical and not state.historical:
+                self._rounds.digest(state, "", offset, fx)
         elif kind == b"source":
             if not self._pipeline.take(state, value, offset, _latest_tick_ms(appended_ms), fx):
+                fx.counts["unknown_control"] += 1
+        elif kind in (LOAD, LOADED):
+            if not self._loading.take(state, kind, value, offset, fx):
                 fx.counts["unknown_control"] += 1
         elif kind == FORGET:
             if not self._forgetting.take(state, value, offset, fx):

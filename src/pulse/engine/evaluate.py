@@ -73,37 +73,16 @@ class Evaluator:
         if policy.silence is not None:
             self._reasons.add(SILENCE)
 
-    def relay(
-        self, account: Account, score: float | None, at_ms: int, historical: bool, fx: Effects
-    ) -> None:
-        """Bring an account at once to where other rules, or another line, put a score of its own.
-
-        It is not the account that moved: what changes is marked as `caused_by` the configuration,
-        and kept for the one summary of all of them.
-        """
-        stage = self.lifecycle(account, at_ms)
-        if not account.known or score is None or stage == "churned":
-            return
-        rules, danger, approach = self.rules.of(account), account.danger, account.approach
-        if not rules.forecast_days:
-            account.projected = False
-        before = zone_of(danger, approach)
-        danger.shift(score, rules.enter, rules.exit, at_ms)
-        seen_as = min(score, 0.0) if account.projected else score
-        approach.shift(seen_as, rules.approach, rules.approach_exit, at_ms)
-        after = zone_of(danger, approach)
-        if after == before:
-            return
-        was, account.zone = account.zone, after
-        told = Effects()
-        changes = self._zone_alerts(account, before, after, stage, at_ms)
-        view = self.view(account, at_ms)
-        self._tell(account, view, score, was, at_ms, historical, changes, told)
-        for alert in told.alerts:
-            alert.mark()
-        fx.alerts += told.alerts
-        if not historical:
-            account.moved_ms, account.moved = at_ms, (before, after)
+    def is_known(self, account: Account, score: float | None, at_ms: int) -> bool:
+        """Whether an account is known for long and well enough to be judged."""
+        rules, first_ms = self.rules.of(account), account.first_ms
+        return (
+            score is not None
+            and first_ms != NO_INSTANT
+            and at_ms - first_ms >= rules.min_history_ms
+            and account.active_days(self._activity) >= rules.min_active_days
+            and _has_settled(account.facts, at_ms - rules.min_history_ms)
+        )
 
     def view(self, account: Account, at_ms: int) -> View:
         """Measures and lifecycle as of an instant; changes nothing."""
@@ -166,14 +145,7 @@ class Evaluator:
         score = None if value == NO_DATA else value
         account.score = score
         if day:
-            first_ms = account.first_ms
-            account.known = (
-                score is not None
-                and first_ms != NO_INSTANT
-                and at_ms - first_ms >= rules.min_history_ms
-                and active_days >= rules.min_active_days
-                and _has_settled(account.facts, at_ms - rules.min_history_ms)
-            )
+            account.known = self.is_known(account, score, at_ms)
         was: Zone = account.zone
         danger, approach = account.danger, account.approach
         before = after = zone_of(danger, approach)
@@ -213,7 +185,7 @@ class Evaluator:
                 self._observe(account, at_ms, view, score if judged else None)
         changes: list[Change] = []
         if after != before or account.alerts:
-            changes = self._zone_alerts(account, before, after, stage, at_ms)
+            changes = self.zone_alerts(account, before, after, stage, at_ms)
         quiet_ms = account.quiet_since_ms()
         if (
             self._silence is not None
@@ -229,7 +201,7 @@ class Evaluator:
                 changes.append((reason, account.alerts.pop(reason), "rule_removed", None))
         if changes:
             view = View(now, fixed, facts, stage, rules)
-            self._tell(account, view, score, was, at_ms, historical, changes, fx)
+            self.tell(account, view, score, was, at_ms, historical, changes, fx)
         if stage != LIFECYCLES[account.stage - 1] or not account.stage:
             self._move(account, stage, at_ms, fx)
         account.deadline_ms = self.next_deadline(account, at_ms, active_days, rules.dwell_ms)
@@ -243,7 +215,7 @@ class Evaluator:
             and rules.scorecard.rises_with_use
         )
 
-    def _tell(
+    def tell(
         self,
         account: Account,
         view: View,
@@ -262,10 +234,17 @@ class Evaluator:
         if "approaching" in account.alerts and score is not None:
             what.crossing = self.crossing(account, rules, score)
             what.is_projected = account.projected and score >= rules.approach
+        mark = account.load
         for reason, opened, resolution, found in changes:
+            if mark is not None and not mark.takes(reason, opened, resolution or ""):
+                continue
             what.found = None if found is None else (found.says, found.evidence)
             play = policy.plays.get(reason)
             fx.alerts.append(build(reason, opened, resolution, what, play, policy.version))
+            if mark is not None and mark.is_on:
+                fx.alerts[-1].mark("load")
+        if mark is not None and mark.is_over():
+            account.load = None
 
     def next_deadline(
         self, account: Account, after_ms: int, active_days: int, dwell_ms: int
@@ -295,9 +274,10 @@ class Evaluator:
             next_ms = due_ms
         return next_ms
 
-    def _zone_alerts(
+    def zone_alerts(
         self, account: Account, before: Zone, after: Zone, stage: Lifecycle, at_ms: int
     ) -> list[Change]:
+        """Open and close the alerts of a change of zone."""
         changes: list[Change] = []
         if stage == "churned":
             # An account that has left raises nothing more, and nobody need look after it.

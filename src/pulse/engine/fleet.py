@@ -9,7 +9,8 @@ Once a UTC day the scores of all accounts are counted, and the danger line is la
 
 All of these are control records in the events topic, so each partition does what its own log says.
 With the scores goes how many accounts another line, or other rules, brought into another zone; a
-new configuration begins a round for that alone. It becomes one alert for all of them.
+new configuration begins a round for that alone. It becomes one alert for all of them. Where a
+history has ended, or a load, a round says how the fleet stands.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 import msgspec
 
 from pulse.alerting.configuration import moved_alert
+from pulse.alerting.digest import REASON as DIGEST
+from pulse.alerting.digest import Standing, digest_alert
 from pulse.engagement.days import DAY_MS, FIRST_DAY
 from pulse.engine.control import CONTROL_HEADER, ControlRecord
 from pulse.model.instants import to_ms
@@ -68,6 +71,8 @@ class Summary(NamedTuple):
     """By segment, at the starts of the accounts' days; None where no line is to be made."""
     moved: Mapping[str, int]
     """By the change of zone: accounts that rules moved since the last time."""
+    standing: Standing | None = None
+    """How they stand, where a history or a load has ended: then it is about that alone."""
 
     @property
     def day(self) -> int | None:
@@ -86,7 +91,7 @@ class Summary(NamedTuple):
 
     def record(self) -> ControlRecord:
         """As it is handed on."""
-        said = _Summary("summary", self.version, self.at_ms, self.scores, self.moved)
+        said = _Summary("summary", self.version, self.at_ms, self.scores, self.moved, self.standing)
         return _control(SUMMARY, said)
 
 
@@ -165,19 +170,25 @@ def onward(
 
 
 def told(summary: Summary, partition: int, partitions: int, policy: Policy) -> AlertRecord | None:
-    """The one alert of all crossings, once the last partition's are in the summary."""
-    if partition + 1 < partitions or not summary.moved:
+    """The one alert of all crossings, or of how all stand, once the last partition's are in it."""
+    line, standing = policy.default.line, summary.standing
+    if partition + 1 < partitions:
         return None
-    line = policy.default.line
+    if standing is not None:
+        play = policy.plays.get(DIGEST, "")
+        return digest_alert(standing, summary.at_ms, line, play, policy.version)
+    if not summary.moved:
+        return None
     return moved_alert(summary.moved, summary.version, summary.at_ms, line, policy.version)
 
 
-class _Summary(msgspec.Struct):
+class _Summary(msgspec.Struct, omit_defaults=True):
     type: str
     version: str
     at: int
     scores: Mapping[str, Mapping[int, int]] | None
     moved: Mapping[str, int]
+    standing: Standing | None = None
 
 
 class _Line(msgspec.Struct):
@@ -196,7 +207,7 @@ def read_summary(value: bytes) -> Summary | None:
     """The summary in a control record; None where it is none."""
     try:
         said = _decode_summary(value)
-        return Summary(said.version, said.at, said.scores, said.moved)
+        return Summary(said.version, said.at, said.scores, said.moved, said.standing)
     except (msgspec.DecodeError, ValueError):
         return None
 

@@ -22,6 +22,7 @@ from pulse.signals.voice.detractor import REASON as DETRACTOR
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from pulse.engagement.account import OpenAlert
     from pulse.engine.evaluate import Evaluator
     from pulse.engine.policy import Policy
     from pulse.engine.state import Effects
@@ -70,7 +71,8 @@ class Forgetting:
             if key not in state.forgotten:
                 state.bury(key, Tombstone(offset, at_ms), state.page_for_new(offset))
             return
-        self._end(state, account, sorted(account.alerts), at_ms, fx)
+        held = [] if account.load is None else [each[:2] for each in account.load.ended]
+        self._end(state, account, [*sorted(account.alerts.items()), *held], at_ms, fx)
         state.replace(account, key, Tombstone(offset, at_ms))
 
     def _forget_user(
@@ -81,15 +83,20 @@ class Forgetting:
         changed = account.users.forget(user)
         if account.facts is not None and account.facts.forget_user(user):
             changed = account.force = True
-        ending = [
-            reason
+        ending: list[tuple[str, OpenAlert]] = [
+            (reason, account.alerts[reason])
             for reason in _OF_USERS
             if reason in account.alerts and account.alerts[reason].about == user
         ]
+        mark = account.load
+        for reason, _ in ending:
+            del account.alerts[reason]
+            if mark is not None:
+                mark.began.pop(reason, None)
+        if mark is not None:
+            ending += mark.forget_user(user)
         if ending:
             self._end(state, account, ending, at_ms, fx)
-            for reason in ending:
-                del account.alerts[reason]
         if changed or ending:
             state.touch(account)
             self._time.schedule(state, account)
@@ -98,7 +105,7 @@ class Forgetting:
         self,
         state: PartitionState,
         account: Account,
-        reasons: Sequence[str],
+        alerts: Sequence[tuple[str, OpenAlert]],
         at_ms: int,
         fx: Effects,
     ) -> None:
@@ -111,8 +118,8 @@ class Forgetting:
             blank, view, account.zone, at_ms, state.historical, None, self._policy.activity
         )
         what.score, what.contributions = None, {}
-        for reason in reasons:
-            opened, play = account.alerts[reason], self._policy.plays.get(reason)
+        for reason, opened in alerts:
+            play = self._policy.plays.get(reason)
             fx.alerts.append(build(reason, opened, "forgotten", what, play, self._policy.version))
 
 

@@ -15,6 +15,7 @@ from pulse.engagement.account import Account
 from pulse.engagement.days import DAY_MS, HOUR_MS, MINUTE_MS, NO_INSTANT, Calendar, day_of
 from pulse.engagement.facts import BILLING, STEP, FactLog
 from pulse.engagement.line import zone_of
+from pulse.engagement.load import LoadMark
 from pulse.engagement.patching import Ways, patch
 from pulse.engagement.sources import KEY_MASK
 from pulse.engagement.usage import BadUsageError, Said, UsageReader
@@ -28,6 +29,7 @@ from pulse.engine.admission import (
     instant,
     profile_fields,
 )
+from pulse.engine.columns import LOAD_HEADER
 from pulse.engine.timekeeper import AHEAD_MS, DUPLICATE_MS, GRACE_MS, Timekeeper, forget_seen
 from pulse.model.wire import MAX_TS_MS, Decoder, Line, said
 
@@ -107,9 +109,12 @@ class Intake:
             line
         )
         line_id, account_id, ts, event, user, source, kind, _, properties = says
+        load = ""
+        if self.has_headers and state.loads:
+            load = _load_of(state, columns, at)
         if source != self._source or not self._heard:
             # Before anything is passed over: who reads it again is to hear the same.
-            self._turn_to(source)
+            self._turn_to(source, load)
         if self.has_headers and at in columns.headers and not self._is_first(state, columns, at):
             fx.counts["duplicates"] += 1
             return
@@ -181,7 +186,7 @@ class Intake:
 
         key = read_i64_le(self._digest(line_id.encode(), self._seed_now), 0)
         if folded is not None:
-            if weight and value >= 0 and said is None:
+            if weight and value >= 0 and said is None and not load:
                 present = patch(
                     folded.present, folded.past, folded.soon_at, key, clock, at_ms, weight, value,
                     user, feature, self._key_now, self._ways,
@@ -234,6 +239,8 @@ class Intake:
             # A late event changes no past evaluation; it counts at the close of the minute at hand.
             minute_ms = closed_ms
         account.front_ms = account.open_ms = minute_ms
+        if load:
+            _mark(account, load)
 
         if facts is None:
             if weight:
@@ -267,9 +274,10 @@ class Intake:
         forwarded[origin] = arrived
         return True
 
-    def _turn_to(self, source: str) -> None:
-        """Lines of this source come now."""
-        self._heard.add(source)
+    def _turn_to(self, source: str, load: str) -> None:
+        """Lines of this source come now; what is loaded says nothing of whether it runs."""
+        if not load:
+            self._heard.add(source)
         seed = self._seeds.get(source)
         if seed is None:
             if len(self._seeds) >= _MOST_SOURCES:
@@ -277,6 +285,8 @@ class Intake:
             # It makes one id of two sources two.
             seed = self._seeds[source] = xxh3_64_intdigest(source.encode())
         self._source, self._seed_now, self._key_now = source, seed, seed & KEY_MASK
+        if load:
+            self._source = ""
 
     def _check_id(self, line_id: str, source: str) -> None:
         check_id(line_id, source)
@@ -317,6 +327,22 @@ class Intake:
         account = Account(account_id, Calendar(timezone, day_of(now_ms, timezone)))
         state.adopt(account, state.page_for_new(offset))
         return account
+
+
+def _load_of(state: PartitionState, columns: Columns, at: int) -> str:
+    """The load that a record is of, if it goes on; else empty."""
+    name = columns.header(at, LOAD_HEADER)
+    load = "" if name is None else name.decode(errors="replace")
+    return load if load in state.loads else ""
+
+
+def _mark(account: Account, load: str) -> None:
+    """Note that a load touches an account, which was brought up to what is due before."""
+    former = account.load
+    if former is None or not former.is_on:
+        account.load = LoadMark(load)
+        if former is not None:  # nobody may have been told of these yet
+            account.load.began = former.began
 
 
 def _is_repeat(state: PartitionState, account: Account, said: list[Said], key: int) -> bool:

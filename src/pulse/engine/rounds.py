@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
+from pulse.alerting.digest import REASON as DIGEST
+from pulse.alerting.digest import Standing
 from pulse.engagement.days import DAY_MS
 from pulse.engine.fleet import (
     LINE,
@@ -67,6 +69,14 @@ class Rounds:
             state.summed_config = config
             self._add_to(state, Summary(config, state.clock_ms or 0, None, {}), offset, fx)
 
+    def digest(self, state: PartitionState, load: str, offset: int, fx: Effects) -> None:
+        """Begin to say how the fleet stands; called where a load, or if empty a history, ended."""
+        if state.partition or state.historical:
+            return
+        state.digested += 1
+        name, standing = f"{DIGEST}-{state.digested}", Standing(load, state.digested)
+        self._add_to(state, Summary(name, state.clock_ms or 0, None, {}, standing), offset, fx)
+
     def take(
         self, state: PartitionState, kind: bytes, value: bytes, offset: int, fx: Effects
     ) -> bool:
@@ -81,7 +91,10 @@ class Rounds:
         return False
 
     def _is_new(self, state: PartitionState, summary: Summary) -> bool:
-        day = summary.day
+        day, standing = summary.day, summary.standing
+        if standing is not None:
+            last, state.digested = state.digested, max(state.digested, standing.number)
+            return standing.number > last
         if day is None:
             known, state.summed_config = state.summed_config, summary.version
             return known != summary.version
@@ -93,6 +106,12 @@ class Rounds:
     def _add_to(self, state: PartitionState, summary: Summary, offset: int, fx: Effects) -> None:
         """Add the accounts of this partition, and hand the summary on."""
         self._time.work_off(state, fx, limit=None)
+        if summary.standing is not None:
+            if offset >= state.guarded:
+                standing = summary.standing
+                standing = standing.merged(standing.of(_all(state)))
+                self._hand_on(state, summary._replace(standing=standing), fx)
+            return
         clock_ms, since_ms = state.clock_ms or 0, state.told_ms
         state.told_ms = clock_ms
         if offset < state.guarded:
@@ -109,7 +128,9 @@ class Rounds:
             if score is not None:
                 name = self._evaluator.rules.configured(account).name
                 scores.setdefault(name, Counter())[int(score * 10 + 1e-6)] += 1
-        summary = summary.merged(scores if in_time else None, moved)
+        self._hand_on(state, summary.merged(scores if in_time else None, moved), fx)
+
+    def _hand_on(self, state: PartitionState, summary: Summary, fx: Effects) -> None:
         if state.partition is not None:
             fx.summaries.append(summary)
             return

@@ -138,6 +138,8 @@ class PartitionState:
         """The last UTC day whose scores were counted here."""
         self.summed_config = ""
         """The last configuration whose crossings were counted here."""
+        self.digested = 0
+        """The number of the last digest that was counted here."""
         self.told_ms = 0
         """When crossings that rules caused were last counted here."""
         self.config: str | None = None
@@ -146,6 +148,8 @@ class PartitionState:
         """Where nothing more is applied: the version of the configuration that should be."""
         self.historical = False
         """Between a `history` and a `live` record: alerts are recorded and never sent."""
+        self.loads: dict[str, int] = {}
+        """Loads that go on → the clock when that was said last, 0 where it was not known."""
         self.outages = Outages()
         """Sources that stopped."""
         self.heard: dict[str, Heard] = {}

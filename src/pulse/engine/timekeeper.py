@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Final
 from pulse.engagement.days import DAY_MS, MINUTE_MS, NEVER, NO_INSTANT
 from pulse.engagement.packing import header, split
 from pulse.engagement.windows import KEPT_DAYS
+from pulse.engine.placing import relay
 from pulse.engine.state import Effects
 
 if TYPE_CHECKING:
@@ -199,7 +200,7 @@ class Timekeeper:
 
     def _lay(self, state: PartitionState, account: Account, at_ms: int, fx: Effects) -> None:
         if state.lines and self._evaluator.rules.lay(account, state.lines):
-            self._evaluator.relay(account, account.score, at_ms, state.historical, fx)
+            relay(self._evaluator, account, account.score, at_ms, state.historical, fx)
 
     def evaluate_by_other_rules(self, state: PartitionState, account_id: str, fx: Effects) -> None:
         """Evaluate an account, of which nothing is due, as its rules are others than before."""
@@ -213,7 +214,7 @@ class Timekeeper:
             account.parked = False
         at_ms = max(clock, account.calendar.start_ms)
         score = self._evaluator.view(account, at_ms).score().value
-        self._evaluator.relay(account, score, at_ms, state.historical, fx)
+        relay(self._evaluator, account, score, at_ms, state.historical, fx)
         # What an open minute changes is the account's own doing, and is told at its close.
         if account.open_ms == NO_INSTANT:
             caused = Effects()
@@ -272,6 +273,16 @@ class Timekeeper:
         self.schedule(state, account)
         if account.account_id not in state.live:
             state.fold(account)
+
+    def close_minute(self, state: PartitionState, account: Account, fx: Effects) -> None:
+        """Close the open minute, if there is one, as a record of the next one would."""
+        if account.open_ms == NO_INSTANT:
+            return
+        minute_ms = account.open_ms + MINUTE_MS
+        self.advance(state, account, minute_ms, fx)
+        account.front_ms = minute_ms
+        # As where this is read back: no tick looks for what is not due any more.
+        account.soon_at = NEVER
 
     def schedule(self, state: PartitionState, account: Account) -> None:
         """Put the account where a tick finds it."""

@@ -26,6 +26,8 @@ Resolution = Literal[
 unusual has become usual. `passed`: its time is over. `no_longer`: it does not hold any more.
 `forgotten`: the account, or the user that it is about, was erased."""
 
+Cause = Literal["configuration", "load"]
+
 AlertId = Annotated[str, Field(pattern=r"^al_[0-9A-Za-z]{26}$")]
 """A function of account, reason and the instant the alert began: a repeat has the same id."""
 
@@ -69,10 +71,11 @@ class Alert(Outbound):
     play: str = Field(description="What to do next.")
     historical: bool = Field(description="From played history: recorded, never sent.")
     config_version: Annotated[str, Field(pattern=r"^[0-9a-f]{12}$")]
-    caused_by: Literal["configuration"] | None = Field(
+    caused_by: Cause | None = Field(
         default=None,
         description="`configuration`: other rules or another line, not the account. It is told of "
-        "in one alert for the whole fleet, reason `configuration`, and not sent alone.",
+        "in one alert for the whole fleet, reason `configuration`, and not sent alone. `load`: it "
+        "began, or ended, while events of the past were loaded; then the reason is `digest`.",
     )
 
     def to_json(self) -> bytes:

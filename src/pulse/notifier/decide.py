@@ -10,6 +10,7 @@ from enum import Enum
 from fnmatch import fnmatchcase
 from typing import Final
 
+from pulse.alerting.digest import REASON as DIGEST
 from pulse.alerting.fleet import FALLS
 from pulse.alerting.fleet import REASON as FLEET_FALLS
 from pulse.model import Alert
@@ -76,12 +77,12 @@ def _on_firing(
         return Decision(None, "repeat")
     if lane.resolved_known:
         return Decision(State.SUPERSEDED, "already_resolved")
-    if not wants(receiver, alert.reason):
+    if not wants(receiver, alert.reason, *_stands_for(alert)):
         return Decision(None, "reason_not_wanted")
     if alert.historical:
         return Decision(State.SKIPPED, "historical")
     if alert.caused_by is not None:
-        return Decision(State.SKIPPED, "configuration")
+        return Decision(State.SKIPPED, alert.caused_by)
     if disabled:
         return Decision(State.DISABLED, "endpoint_disabled")
     return Decision(State.PENDING, HELD if held else "routed")
@@ -94,7 +95,7 @@ def _on_resolved(
         return Decision(None, "repeat")
     if lane.firing is Firing.UNKNOWN:
         # Who was not told that it began need not be told that it ended.
-        if not wants(receiver, alert.reason):
+        if not wants(receiver, alert.reason, *_stands_for(alert)):
             return Decision(None, "reason_not_wanted")
         return Decision(State.SKIPPED, "firing_unknown")
     if lane.firing is Firing.NOT_TOLD:
@@ -111,13 +112,19 @@ def _on_resolved(
     return Decision(State.PENDING, "routed", supersedes)
 
 
-def wants(receiver: ReceiverSettings, reason: str) -> bool:
-    """Whether one of the receiver's patterns matches the reason.
-
-    Who gets an alert that may be held gets the one that stands for it, too.
-    """
-    reasons = {*FALLS, reason} if reason == FLEET_FALLS else {reason}
+def wants(receiver: ReceiverSettings, *reasons: str) -> bool:
+    """Whether one of the receiver's patterns matches one of the reasons."""
     return any(fnmatchcase(each, pattern) for each in reasons for pattern in receiver.reasons)
+
+
+def _stands_for(alert: Alert) -> frozenset[str]:
+    """The reasons whose alerts are not sent because this one is: who gets those gets it, too."""
+    if alert.reason == FLEET_FALLS:
+        return FALLS
+    if alert.reason != DIGEST:
+        return frozenset()
+    counted = alert.evidence.get("by_reason")
+    return FALLS.union(counted if isinstance(counted, dict) else ())
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from pulse.errors import PulseError
 from pulse.model.time import format_ms
 from pulse.placement import partition_of
 from pulse.playback.clock import latest_tick_ms, reached_ms
+from pulse.playback.loading import Load
 from pulse.playback.script import Script
 from pulse.playback.sender import Sender
 from pulse.topics.broker import Brokers
@@ -41,13 +42,14 @@ _NAP_S: Final = 0.05
 class PlaySettings:
     """How files are played.
 
-    `history` plays them with ticks of their own; with `resume` it goes on where one that was
-    interrupted stopped. `rate` is events a second, `speed` seconds of
-    event time a second; neither: as fast as Kafka takes them. `batch` packs up to so many lines of
-    a partition into one record.
+    `history` plays them with ticks of their own, `load` into topics on which workers run; with
+    `resume` it goes on where one that was interrupted stopped. `rate` is events a second, `speed`
+    seconds of event time a second; neither: as fast as Kafka takes them. `batch` packs up to so
+    many lines of a partition into one record.
     """
 
     history: bool = False
+    load: bool = False
     resume: bool = False
     until_ms: int | None = None
     rate: float | None = None
@@ -80,7 +82,11 @@ class Played:
     left_out: int = 0
     """Events later than `until_ms`."""
     passed_over: int = 0
-    """Events that the topic has already, of a history that goes on."""
+    """Events that the topic has already, of a history or a load that goes on."""
+    too_old: int = 0
+    """Events of a load that workers would refuse as too late, left out."""
+    load: str | None = None
+    """The name of the load."""
     ticks: int = 0
     records: int = 0
     """Everything that Kafka acknowledged, control records included."""
@@ -136,6 +142,7 @@ class _Play:
         self._started_s = 0.0
         self._most_packed = _MOST_PACKED
         self._sender: Sender
+        self._load: Load | None = None
         self._place = lru_cache(100_000)(partial(partition_of, partitions=config.kafka.partitions))
         if settings.history and (settings.until_ms or 0) > self._now_ms:
             raise PulseError(
@@ -147,6 +154,10 @@ class _Play:
         played, settings = self._played, self._settings
         max_bytes = self._look_at_topic()
         script = Script(self._lines, until_ms=settings.until_ms, now_ms=self._now_ms)
+        if settings.load:
+            begin = Load.resume if settings.resume else Load.begin
+            self._load = begin(self._kafka, self._now_ms)
+            played.load = self._load.name
         cues = self._checked(script)
         partitions = self._kafka.partitions
         played.partitions = partitions
@@ -161,6 +172,9 @@ class _Play:
             marked = settings.history and self._config.clock == "wall"
             if marked:
                 self._to_all(control.boundary("history"))
+            if self._load is not None:
+                self._to_all(self._load.mark())
+                self._sender.flush()
             for cue in cues:
                 self._wait_for(cue, script.first_ms)
                 if self._is_stopped():
@@ -170,7 +184,9 @@ class _Play:
                 self._tell(cue.at_ms)
             self._send_packs()
             if marked and not played.stopped:
-                self._to_all(control.boundary("live"))
+                self._end(control.boundary("live"))
+            if self._load is not None and not played.stopped:
+                self._end(self._load.end())
             self._sender.flush()
         finally:
             self._sender.close()
@@ -236,7 +252,8 @@ class _Play:
             f"the clock of {self._kafka.topics.events} stands at {format_ms(clock_ms)} and this "
             f"history begins at {format_ms(first_ms)}: it would be refused as too late",
             hint="play a history once, into new topics, and before a worker has run on them whose "
-            "ticks say that it is now; one that was interrupted goes on with --resume",
+            "ticks say that it is now; one that was interrupted goes on with --resume. Into topics "
+            "on which workers run, --load brings what is younger than 90 days",
         )
 
     # -- while it plays --------------------------------------------------------------------------
@@ -248,6 +265,15 @@ class _Play:
             self._played.ticks += 1
         if cue.line is None:
             return
+        if self._load is not None:
+            if self._load.is_due():
+                self._to_all(self._load.mark())
+            if self._load.is_there():
+                self._played.passed_over += 1
+                return
+            if self._load.is_too_old(cue.at_ms):
+                self._played.too_old += 1
+                return
         if cue.account_id is None:
             self._send_pack(BAD_PARTITION)
             if self._send(BAD_PARTITION, cue.line, None):
@@ -263,11 +289,13 @@ class _Play:
 
     def _send(self, partition: int, line: FileLine, key: bytes | None) -> bool:
         """Send a line as a record; whether the topic takes it."""
-        if not self._sender.fits(len(line.raw) + len(key or b"")):
+        headers = None if self._load is None else self._load.headers
+        size = sum(len(name) + len(value) for name, value in headers or ())
+        if not self._sender.fits(len(line.raw) + len(key or b"") + size):
             self._played.too_large += 1
             self._played.first_too_large = self._played.first_too_large or line
             return False
-        self._sender.send(partition, line.raw, key)
+        self._sender.send(partition, line.raw, key, headers)
         return True
 
     def _pack(self, partition: int, line: FileLine) -> bool:
@@ -286,7 +314,8 @@ class _Play:
         pack = self._packs[partition]
         if pack:
             # Without a key: it may hold several accounts' events.
-            self._sender.send(partition, b"\n".join(pack))
+            headers = None if self._load is None else self._load.headers
+            self._sender.send(partition, b"\n".join(pack), headers=headers)
             pack.clear()
             self._pack_bytes[partition] = 0
 
@@ -299,6 +328,17 @@ class _Play:
         headers = list(record.headers)
         for partition in range(self._kafka.partitions):
             self._sender.send(partition, record.value, headers=headers)
+
+    def _end(self, record: control.ControlRecord) -> None:
+        """Send what ends a play: first everywhere but to the first partition.
+
+        There the round begins that says how the fleet stands; by then all of it must be there.
+        """
+        self._sender.flush()
+        for partition in reversed(range(self._kafka.partitions)):
+            if not partition:
+                self._sender.flush()
+            self._sender.send(partition, record.value, headers=list(record.headers))
 
     # -- pace ------------------------------------------------------------------------------------
 

@@ -99,6 +99,32 @@ def test_only_the_reasons_a_receiver_wants_are_routed() -> None:
     assert not wants(receiver, "Silence")
 
 
+def test_a_load_is_recorded_and_what_receivers_know_of_is_told_at_its_end() -> None:
+    caused = {"caused_by": "load"}
+
+    assert decide(firing(**caused), ALL) == Decision(State.SKIPPED, "load")
+    assert decide(resolved(), Lane(Firing.NOT_TOLD, False)).state is State.SKIPPED
+    assert decide(resolved(), Lane(Firing.TOLD, False)).state is State.PENDING
+
+
+@pytest.mark.parametrize(
+    ("patterns", "counted", "state"),
+    [
+        (("danger",), {}, State.PENDING),
+        (("digest",), {}, State.PENDING),
+        (("payment_*",), {"payment_failed": 1}, State.PENDING),
+        (("payment_*",), {"bug_open": 1}, None),
+    ],
+)
+def test_who_gets_what_a_digest_stands_for_gets_the_digest(
+    patterns: tuple[str, ...], counted: dict[str, int], state: State | None
+) -> None:
+    receiver = replace(RECEIVER, reasons=patterns)
+    digest = firing(reason="digest", evidence={"by_reason": counted})
+
+    assert decide(digest, ALL, receiver).state is state
+
+
 def test_who_was_told_is_told_the_end_even_if_the_patterns_changed_meanwhile() -> None:
     receiver = replace(RECEIVER, reasons=("silence",))
 

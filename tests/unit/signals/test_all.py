@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from pulse.alerting.alert import SEVERITY
+from pulse.alerting.digest import REASON as DIGEST
 from pulse.alerting.fleet import REASON as FLEET_FALLS
 from pulse.alerting.pipeline import SOURCE_STOPPED
 from pulse.config import Config
@@ -60,7 +61,7 @@ def run(log: Log, least_slice: int = 500, **state: int) -> tuple[list[Alert], di
 
 def test_there_is_a_story_for_every_reason() -> None:
     assert set(REASONS) == {"danger", "approaching", *Signals.model_fields}
-    assert {*REASONS, FLEET_FALLS, SOURCE_STOPPED} == set(Plays.model_fields)
+    assert {*REASONS, FLEET_FALLS, SOURCE_STOPPED, DIGEST} == set(Plays.model_fields)
     assert {each.reason for each in POLICY.signals} | {"danger", "approaching", "silence"} == set(
         REASONS
     )

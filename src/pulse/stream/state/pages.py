@@ -71,6 +71,8 @@ class Context(msgspec.Struct, array_like=True, frozen=True):
     lines: tuple[FleetLine, ...]
     outages: tuple[Outage, ...] = ()
     heard: dict[str, Heard] = {}
+    digested: int = 0
+    loads: dict[str, int] = {}
 
     @classmethod
     def of(cls, state: PartitionState) -> Context:
@@ -87,6 +89,8 @@ class Context(msgspec.Struct, array_like=True, frozen=True):
             tuple(state.lines),
             state.outages.found,
             state.heard,
+            state.digested,
+            state.loads,
         )
 
     def put(self, state: PartitionState) -> None:
@@ -96,6 +100,7 @@ class Context(msgspec.Struct, array_like=True, frozen=True):
         state.config, state.told_ms, state.lines = self.config, self.told_ms, list(self.lines)
         state.summed_day, state.summed_config = self.summed_day, self.summed_config
         state.outages, state.heard = Outages(self.outages), self.heard
+        state.digested, state.loads = self.digested, self.loads
 
 
 class PageVersion(msgspec.Struct, array_like=True, frozen=True):
