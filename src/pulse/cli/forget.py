@@ -1,36 +1,28 @@
 """`pulse forget`: erase an account, or a user."""
 
-import asyncio
 import time
-from collections.abc import Coroutine, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated
 
 import typer
-from aiokafka.errors import KafkaError
 
-from pulse.collector.following import Follower
+from pulse.cli.writing import CONNECT_S, done, links_of, write
 from pulse.collector.links import Link
 from pulse.collector.privacy import Privacy, privacy_of
 from pulse.config import Config
-from pulse.config.kafka_clients import for_aiokafka
 from pulse.engine.control import ControlRecord
 from pulse.engine.control import forget as record_of
 from pulse.errors import PulseError
 from pulse.notifier.arrival import Bounds
 from pulse.placement import partition_of
-from pulse.producer import Outgoing, Producer
+from pulse.producer import Outgoing
 from pulse.topics.broker import Brokers
-
-CONNECT_S = 10.0
-"""How long to wait for Kafka."""
 
 COMPACTED_DAYS = 1
 """`max.compaction.lag.ms` of the topics as `pulse topics` makes them."""
-
-T = TypeVar("T")
 
 
 class What(StrEnum):
@@ -76,7 +68,7 @@ def command(
         for topic in (topics.events, topics.links):
             if topic not in brokers.find([topic]):
                 raise PulseError(f"there is no topic {topic}", hint="`pulse topics` makes it")
-    links = _done(_forget(loaded, privacy, what, name, account))
+    links = done(_forget(loaded, privacy, what, name, account))
     for line in places(loaded, links, time.time_ns() // 1_000_000):
         print(line)
 
@@ -85,35 +77,17 @@ async def _forget(
     config: Config, privacy: Privacy, what: What, name: str, account: str | None
 ) -> int:
     """Write everything; how many links are none any more."""
-    kafka, settings = config.kafka, for_aiokafka(config.kafka)
-    known: dict[bytes, bytes] = {}
-
-    def take(key: bytes, value: bytes | None) -> None:
-        known.pop(key, None) if value is None else known.update({key: value})
-
-    follower = Follower(settings, kafka.topics.links, take)
-    try:
-        await follower.start()
-    finally:
-        await follower.stop()
+    kafka = config.kafka
     out = [
         Outgoing(kafka.topics.events, partition, None, record.value, record.headers)
         for partition, record in records(privacy, what, name, account, kafka.partitions)
     ]
-    gone = [
-        link
-        for key, value in known.items()
-        if (link := Link.of(key, value)) is not None and is_of(link, privacy, what, name, account)
-    ]
+    known = await links_of(kafka)
+    gone = [link for link in known if is_of(link, privacy, what, name, account)]
     for link in gone:
         partition = partition_of(link.user, kafka.partitions)
         out.append(Outgoing(kafka.topics.links, partition, link.key, None))
-    producer = Producer(settings, idempotent=kafka.idempotence)
-    try:
-        async with asyncio.timeout(CONNECT_S):
-            await producer.send(out)
-    finally:
-        await producer.stop()
+    await write(kafka, out)
     return len(gone)
 
 
@@ -159,13 +133,3 @@ def places(config: Config, links: int, now_ms: int) -> Iterator[str]:
     if config.redis.enabled:
         yield f"Redis, {config.redis.prefix}*: once the worker has come to it"
     yield "receivers of alerts: what was sent to them is theirs to erase"
-
-
-def _done(work: Coroutine[Any, Any, T]) -> T:
-    try:
-        return asyncio.run(work)
-    except (TimeoutError, KafkaError, OSError) as error:
-        raise PulseError(
-            f"it could not be written everywhere: {error!r}",
-            hint="say it again; what is said twice counts once",
-        ) from None

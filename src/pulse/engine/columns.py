@@ -14,6 +14,9 @@ FORWARDED_HEADER: Final = "pulse-forwarded-from"
 """Header of an event that was handed to another partition: topic/partition/offset/line of where it
 came from."""
 
+RENAMED_HEADER: Final = "pulse-renamed"
+"""Header of an event of an account that was renamed: how often it was handed on for that."""
+
 
 _DIGITS: Final = 18
 """A number of more digits is no offset: it would not fit the state."""

@@ -14,14 +14,22 @@ from pulse.engagement.days import NO_INSTANT
 from pulse.engagement.measures import readable
 from pulse.engagement.packing import pack, unpack
 from pulse.engagement.usage import BadUsageError
-from pulse.engine.admission import MisplacedError
+from pulse.engine.admission import MisplacedError, RenamedError
 from pulse.engine.columns import FORWARDED_HEADER, Columns
-from pulse.engine.control import CONFIG, CONTROL_HEADER, FORGET, config_version, tick_time
+from pulse.engine.control import (
+    CONFIG,
+    CONTROL_HEADER,
+    FORGET,
+    RENAME,
+    config_version,
+    tick_time,
+)
 from pulse.engine.evaluate import Evaluator, Observer
 from pulse.engine.forgetting import Forgetting
 from pulse.engine.heard import hear
 from pulse.engine.intake import Intake
 from pulse.engine.outages import AS_THEY_WERE, Pipeline
+from pulse.engine.renaming import ARRIVAL, Renaming
 from pulse.engine.rounds import Rounds
 from pulse.engine.state import DeadLetter, Effects, Misplaced, Page, PartitionState
 from pulse.engine.timekeeper import LEAST_SLICE, Timekeeper
@@ -68,6 +76,7 @@ class Engine:
         self._rounds = Rounds(policy, self._evaluator, self._time)
         self._pipeline = Pipeline(policy, self._time)
         self._forgetting = Forgetting(policy, self._evaluator, self._time)
+        self._renaming = Renaming(policy, self._evaluator, self._time, place)
         self._intake = Intake(policy, self._decoder, self._time, place)
 
     def partition_of(self, account_id: str) -> int | None:
@@ -107,14 +116,13 @@ class Engine:
                 break
             self._apply_run(state, columns, start, at, fx)
             start = at
-            value, offset = columns.values[at] or b"", offsets[at]
             if kind == CONFIG:
-                if not self._activate(state, value, offset, fx):
+                if not self._activate(state, columns.values[at] or b"", offsets[at], fx):
                     break
             elif self._is_held(state):
                 break
             else:
-                self._apply_control(state, kind, value, offset, columns.timestamps[at], fx)
+                self._apply_control(state, kind, columns, at, fx)
             start = at + 1
         else:
             if start == len(offsets) or not self._is_held(state):
@@ -231,13 +239,27 @@ class Engine:
             state.heard = hear(state.heard, sources, state.clock_ms)
 
     def _apply_or_refuse(
-        self, state: PartitionState, columns: Columns, at: int, entry: Entry, fx: Effects
+        self,
+        state: PartitionState,
+        columns: Columns,
+        at: int,
+        entry: Entry,
+        fx: Effects,
+        times: int = 0,
     ) -> None:
         line: Any = entry.line
         try:
             self._intake.take(state, columns, at, line, fx)
         except BadUsageError as bad:
             self._refuse(state, columns.offsets[at], entry, BadLine(bad.reason, bad.detail), fx)
+        except RenamedError as gone:
+            times += 1
+            why = self._renaming.follow(state, columns, at, entry, gone.to, times, fx)
+            if why is not None:
+                self._refuse(state, columns.offsets[at], entry, why, fx)
+            elif self._place is None:
+                line.account_id = gone.to
+                self._apply_or_refuse(state, columns, at, entry, fx, times)
         except MisplacedError:
             self._hand_on(state, columns, at, entry, line, fx)
 
@@ -274,11 +296,12 @@ class Engine:
         self,
         state: PartitionState,
         kind: bytes,
-        value: bytes,
-        offset: int,
-        appended_ms: int | None,
+        columns: Columns,
+        at: int,
         fx: Effects,
     ) -> None:
+        value, offset = columns.values[at] or b"", columns.offsets[at]
+        appended_ms = columns.timestamps[at]
         if kind == b"tick":
             ts = tick_time(value)
             if ts is None or not 0 <= ts <= _latest_tick_ms(appended_ms):
@@ -296,6 +319,17 @@ class Engine:
                 fx.counts["unknown_control"] += 1
         elif kind == FORGET:
             if not self._forgetting.take(state, value, offset, fx):
+                fx.counts["unknown_control"] += 1
+        elif kind == RENAME:
+            if not self._renaming.take(state, value, offset, fx):
+                fx.counts["unknown_control"] += 1
+        elif kind == ARRIVAL:
+            origin = columns.origin(at)
+            if origin is None:
+                fx.counts["unknown_control"] += 1
+            elif not self._intake.is_first(state, columns, at):
+                fx.counts["duplicates"] += 1
+            elif not self._renaming.arrive(state, value, offset, origin[2], fx):
                 fx.counts["unknown_control"] += 1
         elif not self._rounds.take(state, kind, value, offset, fx):
             fx.counts["unknown_control"] += 1

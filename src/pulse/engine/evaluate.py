@@ -98,7 +98,7 @@ class Evaluator:
         told = Effects()
         changes = self._zone_alerts(account, before, after, stage, at_ms)
         view = self.view(account, at_ms)
-        self._tell(account, view, score, was, at_ms, historical, changes, told)
+        self.tell(account, view, score, was, at_ms, historical, changes, told)
         for alert in told.alerts:
             alert.mark()
         fx.alerts += told.alerts
@@ -229,7 +229,7 @@ class Evaluator:
                 changes.append((reason, account.alerts.pop(reason), "rule_removed", None))
         if changes:
             view = View(now, fixed, facts, stage, rules)
-            self._tell(account, view, score, was, at_ms, historical, changes, fx)
+            self.tell(account, view, score, was, at_ms, historical, changes, fx)
         if stage != LIFECYCLES[account.stage - 1] or not account.stage:
             self._move(account, stage, at_ms, fx)
         account.deadline_ms = self.next_deadline(account, at_ms, active_days, rules.dwell_ms)
@@ -243,7 +243,7 @@ class Evaluator:
             and rules.scorecard.rises_with_use
         )
 
-    def _tell(
+    def tell(
         self,
         account: Account,
         view: View,

@@ -68,8 +68,12 @@ class Forgetting:
         state.gone.add(account_id)
         account = state.find(account_id)
         if account is None:
-            if key not in state.forgotten:
+            known = state.forgotten.get(key)
+            if known is None:
                 state.bury(key, Tombstone(offset, at_ms), state.page_for_new(offset))
+            elif known.to:  # it was renamed: nothing more goes on from here, nor is it told where
+                state.forgotten[key] = Tombstone(offset, at_ms)
+                next(page for page in state.pages if key in page.accounts).dirty = True
             return
         self._end(state, account, sorted(account.alerts), at_ms, fx)
         state.replace(account, key, Tombstone(offset, at_ms))

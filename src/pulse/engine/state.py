@@ -70,13 +70,16 @@ _BURIED: Final = "\0"
 
 
 class Tombstone(NamedTuple):
-    """What is left of an account or a user that was forgotten, besides a hash.
+    """What is left of an account or a user that was forgotten, or of an account that was renamed,
+    besides a hash.
 
     It holds for what stands behind `offset` in the log.
     """
 
     offset: int
     at_ms: int
+    to: str = ""
+    """The account that goes on with a renamed one; empty where nothing goes on."""
 
 
 def tombstone_key(account_id: str, user: str | None) -> str:
@@ -112,9 +115,10 @@ class PartitionState:
         self.live: dict[str, Account] = {}
         self.folded: dict[str, Folded] = {}
         self.forgotten: dict[str, Tombstone] = {}
-        """What was forgotten, by `tombstone_key`; these keys stand in pages as accounts do."""
+        """What was forgotten or renamed, by `tombstone_key`; these keys stand in pages as accounts
+        do."""
         self.gone: set[str] = set()
-        """Accounts that were forgotten and may still stand where people look."""
+        """Accounts that were forgotten or renamed and may still stand where people look."""
         self._turn: deque[str] = deque()
         """The live accounts, in the order in which they are considered for folding."""
         self.pages: list[Page] = []
@@ -196,6 +200,7 @@ class PartitionState:
             out.text(account_id)
             out.number(buried.offset)
             out.number(buried.at_ms)
+            out.text(buried.to)
             return out.done()
         account = self.live.get(account_id)
         if account is not None:
@@ -294,20 +299,20 @@ class PartitionState:
         reader = Reader(packed, 0)
         if len(reader.data()):
             return False
-        key = reader.text()
-        self.forgotten[key] = Tombstone(reader.number(), reader.number())
+        key, offset, at_ms = reader.text(), reader.number(), reader.number()
+        to = reader.text() if reader.place() < len(packed) else ""
+        self.forgotten[key] = Tombstone(offset, at_ms, to)
         page.accounts.append(key)
         self.guarded = max(self.guarded, page.guard)
         return True
 
-    def is_forgotten(self, account_id: str, user: str | None, offset: int) -> bool:
-        """Whether what stands at an offset is of somebody who was forgotten before.
+    def tombstone_of(self, account_id: str) -> Tombstone | None:
+        """What stands for an account that was forgotten or renamed, None if it was not."""
+        return self.forgotten.get(tombstone_key(account_id, None))
 
-        Without `user` it is asked of the account itself, whose page holds all that came before.
-        """
+    def is_forgotten(self, account_id: str, user: str, offset: int) -> bool:
+        """Whether what stands at an offset is of a user who was forgotten before."""
         found = self.forgotten.get(tombstone_key(account_id, user))
-        if user is None:
-            return found is not None
         if found is None:
             found = self.forgotten.get(tombstone_key("", user))
         return found is not None and found.offset < offset
@@ -343,12 +348,16 @@ class DeadLetter:
 
 @dataclass(frozen=True, slots=True)
 class Misplaced:
-    """An event that arrived in a partition that is not its account's."""
+    """What is to be written again, alone, to the partition of its account: an event that arrived
+    in another one, or what a renamed account leaves to its new name (`pulse.engine.renaming`).
+    """
 
     offset: int
     line: int
     raw: bytes
     account_id: str
+    headers: tuple[tuple[str, bytes], ...] = ()
+    """Besides the one that says where it comes from."""
 
 
 class Move(NamedTuple):
@@ -375,4 +384,5 @@ class Effects:
     """What is to be handed on to the next partition, or made into a line (`fleet.onward`)."""
     counts: Counter[str] = field(default_factory=Counter)
     """events, duplicates, ignored, profiles, ticks, ticks_refused, skipped, late_minutes,
-    late_hours, late_days, weightless, facts, lines, sources, forgotten, unknown_control."""
+    late_hours, late_days, weightless, facts, lines, sources, forgotten, renamed, arrivals,
+    unknown_control."""
