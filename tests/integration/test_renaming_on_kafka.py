@@ -127,7 +127,7 @@ def test_an_account_goes_to_another_partition_with_all_that_it_knows(scene: Scen
     scene.rename(NEW, LAST)
     scene.use(OLD, 9, 22)
     scene.use(NEW, 8, 23)
-    assert scene.counted() == {LAST: (14, 3)}
+    assert scene.counted() == {LAST: (15, 3)}
     assert scene.system.read("deadletter") == []
 
 

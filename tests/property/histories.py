@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pulse.config import Config
 from pulse.config.policy import policy
 from pulse.engagement.days import FIRST_DAY
-from pulse.engine.control import source
+from pulse.engine.control import rename, source
 from pulse.engine.fleet import FleetLine, Summary, version
 from pulse.model.time import parse_ts
 from pulse.testing.histories import Log, profile, usage
@@ -225,7 +225,15 @@ class Source:
     back_ms: int
 
 
-Step = Use | Say | Know | Again | Pass | Control | Lay | Count | Source
+@dataclass(frozen=True)
+class Rename:
+    """An account goes on as another one."""
+
+    account: str
+    to: str
+
+
+Step = Use | Say | Know | Again | Pass | Control | Lay | Count | Source | Rename
 
 uses = st.builds(
     Use,
@@ -315,6 +323,14 @@ outages = st.lists(
 ).map(lambda parts: [step for source, others in parts for step in (source, *others)])
 """Sources stop and run again, now and then together."""
 
+renames = st.builds(Rename, st.sampled_from(ACCOUNTS), st.sampled_from(ACCOUNTS))
+renamed = st.lists(
+    st.tuples(st.lists(st.one_of(uses, says, knows, again), max_size=3), renames, passes),
+    min_size=1,
+    max_size=4,
+).map(lambda parts: [step for said, *others in parts for step in (*said, *others)])
+"""Accounts are renamed, some to such as are known, some in a circle."""
+
 
 def _items(steps: Iterable[Step]) -> list[Item]:
     now_ms, items, lines = START_MS, [], []
@@ -333,6 +349,8 @@ def _items(steps: Iterable[Step]) -> list[Item]:
             case Source(name, state, back_ms):
                 record = source(name, state, now_ms - back_ms)
                 items.append(Item(now_ms, None, record.value, "source"))
+            case Rename(account, to):
+                items.append(Item(now_ms, None, rename(account, to, now_ms).value, "rename"))
             case Count(back_days):
                 summary = Summary(version(_day(now_ms) - back_days), 0, {"": {300: 5}}, {})
                 items.append(Item(now_ms, None, summary.record().value, "summary"))
@@ -376,6 +394,13 @@ histories = st.builds(
     st.lists(st.one_of(busy_days, eventful_days, outages, anything), max_size=4),
 )
 """What happened, in the order of the log; the last item is a tick."""
+
+histories_with_renames = st.builds(
+    lambda known, parts: _items([*known, *(step for part in parts for step in part)]),
+    st.lists(knows, max_size=3),
+    st.lists(st.one_of(busy_days, renamed, renamed, eventful_days, outages, anything), max_size=5),
+)
+"""The same where accounts are renamed."""
 
 
 def log_of(items: Sequence[Item]) -> Log:

@@ -31,6 +31,7 @@ from pulse.engagement.line import zone_of
 from pulse.engagement.packing import pack, split, unpack
 from pulse.engagement.recent import RecentIds
 from pulse.engagement.uniting import pieces, unite
+from pulse.engine.admission import FUTURE_MS
 from pulse.engine.columns import RENAMED_HEADER
 from pulse.engine.control import CONTROL_HEADER, read_rename
 from pulse.engine.state import Misplaced, Tombstone, tombstone_key
@@ -336,8 +337,13 @@ class Renaming:
     def _take_in(
         self, state: PartitionState, account: Account, other: Account, fx: Effects
     ) -> None:
-        """Let an account know what another one knew."""
-        self._time.advance(state, account, 0, fx)
+        """Let an account know what another one knew, as if an event of its last minute had come."""
+        last_ms, clock_ms = max(other.front_ms, 1), state.clock_ms
+        if clock_ms is not None:
+            last_ms = min(last_ms, clock_ms + FUTURE_MS)
+        last_ms -= last_ms % MINUTE_MS
+        self._time.advance(state, account, max(last_ms, 1), fx)
+        account.front_ms = max(account.front_ms, last_ms)
         self._disturb(state, account)
         unite(account, other, self._policy.activity)
         if len(account.seen):
