@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 from msgspec import Raw
+from xxhash import xxh3_64_intdigest
 
 from pulse.engagement.account import Account, OpenAlert
 from pulse.engagement.days import MINUTE_MS
@@ -79,11 +80,24 @@ class Arrival(msgspec.Struct, array_like=True, frozen=True):
     first_tick_ms: int
     """When the clock began where it comes from; 0 where it did not."""
     packed: bytes
+    digest: int
+    """Of `packed`, which nobody else writes."""
 
-    def to(self, account: str) -> Arrival:
+    @classmethod
+    def of(cls, account: Account, to: str, first_tick_ms: int) -> Arrival:
+        """What an account leaves as it is."""
+        packed = pack(account).joined()
+        path = (account.account_id,)
+        return cls(FORM, to, path, first_tick_ms, packed, xxh3_64_intdigest(packed))
+
+    def on(self, to: str) -> Arrival:
         """The same, on its way from where it arrived to another account."""
         path = (*self.path, self.account)
-        return Arrival(self.form, account, path, self.first_tick_ms, self.packed)
+        return Arrival(self.form, to, path, self.first_tick_ms, self.packed, self.digest)
+
+    def unpacked(self) -> Account:
+        """The account, under the id that it had."""
+        return unpack(*split(self.packed))
 
 
 _encode = msgspec.msgpack.Encoder().encode
@@ -104,7 +118,8 @@ def read_arrival(value: bytes) -> Arrival | None:
         come = _decode(value)
     except (msgspec.DecodeError, UnicodeDecodeError, IndexError):
         return None
-    return come if 0 < len(come.account) <= MAX_TEXT and come.account.isprintable() else None
+    is_named = 0 < len(come.account) <= MAX_TEXT and come.account.isprintable()
+    return come if is_named and xxh3_64_intdigest(come.packed) == come.digest else None
 
 
 def _readdressed(raw: bytes, to: str) -> bytes:
@@ -158,10 +173,7 @@ class Renaming:
         self._time.advance(state, account, 0, fx)
         self._end(state, account, fx)
         first_tick_ms = state.first_tick_ms or 0
-        left = [
-            Arrival(FORM, said.to, (account_id,), first_tick_ms, pack(each).joined())
-            for each in pieces(account, PIECE_BYTES)
-        ]
+        left = [Arrival.of(each, said.to, first_tick_ms) for each in pieces(account, PIECE_BYTES)]
         state.gone.add(account_id)
         state.replace(account, key, tombstone)
         for number, each in enumerate(left):
@@ -178,12 +190,7 @@ class Renaming:
         come = read_arrival(value)
         if come is None or self._is_elsewhere(state, come.account):
             return False
-        try:
-            packed = split(come.packed)
-            account = unpack(packed.present, packed.past)
-        except (IndexError, ValueError, OverflowError, TypeError, MemoryError):
-            return False
-        self._arrive(state, come, account, offset, number, fx)
+        self._arrive(state, come, offset, number, fx)
         return True
 
     def follow(
@@ -216,13 +223,7 @@ class Renaming:
         return None
 
     def _arrive(
-        self,
-        state: PartitionState,
-        come: Arrival,
-        account: Account,
-        offset: int,
-        number: int,
-        fx: Effects,
+        self, state: PartitionState, come: Arrival, offset: int, number: int, fx: Effects
     ) -> None:
         buried = state.tombstone_of(come.account)
         known = None if buried is not None else state.find(come.account)
@@ -231,11 +232,12 @@ class Renaming:
         elif buried is not None and offset < buried.offset:
             fx.counts["skipped"] += 1  # it arrived before the account went
         elif buried is not None and buried.to not in come.path:
-            self._hand_on(state, come.to(buried.to), offset, number, fx)
+            self._hand_on(state, come.on(buried.to), offset, number, fx)
         elif known is not None and offset < known.page.guard:
             fx.counts["skipped"] += 1
         else:
             fx.counts["arrivals"] += 1
+            account = come.unpacked()
             self._make_ours(state, come, account, offset)
             if known is not None:
                 self._take_in(state, known, account, fx)
@@ -246,8 +248,7 @@ class Renaming:
         self, state: PartitionState, come: Arrival, offset: int, number: int, fx: Effects
     ) -> None:
         if self._place is None:
-            packed = split(come.packed)
-            self._arrive(state, come, unpack(packed.present, packed.past), offset, number, fx)
+            self._arrive(state, come, offset, number, fx)
         elif offset < state.settled:
             fx.counts["skipped"] += 1
         else:
