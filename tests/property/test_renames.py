@@ -35,6 +35,8 @@ from .histories import (
 )
 from .test_restart import came, own, undisturbed
 from .test_same_log import cuts, parts, result, run
+from .test_writers import disturbed, log_with_bad_lines, turns
+from .test_writers import undisturbed as undisturbed_by_writers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -96,6 +98,19 @@ def test_a_crash_after_any_write_changes_nothing(
     result = came(owner, outside)
     # Once more what is handed on stands in the log, and is passed over.
     assert result == undisturbed(policy, outside)
+
+
+@given(policies, histories_with_renames, st.integers(1, 3), st.integers(0, 30), turns)
+def test_whoever_writes_whenever_nothing_changes(
+    policy: Policy,
+    items: list[Item],
+    page_accounts: int,
+    kept_back: int,
+    turns: list[tuple[str, int, int]],
+) -> None:
+    log = log_with_bad_lines(items)
+    came = disturbed(policy, log, page_accounts, kept_back, turns)
+    assert came == undisturbed_by_writers(policy, log)
 
 
 @given(policies, histories_with_renames, st.integers(0, 60))
