@@ -53,6 +53,8 @@ _COUNTED: Final[Mapping[str, tuple[str, str]]] = {
     "lines": ("pulse_lines", "Lines of the fleet that were taken, in each partition."),
     "sources": ("pulse_source_changes", "Times that a source stopped or ran again, by partition."),
     "forgotten": ("pulse_forgotten_events", "Events of accounts and users that were erased."),
+    "renamed": ("pulse_renamed_events", "Events handed on to what their account is called now."),
+    "arrivals": ("pulse_arrivals", "Accounts taken in under another id, whole or in pieces."),
     "unknown_control": ("pulse_unknown_control", "Control records of a kind not known here."),
 }
 _LATE: Final = ("minutes", "hours", "days")

@@ -15,7 +15,7 @@ from pulse.config import Config
 from pulse.config.policy import policy
 from pulse.engagement.days import FIRST_DAY
 from pulse.engine.columns import LOAD_HEADER
-from pulse.engine.control import forget, source
+from pulse.engine.control import forget, rename, source
 from pulse.engine.fleet import FleetLine, Summary, version
 from pulse.model.time import parse_ts
 from pulse.testing.histories import Log, profile, usage
@@ -242,7 +242,15 @@ class Forget:
     user: str | None
 
 
-Step = Use | Say | Know | Again | Pass | Control | Lay | Count | Source | Forget | Bring
+@dataclass(frozen=True)
+class Rename:
+    """An account goes on as another one."""
+
+    account: str
+    to: str
+
+
+Step = Use | Say | Know | Again | Pass | Control | Lay | Count | Source | Forget | Rename | Bring
 
 uses = st.builds(
     Use,
@@ -346,6 +354,14 @@ outages = st.lists(
 ).map(lambda parts: [step for source, others in parts for step in (source, *others)])
 """Sources stop and run again, now and then together."""
 
+renames = st.builds(Rename, st.sampled_from(ACCOUNTS), st.sampled_from(ACCOUNTS))
+renamed = st.lists(
+    st.tuples(st.lists(st.one_of(uses, says, knows, again), max_size=3), renames, passes),
+    min_size=1,
+    max_size=4,
+).map(lambda parts: [step for said, *others in parts for step in (*said, *others)])
+"""Accounts are renamed, some to such as are known, some in a circle."""
+
 
 erasures = st.lists(
     st.tuples(
@@ -384,6 +400,8 @@ def _items(steps: Iterable[Step], now_ms: int = START_MS, first: int = 0) -> lis
             case Forget(account, user):
                 record = forget(account, user, now_ms)
                 items.append(Item(now_ms, account, record.value, "forget"))
+            case Rename(account, to):
+                items.append(Item(now_ms, None, rename(account, to, now_ms).value, "rename"))
             case Count(back_days):
                 summary = Summary(version(_day(now_ms) - back_days), 0, {"": {300: 5}}, {})
                 items.append(Item(now_ms, None, summary.record().value, "summary"))
@@ -432,6 +450,13 @@ def histories_of(parts: st.SearchStrategy[list[Any]]) -> st.SearchStrategy[list[
 
 histories = histories_of(st.one_of(busy_days, eventful_days, outages, erasures, loading, anything))
 """What happened, in the order of the log; the last item is a tick."""
+
+histories_with_renames = st.builds(
+    lambda known, parts: _items([*known, *(step for part in parts for step in part)]),
+    st.lists(knows, max_size=3),
+    st.lists(st.one_of(busy_days, renamed, renamed, eventful_days, outages, anything), max_size=5),
+)
+"""The same where accounts are renamed."""
 
 
 def log_of(items: Sequence[Item]) -> Log:

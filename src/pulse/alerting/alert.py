@@ -246,6 +246,8 @@ def _summary(
         return f"{name}: {what.found[0]}."
     if resolution == "forgotten":
         return f"{name}: {reason.replace('_', ' ')} has ended, since it was to be forgotten."
+    if resolution == "renamed":
+        return f"{name}: {reason.replace('_', ' ')} goes on under the account's new id."
     if resolution == "churned" and what.is_cancelled:
         return f"{name} has left: the subscription is cancelled."
     if resolution == "churned" and what.last_ms is None:

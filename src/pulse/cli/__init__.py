@@ -38,6 +38,11 @@ _COMMANDS = {
         ("doctor", "Say what of a running pulse is in order, and what to do about the rest.", _RUN),
         ("source", "Say that a source of events has stopped, or that it runs again.", _RUN),
         ("forget", "Erase an account or a user, and say where what is left when.", _RUN),
+        (
+            "rename",
+            "Let an account go on under another id; where that is known, both become one.",
+            _RUN,
+        ),
         ("accounts", "List accounts, worst first.", _LOOK),
         ("account", "Explain one account's score.", _LOOK),
         ("export", "Write every account as the workers' state in Kafka has it.", _LOOK),

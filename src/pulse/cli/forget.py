@@ -1,41 +1,33 @@
 """`pulse forget`: erase an account, or a user."""
 
-import asyncio
 import time
-from collections.abc import Coroutine, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated
 
 import typer
-from aiokafka.errors import KafkaError
 
-from pulse.collector.following import Follower
+from pulse.cli.writing import CONNECT_S, done, links_of, write
 from pulse.collector.links import Link, forgotten_key
 from pulse.collector.privacy import Privacy, privacy_of
 from pulse.collector.turning import EVERY_S
 from pulse.config import Config
-from pulse.config.kafka_clients import for_aiokafka
 from pulse.engagement.days import DAY_MS
 from pulse.engine.control import ControlRecord
 from pulse.engine.control import forget as record_of
 from pulse.errors import PulseError
 from pulse.notifier.arrival import Bounds
 from pulse.placement import partition_of
-from pulse.producer import Outgoing, Producer
+from pulse.producer import Outgoing
 from pulse.topics.broker import Brokers
 from pulse.topics.wanted import wanted_topics
-
-CONNECT_S = 10.0
-"""How long to wait for Kafka."""
 
 OF_KAFKA = {"segment.ms": 7 * DAY_MS, "delete.retention.ms": DAY_MS}
 """Settings as Kafka has them, where brokers do not tell and `pulse topics` leaves them."""
 
 ENDLESS_MS = 100 * 365 * DAY_MS
-
-T = TypeVar("T")
 
 
 class What(StrEnum):
@@ -82,7 +74,7 @@ def command(
         for topic in (topics.events, topics.links):
             if topic not in found:
                 raise PulseError(f"there is no topic {topic}", hint="`pulse topics` makes it")
-    links = _done(_forget(loaded, privacy, what, name, account))
+    links = done(_forget(loaded, privacy, what, name, account))
     settings = {topic: found[topic].settings for topic in found}
     for line in places(loaded, settings, links, time.time_ns() // 1_000_000):
         print(line)
@@ -93,52 +85,26 @@ async def _forget(
 ) -> int:
     """Write everything; how many links are none any more."""
     kafka = config.kafka
-    producer = Producer(for_aiokafka(kafka), idempotent=kafka.idempotence)
     out = [
         Outgoing(kafka.topics.events, partition, None, record.value, record.headers)
         for partition, record in records(privacy, what, name, account, kafka.partitions)
     ]
-    try:
-        # Before the links are read, so that collectors write no other ones.
-        out += [
-            Outgoing(kafka.topics.links, partition_of(key.decode(), kafka.partitions), key, b"{}")
-            for key in told_to_collectors(privacy, what, name, account)
-        ]
-        await _send(producer, out)
-        links = await _links(config, privacy, what, name, account)
-        out = [
+    # Before the links are read, so that collectors write no other ones.
+    out += [
+        Outgoing(kafka.topics.links, partition_of(key.decode(), kafka.partitions), key, b"{}")
+        for key in told_to_collectors(privacy, what, name, account)
+    ]
+    await write(kafka, out)
+    known = await links_of(kafka)
+    gone = [link for link in known if is_of(link, privacy, what, name, account)]
+    await write(
+        kafka,
+        [
             Outgoing(kafka.topics.links, partition_of(each.user, kafka.partitions), each.key, None)
-            for each in links
-        ]
-        await _send(producer, out)
-    finally:
-        await producer.stop()
-    return len(links)
-
-
-async def _send(producer: Producer, records: list[Outgoing]) -> None:
-    async with asyncio.timeout(CONNECT_S):
-        await producer.send(records)
-
-
-async def _links(
-    config: Config, privacy: Privacy, what: What, name: str, account: str | None
-) -> list[Link]:
-    """The links there are of what is to be forgotten."""
-    found: dict[bytes, Link] = {}
-
-    def take(key: bytes, value: bytes | None) -> None:
-        found.pop(key, None)
-        link = None if value is None else Link.of(key, value)
-        if link is not None and is_of(link, privacy, what, name, account):
-            found[key] = link
-
-    follower = Follower(for_aiokafka(config.kafka), config.kafka.topics.links, take)
-    try:
-        await follower.start()
-    finally:
-        await follower.stop()
-    return list(found.values())
+            for each in gone
+        ],
+    )
+    return len(gone)
 
 
 def records(
@@ -146,10 +112,10 @@ def records(
 ) -> Iterator[tuple[int, ControlRecord]]:
     """What is written into which partitions of the events."""
     now_ms = time.time_ns() // 1_000_000
-    if what is What.account:
-        yield partition_of(name, partitions), record_of(name, None, now_ms)
-    elif account is None:
-        record = record_of(None, name, now_ms)
+    if account is None:
+        # An account too: where one was renamed to it, that is known by its name.
+        is_account = what is What.account
+        record = record_of(name if is_account else None, None if is_account else name, now_ms)
         yield from ((number, record) for number in range(partitions))
     else:
         # Also as it came before ids were hashed.
@@ -212,13 +178,3 @@ def places(
     if redis.enabled:
         yield f"Redis, {redis.prefix}*: once the worker has come to it"
     yield "receivers of alerts: what was sent to them is theirs to erase"
-
-
-def _done(work: Coroutine[Any, Any, T]) -> T:
-    try:
-        return asyncio.run(work)
-    except (TimeoutError, KafkaError, OSError) as error:
-        raise PulseError(
-            f"it could not be written everywhere: {error!r}",
-            hint="say it again; what is said twice counts once",
-        ) from None

@@ -208,18 +208,9 @@ class Account:
             self.first_day = 0
 
     def _correct(self, day: int, today: int, weight: int, value: int, rule: Activity) -> None:
+        change = self.add_to_day(day, weight, value, rule)
         if day == today:
-            self.events.today += weight
-            self.value.today += value
             return
-        before = self._is_active(day, today, rule)
-        self.events.correct(day, today, weight)
-        if value:
-            self.value.correct(day, today, value)
-        change = self._is_active(day, today, rule) - before
-        if change:
-            self.active.correct(day, today, change)
-            self.active_total += change
         if self.late is None:
             self.late = []
         for n, late in enumerate(self.late):
@@ -229,6 +220,26 @@ class Account:
                 )
                 return
         self.late.append(Late(today, day, weight, value, change))
+
+    def add_to_day(self, day: int, weight: int, value: int, rule: Activity) -> int:
+        """Add to the sums of today, or of a day that is kept; how many more past days are active.
+
+        "Then" is told as if it had been known.
+        """
+        today = self.calendar.day
+        if day == today:
+            self.events.today += weight
+            self.value.today += value
+            return 0
+        before = self._is_active(day, today, rule)
+        self.events.correct(day, today, weight)
+        if value:
+            self.value.correct(day, today, value)
+        change = self._is_active(day, today, rule) - before
+        if change:
+            self.active.correct(day, today, change)
+            self.active_total += change
+        return change
 
     def _is_active(self, day: int, today: int, rule: Activity) -> int:
         events = self.events.on(day, today)

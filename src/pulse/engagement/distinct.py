@@ -159,10 +159,51 @@ class LastSeen:
         if not self.last_of(name):
             return False
         marks = self.marks()
-        before = [int(each.name[1:]) for each in marks if each.name.startswith(FORGOTTEN)]
-        nobody = f"{FORGOTTEN}{max(before, default=0) + 1}"
+        nobody = f"{FORGOTTEN}{_most(marks) + 1}"
         self._keep([each if each.name != name else each._replace(name=nobody) for each in marks])
         return True
+
+    def unite(self, other: LastSeen, today: int) -> None:
+        """See what another one has seen, of which no day is after today."""
+        known = {each.name: each for each in self.marks()}
+        nobody = _most(self.marks())
+        for each in other.marks():
+            mine, name, last = known.get(each.name), each.name, min(each.last, today)
+            if today - last >= KEPT_DAYS:
+                continue
+            if name.startswith(FORGOTTEN):
+                nobody += 1  # somebody else
+                mine, name = None, f"{FORGOTTEN}{nobody}"
+            events = each.events
+            if mine is not None:
+                last, events = max(last, mine.last), min(events + mine.events, _EVENTS)
+            known[name] = Mark(name, last, events)
+        self._raise_to(other.level)
+        self._keep([each for each in known.values() if self.can_keep(each.name)])
+        if len(self) > self.limit:
+            self._thin(today)
+        else:
+            self._count(today)
+
+    def split(self, size: int) -> list[LastSeen]:
+        """Take out all ids but the first so many; the others, in as many as are needed."""
+        marks, found = self.marks(), list[LastSeen]()
+        for start in range(size, len(marks), size):
+            part = LastSeen(self.limit)
+            part.level = self.level
+            part._keep(marks[start : start + size])
+            found.append(part)
+        self._keep(marks[:size])
+        return found
+
+    def _raise_to(self, level: int) -> None:
+        if level > self.level:
+            # What was fixed at the day's start was counted at the level before.
+            down = level - self.level
+            self._fixed7, self._fixed28, self._fixed84 = (
+                self._fixed7 >> down, self._fixed28 >> down, self._fixed84 >> down
+            )  # fmt: skip
+            self.level = level
 
     def _place(self, name: str) -> int:
         index = self._index
@@ -372,6 +413,12 @@ class LastSeen:
                         a += 1
             at += 1
         self._live7, self._live28, self._live84 = int(a), int(b), int(c)
+
+
+def _most(marks: list[Mark]) -> int:
+    """The largest of the numbers that stand for somebody who was forgotten, 0 if there is none."""
+    found = (int(each.name[1:]) for each in marks if each.name.startswith(FORGOTTEN))
+    return max(found, default=0)
 
 
 def _leaves(last: i64, today: i64) -> i64:

@@ -130,6 +130,16 @@ class FactLog:
         """Forget the billing facts that can have no repeat any more."""
         self._billing.forget(clock_ms - REPEATS_MS, first_tick_ms)
 
+    def unite(self, other: FactLog) -> None:
+        """Know the billing facts that another log knows; its words are still to be taken."""
+        self._billing.unite(other._billing, 0, 0)
+
+    def go_by(self, first_tick_ms: int, latest_ms: int) -> None:
+        """Go by another clock: see `RecentIds.unite`."""
+        billing = RecentIds()
+        billing.unite(self._billing, first_tick_ms, latest_ms)
+        self._billing = billing
+
     def forget(self, at_ms: int) -> None:
         """Forget what was closed so long ago that no late fact can open it again."""
         words = self.words()

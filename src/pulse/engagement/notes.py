@@ -77,6 +77,35 @@ class Notes:
                 counts[to + n] = counts[of + n]
                 n += 1
 
+    def fill(self, other: Notes, today: int, other_today: int) -> None:
+        """Take what another one has of the days before the first of this one.
+
+        The last day that it can have is `other_today`; it holds for the days after.
+        """
+        end = min(self.known_from, today + 1)
+        first = max(other.known_from, today - KEPT_DAYS)
+        if first >= end:
+            return
+        if self.known_from == NEVER:
+            self._scores = vec[i16]([0] * _SCORE_RING)
+            self._counts = vec[i32]([0] * (_COUNT_RING * _COUNTS))
+        elif self._folded:
+            self._unfold()
+        if other._folded:
+            other._unfold()
+        scores, counts = self._scores, self._counts
+        for day in range(first, end):
+            of = min(day, other_today)
+            scores[i64(day) & _SCORE_MASK] = other._scores[i64(of) & _SCORE_MASK]
+            if day < today - THEN_DAYS:
+                continue
+            at, source = (i64(day) & _COUNT_MASK) * _COUNTS, (i64(of) & _COUNT_MASK) * _COUNTS
+            n: i64 = 0
+            while n < _COUNTS:
+                counts[at + n] = other._counts[source + n]
+                n += 1
+        self.known_from = other.known_from
+
     def knows(self, day: int, today: int) -> bool:
         """Whether everything is known of a day."""
         return max(self.known_from, today - THEN_DAYS) <= day <= today

@@ -80,6 +80,14 @@ class Profile:
                 self.grown_ms = ts_ms
         return changed
 
+    def unite(self, other: Profile) -> None:
+        """Take what was said of another account: of each field the latest (ts, id) wins."""
+        # Two accounts together have more seats, which nobody has bought.
+        grown_ms = max(self.grown_ms, other.grown_ms)
+        for field, (ts_ms, record_id, value) in other.said().items():
+            self.merge(ts_ms, record_id, {field: value})
+        self.grown_ms = grown_ms
+
     def write(self, writer: Writer) -> None:
         """Write everything; `read` takes it. What evaluations need is not looked up again then."""
         writer.data(self.packed)

@@ -124,6 +124,36 @@ class RecentIds:
         self._keys, self._stamps = keys[gone:], stamps[gone:]
         return True
 
+    def unite(self, other: RecentIds, first_tick_ms: int, latest_ms: int) -> None:
+        """Take what came elsewhere, by a clock that began at `first_tick_ms` (0 where it did not).
+
+        `latest_ms` is the clock here, after which nothing came; 0 where it is not to be heeded.
+        """
+        found: dict[int, int] = {}
+        for n in range(len(self._keys)):
+            found[int(self._keys[i64(n)])] = int(self._stamps[i64(n)])
+        for n in range(len(other._keys)):
+            key, stamp = int(other._keys[i64(n)]), int(other._stamps[i64(n)]) or first_tick_ms
+            if latest_ms and stamp > latest_ms:
+                stamp = latest_ms
+            if found.get(key, stamp) >= stamp:
+                found[key] = stamp
+        # Python's sort keeps the order of what came at the same instant.
+        ordered = sorted(found.items(), key=lambda each: each[1])
+        self._keys = vec[i64]([i64(key) for key, _ in ordered])
+        self._stamps = vec[i64]([i64(stamp) for _, stamp in ordered])
+        self._table = vec[i64]()
+
+    def parts(self, size: int) -> list[RecentIds]:
+        """The same in several, each with so many at most."""
+        found = []
+        for start in range(0, len(self._keys), size):
+            part = RecentIds()
+            part._keys = self._keys[start : start + size]
+            part._stamps = self._stamps[start : start + size]
+            found.append(part)
+        return found
+
     def write(self, writer: Writer) -> None:
         """Write everything; `read` takes it."""
         writer.words(self._keys)

@@ -26,6 +26,13 @@ class MisplacedError(Exception):
     """The line's account belongs to another partition."""
 
 
+class RenamedError(MisplacedError):
+    """The line's account goes on as another one, `to`."""
+
+    def __init__(self, to: str) -> None:
+        self.to = to
+
+
 def check_id(event_id: str, source: str) -> None:
     """Raises `BadUsageError` where an event's id or its source cannot be one."""
     if not event_id.isprintable():

@@ -14,6 +14,9 @@ FORWARDED_HEADER: Final = "pulse-forwarded-from"
 """Header of an event that was handed to another partition: topic/partition/offset/line of where it
 came from."""
 
+RENAMED_HEADER: Final = "pulse-renamed"
+"""Header of an event of an account that was renamed: how often it was handed on for that."""
+
 
 LOAD_HEADER: Final = "pulse-load"
 """Header of an event of a load; its value is the load's name."""
@@ -93,6 +96,11 @@ class Columns:
         if len(numbers) != 3 or not all(n.isdigit() and len(n) <= _DIGITS for n in numbers):
             return None
         return int(numbers[0]), int(numbers[1]), int(numbers[2])
+
+    def load_header(self, at: int) -> tuple[tuple[str, bytes], ...]:
+        """The header of the record at a place that says which load it is of, if it has one."""
+        load = self.header(at, LOAD_HEADER)
+        return () if load is None else ((LOAD_HEADER, load),)
 
     def __len__(self) -> int:
         return len(self.offsets)

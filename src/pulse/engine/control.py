@@ -10,7 +10,8 @@ from pulse.model.fields import MAX_TEXT
 
 CONTROL_HEADER: Final = "pulse-control"
 """Header that marks a control record; its value is the kind: `tick`, `history`, `live`, `config`,
-`source`, `forget`, `load`, `loaded`, and those of `pulse.engine.fleet`."""
+`source`, `forget`, `rename`, `arrival` (`pulse.engine.renaming`), `load`, `loaded`, and those of
+`pulse.engine.fleet`."""
 
 
 CONFIG: Final = b"config"
@@ -170,6 +171,42 @@ def read_load(value: bytes) -> Load | None:
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
     return said if said.load.isprintable() else None
+
+
+RENAME: Final = b"rename"
+"""The kind of record by which an account goes on under another id."""
+
+
+def rename(account: str, to: str, at_ms: int) -> ControlRecord:
+    """An account goes on as another one, which may be known already.
+
+    >>> rename("acme-eu", "acme", 1729798381000).value
+    b'{"type":"rename","ts":1729798381000,"account":"acme-eu","to":"acme"}'
+    """
+    return ControlRecord(((CONTROL_HEADER, RENAME),), _encode(Rename("rename", at_ms, account, to)))
+
+
+class Rename(msgspec.Struct):
+    """What a control record says of an account that is renamed; `ts` in ms."""
+
+    type: str
+    ts: Annotated[int, msgspec.Meta(ge=0)]
+    account: _Name
+    to: _Name
+
+
+_decode_rename = msgspec.json.Decoder(Rename).decode
+
+
+def read_rename(value: bytes) -> Rename | None:
+    """What a control record says is renamed; None if it says nothing that can be read, or that an
+    account is to be itself."""
+    try:
+        said = _decode_rename(value)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+    is_named = said.account.isprintable() and said.to.isprintable()
+    return said if is_named and said.account != said.to else None
 
 
 class _Tick(msgspec.Struct):

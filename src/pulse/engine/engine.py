@@ -14,7 +14,7 @@ from pulse.engagement.days import NO_INSTANT
 from pulse.engagement.measures import readable
 from pulse.engagement.packing import pack, unpack
 from pulse.engagement.usage import BadUsageError
-from pulse.engine.admission import MisplacedError
+from pulse.engine.admission import MisplacedError, RenamedError
 from pulse.engine.columns import FORWARDED_HEADER, Columns
 from pulse.engine.control import (
     CONFIG,
@@ -22,6 +22,7 @@ from pulse.engine.control import (
     FORGET,
     LOAD,
     LOADED,
+    RENAME,
     config_version,
     tick_time,
 )
@@ -31,6 +32,7 @@ from pulse.engine.heard import hear
 from pulse.engine.intake import Intake
 from pulse.engine.loading import Loading
 from pulse.engine.outages import AS_THEY_WERE, Pipeline
+from pulse.engine.renaming import ARRIVAL, Renaming
 from pulse.engine.rounds import Rounds
 from pulse.engine.state import DeadLetter, Effects, Misplaced, Page, PartitionState
 from pulse.engine.timekeeper import LEAST_SLICE, Timekeeper
@@ -78,6 +80,7 @@ class Engine:
         self._pipeline = Pipeline(policy, self._time)
         self._forgetting = Forgetting(policy, self._evaluator, self._time)
         self._loading = Loading(policy, self._evaluator, self._time, self._rounds)
+        self._renaming = Renaming(policy, self._evaluator, self._time, place)
         self._intake = Intake(policy, self._decoder, self._time, place)
 
     def partition_of(self, account_id: str) -> int | None:
@@ -117,14 +120,13 @@ class Engine:
                 break
             self._apply_run(state, columns, start, at, fx)
             start = at
-            value, offset = columns.values[at] or b"", offsets[at]
             if kind == CONFIG:
-                if not self._activate(state, value, offset, fx):
+                if not self._activate(state, columns.values[at] or b"", offsets[at], fx):
                     break
             elif self._is_held(state):
                 break
             else:
-                self._apply_control(state, kind, value, offset, columns.timestamps[at], fx)
+                self._apply_control(state, kind, columns, at, fx)
             start = at + 1
         else:
             if start == len(offsets) or not self._is_held(state):
@@ -241,7 +243,13 @@ class Engine:
             state.heard = hear(state.heard, sources, state.clock_ms)
 
     def _apply_or_refuse(
-        self, state: PartitionState, columns: Columns, at: int, entry: Entry, fx: Effects
+        self,
+        state: PartitionState,
+        columns: Columns,
+        at: int,
+        entry: Entry,
+        fx: Effects,
+        times: int = 0,
     ) -> None:
         line: Any = entry.line
         try:
@@ -252,6 +260,14 @@ class Engine:
                 fx.counts["forgotten"] += 1  # no dead letter is to have it either
             else:
                 self._refuse(state, offset, entry, BadLine(bad.reason, bad.detail), fx)
+        except RenamedError as gone:
+            times += 1
+            why = self._renaming.follow(state, columns, at, entry, gone.to, times, fx)
+            if why is not None:
+                self._refuse(state, columns.offsets[at], entry, why, fx)
+            elif self._place is None:
+                line.account_id = gone.to
+                self._apply_or_refuse(state, columns, at, entry, fx, times)
         except MisplacedError:
             self._hand_on(state, columns, at, entry, line, fx)
 
@@ -272,7 +288,10 @@ class Engine:
             fx.counts["skipped"] += 1
         else:
             fx.counts["misplaced"] += 1
-            fx.misplaced.append(Misplaced(offset, entry.number, entry.raw, line.account_id))
+            headers = columns.load_header(at)
+            fx.misplaced.append(
+                Misplaced(offset, entry.number, entry.raw, line.account_id, headers)
+            )
 
     def _refuse(
         self, state: PartitionState, offset: int, entry: Entry, why: BadLine, fx: Effects
@@ -288,11 +307,12 @@ class Engine:
         self,
         state: PartitionState,
         kind: bytes,
-        value: bytes,
-        offset: int,
-        appended_ms: int | None,
+        columns: Columns,
+        at: int,
         fx: Effects,
     ) -> None:
+        value, offset = columns.values[at] or b"", columns.offsets[at]
+        appended_ms = columns.timestamps[at]
         if kind == b"tick":
             ts = tick_time(value)
             if ts is None or not 0 <= ts <= _latest_tick_ms(appended_ms):
@@ -317,6 +337,17 @@ class Engine:
                 fx.counts["unknown_control"] += 1
         elif kind == FORGET:
             if not self._forgetting.take(state, value, offset, fx):
+                fx.counts["unknown_control"] += 1
+        elif kind == RENAME:
+            if not self._renaming.take(state, value, offset, fx):
+                fx.counts["unknown_control"] += 1
+        elif kind == ARRIVAL:
+            origin = columns.origin(at)
+            if origin is None:
+                fx.counts["unknown_control"] += 1
+            elif not self._intake.is_first(state, columns, at):
+                fx.counts["duplicates"] += 1
+            elif not self._renaming.arrive(state, value, offset, origin[2], fx):
                 fx.counts["unknown_control"] += 1
         elif not self._rounds.take(state, kind, value, offset, fx):
             fx.counts["unknown_control"] += 1

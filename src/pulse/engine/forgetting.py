@@ -66,14 +66,25 @@ class Forgetting:
         key = tombstone_key(account_id, None)
         # Said again, it is also taken again out of what people look at.
         state.gone.add(account_id)
+        for each, tombstone in list(state.forgotten.items()):
+            if tombstone.to == account_id and tombstone.offset < offset:
+                self._lead_nowhere(state, each, offset, at_ms)
         account = state.find(account_id)
         if account is None:
-            if key not in state.forgotten:
+            known = state.forgotten.get(key)
+            if known is None:
                 state.bury(key, Tombstone(offset, at_ms), state.page_for_new(offset))
+            elif known.to and known.offset < offset:
+                self._lead_nowhere(state, key, offset, at_ms)
             return
         held = [] if account.load is None else [each[:2] for each in account.load.ended]
         self._end(state, account, [*sorted(account.alerts.items()), *held], at_ms, fx)
         state.replace(account, key, Tombstone(offset, at_ms))
+
+    def _lead_nowhere(self, state: PartitionState, key: str, offset: int, at_ms: int) -> None:
+        """Nothing goes on from a renamed account any more, nor is it told where that went."""
+        state.forgotten[key] = Tombstone(offset, at_ms)
+        next(page for page in state.pages if key in page.accounts).dirty = True
 
     def _forget_user(
         self, state: PartitionState, account_id: str, user: str, at_ms: int, fx: Effects

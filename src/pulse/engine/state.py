@@ -71,13 +71,16 @@ _USER: Final = "\0u"
 
 
 class Tombstone(NamedTuple):
-    """What is left of an account or a user that was forgotten, besides a hash.
+    """What is left of an account or a user that was forgotten, or of an account that was renamed,
+    besides a hash.
 
     It holds for what stands behind `offset` in the log.
     """
 
     offset: int
     at_ms: int
+    to: str = ""
+    """The account that goes on with a renamed one; empty where nothing goes on."""
 
 
 def tombstone_key(account_id: str, user: str | None) -> str:
@@ -113,13 +116,14 @@ class PartitionState:
         self.live: dict[str, Account] = {}
         self.folded: dict[str, Folded] = {}
         self.forgotten: dict[str, Tombstone] = {}
-        """What was forgotten, by `tombstone_key`; these keys stand in pages as accounts do."""
+        """What was forgotten or renamed, by `tombstone_key`; these keys stand in pages as accounts
+        do."""
         self.forgets_users = False
         """Whether users are among it."""
         self.gone: set[str] = set()
-        """Accounts that were forgotten and may still stand where people look."""
+        """Accounts that were forgotten or renamed and may still stand where people look."""
         self.gone_before = False
-        """Whether there may be more of these, forgotten before this state was read back: then
+        """Whether there may be more of these, since before this state was read back: then
         nobody has their names any more."""
         self._turn: deque[str] = deque()
         """The live accounts, in the order in which they are considered for folding."""
@@ -210,6 +214,7 @@ class PartitionState:
             out.text(account_id)
             out.number(buried.offset)
             out.number(buried.at_ms)
+            out.text(buried.to)
             return out.done()
         account = self.live.get(account_id)
         if account is not None:
@@ -308,8 +313,9 @@ class PartitionState:
         reader = Reader(packed, 0)
         if len(reader.data()):
             return False
-        key = reader.text()
-        self._remember(key, Tombstone(reader.number(), reader.number()))
+        key, offset, at_ms = reader.text(), reader.number(), reader.number()
+        to = reader.text() if reader.place() < len(packed) else ""
+        self._remember(key, Tombstone(offset, at_ms, to))
         self.gone_before |= key.startswith(_ACCOUNT)
         page.accounts.append(key)
         self.guarded = max(self.guarded, page.guard)
@@ -319,9 +325,9 @@ class PartitionState:
         self.forgotten[key] = tombstone
         self.forgets_users |= key.startswith(_USER)
 
-    def is_account_forgotten(self, account_id: str) -> bool:
-        """Whether an account, which is not known, was forgotten; its page holds all from before."""
-        return bool(self.forgotten) and tombstone_key(account_id, None) in self.forgotten
+    def tombstone_of(self, account_id: str) -> Tombstone | None:
+        """What stands for an account that was forgotten or renamed, None if it was not."""
+        return self.forgotten.get(tombstone_key(account_id, None))
 
     def is_user_forgotten(self, account_id: str, user: str | None, offset: int) -> bool:
         """Whether what stands at an offset is of a user who was forgotten before.
@@ -367,12 +373,16 @@ class DeadLetter:
 
 @dataclass(frozen=True, slots=True)
 class Misplaced:
-    """An event that arrived in a partition that is not its account's."""
+    """What is to be written again, alone, to the partition of its account: an event that arrived
+    in another one, or what a renamed account leaves to its new name (`pulse.engine.renaming`).
+    """
 
     offset: int
     line: int
     raw: bytes
     account_id: str
+    headers: tuple[tuple[str, bytes], ...] = ()
+    """Besides the one that says where it comes from."""
 
 
 class Move(NamedTuple):
@@ -399,4 +409,5 @@ class Effects:
     """What is to be handed on to the next partition, or made into a line (`fleet.onward`)."""
     counts: Counter[str] = field(default_factory=Counter)
     """events, duplicates, ignored, profiles, ticks, ticks_refused, skipped, late_minutes,
-    late_hours, late_days, weightless, facts, lines, sources, forgotten, unknown_control."""
+    late_hours, late_days, weightless, facts, lines, sources, forgotten, renamed, arrivals,
+    unknown_control."""

@@ -21,10 +21,12 @@ Resolution = Literal[
     "passed",
     "no_longer",
     "forgotten",
+    "renamed",
 ]
 """`crossed`: an approaching account did. `escalated`: a new alert says more. `settled`: what was
 unusual has become usual. `passed`: its time is over. `no_longer`: it does not hold any more.
-`forgotten`: the account, or the user that it is about, was erased."""
+`forgotten`: the account, or the user that it is about, was erased. `renamed`: the account goes on
+under another id; what still holds is told under that one."""
 
 Cause = Literal["configuration", "load"]
 

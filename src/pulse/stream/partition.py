@@ -245,6 +245,7 @@ class Partition:
             key = misplaced.account_id.encode()
             target = self._around.engine.partition_of(misplaced.account_id)
             headers = _headers({FORWARDED_HEADER: f"{origin}/{misplaced.offset}/{misplaced.line}"})
+            headers += misplaced.headers
             out.append(Outgoing(topics.events, target, key, raw, headers))
         for summary in effects.summaries:
             policy, partitions = self._around.engine.policy, self._around.partitions

@@ -121,7 +121,7 @@ class Readers:
                     started = time.perf_counter()
                     for name in names:
                         state = unsure.get(self._engine.partition_of(name) or 0)
-                        if state is not None and state.is_account_forgotten(name):
+                        if state is not None and state.tombstone_of(name) is not None:
                             state.gone.add(name)
                     await asyncio.sleep(self._pause_s(started))
             except ReadModelError:

@@ -17,12 +17,14 @@ from pulse.engine import Engine, PartitionState
 from pulse.stream.state.checkpoint import Checkpoint
 from pulse.stream.state.pages import generation_after
 from pulse.stream.state.snapshot import Snapshot
+from pulse.testing.histories import LogEntry
+from pulse.testing.partitions import forwarded
 from pulse.testing.playing import checked
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator
 
-    from pulse.engine import Effects, LogRecord, Policy
+    from pulse.engine import Effects, Policy
     from pulse.engine.fleet import Summary
     from pulse.model import Alert
     from pulse.stream.state.pages import ChangelogRecord
@@ -34,7 +36,7 @@ PARTITIONS = 4
 class Outside:
     """What is outside the workers: the log, the changelog, what was caused, who is the owner."""
 
-    log: Sequence[LogRecord]
+    log: list[LogEntry]
     changelog: list[ChangelogRecord] = field(default_factory=list)
     alerts: dict[tuple[str, str], Alert] = field(default_factory=dict)
     letters: set[tuple[int, int, str]] = field(default_factory=set)
@@ -52,7 +54,12 @@ class Outside:
         for summary in effects.summaries:
             assert self.summaries.setdefault(summary.version, summary) == summary
         self.letters |= {(each.offset, each.line, each.reason) for each in effects.dead_letters}
-        self.letters |= {(each.offset, each.line, "misplaced") for each in effects.misplaced}
+        for each in effects.misplaced:
+            if each.headers:  # of an account that was renamed, to one that is here as well
+                value, headers = forwarded(each, 0)
+                self.log.append(LogEntry(len(self.log), value, headers))
+            else:
+                self.letters.add((each.offset, each.line, "misplaced"))
 
     def snapshot(self) -> Snapshot:
         """The changelog, read to its end."""
@@ -79,7 +86,7 @@ class Owner:
     ) -> None:
         self.outside = outside
         self.kept_back = kept_back
-        self.engine = Engine(policy, place, least_slice=0)
+        self.engine = Engine(policy, place or (lambda _: 0), least_slice=0)
         self.state = PartitionState(0, **sizes)
         outside.generation += 1
         self.group_generation = outside.generation
@@ -122,8 +129,11 @@ class Owner:
 
     def finish(self) -> dict[str, dict[str, Any]]:
         """Apply the rest; every account as of the clock."""
-        self.work(len(self.outside.log))
-        self._drain()
+        while True:
+            self.work(len(self.outside.log))
+            self._drain()
+            if self.state.position >= len(self.outside.log):
+                break
         for alert in map(checked, self.engine.settle(self.state)):
             assert self.outside.alerts.setdefault((alert.id, alert.status), alert) == alert
         clock_ms = self.state.clock_ms or 0

@@ -30,10 +30,12 @@ def written(privacy: Privacy, what: What, name: str, account: str | None) -> lis
     return found
 
 
-def test_it_is_written_where_the_account_is() -> None:
+def test_it_is_written_where_it_may_be_known() -> None:
     acme = partition_of("acme", 4)
 
-    assert written(PLAIN, What.account, "acme", None) == [(acme, {"account": "acme"})]
+    # Also where an account was renamed to it.
+    known = [(number, {"account": "acme"}) for number in range(4)]
+    assert written(PLAIN, What.account, "acme", None) == known
     about = {"account": "acme", "user": "ada"}
     assert written(PLAIN, What.user, "ada", "acme") == [(acme, about)]
     everywhere = [(number, {"user": "ada"}) for number in range(4)]

@@ -56,11 +56,14 @@ def page_keys(outside: Outside, since: int = 0) -> list[bytes]:
     return [key for key, _ in outside.changelog[since:] if key.startswith(b"page/")]
 
 
-def test_state_from_before_there_were_tombstones_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("version", [pages.WITHOUT_TOMBSTONES, pages.WITHOUT_RENAMES])
+def test_state_from_before_there_were_tombstones_is_read(
+    monkeypatch: pytest.MonkeyPatch, version: int
+) -> None:
     log = history(20)
     outside = Outside(log.records)
     with monkeypatch.context() as before:
-        before.setattr(pages, "STATE_VERSION", pages.WITHOUT_TOMBSTONES)
+        before.setattr(pages, "STATE_VERSION", version)
         owner = own(outside)
         owner.work(60)
         owner.write()

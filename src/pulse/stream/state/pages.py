@@ -39,11 +39,15 @@ if TYPE_CHECKING:
 
     from pulse.engine import PartitionState
 
-STATE_VERSION = 9
+STATE_VERSION = 10
 """Of what stands in the changelog. Another version is refused, never misread."""
 
+WITHOUT_RENAMES: Final = 9
+"""The version before is the same without the names that tombstones of renamed accounts have, and is
+read."""
+
 WITHOUT_TOMBSTONES: Final = 8
-"""The version before is the same without them, and is read."""
+"""The version before that is the same without any, and is read."""
 
 PART_BYTES = 262_144
 
@@ -271,7 +275,7 @@ def check_version(value: bytes) -> None:
         version = _head.decode(value)[0]
     except (msgspec.DecodeError, IndexError):
         version = "1 or 2"  # whose manifests had another form
-    if version not in (STATE_VERSION, WITHOUT_TOMBSTONES):
+    if version not in (STATE_VERSION, WITHOUT_RENAMES, WITHOUT_TOMBSTONES):
         raise StateError(
             f"the state was written in version {version}, this pulse reads {STATE_VERSION}",
             hint="run the pulse that wrote it, or delete the changelog topic and the consumer "
