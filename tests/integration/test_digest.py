@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pulse.model.notification import WebhookBody
-from pulse.playback.emit import PlaySettings, play
+from pulse.playback.emit import Played, PlayProgress, PlaySettings, play
 from pulse.playback.lines import Lines
 from pulse.testing.histories import profile, usage
 from pulse.testing.system import System
@@ -46,7 +47,8 @@ class Live:
         await self.receiver.__aenter__()
         receiver = {
             "name": "cs", "kind": "webhook", "url": self.receiver.url, "allow_private": True,
-            "secret_env": "PULSE_TEST_SECRET", "reasons": ["danger", "subscription_cancelled"],
+            "secret_env": "PULSE_TEST_SECRET",
+            "reasons": ["danger", "payment_failed", "subscription_cancelled"],
         }  # fmt: skip
         settings = {**SETTINGS, "receivers": [receiver]}
         self.system = System(
@@ -62,16 +64,27 @@ class Live:
         await asyncio.to_thread(self.system.stop)
         await self.receiver.__aexit__(None, None, None)
 
-    async def play(self, lines: list[bytes], **settings: Any) -> None:
-        file = self.system.folder / "events.ndjson"
+    async def play(
+        self, lines: list[bytes], until_events: int | None = None, **settings: Any
+    ) -> Played:
+        """Play lines, until so many are sent."""
+        file, stop = self.system.folder / "events.ndjson", threading.Event()
         file.write_bytes(b"\n".join(lines))
-        await asyncio.to_thread(play, self.system.config, Lines([file]), PlaySettings(**settings))
+
+        def look(progress: PlayProgress) -> None:
+            if until_events is not None and progress.events >= until_events:
+                stop.set()
+
+        return await asyncio.to_thread(
+            play, self.system.config, Lines([file]), PlaySettings(**settings),
+            on_progress=look, stop=stop,
+        )  # fmt: skip
 
     async def start(self) -> None:
         await asyncio.to_thread(self.worker.start)
         await asyncio.to_thread(self.notifier.start)
 
-    async def until(self, done: Callable[[], bool], within_s: float = 60.0) -> None:
+    async def until(self, done: Callable[[], bool], within_s: float = 120.0) -> None:
         await self.receiver.wait_for(done, within_s=within_s)
 
     def told(self, reason: str | None = None) -> list[dict[str, Any]]:
@@ -80,6 +93,10 @@ class Live:
         for body in bodies:
             WebhookBody.model_validate_json(json.dumps(body))
         return [b["data"] for b in bodies if reason is None or b["data"]["reason"] == reason]
+
+
+def said(alerts: list[dict[str, Any]]) -> set[tuple[str, str, str]]:
+    return {(a["account_id"], a["reason"], a["status"]) for a in alerts}
 
 
 @pytest.fixture
@@ -139,26 +156,28 @@ async def test_a_load_into_a_live_system_tells_what_stands_at_its_end_in_one_dig
         await live.play(past(now_ms), history=True)
         await live.start()
         await live.until(lambda: bool(live.told("digest")))
+        failed = usage("fails", "a01", time.time_ns() // 1_000_000, event="payment_failed")
+        await live.play([failed])
+        await live.until(lambda: bool(live.told("payment_failed")))
         live.receiver.requests.clear()
 
-        # Two accounts that in the middle of it are in danger, one that comes out of it for good,
-        # and one that stays in it; while another one, that it does not touch, is cancelled.
+        # Two accounts that in the middle of it look as if they were in danger, one that comes out
+        # of it as the past has it, one that stays in it, and a payment that came after all; while
+        # another account, that it does not touch, is cancelled.
         rising = [late(now_ms, name, range(1, 60)) for name in ("x1", "x2", "a19")]
         lines = [line for day in zip(*rising, strict=True) for line in day]
         lines += late(now_ms, "stays", range(30, 60))
+        paid_ms = time.time_ns() // 1_000_000
+        lines.insert(0, usage("paid", "a01", paid_ms, event="payment_recovered"))
         lines.insert(0, usage("old", "x1", now_ms - 91 * DAY_MS))
-        loading = asyncio.create_task(live.play(lines, load=True, rate=5))
-        await asyncio.sleep(3)
+        # It is interrupted, and meanwhile the worker is killed.
+        begun = await live.play(lines, load=True, rate=100, until_events=120)
         await asyncio.to_thread(live.worker.kill)
         await asyncio.to_thread(live.worker.start)
-        cancelled = usage("bye", "a00", now_ms, event="subscription_cancelled")
-        file = live.system.folder / "bye.ndjson"
-        file.write_bytes(cancelled)
-        await asyncio.to_thread(play, live.system.config, Lines([file]))
+        await live.play([usage("bye", "a00", now_ms, event="subscription_cancelled")])
         await live.until(lambda: bool(live.told("subscription_cancelled")))
-        assert not loading.done(), "it alerts while the load goes on"
-        assert not live.told("digest")
-        await loading
+        assert said(live.told()) == {("a00", "subscription_cancelled", "firing")}
+        rest = await live.play(lines, load=True, resume=True)
         await live.until(lambda: bool(live.told("digest")))
         await asyncio.sleep(3)
         alerts = await asyncio.to_thread(live.system.alerts)
@@ -166,11 +185,15 @@ async def test_a_load_into_a_live_system_tells_what_stands_at_its_end_in_one_dig
     (digest,) = live.told("digest")
     assert digest["evidence"]["after"] == "load"
     assert [each["account_id"] for each in digest["evidence"]["worst"]] == ["stays"]
-    sent = {(a["account_id"], a["reason"], a["status"]) for a in live.told()}
-    assert sent == {
+    assert (begun.stopped, begun.load, rest.too_old) == (True, rest.load, 1)
+    assert said(live.told()) == {
         ("*", "digest", "firing"),
         ("a00", "subscription_cancelled", "firing"),
-        ("a19", "danger", "resolved"),
+        ("a01", "payment_failed", "resolved"),
     }
-    held = {a["account_id"] for a in alerts if a.get("caused_by") == "load"}
-    assert held == {"x1", "x2", "stays"}
+    (paid,) = live.told("payment_failed")
+    assert paid["at"] >= digest["at"], "at the end of the load"
+    recorded = {(a["account_id"], a["reason"], a.get("caused_by")) for a in alerts}
+    assert ("stays", "danger", "load") in recorded
+    # Of this one receivers were never told, since it began in the history.
+    assert ("a19", "danger", None) in recorded
