@@ -9,7 +9,7 @@ from mypy_extensions import i64
 
 from pulse.engagement.account import Account, Activity
 from pulse.engagement.days import Calendar
-from pulse.engagement.distinct import FORGOTTEN, LastSeen
+from pulse.engagement.distinct import LastSeen
 from pulse.engagement.facts import FactLog
 from pulse.engagement.notes import Notes
 from pulse.engagement.profile import Profile
@@ -50,7 +50,7 @@ def test_users_who_have_no_name_any_more_are_two() -> None:
     mine.unite(other, DAY)
 
     assert mine.live == (2, 2, 2)
-    mine.see("cleo", DAY)
+    mine.touch("cleo", DAY, DAY)
     assert mine.forget("cleo")
     assert mine.live == (3, 3, 3)
 

@@ -10,7 +10,8 @@ import pytest
 from pulse.config import Config
 from pulse.config.policy import policy
 from pulse.engine import renaming
-from pulse.engine.control import forget, read_rename, rename
+from pulse.engine.columns import LOAD_HEADER
+from pulse.engine.control import forget, load, read_rename, rename
 from pulse.engine.renaming import FORM, FormError, read_arrival
 from pulse.stream.state.pages import STATE_VERSION
 from pulse.testing.histories import profile, usage
@@ -382,3 +383,51 @@ def test_an_arrival_that_cannot_be_read_is_counted() -> None:
 
 def test_the_form_of_an_account_is_that_of_the_state() -> None:
     assert FORM == STATE_VERSION
+
+
+def test_of_an_account_that_is_forgotten_no_name_is_left_where_one_was_renamed_to_it() -> None:
+    story = Story().days(2, "ada").rename("acme", "globex")
+    assert b"globex" in written(story)
+    for account in ("acme", "globex", "initech"):  # each of the partitions
+        story.all.control(account, "forget", forget("globex", None, 0).value)
+
+    assert b"globex" not in written(story)
+    story.use("acme", "ada", id="later")
+    assert story.all.statuses() == {}
+
+
+def written(story: Story) -> bytes:
+    """All that the states' pages hold."""
+    return b"".join(
+        state.packed(each)
+        for state in story.all.states
+        for page in state.pages
+        for each in page.accounts
+    )
+
+
+def test_what_a_load_holds_back_is_told_before_the_account_goes() -> None:
+    story = Story().days(3, "ada").days(3)
+    assert ("silence", "firing", None) in story.told("acme")
+    story.all.control("acme", "load", load("load-1", 0).value)
+    line = usage("past", "acme", story.at_ms, user_id="ada")
+    story.all.logs[PLACES["acme"]].add(line, (LOAD_HEADER, b"load-1"))
+    story.all.tick(story.at_ms + 2 * MINUTE_MS)
+    ended = ("silence", "resolved", "active_again")
+    assert ended not in story.told("acme")
+
+    story.rename("acme", "globex")
+    assert story.told("acme").count(ended) == 1
+    assert story.all.state_of("globex").account("globex").load is None
+
+
+def test_a_line_of_a_load_stays_one_on_its_way() -> None:
+    story = Story().days(2, "ada").rename("acme", "globex")
+    story.all.control("globex", "load", load("load-1", 0).value)
+    line = usage("past", "acme", story.at_ms, user_id="ada")
+    story.all.logs[PLACES["acme"]].add(line, (LOAD_HEADER, b"load-1"))
+    story.all.apply()
+
+    mark = story.all.state_of("globex").account("globex").load
+    assert mark is not None
+    assert mark.is_on
