@@ -297,7 +297,8 @@ passes = st.builds(
     ),
     st.sampled_from([True, True, True, False]),
 )  # fmt: skip
-controls = st.builds(Control, st.sampled_from(["history", "live", "load", "loaded"]))
+boundaries = st.builds(Control, st.sampled_from(["history", "live"]))
+controls = st.one_of(boundaries, st.builds(Control, st.sampled_from(["load", "loaded"])))
 brings = st.builds(Bring, st.one_of(uses, says))
 lays = st.builds(
     Lay,
@@ -334,13 +335,8 @@ eventful_days = st.lists(
 ).map(lambda days: [step for said, night in days for step in (*said, night)])
 """Much is said of the accounts."""
 
-anything = st.lists(
-    st.one_of(
-        uses, uses, passes, passes, says, says, knows, again, controls, lays, counts, sources,
-        forgets, brings,
-    ),
-    max_size=30,
-)  # fmt: skip
+usual = [uses, uses, passes, passes, says, says, knows, again, lays, counts, sources]
+anything = st.lists(st.one_of(*usual, controls, forgets, brings), max_size=30)
 
 loading = st.lists(st.one_of(brings, brings, uses, says, passes), min_size=1, max_size=9).map(
     lambda within: [Control("load"), *within, Pass(MINUTE_MS, True), Control("loaded")]
@@ -451,10 +447,15 @@ def histories_of(parts: st.SearchStrategy[list[Any]]) -> st.SearchStrategy[list[
 histories = histories_of(st.one_of(busy_days, eventful_days, outages, erasures, loading, anything))
 """What happened, in the order of the log; the last item is a tick."""
 
-histories_with_renames = st.builds(
-    lambda known, parts: _items([*known, *(step for part in parts for step in part)]),
-    st.lists(knows, max_size=3),
-    st.lists(st.one_of(busy_days, renamed, renamed, eventful_days, outages, anything), max_size=5),
+usual_histories = histories_of(
+    st.one_of(
+        busy_days, eventful_days, outages, st.lists(st.one_of(*usual, boundaries), max_size=30)
+    )
+)
+"""The same without loads and without anybody who is forgotten."""
+
+histories_with_renames = histories_of(
+    st.one_of(busy_days, renamed, renamed, eventful_days, outages, erasures, loading, anything)
 )
 """The same where accounts are renamed."""
 

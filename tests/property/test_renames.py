@@ -26,12 +26,12 @@ from .histories import (
     Pass,
     Use,
     _items,
-    histories,
     histories_with_renames,
     log_of,
     passes,
     rules,
     uses,
+    usual_histories,
 )
 from .test_restart import came, own, undisturbed
 from .test_same_log import cuts, parts, result, run
@@ -139,7 +139,7 @@ def told(account: Account) -> bytes:
     return pack(account).joined()
 
 
-@given(st.sampled_from(QUIET), histories, st.integers(0, 100), st.booleans(), st.booleans())
+@given(st.sampled_from(QUIET), usual_histories, st.integers(0, 100), st.booleans(), st.booleans())
 def test_a_renamed_account_is_as_if_it_had_always_had_its_name(
     policy: Policy, items: list[Item], place: int, is_still_old: bool, is_elsewhere: bool
 ) -> None:
