@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pulse.model.notification import WebhookBody
+from pulse.playback.clock import latest_tick_ms
 from pulse.playback.emit import Played, PlayProgress, PlaySettings, play
 from pulse.playback.lines import Lines
 from pulse.testing.histories import profile, usage
@@ -156,6 +157,8 @@ async def test_a_load_into_a_live_system_tells_what_stands_at_its_end_in_one_dig
         await live.play(past(now_ms), history=True)
         await live.start()
         await live.until(lambda: bool(live.told("digest")))
+        while (latest_tick_ms(live.system.config.kafka) or 0) < now_ms:  # noqa: ASYNC110 - a topic
+            await asyncio.sleep(0.5)
         failed = usage("fails", "a01", time.time_ns() // 1_000_000, event="payment_failed")
         await live.play([failed])
         await live.until(lambda: bool(live.told("payment_failed")))
