@@ -293,7 +293,8 @@ def _of_reason(about: str, name: str, each: Reason, letters: Letters) -> Finding
     if not each.last_day:
         return Finding(about, Verdict.ok, says)
     advice = (
-        "the app must say whose its users are: by a `group` call, or `context.groupId`"
+        "have the sender say whose it is, as the last one's detail says; docs/collector.md has "
+        "where each client, and each service's webhook, names the account"
         if about == "unlinked"
         else "mend it where it is made; what was refused is kept in the topic of dead letters"
     )

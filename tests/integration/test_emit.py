@@ -386,6 +386,16 @@ def test_a_history_that_has_not_begun_begins(config: Config, file: Path) -> None
     assert sum(sent.kind is None for records in read(config) for sent in records) == 1
 
 
+def test_a_history_does_not_go_on_where_workers_tick(config: Config, file: Path) -> None:
+    lines = lines_of(file, event("2024-01-01T00:00:00Z"), event("2024-01-02T00:00:00Z"))
+    ticked(config)
+
+    with pytest.raises(PulseError, match=r"this history ends at 2024-01-02.*workers tick there"):
+        play(config, lines, PlaySettings(history=True, resume=True))
+    # Nothing was sent, not even that the past is played.
+    assert {sent.kind for records in read(config) for sent in records} == {"tick"}
+
+
 def test_a_load_is_marked_in_every_partition(config: Config, file: Path) -> None:
     now_ms = ticked(config)
     raws = [event(format_ms(now_ms - days * DAY_MS), f"a{days}") for days in (95, 89, 40, 1)]

@@ -70,10 +70,8 @@ def command(
         )
     with Brokers(loaded.kafka, timeout_s=CONNECT_S) as brokers:
         topics = loaded.kafka.topics
+        brokers.need(topics.events, topics.links)
         found = brokers.find([topic for _, topic in topics])
-        for topic in (topics.events, topics.links):
-            if topic not in found:
-                raise PulseError(f"there is no topic {topic}", hint="`pulse topics` makes it")
     links = done(_forget(loaded, privacy, what, name, account))
     settings = {topic: found[topic].settings for topic in found}
     for line in places(loaded, settings, links, time.time_ns() // 1_000_000):

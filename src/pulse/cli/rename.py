@@ -40,9 +40,7 @@ def command(
     loaded = Config.load(config)
     kafka = loaded.kafka
     with Brokers(kafka, timeout_s=CONNECT_S) as brokers:
-        for topic in (kafka.topics.events, kafka.topics.links):
-            if topic not in brokers.find([topic]):
-                raise PulseError(f"there is no topic {topic}", hint="`pulse topics` makes it")
+        brokers.need(kafka.topics.events, kafka.topics.links)
     links = done(_rename(kafka, old, new))
     print(
         f"{old} goes on as {new} once the worker has come to it; {links} links of users follow it"

@@ -158,7 +158,6 @@ class _Play:
             begin = Load.resume if settings.resume else Load.begin
             self._load = begin(self._kafka, self._now_ms)
             played.load = self._load.name
-        cues = self._checked(script)
         partitions = self._kafka.partitions
         played.partitions = partitions
         self._packs = [[] for _ in range(partitions)]
@@ -169,6 +168,7 @@ class _Play:
         )
         self._started_s = time.monotonic()
         try:
+            cues = self._checked(script)
             marked = settings.history and self._config.clock == "wall"
             if marked:
                 self._to_all(control.boundary("history"))
@@ -202,9 +202,7 @@ class _Play:
         """The largest record that the events topic takes. Raises where it is not as configured."""
         name, partitions = self._kafka.topics.events, self._kafka.partitions
         with Brokers(self._kafka, timeout_s=self._settings.timeout_s, say=self._say) as brokers:
-            topic = brokers.find([name]).get(name)
-        if topic is None:
-            raise PulseError(f"there is no topic {name}", hint="`pulse topics` makes it")
+            topic = brokers.need(name)[name]
         if topic.partitions != partitions:
             raise PulseError(
                 f"{name} has {topic.partitions} partitions and the configuration says {partitions}",
@@ -218,7 +216,7 @@ class _Play:
         if not self._settings.history:
             return cues
         if self._settings.resume:
-            return self._rest(cues, reached_ms(self._kafka))
+            return self._checked_rest(cues, reached_ms(self._kafka))
         leading = []
         for cue in cues:
             leading.append(cue)
@@ -227,21 +225,28 @@ class _Play:
                 break
         return itertools.chain(leading, cues)
 
-    def _rest(self, cues: Iterator[Cue], reached_ms: int | None) -> Iterator[Cue]:
+    def _checked_rest(self, cues: Iterator[Cue], reached_ms: int | None) -> Iterator[Cue]:
         """The cues from the last tick on that every partition has.
 
-        What was sent after it may be there too, and comes again: a worker counts it once.
+        What was sent after it may be there too, and comes again: a worker counts it once. Raises
+        where the last tick is none of this history's.
         """
         if reached_ms is None:
-            yield from cues
-            return
+            return cues
+        last_ms = -1
         for cue in cues:
+            last_ms = max(last_ms, cue.tick_ms or -1)
             if cue.tick_ms is not None and cue.tick_ms >= reached_ms and cue.line is not None:
-                yield cue
-                break
+                return itertools.chain([cue], cues)
             self._played.passed_over += cue.line is not None
             self._tell(cue.at_ms)
-        yield from cues
+        if reached_ms > last_ms:
+            raise PulseError(
+                f"the clock of {self._kafka.topics.events} stands at {format_ms(reached_ms)}, and "
+                f"this history ends at {format_ms(max(last_ms, 0))}: workers tick there already",
+                hint="what is missing of it, and younger than 90 days, --load brings",
+            )
+        return cues
 
     def _check_clock(self, first_ms: int) -> None:
         """Raises where all of the history would be refused as too late."""
