@@ -8,7 +8,7 @@ clock before a record touches it, and everything due is worked off in the order 
 from __future__ import annotations
 
 from bisect import bisect_left
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from pulse.engagement.days import NO_INSTANT
 from pulse.engagement.measures import readable
@@ -16,28 +16,18 @@ from pulse.engagement.packing import pack, unpack
 from pulse.engagement.usage import BadUsageError
 from pulse.engine.admission import MisplacedError, RenamedError
 from pulse.engine.columns import FORWARDED_HEADER, Columns
-from pulse.engine.control import (
-    CONFIG,
-    CONTROL_HEADER,
-    FORGET,
-    LOAD,
-    LOADED,
-    RENAME,
-    config_version,
-    tick_time,
-)
+from pulse.engine.control import CONFIG, CONTROL_HEADER, config_version
+from pulse.engine.controls import Controls
 from pulse.engine.evaluate import Evaluator, Observer
-from pulse.engine.forgetting import Forgetting
 from pulse.engine.heard import hear
 from pulse.engine.intake import Intake
-from pulse.engine.loading import Loading
-from pulse.engine.outages import AS_THEY_WERE, Pipeline
-from pulse.engine.renaming import ARRIVAL, Renaming
+from pulse.engine.outages import AS_THEY_WERE
+from pulse.engine.renaming import Renaming
 from pulse.engine.rounds import Rounds
 from pulse.engine.state import DeadLetter, Effects, Misplaced, Page, PartitionState
 from pulse.engine.timekeeper import LEAST_SLICE, Timekeeper
 from pulse.model.time import format_ms
-from pulse.model.wire import MAX_TS_MS, BadLine, Decoder, Entry, Line
+from pulse.model.wire import BadLine, Decoder, Entry, Line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -50,9 +40,6 @@ if TYPE_CHECKING:
     from pulse.engine.columns import LogRecord
     from pulse.engine.fleet import FleetLine
     from pulse.engine.policy import Policy
-
-TICK_AHEAD_MS: Final = 5_000
-"""A tick further ahead of the broker's append time is refused."""
 
 
 class Engine:
@@ -77,11 +64,11 @@ class Engine:
         self._evaluator = Evaluator(policy, observe)
         self._time = Timekeeper(policy, self._evaluator, least_slice)
         self._rounds = Rounds(policy, self._evaluator, self._time)
-        self._pipeline = Pipeline(policy, self._time)
-        self._forgetting = Forgetting(policy, self._evaluator, self._time)
-        self._loading = Loading(policy, self._evaluator, self._time, self._rounds)
         self._renaming = Renaming(policy, self._evaluator, self._time, place)
         self._intake = Intake(policy, self._decoder, self._time, place)
+        self._controls = Controls(
+            policy, self._evaluator, self._time, self._rounds, self._renaming, self._intake
+        )
 
     def partition_of(self, account_id: str) -> int | None:
         """The account's partition; None where there are none."""
@@ -126,7 +113,7 @@ class Engine:
             elif self._is_held(state):
                 break
             else:
-                self._apply_control(state, kind, columns, at, fx)
+                self._controls.take(state, kind, columns, at, fx)
             start = at + 1
         else:
             if start == len(offsets) or not self._is_held(state):
@@ -303,55 +290,6 @@ class Engine:
 
     # -- time ----------------------------------------------------------------------------------
 
-    def _apply_control(
-        self,
-        state: PartitionState,
-        kind: bytes,
-        columns: Columns,
-        at: int,
-        fx: Effects,
-    ) -> None:
-        value, offset = columns.values[at] or b"", columns.offsets[at]
-        appended_ms = columns.timestamps[at]
-        if kind == b"tick":
-            ts = tick_time(value)
-            if ts is None or not 0 <= ts <= _latest_tick_ms(appended_ms):
-                fx.counts["ticks_refused"] += 1
-            else:
-                self.tick(state, ts, fx)
-                if self._evaluator.follows_fleet:
-                    self._rounds.ticked(state, offset, fx)
-                if state.loads:
-                    self._loading.ticked(state, offset, fx)
-        elif kind in (b"history", b"live"):
-            # What was due before belongs to what was before, also where a tick left it for later.
-            self._time.work_off(state, fx, limit=None)
-            was_historical, state.historical = state.historical, kind == b"history"
-            if was_historical and not state.historical:
-                self._rounds.digest(state, "", offset, fx)
-        elif kind == b"source":
-            if not self._pipeline.take(state, value, offset, _latest_tick_ms(appended_ms), fx):
-                fx.counts["unknown_control"] += 1
-        elif kind in (LOAD, LOADED):
-            if not self._loading.take(state, kind, value, offset, fx):
-                fx.counts["unknown_control"] += 1
-        elif kind == FORGET:
-            if not self._forgetting.take(state, value, offset, fx):
-                fx.counts["unknown_control"] += 1
-        elif kind == RENAME:
-            if not self._renaming.take(state, value, offset, fx):
-                fx.counts["unknown_control"] += 1
-        elif kind == ARRIVAL:
-            origin = columns.origin(at)
-            if origin is None:
-                fx.counts["unknown_control"] += 1
-            elif not self._intake.is_first(state, columns, at):
-                fx.counts["duplicates"] += 1
-            elif not self._renaming.arrive(state, value, offset, origin[2], fx):
-                fx.counts["unknown_control"] += 1
-        elif not self._rounds.take(state, kind, value, offset, fx):
-            fx.counts["unknown_control"] += 1
-
     def restore(self, state: PartitionState, page: Page, packed: bytes) -> None:
         """Put a packed account into a page, and schedule it."""
         self._time.schedule_packed(state, page, packed)
@@ -415,9 +353,3 @@ class Engine:
         state.adopt(copy, state.page_for_new(0))
         self._time.advance(state, copy, at_ms, Effects())
         return copy
-
-
-def _latest_tick_ms(appended_ms: int | None) -> int:
-    if appended_ms is None or appended_ms < 0:
-        return MAX_TS_MS
-    return min(appended_ms + TICK_AHEAD_MS, MAX_TS_MS)

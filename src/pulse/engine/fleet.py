@@ -59,7 +59,7 @@ class Summary(NamedTuple):
     """What is known of the accounts of some partitions.
 
     >>> known = Summary("fleet-2024-10-24", 0, {"": {412: 1}}, {})
-    >>> known.merged({"": {412: 2, 77: 1}, "smb": {5: 1}}, {"healthy → danger": 1})[2:]
+    >>> known.merged({"": {412: 2, 77: 1}, "smb": {5: 1}}, {"healthy → danger": 1})[2:4]
     ({'': {77: 1, 412: 3}, 'smb': {5: 1}}, {'healthy → danger': 1})
     """
 

@@ -15,7 +15,7 @@ from pulse.engagement.account import Account
 from pulse.engagement.days import Calendar, day_of
 from pulse.engine.control import read_forget
 from pulse.engine.seeing import circumstances
-from pulse.engine.state import PartitionState, Tombstone, tombstone_key
+from pulse.engine.tombstones import Tombstone, tombstone_key
 from pulse.signals.usage.champion import REASON as CHAMPION
 from pulse.signals.voice.detractor import REASON as DETRACTOR
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pulse.engagement.account import OpenAlert
     from pulse.engine.evaluate import Evaluator
     from pulse.engine.policy import Policy
-    from pulse.engine.state import Effects
+    from pulse.engine.state import Effects, PartitionState
     from pulse.engine.timekeeper import Timekeeper
 
 _OF_USERS: Final = (CHAMPION, DETRACTOR)

@@ -34,8 +34,9 @@ from pulse.engagement.uniting import pieces, unite
 from pulse.engine.admission import FUTURE_MS
 from pulse.engine.columns import RENAMED_HEADER
 from pulse.engine.control import CONTROL_HEADER, read_rename
-from pulse.engine.state import Misplaced, Tombstone, tombstone_key
+from pulse.engine.state import Misplaced
 from pulse.engine.timekeeper import DUPLICATE_MS, GRACE_MS
+from pulse.engine.tombstones import Tombstone, tombstone_key
 from pulse.errors import PulseError
 from pulse.model.fields import MAX_TEXT
 from pulse.model.wire import BadLine, own_fields

@@ -6,12 +6,11 @@ from collections import Counter, deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from xxhash import xxh3_128_hexdigest
-
 from pulse.engagement.codec import Reader, Writer
 from pulse.engagement.days import NEVER
 from pulse.engagement.packing import join, pack, unpack
 from pulse.engine.outages import Outages
+from pulse.engine.tombstones import OF_ACCOUNT, OF_USER, Tombstone, tombstone_key
 
 if TYPE_CHECKING:
     from pulse.alerting.alert import AlertRecord
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
     from pulse.engine.heard import Heard
 
 
-LIVE_ACCOUNTS: Final = 6_000
+LIVEOF_ACCOUNTS: Final = 6_000
 """Accounts of a partition that are kept ready to be worked on; the others are kept packed."""
 
 
@@ -65,34 +64,6 @@ class Folded:
         return account
 
 
-_ACCOUNT: Final = "\0a"
-_USER: Final = "\0u"
-"""What the key of a tombstone begins with, as no account's id can."""
-
-
-class Tombstone(NamedTuple):
-    """What is left of an account or a user that was forgotten, or of an account that was renamed,
-    besides a hash.
-
-    It holds for what stands behind `offset` in the log.
-    """
-
-    offset: int
-    at_ms: int
-    to: str = ""
-    """The account that goes on with a renamed one; empty where nothing goes on."""
-
-
-def tombstone_key(account_id: str, user: str | None) -> str:
-    """A hash of who is forgotten: an account, or with `user` that of the account, of all if empty.
-
-    Whoever has a name can tell whether it was forgotten; nobody gets a name out of it.
-    """
-    if user is None:
-        return _ACCOUNT + xxh3_128_hexdigest(account_id.encode())
-    return _USER + xxh3_128_hexdigest(f"{len(account_id)} {account_id}{user}".encode())
-
-
 class PartitionState:
     """All that is known of one partition of the events topic.
 
@@ -107,7 +78,7 @@ class PartitionState:
         *,
         page_accounts: int = 64,
         page_bytes: int = 262_144,
-        live_accounts: int = LIVE_ACCOUNTS,
+        live_accounts: int = LIVEOF_ACCOUNTS,
     ) -> None:
         self.partition = partition
         self.page_accounts = page_accounts
@@ -316,14 +287,14 @@ class PartitionState:
         key, offset, at_ms = reader.text(), reader.number(), reader.number()
         to = reader.text() if reader.place() < len(packed) else ""
         self._remember(key, Tombstone(offset, at_ms, to))
-        self.gone_before |= key.startswith(_ACCOUNT)
+        self.gone_before |= key.startswith(OF_ACCOUNT)
         page.accounts.append(key)
         self.guarded = max(self.guarded, page.guard)
         return True
 
     def _remember(self, key: str, tombstone: Tombstone) -> None:
         self.forgotten[key] = tombstone
-        self.forgets_users |= key.startswith(_USER)
+        self.forgets_users |= key.startswith(OF_USER)
 
     def tombstone_of(self, account_id: str) -> Tombstone | None:
         """What stands for an account that was forgotten or renamed, None if it was not."""
