@@ -37,9 +37,10 @@ test: setup ## Run everything: lint, types, imports, then all tests on a real Ka
 	$(BIN)/pytest $(FAULTS)
 
 .PHONY: soak
-soak: setup ## All seeds of every fault, then an hour-long run (MINUTES=60): what grows meanwhile
+soak: setup ## Many odd requests, all seeds of every fault, then an hour-long run (MINUTES=60): what grows meanwhile
 	@sh deploy/doctor.sh tests
 	@$(BIN)/python -m pulse.testing.kafka
+	PULSE_EXAMPLES=300 $(BIN)/pytest tests/integration/test_collector_schema.py
 	PULSE_SEEDS=all $(BIN)/pytest $(FAULTS)
 	$(BIN)/python -m pulse.testing.soak $(MINUTES)
 

@@ -8,6 +8,7 @@ import base64
 import contextlib
 import hashlib
 import hmac
+import os
 import time
 from typing import TYPE_CHECKING
 
@@ -38,9 +39,9 @@ if TYPE_CHECKING:
 
     from pulse.testing.kafka import KafkaServer
 
-pytestmark = [pytest.mark.kafka, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.kafka, pytest.mark.timeout(3600)]
 
-EXAMPLES = 10
+EXAMPLES = int(os.environ.get("PULSE_EXAMPLES", "10"))
 """For each endpoint, with and without a key, of what is described and of what is not."""
 
 SECRET = "user:password"
@@ -115,7 +116,7 @@ def send_all(
 
     @hypothesis.settings(
         max_examples=EXAMPLES,
-        derandomize=True,
+        derandomize="PULSE_EXAMPLES" not in os.environ,
         database=None,
         deadline=None,
         phases=[Phase.generate],
