@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from pulse.alerting.alert import EVERYBODY, SEVERITY, AlertRecord, alert_id
-from pulse.alerting.pipeline import NOBODY
+from pulse.alerting.sources import NOBODY
 from pulse.engagement.lifecycle import LIFECYCLES
 from pulse.model.time import format_ms
 

@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from pulse.alerting.alert import EVERYBODY, alert_id
-from pulse.alerting.pipeline import NOBODY
+from pulse.alerting.sources import NOBODY
 from pulse.model import Alert, format_ms
 
 REASON: Final = "fleet_falls"

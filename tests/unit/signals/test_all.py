@@ -11,7 +11,7 @@ import pytest
 from pulse.alerting.alert import SEVERITY
 from pulse.alerting.digest import REASON as DIGEST
 from pulse.alerting.fleet import REASON as FLEET_FALLS
-from pulse.alerting.pipeline import SOURCE_STOPPED
+from pulse.alerting.sources import SOURCE_STOPPED
 from pulse.config import Config
 from pulse.config.plays import Plays
 from pulse.config.policy import policy
