@@ -1,0 +1,241 @@
+"""All that the pipeline knows, and what of it must be written for it to be known after a crash.
+
+One order of records is one order of events: `changes` gives them as they happened, and what any
+prefix of them makes of a new book (`restore`) is a state that was, or one in which less is known to
+be told than was.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import Counter
+from dataclasses import dataclass, field
+from itertools import count
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from pulse.alerting.budget import WEEK_MS, Budget
+from pulse.alerting.grouping import Entry, Group, GroupRecord, Labels, Notice, Told, Word, group_id
+from pulse.alerting.owners import Owners
+from pulse.alerting.routing import Addressee, Route
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from pulse.alerting.brief import Brief
+    from pulse.alerting.muting import Inhibition
+
+Record = tuple[str, bytes | None]
+"""Key and value; None is a tombstone."""
+
+_TURN_KEY: Final = "owners"
+_encode: Final = msgspec.json.Encoder().encode
+_entries: Final = msgspec.json.Decoder(Entry)
+_groups: Final = msgspec.json.Decoder(GroupRecord)
+_spendings: Final = msgspec.json.Decoder(dict[str, int])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """What the configuration says of the pipeline."""
+
+    root: Route = field(default_factory=Route)
+    addressees: Mapping[str, Addressee] = field(default_factory=dict)
+    inhibitions: tuple[Inhibition, ...] = ()
+    budget: Budget = field(default_factory=Budget)
+    owners: Owners = field(default_factory=Owners)
+
+
+class Book:
+    """Alerts by id, groups, what owners were told of, whose turn it is."""
+
+    def __init__(self, rules: Rules) -> None:
+        self._rules = rules
+        self._routes = {each.key: each for each in rules.root.all()}
+        self.entries: dict[str, Entry] = {}
+        self.groups: dict[str, Group] = {}
+        self.spent: dict[str, dict[str, int]] = {}
+        self.turn = 0
+        self.loads: Counter[str] = Counter()
+        """Accounts with an alert that fires, by owner."""
+        self._known_by: dict[tuple[str, str, Labels, bool], Group] = {}
+        self._accounts: dict[str, tuple[str, set[str]]] = {}
+        self._due: list[tuple[int, int, str]] = []
+        self._order = count()
+        self._changes: list[Record] = []
+
+    def changes(self) -> list[Record]:
+        """What was changed since the last call, to be written in this order."""
+        found, self._changes = self._changes, []
+        return found
+
+    # -- alerts and owners ---------------------------------------------------------------------
+
+    def note(self, entry: Entry) -> Entry:
+        """An alert's newest state, or what is told of it."""
+        brief = entry.brief
+        self.entries[brief.id] = entry
+        self._changes.append((f"alert/{brief.id}", _encode(entry)))
+        self._count(entry)
+        return entry
+
+    def owner_kept(self, account_id: str) -> str:
+        """Who looks after the account already; empty where nobody does."""
+        return self._accounts.get(account_id, ("", set()))[0]
+
+    def took_turn(self) -> None:
+        """An owner was chosen by rule."""
+        self.turn += 1
+        self._changes.append((_TURN_KEY, _encode(self.turn)))
+
+    def is_new(self, brief: Brief, group: Group) -> bool:
+        """Whether telling it costs its owner's budget: it fires, was not told, is not under way."""
+        word = self.entries[brief.id].told[group.id].told
+        return brief.is_firing and word is Told.NO and not group.tells(brief.id, "firing")
+
+    def spend(self, owner: str, alert_ids: Iterable[str], now_ms: int) -> None:
+        """An owner is told of these alerts."""
+        before = self.spent.get(owner, {})
+        kept = {name: at for name, at in before.items() if at > now_ms - WEEK_MS}
+        new = {each: now_ms for each in alert_ids if each not in kept}
+        if new:
+            self.spent[owner] = {**kept, **new}
+            self._changes.append((f"budget/{owner}", _encode(self.spent[owner])))
+
+    def forget(self, before_ms: int) -> None:
+        """Drop alerts that ended before an instant and are in no group."""
+        for alert_id, entry in list(self.entries.items()):
+            if not (entry.brief.is_firing or entry.told) and entry.arrived_ms < before_ms:
+                del self.entries[alert_id]
+                self._changes.append((f"alert/{alert_id}", None))
+
+    def _count(self, entry: Entry) -> None:
+        brief = entry.brief
+        if brief.is_of_nobody or (brief.quiet and brief.is_firing):
+            return
+        owner, firing = self._accounts.pop(brief.account_id, ("", set()))
+        if firing:
+            self.loads[owner] -= 1
+        if brief.is_firing:
+            owner = brief.owner
+            firing.add(brief.id)
+        else:
+            firing.discard(brief.id)
+        if firing:
+            self._accounts[brief.account_id] = owner, firing
+            self.loads[owner] += 1
+
+    # -- groups --------------------------------------------------------------------------------
+
+    def group(
+        self, route: Route, addressee: Addressee, labels: Labels, first: str, *, is_digest: bool
+    ) -> Group:
+        """The group that is known by these, a new one where there is none."""
+        known_by = route.key, addressee.name, labels, is_digest
+        group = self._known_by.get(known_by)
+        if group is None:
+            name = f"{route.key}\0digest" if is_digest else route.key
+            record = GroupRecord(
+                id=group_id(name, addressee.name, labels, first),
+                route=route.key,
+                receiver=addressee.name,
+                labels=labels,
+                is_digest=is_digest,
+            )
+            group = self._open(record, route, addressee)
+            self.note_group(group)
+        return group
+
+    def note_group(self, group: Group) -> None:
+        """A group's record has changed."""
+        self._changes.append((f"group/{group.id}", _encode(group.record)))
+
+    def close_if_empty(self, group: Group) -> None:
+        """A group without alerts is forgotten."""
+        if group.is_empty and self.groups.pop(group.id, None) is not None:
+            record = group.record
+            del self._known_by[record.route, record.receiver, record.labels, record.is_digest]
+            self._changes.append((f"group/{group.id}", None))
+
+    def _open(self, record: GroupRecord, route: Route, addressee: Addressee) -> Group:
+        group = self.groups[record.id] = Group(record, route, addressee)
+        self._known_by[record.route, record.receiver, record.labels, record.is_digest] = group
+        return group
+
+    # -- time ----------------------------------------------------------------------------------
+
+    def look_at(self, group: Group, at_ms: int) -> None:
+        """Look at a group then, or earlier where that was said before."""
+        if group.due_ms is None or at_ms < group.due_ms:
+            group.due_ms = at_ms
+            heapq.heappush(self._due, (at_ms, next(self._order), group.id))
+
+    def repeat_at(self, group: Group, at_ms: int | None) -> None:
+        """Something of a group is to be told again then."""
+        group.repeat_ms = at_ms
+        if at_ms is not None:
+            heapq.heappush(self._due, (at_ms, next(self._order), group.id))
+
+    def next_ms(self) -> int | None:
+        """When the next group is due; None where none is."""
+        while self._due:
+            at_ms, _, name = self._due[0]
+            group = self.groups.get(name)
+            if group is not None and at_ms in (group.due_ms, group.repeat_ms):
+                return at_ms
+            heapq.heappop(self._due)
+        return None
+
+    def due(self, now_ms: int) -> Iterator[Group]:
+        """The groups that are due, each once, in the order in which they became so."""
+        found: dict[str, Group] = {}
+        while (at_ms := self.next_ms()) is not None and at_ms <= now_ms:
+            name = heapq.heappop(self._due)[2]
+            found[name] = self.groups[name]
+            if found[name].due_ms == at_ms:
+                found[name].due_ms = None
+        yield from found.values()
+
+    # -- after a crash -------------------------------------------------------------------------
+
+    def restore(self, records: Iterable[Record]) -> None:
+        """Take over what was written; called once, on a new book."""
+        latest: dict[str, bytes] = {}
+        for key, value in records:
+            if value is None:
+                latest.pop(key, None)
+            else:
+                latest[key] = value
+        for key, value in latest.items():
+            kind, _, name = key.partition("/")
+            if kind == "group":
+                record = _groups.decode(value)
+                route = self._routes.get(record.route, self._rules.root)
+                addressee = self._rules.addressees.get(record.receiver, Addressee(record.receiver))
+                self._open(record, route, addressee).tried = record.under_way is not None
+            elif kind == "budget":
+                self.spent[name] = _spendings.decode(value)
+            elif kind == "alert":
+                self.entries[name] = _entries.decode(value)
+            elif key == _TURN_KEY:
+                self.turn = msgspec.json.decode(value, type=int)
+        for group in self.groups.values():
+            if group.record.last is not None:
+                self._apply(group.record.last)
+        for entry in list(self.entries.values()):
+            self._count(entry)
+            for name in entry.told:
+                if name not in self.groups:
+                    entry = self.note(entry.with_word(name, None))
+
+    def _apply(self, notice: Notice) -> None:
+        """What a notification told is told, also where only its group's record was written."""
+        for alert_id, status in notice.alerts:
+            entry = self.entries.get(alert_id)
+            if entry is None or notice.group not in entry.told:
+                continue
+            if status == "resolved":
+                self.note(entry.with_word(notice.group, None))
+            elif entry.told[notice.group].told is not Told.YES:
+                self.note(entry.with_word(notice.group, Word(Told.YES, notice.made_ms)))

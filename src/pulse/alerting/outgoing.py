@@ -1,0 +1,148 @@
+"""What becomes of notifications: made, withdrawn, attempted, done.
+
+A notification is one record of its group, written before its first attempt and once more when it is
+done; what its alerts' records say of it follows from that.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+import msgspec
+
+from pulse.alerting.grouping import MOST, Told, Word
+
+if TYPE_CHECKING:
+    from pulse.alerting.book import Book
+    from pulse.alerting.brief import Brief
+    from pulse.alerting.budget import Budget
+    from pulse.alerting.grouping import Entry, Group, Notice
+
+Ending = Literal["delivered", "failed", "retry"]
+"""How an attempt ended; `failed`: no other one follows, and whoever it was for may have heard."""
+
+
+class Outgoing:
+    """The notifications under way, over the groups of a book."""
+
+    def __init__(self, book: Book, budget: Budget) -> None:
+        self._book = book
+        self._budget = budget
+        self._sent: dict[str, Group] = {}
+
+    def put(self, group: Group, entry: Entry) -> bool:
+        """An alert's newest state comes to its group. False where nothing is to be told of it."""
+        if not group.take(entry):
+            return False
+        if entry.brief.id in group.pending:
+            self._book.look_at(group, self._ready_ms(group, entry))
+        elif group.repeat_ms is not None:
+            self._book.repeat_at(group, group.repeat_ms)
+        return True
+
+    def _ready_ms(self, group: Group, entry: Entry) -> int:
+        if not group.record.is_digest:
+            return group.ready_ms(entry)
+        since_ms = max(entry.arrived_ms, entry.told[group.id].at_ms)
+        return self._budget.digest_at(since_ms, group.addressee.timezone)
+
+    def make(self, group: Group, told: list[Brief], now_ms: int) -> Notice:
+        """Make the notification that tells these, the worst first; more than `MOST` follow."""
+        self.withdraw(group, now_ms)
+        again = not any(each.id in group.pending for each in told[:MOST])
+        notice = group.notice(told, now_ms, again=again)
+        group.more = len(told) > MOST
+        group.tried = False
+        group.record = msgspec.structs.replace(
+            group.record, number=notice.number, made_ms=now_ms, under_way=notice
+        )
+        self._book.note_group(group)
+        self._sent[notice.id] = group
+        return notice
+
+    def withdraw(self, group: Group, now_ms: int) -> None:
+        """What is under way is not sent any more; what was attempted of it is perhaps told."""
+        notice = group.record.under_way
+        if notice is None:
+            return
+        self._sent.pop(notice.id, None)
+        for alert_id, status in notice.alerts:
+            entry = self._book.entries[alert_id]
+            word = entry.told.get(group.id)
+            if group.tried and status == "firing" and word is not None and word.told is Told.NO:
+                self._book.note(entry.with_word(group.id, Word(Told.PERHAPS, now_ms)))
+        # An id that was never used is used for what comes in its place.
+        number = notice.number if group.tried else notice.number - 1
+        group.record = msgspec.structs.replace(group.record, number=number, under_way=None)
+        self._book.note_group(group)
+        self._book.look_at(group, now_ms)
+        if group.route.repeat_ms is not None:
+            group.repeat_ms = now_ms  # it may be that something was told again
+
+    def withdraw_untried(self, now_ms: int) -> None:
+        """What was not attempted is looked at again."""
+        for group in self._book.groups.values():
+            if group.record.under_way and not (group.tried or group.in_flight):
+                self.withdraw(group, now_ms)
+
+    def begins(self, notice_id: str) -> bool:
+        """An attempt is about to begin. False where it must not: one is under way, or something
+        newer is to be told.
+        """
+        group = self._sent.get(notice_id)
+        if group is None or group.in_flight:
+            return False
+        group.in_flight = group.tried = True
+        return True
+
+    def ended(self, notice_id: str, how: Ending, now_ms: int) -> None:
+        """An attempt has ended, or no other one will follow."""
+        group = self._sent[notice_id]
+        notice = group.record.under_way
+        group.in_flight = False
+        if notice is None:
+            return
+        if how != "retry":
+            self._done(group, notice)
+        elif self._is_stale(notice):
+            self.withdraw(group, now_ms)
+        if group.more:
+            group.more = False
+            self._book.look_at(group, now_ms)
+        self._book.close_if_empty(group)
+
+    def _done(self, group: Group, notice: Notice) -> None:
+        del self._sent[notice.id]
+        group.record = msgspec.structs.replace(group.record, under_way=None, last=notice)
+        self._book.note_group(group)
+        for alert_id, status in notice.alerts:
+            entry = self._book.entries.get(alert_id)
+            if entry is None or group.id not in entry.told:
+                continue
+            entry = entry.with_word(group.id, Word(Told.YES, notice.made_ms))
+            if status == "resolved" or not self.put(group, entry):
+                group.leave(alert_id)
+                entry = entry.with_word(group.id, None)
+            self._book.note(entry)
+
+    def _is_stale(self, notice: Notice) -> bool:
+        entries = self._book.entries
+        return any(entries[name].brief.status != status for name, status in notice.alerts)
+
+    def restore(self, now_ms: int) -> list[Notice]:
+        """Go on with a book that was read back. Returns the notifications that are under way."""
+        book = self._book
+        for group in book.groups.values():
+            notice = group.record.under_way
+            if notice is not None and self._is_stale(notice):
+                self.withdraw(group, now_ms)
+            elif notice is not None:
+                self._sent[notice.id] = group
+        for entry in list(book.entries.values()):
+            for name in tuple(entry.told):
+                group = book.groups[name]
+                if not self.put(group, entry):
+                    entry = book.note(entry.with_word(name, None))
+        for group in list(book.groups.values()):
+            book.close_if_empty(group)
+        return [each.record.under_way for each in self._sent.values() if each.record.under_way]

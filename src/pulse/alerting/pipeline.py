@@ -1,0 +1,264 @@
+"""The way of an alert out: route → group → inhibit → silence → budget → deduplicate.
+
+Pure: alerts go in with the time, notifications come out, and every decision with its reason. Who
+sends them says when an attempt begins and how it ended, and writes `changes` before it acts on
+what it was given; docs/decisions/0012-the-pipeline.md says why that loses nothing.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from pulse.alerting.book import Book, Record, Rules
+from pulse.alerting.brief import Brief, Decision
+from pulse.alerting.budget import rank
+from pulse.alerting.grouping import MOST, Entry, Group, Notice, Told, Word
+from pulse.alerting.muting import Inhibitors, Mute, Mutes, closed
+from pulse.alerting.outgoing import Ending, Outgoing
+from pulse.alerting.routing import labels, route
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from pulse.alerting.muting import Silence, Snooze
+
+
+class Pipeline:
+    """All alerts, from where they arrive to where they are sent.
+
+    >>> from pulse.alerting.routing import Addressee, Route
+    >>> rules = Rules(root=Route(receivers=("cs",)), addressees={"cs": Addressee("cs")})
+    >>> pipeline = Pipeline(rules)
+    >>> said = {"id": "al_1", "account_id": "acme", "reason": "danger", "severity": "critical"}
+    >>> pipeline.take(Brief(**said, status="firing", at_ms=0), now_ms=5)
+    >>> [notice.id for notice in pipeline.flush(now_ms=5)]
+    ['al_1_cs_firing']
+    """
+
+    def __init__(self, rules: Rules) -> None:
+        self._rules = rules
+        self._book = Book(rules)
+        self._outgoing = Outgoing(self._book, rules.budget)
+        self._mutes = Mutes(Inhibitors(rules.inhibitions))
+        self._said: list[Decision] = []
+
+    # -- the stages ----------------------------------------------------------------------------
+
+    def take(self, brief: Brief, now_ms: int) -> None:
+        """Take an alert's state as it arrives; a repeat changes nothing."""
+        known = self._book.entries.get(brief.id)
+        if known is not None and (brief.is_firing or not known.brief.is_firing):
+            is_repeat = brief.status == known.brief.status
+            self._say(brief, "", "group", "repeat" if is_repeat else "already_resolved")
+        elif brief.is_firing:
+            brief = self._with_owner(brief)
+            self._begin(brief, self._routed(brief), now_ms)
+        else:
+            self._end(brief, known, now_ms)
+
+    def flush(self, now_ms: int) -> list[Notice]:
+        """The notifications that are to be made now, in order."""
+        made = (self._tell(group, now_ms) for group in self._book.due(now_ms))
+        return [notice for notice in made if notice is not None]
+
+    def _tell(self, group: Group, now_ms: int) -> Notice | None:
+        if group.in_flight:
+            group.more = True
+            return None
+        free = self._unmuted(group, self._waiting(group, now_ms), now_ms)
+        told = self._within_budget(group, free, now_ms)
+        if all(group.tells(each.id, each.status) for each in told):
+            self._book.close_if_empty(group)
+            return None
+        notice = self._outgoing.make(group, told, now_ms)
+        for each in told[:MOST]:
+            word = "told_again" if each.id not in group.pending else "told"
+            self._say(each, notice.receiver, "deduplicate", word)
+        return notice
+
+    # -- route ---------------------------------------------------------------------------------
+
+    def _with_owner(self, brief: Brief) -> Brief:
+        owners, book = self._rules.owners, self._book
+        kept = book.owner_kept(brief.account_id)
+        owner = owners.owner_of(brief, kept, book.turn, book.loads)
+        if owner not in ("", brief.owner, kept):
+            book.took_turn()
+            self._say(brief, "", "owner", owners.rule)
+        return msgspec.structs.replace(brief, owner=owner)
+
+    def _routed(self, brief: Brief) -> list[Group]:
+        if brief.quiet:
+            self._say(brief, "", "route", brief.quiet)
+            return []
+        groups: list[Group] = []
+        for found in route(self._rules.root, self._rules.addressees, brief):
+            if isinstance(found, Decision):
+                self._said.append(found)
+            else:
+                way, to = found
+                by = labels(brief, way.group_by)
+                groups.append(self._book.group(way, to, by, brief.id, is_digest=False))
+        return groups
+
+    # -- group ---------------------------------------------------------------------------------
+
+    def _begin(self, brief: Brief, groups: Iterable[Group], now_ms: int) -> None:
+        self._mutes.inhibitors.begins(brief)
+        told = {group.id: Word(Told.NO, now_ms) for group in groups}
+        entry = self._book.note(Entry(brief=brief, arrived_ms=now_ms, told=told))
+        for group in groups:
+            self._outgoing.put(group, entry)
+
+    def _end(self, brief: Brief, known: Entry | None, now_ms: int) -> None:
+        if known is None or not known.told:
+            self._say(brief, "", "group", "firing_unknown" if known is None else "firing_not_sent")
+        groups = [] if known is None else [self._book.groups[name] for name in known.told]
+        for group in groups:
+            if group.tells(brief.id, "firing") and not group.in_flight:
+                self._outgoing.withdraw(group, now_ms)
+        if known is None:
+            entry = Entry(brief=brief, arrived_ms=now_ms)
+        else:
+            known = self._book.entries[brief.id]
+            owned = msgspec.structs.replace(brief, owner=known.brief.owner)
+            entry = msgspec.structs.replace(known, brief=owned, arrived_ms=now_ms)
+        for group in groups:
+            if brief.quiet == "historical" or not self._outgoing.put(group, entry):
+                self._say(brief, group.record.receiver, "group", _why_not(brief, group))
+                group.leave(brief.id)
+                entry = entry.with_word(group.id, None)
+        self._book.note(entry)
+        for group in groups:
+            self._book.close_if_empty(group)
+        if self._mutes.inhibitors.ends(brief.id):
+            self._look_again(now_ms)
+
+    def _waiting(self, group: Group, now_ms: int) -> list[Brief]:
+        """What is not told, and what is to be told again by now."""
+        entries = self._book.entries
+        again, following_ms = group.again(entries, now_ms)
+        if following_ms != group.repeat_ms:
+            self._book.repeat_at(group, following_ms)
+        return [entries[alert_id].brief for alert_id in (*group.pending, *again)]
+
+    # -- inhibit, silence ----------------------------------------------------------------------
+
+    def _unmuted(self, group: Group, briefs: Iterable[Brief], now_ms: int) -> list[Brief]:
+        group.is_held = False
+        free: list[Brief] = []
+        shut: Mute | None = None
+        if not group.record.is_digest:  # which comes at an hour of its own
+            shut = closed(group.route.hours, group.addressee.timezone, now_ms)
+        for each in briefs:
+            mute = self._mutes.of(each, now_ms) or shut
+            if mute is None:
+                free.append(each)
+                continue
+            group.is_held = True
+            if each.id not in group.pending:
+                group.repeat_ms = now_ms  # to be told again as soon as it is looked at
+            self._say(each, group.record.receiver, mute.stage, mute.reason, mute.until_ms)
+            if mute.until_ms is not None:
+                self._book.look_at(group, mute.until_ms)
+        return free
+
+    def mute(self, silences: Iterable[Silence], snoozes: Mapping[str, Snooze], now_ms: int) -> None:
+        """What people have muted, all of it. Called before the first flush and at each change."""
+        self._mutes.silences, self._mutes.snoozes = tuple(silences), dict(snoozes)
+        self._look_again(now_ms)
+
+    def hold_fleet(self, until_ms: int | None, now_ms: int) -> None:
+        """The fleet falls together, until then at most; None where it does no longer."""
+        self._mutes.fleet_until_ms = until_ms
+        self._outgoing.withdraw_untried(now_ms)
+        self._look_again(now_ms)
+
+    def _look_again(self, now_ms: int) -> None:
+        for group in self._book.groups.values():
+            if group.is_held:
+                self._book.look_at(group, now_ms)
+
+    # -- budget --------------------------------------------------------------------------------
+
+    def _within_budget(self, group: Group, briefs: list[Brief], now_ms: int) -> list[Brief]:
+        """What may be told now, the worst first; what is over moves to its owner's digest."""
+        budget, spent = self._rules.budget, self._book.spent
+        free = sorted(briefs, key=lambda each: (not each.is_firing, *rank(each, now_ms)))
+        if group.record.is_digest or not group.route.budgeted or budget.weekly is None:
+            return free
+        costly: dict[str, list[Brief]] = defaultdict(list)
+        for each in free:
+            if each.owner and self._book.is_new(each, group):
+                costly[each.owner].append(each)
+        over: set[str] = set()
+        for owner, briefs_of in costly.items():
+            for each in budget.sift(briefs_of, spent.get(owner, {}), now_ms)[1]:
+                over.add(each.id)
+                self._to_digest(group, each, now_ms)
+        told = [each for each in free if each.id not in over]
+        named = {each.id for each in told[:MOST]}
+        for owner, briefs_of in costly.items():
+            self._book.spend(owner, [each.id for each in briefs_of if each.id in named], now_ms)
+        return told
+
+    def _to_digest(self, group: Group, brief: Brief, now_ms: int) -> None:
+        root, to, by = self._rules.root, group.addressee, (("owner", brief.owner),)
+        digest = self._book.group(root, to, by, brief.id, is_digest=True)
+        entry = self._book.entries[brief.id].with_word(group.id, None)
+        entry = self._book.note(entry.with_word(digest.id, Word(Told.NO, now_ms)))
+        group.leave(brief.id)
+        self._outgoing.put(digest, entry)
+        self._say(brief, to.name, "budget", "over_budget", digest.due_ms)
+
+    # -- around it -----------------------------------------------------------------------------
+
+    def begins(self, notice_id: str) -> bool:
+        """An attempt is about to begin. False where it must not: see `Outgoing.begins`."""
+        return self._outgoing.begins(notice_id)
+
+    def ended(self, notice_id: str, how: Ending, now_ms: int) -> None:
+        """An attempt has ended, or no other one will follow."""
+        self._outgoing.ended(notice_id, how, now_ms)
+
+    def next_ms(self) -> int | None:
+        """When to flush next; None where nothing waits for time."""
+        return self._book.next_ms()
+
+    def changes(self) -> list[Record]:
+        """What must be written, in this order, before anything is sent or committed."""
+        return self._book.changes()
+
+    def decisions(self) -> list[Decision]:
+        """What was decided since the last call, and why."""
+        said, self._said = self._said, []
+        return said
+
+    def forget(self, before_ms: int) -> None:
+        """Drop alerts that ended before an instant, for log and memory alike."""
+        self._book.forget(before_ms)
+
+    def restore(self, records: Iterable[Record], now_ms: int) -> list[Notice]:
+        """Go on with what was written; called once, before anything else.
+
+        Returns the notifications under way: they are attempted again, with the same ids.
+        """
+        self._book.restore(records)
+        for entry in self._book.entries.values():
+            if entry.brief.is_firing:
+                self._mutes.inhibitors.begins(entry.brief)
+        return self._outgoing.restore(now_ms)
+
+    def _say(
+        self, brief: Brief, receiver: str, stage: str, reason: str, until_ms: int | None = None
+    ) -> None:
+        self._said.append(Decision(brief.id, receiver, stage, reason, until_ms))
+
+
+def _why_not(brief: Brief, group: Group) -> str:
+    if brief.quiet == "historical":
+        return brief.quiet
+    return "resolved_before_sent" if group.addressee.send_resolved else "resolved_not_wanted"

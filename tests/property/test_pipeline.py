@@ -1,0 +1,377 @@
+"""Whatever happens to alerts, people and the notifier: what receivers are told holds together."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pulse.alerting.book import Rules
+from pulse.alerting.brief import Brief
+from pulse.alerting.budget import WEEK_MS, Budget
+from pulse.alerting.matching import Matcher
+from pulse.alerting.muting import Inhibition, Silence, Snooze
+from pulse.alerting.pipeline import Pipeline
+from pulse.alerting.routing import Addressee, Route
+
+if TYPE_CHECKING:
+    from pulse.alerting.grouping import Notice
+
+START_MS = 1_704_067_200_000
+MINUTE_MS, HOUR_MS, DAY_MS = 60_000, 3_600_000, 86_400_000
+ACCOUNTS = {"a": "kim", "b": "kim", "c": "lee"}
+REASONS = ("danger", "usage_drop", "payment_failed")
+RECEIVER = "cs"
+
+PAYMENT = Inhibition(Matcher(reasons=("usage_drop",)), Matcher(reasons=("payment_failed",)))
+
+
+def rules(weekly: int | None = None, repeat_ms: int | None = None, **route: Any) -> Rules:
+    root = Route(receivers=(RECEIVER,), repeat_ms=repeat_ms, **route)
+    return Rules(
+        root=root,
+        addressees={RECEIVER: Addressee(RECEIVER)},
+        inhibitions=(PAYMENT,),
+        budget=Budget(weekly=weekly),
+    )
+
+
+RULES = st.builds(
+    rules,
+    weekly=st.sampled_from([None, None, 1, 2]),
+    repeat_ms=st.sampled_from([None, 10 * MINUTE_MS, DAY_MS]),
+    group_by=st.sampled_from([("alert",), ("owner",), ("account",), ()]),
+    wait_ms=st.sampled_from([0, 30_000]),
+    interval_ms=st.sampled_from([0, 5 * MINUTE_MS]),
+)
+
+ALERT = st.tuples(st.sampled_from(sorted(ACCOUNTS)), st.sampled_from(REASONS))
+STEPS = st.one_of(
+    st.tuples(st.just("begin"), ALERT),
+    st.tuples(st.just("end"), ALERT),
+    st.tuples(st.just("pass"), st.sampled_from([1_000, 40_000, 6 * MINUTE_MS, HOUR_MS, DAY_MS])),
+    st.tuples(st.just("flush"), st.none()),
+    st.tuples(st.just("attempt"), st.integers(0, 9)),
+    st.tuples(st.just("answer"), st.booleans()),
+    st.tuples(st.just("silence"), st.sampled_from(["a", "b", "*"])),
+    st.tuples(st.just("lift"), st.none()),
+    st.tuples(st.just("snooze"), ALERT),
+    st.tuples(st.just("fleet"), st.booleans()),
+)
+CRASH = st.tuples(st.just("crash"), st.tuples(st.booleans(), st.integers(0, 6)))
+
+
+class Run:
+    """A pipeline and a receiver, driven step by step; everything that must hold is watched."""
+
+    def __init__(self, rules: Rules) -> None:
+        self.rules = rules
+        self.pipeline = Pipeline(rules)
+        self.now_ms = START_MS
+        self.log: list[tuple[str, bytes | None]] = []
+        self.last: dict[str, Brief] = {}
+        self.unread: list[Brief] = []
+        self.queue: dict[str, Notice] = {}
+        self.in_flight: str | None = None
+        self.heard: dict[str, tuple[int, Notice]] = {}
+        """What the receiver was told, by notification: when that was made, in their order."""
+        self.lost: set[str] = set()
+        """Notifications that may have been heard without the notifier knowing."""
+        self.silences: dict[str, Silence] = {}
+        self.snoozes: dict[str, Snooze] = {}
+        self.fleet_until_ms: int | None = None
+        self.episodes: dict[tuple[str, str], int] = defaultdict(int)
+        self.silenced_when_made: list[tuple[str, Notice]] = []
+        self.made: list[Notice] = []
+
+    def step(self, what: str, how: Any) -> None:
+        getattr(self, f"do_{what}")(how)
+        self.log += self.pipeline.changes()
+        self.pipeline.decisions()
+
+    def do_begin(self, alert: tuple[str, str]) -> None:
+        if self._is_firing(alert):
+            return
+        self.episodes[alert] += 1
+        self._take(alert, "firing")
+
+    def do_end(self, alert: tuple[str, str]) -> None:
+        if self._is_firing(alert):
+            self._take(alert, "resolved")
+
+    def do_pass(self, ms: int) -> None:
+        self.now_ms += ms
+
+    def do_flush(self, _: None) -> None:
+        for notice in self.pipeline.flush(self.now_ms):
+            self.made.append(notice)
+            for name, _status in notice.alerts:
+                if self._is_silenced(name):
+                    self.silenced_when_made.append((name, notice))
+            self.queue[notice.id] = notice
+
+    def do_attempt(self, which: int) -> None:
+        if self.in_flight is not None or not self.queue:
+            return
+        names = list(self.queue)
+        name = names[which % len(names)]
+        if self.pipeline.begins(name):
+            self.in_flight = name
+        else:
+            del self.queue[name]
+
+    def do_answer(self, is_delivered: bool) -> None:
+        if self.in_flight is None:
+            return
+        name, self.in_flight = self.in_flight, None
+        if is_delivered:
+            self._hears(name)
+            del self.queue[name]
+        self.pipeline.ended(name, "delivered" if is_delivered else "retry", self.now_ms)
+
+    def do_silence(self, account: str) -> None:
+        self.silences[account] = Silence(
+            id=account, match=Matcher(accounts=(account,)), author="kim", reason="known",
+            starts_ms=self.now_ms, ends_ms=self.now_ms + HOUR_MS,
+        )  # fmt: skip
+        self.pipeline.mute(self.silences.values(), self.snoozes, self.now_ms)
+
+    def do_lift(self, _: None) -> None:
+        self.silences.clear()
+        self.pipeline.mute((), self.snoozes, self.now_ms)
+
+    def do_snooze(self, alert: tuple[str, str]) -> None:
+        name = self._id(alert)
+        until_ms = self.now_ms + HOUR_MS
+        self.snoozes[name] = Snooze(alert_id=name, author="kim", until_ms=until_ms)
+        self.pipeline.mute(self.silences.values(), self.snoozes, self.now_ms)
+
+    def do_fleet(self, falls: bool) -> None:
+        self.fleet_until_ms = self.now_ms + HOUR_MS if falls else None
+        self.pipeline.hold_fleet(self.fleet_until_ms, self.now_ms)
+
+    def do_crash(self, how: tuple[bool, int]) -> None:
+        """Something happens, a part of what it wrote is kept, and another process goes on."""
+        was_heard, kept = how
+        if self.in_flight is not None:
+            if was_heard:
+                self._hears(self.in_flight)
+            self.lost.add(self.in_flight)
+            self.pipeline.ended(self.in_flight, "delivered" if was_heard else "retry", self.now_ms)
+        else:
+            self.pipeline.flush(self.now_ms)
+        self.log += self.pipeline.changes()[:kept]
+        self._restart()
+
+    def crash_in(self, what: str, how: Any, kept: int) -> None:
+        """A step of which only a part is written; alerts that were not recorded come again."""
+        getattr(self, f"do_{what}")(how)
+        self.log += self.pipeline.changes()[:kept]
+        if self.in_flight is not None:
+            self.lost.add(self.in_flight)
+        self._restart()
+        for brief in list(self.last.values()):
+            # As the consumer does from its position: a state that was recorded is a repeat.
+            if not brief.is_firing:
+                begun = Brief(**{**_fields(brief), "status": "firing"})
+                self.pipeline.take(begun, self.now_ms)
+            self.pipeline.take(brief, self.now_ms)
+        self.log += self.pipeline.changes()
+
+    def _restart(self) -> None:
+        self.in_flight = None
+        self.pipeline = Pipeline(self.rules)
+        under_way = self.pipeline.restore(self.log, self.now_ms)
+        self.queue = {each.id: each for each in under_way}
+        self.pipeline.mute(self.silences.values(), self.snoozes, self.now_ms)
+        self.pipeline.hold_fleet(self.fleet_until_ms, self.now_ms)
+        self.log += self.pipeline.changes()
+
+    def drain(self) -> None:
+        """All mutes end, the receiver is there, and what is due happens, for some weeks."""
+        self.do_answer(True)
+        self.step("lift", None)
+        self.snoozes.clear()
+        self.step("lift", None)
+        self.step("fleet", False)
+        until_ms = self.now_ms + 30 * DAY_MS
+        if self.rules.root.repeat_ms == 10 * MINUTE_MS:
+            until_ms = self.now_ms + 3 * DAY_MS
+        for _ in range(5_000):
+            self.step("flush", None)
+            while self.queue:
+                self.step("attempt", 0)
+                self.step("answer", True)
+            next_ms = self.pipeline.next_ms()
+            if next_ms is None or next_ms > until_ms:
+                return
+            self.now_ms = max(self.now_ms, next_ms)
+        raise AssertionError("it never comes to rest")
+
+    # -- what was told -------------------------------------------------------------------------
+
+    def words(self) -> dict[str, list[tuple[str, Notice]]]:
+        """By alert what the receiver heard of it, in order."""
+        found: dict[str, list[tuple[str, Notice]]] = defaultdict(list)
+        for _, notice in self.heard.values():
+            for name, status in notice.alerts:
+                found[name].append((status, notice))
+        return found
+
+    def _hears(self, name: str) -> None:
+        self.heard.setdefault(name, (self.now_ms, self.queue[name]))
+
+    def _take(self, alert: tuple[str, str], status: Any) -> None:
+        account, reason = alert
+        brief = Brief(
+            id=self._id(alert), account_id=account, reason=reason, status=status,
+            severity="warning", at_ms=self.now_ms, owner=ACCOUNTS[account], mrr=1.0, risk=0.5,
+        )  # fmt: skip
+        self.last[brief.id] = brief
+        self.pipeline.take(brief, self.now_ms)
+
+    def _id(self, alert: tuple[str, str]) -> str:
+        return f"al_{alert[0]}-{alert[1]}-{self.episodes[alert]}"
+
+    def _is_firing(self, alert: tuple[str, str]) -> bool:
+        brief = self.last.get(self._id(alert))
+        return brief is not None and brief.is_firing
+
+    def _is_silenced(self, name: str) -> bool:
+        account = self.last[name].account_id
+        return any(
+            each.match.matches(self.last[name]) and each.starts_ms <= self.now_ms < each.ends_ms
+            for each in self.silences.values()
+            if each.id in (account, "*")
+        )
+
+
+def _fields(brief: Brief) -> dict[str, Any]:
+    return {name: getattr(brief, name) for name in brief.__struct_fields__}
+
+
+def tells_the_last_state_of_each(run: Run) -> None:
+    words = run.words()
+    for name, brief in run.last.items():
+        said = [status for status, _ in words[name]]
+        if brief.is_firing:
+            assert said, f"{name} fires and was never told"
+            assert set(said) == {"firing"}
+        elif "firing" in said:
+            assert said[-1] == "resolved"
+            assert said.count("resolved") == 1
+        assert said == sorted(said), "an end before its beginning"
+
+
+def keeps_the_budget(run: Run) -> None:
+    weekly = run.rules.budget.weekly
+    if weekly is None:
+        return
+    first: dict[str, Notice] = {}
+    for notice in run.made:
+        for name, status in notice.alerts:
+            if status == "firing":
+                first.setdefault(name, notice)
+    told: dict[str, list[int]] = defaultdict(list)
+    for name, notice in first.items():
+        if not notice.is_digest:
+            told[ACCOUNTS[run.last[name].account_id]].append(notice.made_ms)
+    for instants in told.values():
+        instants.sort()
+        for number, at_ms in enumerate(instants):
+            within = [each for each in instants[number:] if each < at_ms + WEEK_MS]
+            assert len(within) <= weekly
+
+
+def says_nothing_twice(run: Run) -> None:
+    """No alert that fires is told again before its time, but where nobody knows if it was told."""
+    repeat_ms = run.rules.root.repeat_ms
+    for name, said in run.words().items():
+        told = [n for status, n in said if status == "firing" and n.id not in run.lost]
+        for before, after in zip(told, told[1:], strict=False):
+            assert repeat_ms is not None, f"{name} was told twice"
+            assert not after.is_digest
+            assert after.made_ms - before.made_ms >= repeat_ms, f"{name} was told again too soon"
+
+
+def waits_between_notifications(run: Run) -> None:
+    interval_ms = run.rules.root.interval_ms
+    by_group: dict[str, list[Notice]] = defaultdict(list)
+    for _, notice in run.heard.values():
+        if not notice.is_digest:
+            by_group[notice.group].append(notice)
+    for notices in by_group.values():
+        for before, after in zip(notices, notices[1:], strict=False):
+            assert after.made_ms - before.made_ms >= interval_ms
+
+
+@settings(max_examples=400, deadline=None)
+@given(RULES, st.lists(STEPS, max_size=40))
+def test_any_interleaving_tells_the_last_state_of_each_alert(
+    given_rules: Rules, steps: list[tuple[str, Any]]
+) -> None:
+    run = Run(given_rules)
+    for what, how in steps:
+        run.step(what, how)
+    run.drain()
+
+    tells_the_last_state_of_each(run)
+    keeps_the_budget(run)
+    says_nothing_twice(run)
+    waits_between_notifications(run)
+    assert run.silenced_when_made == []
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    RULES,
+    st.lists(st.tuples(STEPS | CRASH, st.none() | st.none() | st.integers(0, 6)), max_size=30),
+)
+def test_a_process_that_dies_anywhere_loses_nothing(
+    given_rules: Rules, steps: list[tuple[tuple[str, Any], int | None]]
+) -> None:
+    run = Run(given_rules)
+    for (what, how), kept in steps:
+        if kept is None or what in ("crash", "pass"):
+            run.step(what, how)
+        else:
+            run.crash_in(what, how, kept)
+    run.drain()
+
+    tells_the_last_state_of_each(run)
+    keeps_the_budget(run)
+    says_nothing_twice(run)
+
+
+@settings(max_examples=100, deadline=None)
+@given(RULES, st.lists(STEPS, max_size=30))
+def test_nothing_is_said_where_nothing_changes(
+    given_rules: Rules, steps: list[tuple[str, Any]]
+) -> None:
+    run = Run(given_rules)
+    for what, how in steps:
+        run.step(what, how)
+    run.drain()
+    told = len(run.made)
+    for _ in range(3):
+        run.step("flush", None)
+        run.step("crash", (False, 0))
+        run.step("flush", None)
+
+    assert len(run.made) == told
+
+
+@settings(max_examples=200, deadline=None)
+@given(RULES, st.lists(STEPS, max_size=30))
+def test_what_is_told_depends_on_what_happened_alone(
+    given_rules: Rules, steps: list[tuple[str, Any]]
+) -> None:
+    one, other = Run(given_rules), Run(given_rules)
+    for what, how in steps:
+        one.step(what, how)
+        other.step(what, how)
+
+    assert one.made == other.made
+    assert one.log == other.log

@@ -1,0 +1,487 @@
+"""What receivers are told, and when: the pipeline as a whole, on a manual clock."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+from pulse.alerting.book import Rules
+from pulse.alerting.budget import Budget
+from pulse.alerting.hours import Hours, Interval
+from pulse.alerting.matching import Matcher
+from pulse.alerting.muting import Inhibition
+from pulse.alerting.owners import Owners
+from pulse.alerting.routing import Route
+
+from .acceptance import (
+    DAY,
+    HOUR,
+    MINUTE,
+    Story,
+    addressees,
+    between,
+    fires,
+    resolves,
+)
+
+WORK = Interval(name="work", weekdays=(0, 1, 2, 3, 4), times=((9 * 60, 17 * 60),))
+
+
+def tell(*receivers: str, **settings: Any) -> Story:
+    """A story in which everything goes to the receivers, all in one way."""
+    names = receivers or ("cs",)
+    more = {name: settings.pop(name) for name in ("budget", "owners") if name in settings}
+    inhibitions = settings.pop("inhibitions", ())
+    to = settings.pop("to", {})
+    route = Route(receivers=names, **settings)
+    return Story(
+        Rules(root=route, addressees=addressees(*names, **to), inhibitions=inhibitions, **more)
+    )
+
+
+# -- as without a pipeline ------------------------------------------------------------------------
+
+
+def test_without_rules_every_state_is_told_at_once_and_alone() -> None:
+    story = tell()
+    story.at(1).fires("acme")
+    story.at(1).fires("beta")
+    story.at(9).resolves("acme")
+    story.receiver("cs").wants(between(1, 1), fires("acme")).wants(between(1, 1), fires("beta"))
+    story.receiver("cs").wants(between(9, 9), resolves("acme"))
+    story.plays(30 * DAY)
+
+    assert [each.notice.id for each in story.receiver("cs").told] == [
+        "al_acme-danger-1_cs_firing",
+        "al_beta-danger-1_cs_firing",
+        "al_acme-danger-1_cs_resolved",
+    ]
+
+
+def test_repeats_of_a_state_and_a_beginning_after_its_end_are_not_told() -> None:
+    story = tell()
+    story.at(1).fires("acme")
+    story.at(2).resolves("acme")
+    story.receiver("cs").wants(between(1, 1), fires("acme")).wants(between(2, 2), resolves("acme"))
+    story.plays(2)
+    for brief in list(story._briefs.values()):
+        story.pipeline.take(brief, story.now_ms)
+    story.pipeline.take(story._briefs["al_acme-danger-1"], story.now_ms)
+
+    assert story.pipeline.flush(story.now_ms + 1) == []
+
+
+def test_what_a_history_or_a_load_raised_is_not_told_nor_its_end() -> None:
+    story = tell()
+    story.at(1).fires("acme", quiet="historical")
+    story.at(1).fires("beta", quiet="load")
+    story.at(2).resolves("beta")
+    story.plays(DAY)
+
+    assert story.reasons("acme") == ["historical"]
+    assert story.reasons("beta") == ["load", "firing_not_sent"]
+
+
+def test_an_end_is_not_told_where_it_is_not_wanted() -> None:
+    story = tell(to={"send_resolved": False})
+    story.at(1).fires("acme")
+    story.at(2).resolves("acme")
+    story.receiver("cs").wants(between(1, 1), fires("acme"))
+    story.plays(DAY)
+
+    assert story.reasons("acme") == ["told", "resolved_not_wanted"]
+
+
+# -- route ----------------------------------------------------------------------------------------
+
+
+def test_alerts_go_where_the_tree_leads() -> None:
+    big = Route(
+        match=Matcher(segments=("enterprise",)), receivers=("pager",), goes_on=True, key="big"
+    )
+    rest = Route(match=Matcher(reasons=("danger", "silence")), receivers=("cs",), key="rest")
+    root = Route(receivers=("mail",), routes=(big, rest))
+    story = Story(Rules(root=root, addressees=addressees("pager", "cs", "mail")))
+    story.at(1).fires("acme", segment="enterprise")
+    story.at(2).fires("beta", segment="free")
+    story.at(3).fires("beta", "payment_failed", segment="free")
+    story.receiver("pager").wants(between(1, 1), fires("acme"))
+    story.receiver("cs").wants(between(1, 1), fires("acme")).wants(between(2, 2), fires("beta"))
+    story.receiver("mail").wants(between(3, 3), fires("beta", "payment_failed"))
+    story.plays(DAY)
+
+
+def test_a_receiver_gets_an_alert_once_also_where_two_routes_lead_there() -> None:
+    one = Route(match=Matcher(reasons=("d*",)), receivers=("cs",), goes_on=True, key="one")
+    other = Route(match=Matcher(mrr_from=50), receivers=("cs",), key="other")
+    story = Story(Rules(root=Route(routes=(one, other)), addressees=addressees("cs")))
+    story.at(1).fires("acme")
+    story.receiver("cs").wants(between(1, 1), fires("acme"))
+    story.plays(DAY)
+
+    assert story.reasons("acme") == ["routed_before", "told"]
+
+
+def test_the_end_goes_to_whom_the_beginning_went() -> None:
+    root = Route(routes=(Route(match=Matcher(plans=("pro",)), receivers=("cs",), key="pro"),))
+    story = Story(Rules(root=root, addressees=addressees("cs")))
+    story.at(1).fires("acme", plan="pro")
+    story.at(2).resolves("acme", plan="free")
+    story.receiver("cs").wants(between(1, 1), fires("acme")).wants(between(2, 2), resolves("acme"))
+    story.plays(DAY)
+
+
+# -- group ----------------------------------------------------------------------------------------
+
+
+def by_owner(**settings: Any) -> Story:
+    timing = {"wait_ms": 30_000, "interval_ms": 300_000, **settings}
+    return tell(group_by=("owner",), **timing)
+
+
+def test_a_group_is_told_together_after_its_wait() -> None:
+    story = by_owner()
+    story.at(1).fires("acme", owner="kim")
+    story.at(20).fires("beta", owner="kim")
+    story.at(20).fires("gamma", owner="lee")
+    story.receiver("cs").wants(between(31, 31), fires("acme"), fires("beta"))
+    story.receiver("cs").wants(between(50, 50), fires("gamma"))
+    story.plays(DAY)
+
+    first, second = (each.notice for each in story.receiver("cs").told)
+    assert first.labels == (("owner", "kim"),)
+    assert first.id.startswith("gr_")
+    assert first.id.endswith("_cs_1")
+    assert second.group != first.group
+
+
+def test_what_comes_to_a_group_that_was_told_waits_for_the_interval() -> None:
+    story = by_owner()
+    story.at(0).fires("acme", owner="kim")
+    story.at(40).fires("beta", owner="kim")
+    story.at(50).resolves("acme")
+    story.at(1000).fires("gamma", owner="kim")
+    story.receiver("cs").wants(between(30, 30), fires("acme"))
+    story.receiver("cs").wants(between(330, 330), fires("beta"), resolves("acme"))
+    story.receiver("cs").wants(between(1030, 1030), fires("gamma"))
+    story.plays(DAY)
+
+    assert [each.notice.also_firing for each in story.receiver("cs").told] == [0, 0, 1]
+
+
+def test_a_firing_and_its_resolving_inside_the_wait_tell_nothing() -> None:
+    story = by_owner()
+    story.at(0).fires("acme", owner="kim")
+    story.at(29).resolves("acme")
+    story.plays(DAY)
+
+    assert story.reasons("acme") == ["resolved_before_sent"]
+
+
+def test_what_still_fires_is_told_again_after_the_repeat_interval() -> None:
+    story = tell(repeat_ms=4 * HOUR * 1000)
+    story.at(0).fires("acme")
+    story.at(9 * HOUR).resolves("acme")
+    story.receiver("cs").wants(between(0, 0), fires("acme"))
+    story.receiver("cs").wants(between(4 * HOUR, 4 * HOUR), fires("acme"))
+    story.receiver("cs").wants(between(8 * HOUR, 8 * HOUR), fires("acme"))
+    story.receiver("cs").wants(between(9 * HOUR, 9 * HOUR), resolves("acme"))
+    story.plays(3 * DAY)
+
+    told = [each.notice for each in story.receiver("cs").told]
+    assert len({each.id for each in told}) == 4
+    assert [each.again for each in told] == [False, True, True, False]
+
+
+def test_a_group_that_begins_anew_has_other_ids() -> None:
+    story = by_owner()
+    for begin in (0, 10_000):
+        story.at(begin).fires("acme", owner="kim")
+        story.at(begin + 5_000).resolves("acme")
+        story.receiver("cs").wants(between(begin + 30, begin + 30), fires("acme"))
+        story.receiver("cs").wants(between(begin + 5_030, begin + 5_030), resolves("acme"))
+    story.plays(DAY)
+
+    assert len({each.notice.id for each in story.receiver("cs").told}) == 4
+
+
+def test_more_than_a_notification_holds_follows_in_the_next() -> None:
+    story = by_owner()
+    for number in range(60):
+        story.at(1).fires(f"a{number:02}", owner="kim", mrr=1000 - number)
+    names = [fires(f"a{number:02}") for number in range(60)]
+    for start in (0, 25, 50):
+        story.receiver("cs").wants(between(31, 31), *names[start : start + 25])
+    story.plays(DAY)
+
+
+# -- a receiver that is away ----------------------------------------------------------------------
+
+
+def test_what_comes_while_a_receiver_is_away_is_told_by_its_last_state() -> None:
+    story = by_owner()
+    story.at(0).fires("acme", owner="kim")
+    story.at(400).fires("beta", owner="kim")
+    story.at(500).resolves("acme")
+    story.at(600).fires("gamma", owner="kim")
+    story.at(650).resolves("gamma")
+    story.receiver("cs").is_down(between(0, 1000))
+    story.receiver("cs").wants(between(1000, 1010), fires("beta"), resolves("acme"))
+    story.plays(DAY)
+
+
+def test_an_end_is_told_where_an_attempt_at_the_beginning_may_have_got_through() -> None:
+    story = tell()
+    story.at(0).fires("acme")
+    story.at(5).resolves("acme")
+    story.receiver("cs").is_down(between(0, 3))
+    story.receiver("cs").wants(between(5, 5), resolves("acme"))
+    story.plays(DAY)
+
+
+# -- inhibit --------------------------------------------------------------------------------------
+
+
+PAYMENT = Inhibition(Matcher(reasons=("usage_drop",)), Matcher(reasons=("payment_failed",)))
+CHURNED = Inhibition(Matcher(lifecycles=("churned",)))
+
+
+def test_a_failed_payment_mutes_a_drop_of_the_same_account() -> None:
+    story = tell(inhibitions=(PAYMENT,))
+    story.at(1).fires("acme", "payment_failed")
+    story.at(2).fires("acme", "usage_drop")
+    story.at(3).fires("beta", "usage_drop")
+    story.at(9).resolves("acme", "payment_failed")
+    cs = story.receiver("cs")
+    cs.wants(between(1, 1), fires("acme", "payment_failed"))
+    cs.wants(between(3, 3), fires("beta", "usage_drop"))
+    cs.wants(between(9, 9), resolves("acme", "payment_failed"))
+    cs.wants(between(9, 9), fires("acme", "usage_drop"))
+    story.plays(DAY)
+
+    assert story.reasons("acme", "usage_drop") == ["payment_failed", "told"]
+
+
+def test_what_ends_while_it_is_muted_is_never_told() -> None:
+    story = tell(inhibitions=(PAYMENT,))
+    story.at(1).fires("acme", "payment_failed")
+    story.at(2).fires("acme", "usage_drop")
+    story.at(3).resolves("acme", "usage_drop")
+    story.at(9).resolves("acme", "payment_failed")
+    cs = story.receiver("cs")
+    cs.wants(between(1, 1), fires("acme", "payment_failed"))
+    cs.wants(between(9, 9), resolves("acme", "payment_failed"))
+    story.plays(DAY)
+
+
+def test_an_account_that_left_is_muted_but_for_the_ends_of_what_was_told() -> None:
+    story = tell(inhibitions=(CHURNED,))
+    story.at(1).fires("acme")
+    story.at(2).resolves("acme", lifecycle="churned")
+    story.at(3).fires("acme", "card_expiring", lifecycle="churned")
+    story.receiver("cs").wants(between(1, 1), fires("acme")).wants(between(2, 2), resolves("acme"))
+    story.plays(30 * DAY)
+
+    assert story.reasons("acme", "card_expiring") == ["churned"]
+
+
+def test_while_the_fleet_falls_what_follows_use_is_held() -> None:
+    story = tell()
+    story.at(1).fleet_falls(HOUR)
+    story.at(2).fires("acme")
+    story.at(3).fires("acme", "payment_failed")
+    story.at(4).fires("beta")
+    story.at(5).resolves("beta")
+    story.receiver("cs").wants(between(3, 3), fires("acme", "payment_failed"))
+    story.receiver("cs").wants(between(HOUR, HOUR), fires("acme"))
+    story.plays(DAY)
+
+
+def test_what_was_not_attempted_when_the_fleet_falls_is_held_with_its_id() -> None:
+    story = tell()
+    story.at(0).fires("acme")
+    story.at(600).fleet_recovers()
+    story.receiver("cs").wants(between(600, 600), fires("acme"))
+    story._happen()
+    (notice,) = story.pipeline.flush(story.now_ms)
+    story.pipeline.hold_fleet(story.now_ms + 3_600_000, story.now_ms)
+    assert not story.pipeline.begins(notice.id)
+    story.events = [each for each in story.events if each[0] > story.now_ms]
+    story.plays(DAY)
+
+    assert [each.notice.id for each in story.receiver("cs").told] == [notice.id]
+
+
+# -- silence --------------------------------------------------------------------------------------
+
+
+def test_a_silence_holds_and_at_its_end_the_last_states_are_told() -> None:
+    story = tell()
+    story.at(1).fires("acme")
+    story.at(2).silences("s1", HOUR, accounts=("a*", "b*"))
+    story.at(3).fires("beta")
+    story.at(4).fires("bolt")
+    story.at(5).resolves("bolt")
+    story.at(6).resolves("acme")
+    cs = story.receiver("cs")
+    cs.wants(between(1, 1), fires("acme"))
+    cs.wants(between(HOUR, HOUR), fires("beta")).wants(between(HOUR, HOUR), resolves("acme"))
+    story.plays(DAY)
+
+    assert story.reasons("beta") == ["silenced:s1", "told"]
+
+
+def test_a_silence_that_is_lifted_lets_go_at_once() -> None:
+    story = tell()
+    story.at(1).silences("s1", DAY, severities=("critical",))
+    story.at(2).fires("acme")
+    story.at(60).lifts("s1")
+    story.receiver("cs").wants(between(60, 60), fires("acme"))
+    story.plays(2 * DAY)
+
+
+def test_one_alert_is_snoozed_and_its_end_is_told() -> None:
+    story = tell(repeat_ms=HOUR * 1000)
+    story.at(0).fires("acme")
+    story.at(10).snoozes("acme", 5 * HOUR)
+    story.at(6.5 * HOUR).acknowledges("acme")
+    story.at(DAY).resolves("acme")
+    cs = story.receiver("cs")
+    cs.wants(between(0, 0), fires("acme"))
+    cs.wants(between(5 * HOUR, 5 * HOUR), fires("acme"))
+    cs.wants(between(6 * HOUR, 6 * HOUR), fires("acme"))
+    cs.wants(between(DAY, DAY), resolves("acme"))
+    story.plays(3 * DAY)
+
+
+# -- hours ----------------------------------------------------------------------------------------
+
+
+def test_outside_working_hours_alerts_wait_for_the_receivers_morning() -> None:
+    holiday = Interval(name="holidays", dates=(date(2024, 1, 2),))
+    story = tell(hours=Hours((WORK,), (holiday,)), to={"timezone": "America/New_York"})
+    story.at(23 * HOUR).fires("acme")  # 18:00 on Monday there, and Tuesday is a holiday
+    wednesday = 2 * DAY + 14 * HOUR
+    story.at(wednesday + 60).resolves("acme")
+    cs = story.receiver("cs")
+    cs.wants(between(wednesday, wednesday), fires("acme"))
+    cs.wants(between(wednesday + 60, wednesday + 60), resolves("acme"))
+    story.plays(9 * DAY)
+
+    assert story.reasons("acme") == ["not work", "told"]
+
+
+# -- budget and owners ----------------------------------------------------------------------------
+
+
+def budgeted(**settings: Any) -> Story:
+    budget = Budget(weekly=2, digest_minute=9 * 60)
+    timing = {"wait_ms": MINUTE * 1000, "group_by": ("owner",), **settings}
+    return tell(budget=budget, **timing)
+
+
+def test_the_worst_are_told_and_the_rest_is_in_the_digest() -> None:
+    story = budgeted()
+    for name, mrr in (("acme", 10), ("beta", 500), ("gamma", 100), ("delta", 50)):
+        story.at(1).fires(name, owner="kim", mrr=float(mrr))
+    story.at(2).fires("other", owner="lee")
+    story.at(5 * HOUR).resolves("delta")
+    cs = story.receiver("cs")
+    cs.wants(between(61, 61), fires("beta"), fires("gamma"))
+    cs.wants(between(62, 62), fires("other"))
+    cs.wants(between(9 * HOUR, 9 * HOUR), fires("acme"))
+    story.plays(6 * DAY)
+
+    digest = cs.told[-1].notice
+    assert digest.is_digest
+    assert digest.labels == (("owner", "kim"),)
+    assert story.reasons("delta") == ["over_budget", "resolved_before_sent"]
+
+
+def test_after_a_week_there_is_a_budget_again() -> None:
+    story = budgeted()
+    for number in range(2):
+        story.at(1).fires(f"a{number}", owner="kim")
+    story.at(7 * DAY + 1).fires("early", owner="kim")
+    story.at(7 * DAY + 62).fires("late", owner="kim")
+    cs = story.receiver("cs")
+    cs.wants(between(61, 61), fires("a0"), fires("a1"))
+    cs.wants(between(7 * DAY + 61, 7 * DAY + 61), fires("early"))
+    cs.wants(between(7 * DAY + 122, 7 * DAY + 122), fires("late"))
+    story.plays(14 * DAY)
+
+
+def test_what_a_digest_told_ends_in_the_next_digest() -> None:
+    story = budgeted()
+    for number in range(3):
+        story.at(1).fires(f"a{number}", owner="kim")
+    story.at(12 * HOUR).resolves("a2")
+    cs = story.receiver("cs")
+    cs.wants(between(61, 61), fires("a0"), fires("a1"))
+    cs.wants(between(9 * HOUR, 9 * HOUR), fires("a2"))
+    cs.wants(between(DAY + 9 * HOUR, DAY + 9 * HOUR), resolves("a2"))
+    story.plays(6 * DAY)
+
+
+def test_an_alert_for_two_receivers_counts_once() -> None:
+    story = tell("cs", "crm", budget=Budget(weekly=1))
+    story.at(1).fires("acme", owner="kim")
+    for name in ("cs", "crm"):
+        story.receiver(name).wants(between(1, 1), fires("acme"))
+    story.plays(DAY)
+
+
+def test_accounts_without_an_owner_go_to_who_has_the_least() -> None:
+    story = tell(owners=Owners("least_loaded", ("kim", "lee")), group_by=("owner",))
+    story.at(1).fires("acme", owner="kim")
+    story.at(2).fires("beta")
+    story.at(3).fires("beta", "silence")
+    story.at(4).fires("gamma")
+    cs = story.receiver("cs")
+    cs.wants(between(1, 1), fires("acme")).wants(between(2, 2), fires("beta"))
+    cs.wants(between(3, 3), fires("beta", "silence")).wants(between(4, 4), fires("gamma"))
+    story.plays(DAY)
+
+    owners = [each.notice.labels[0][1] for each in cs.told]
+    assert owners == ["kim", "lee", "lee", "kim"]
+
+
+# -- after a crash --------------------------------------------------------------------------------
+
+
+def test_after_a_crash_what_waits_is_told_when_it_would_have_been() -> None:
+    story = by_owner(repeat_ms=HOUR * 1000)
+    story.at(0).fires("acme", owner="kim")
+    story.at(10).crashes()
+    story.at(40).crashes()
+    story.at(50).fires("beta", owner="kim")
+    story.at(60).crashes()
+    story.receiver("cs").wants(between(30, 30), fires("acme"))
+    story.receiver("cs").wants(between(330, 330), fires("beta"))
+    story.receiver("cs").wants(between(30 + HOUR, 30 + HOUR), fires("acme"))
+    story.receiver("cs").wants(between(330 + HOUR, 330 + HOUR), fires("beta"))
+    story.plays(1.5 * HOUR)
+
+
+def test_what_is_under_way_in_a_crash_is_told_with_the_same_id() -> None:
+    story = by_owner()
+    story.at(0).fires("acme", owner="kim")
+    story.at(100).crashes()
+    story.receiver("cs").is_down(between(0, 95))
+    story.receiver("cs").wants(between(100, 100), fires("acme"))
+    story.plays(DAY)
+
+    assert len({name for _, name in story.receiver("cs").attempts}) == 1
+
+
+def test_a_digest_that_was_due_while_nobody_ran_is_told_at_once() -> None:
+    story = budgeted()
+    for number in range(3):
+        story.at(1).fires(f"a{number}", owner="kim")
+    story.receiver("cs").wants(between(61, 61), fires("a0"), fires("a1"))
+    story.plays(8 * HOUR)
+    story.now_ms += 12 * HOUR * 1000
+    story.crash()
+
+    (notice,) = story.pipeline.flush(story.now_ms)
+    assert notice.is_digest
