@@ -124,6 +124,8 @@ class Run:
         name = names[which % len(names)]
         if self.pipeline.begins(name):
             self.in_flight = name
+            for alert_id, status in self.queue[name].alerts:
+                assert self.last[alert_id].status == status, "it has ended meanwhile"
         else:
             del self.queue[name]
 
@@ -166,7 +168,7 @@ class Run:
         answered = self.in_flight if what == "answer" else None
         getattr(self, f"do_{what}")(how)
         self.log += self.pipeline.changes()[:kept]
-        if answered is not None:
+        if answered is not None and not kept:
             self.lost.add(answered)
         if self.in_flight is not None:
             if kept % 2:
@@ -192,6 +194,7 @@ class Run:
 
     def drain(self) -> None:
         """All mutes end, the receiver is there, and what is due happens, for some weeks."""
+        self.step("flush", None)
         self.step("answer", "delivered")
         for account in ACCOUNTS:
             self.step("end", (account, "payment_failed"))
@@ -224,7 +227,8 @@ class Run:
         return found
 
     def _hears(self, name: str) -> None:
-        self.heard.setdefault(name, (self.now_ms, self.queue[name]))
+        notice = self.queue[name]
+        assert self.heard.setdefault(name, (self.now_ms, notice))[1].alerts == notice.alerts
 
     def _take(self, alert: tuple[str, str], status: Any) -> None:
         account, reason = alert

@@ -7,7 +7,7 @@ from pydantic import Field, StringConstraints, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
 from pulse.config.addresses import address_mistake
-from pulse.config.fields import EnvName, NotNegative, Pattern, Section, Text, url_mistake
+from pulse.config.fields import EnvName, NotNegative, Pattern, Section, Text, TimeZone, url_mistake
 from pulse.config.mistakes import check_also, refuse
 from pulse.config.secret import Secret, find_secret
 
@@ -48,6 +48,8 @@ class WebhookReceiver(Section):
     """Which alerts: shell patterns of reasons."""
     send_resolved: bool = True
     """Also say when an alert has ended."""
+    timezone: TimeZone | None = None
+    """Where its hours and days are counted; the configuration's `timezone` if unsaid."""
     allow_private: bool = Field(default=False, validate_default=True)
     """Permit this endpoint to stand at a private address."""
     timeout_s: Annotated[float, Field(gt=0, le=300)] = 15.0

@@ -20,6 +20,14 @@ from pulse.config.loading import load
 from pulse.config.mistakes import ConfigError, Mistake, check_also, refuse
 from pulse.config.plays import Plays
 from pulse.config.receivers import WebhookReceiver
+from pulse.config.routes import (
+    BudgetRules,
+    InhibitRule,
+    OwnerRules,
+    Root,
+    TimeInterval,
+    route_mistakes,
+)
 from pulse.config.scoring import (
     DEFAULT_SCORECARD,
     Scorecard,
@@ -117,6 +125,16 @@ class Config(Section):
     """What an alert suggests to do."""
     receivers: Annotated[tuple[WebhookReceiver, ...], Field(strict=False)] = ()
     """Where alerts are sent."""
+    time_intervals: Annotated[tuple[TimeInterval, ...], Field(strict=False)] = ()
+    """Hours and days by name, for routes."""
+    owners: OwnerRules = OwnerRules()
+    """Who looks after accounts whose profile names no owner."""
+    route: Root = Field(default=Root(), validate_default=True)
+    """Which alerts go to which receivers, together with which others, and when."""
+    inhibit: Annotated[tuple[InhibitRule, ...], Field(strict=False)] = ()
+    """Which alerts are held while others fire."""
+    budget: BudgetRules = BudgetRules()
+    """How many alerts an owner is told of in a week."""
     notifier: Notifier = Notifier()
     """How `pulse notify` runs."""
 
@@ -156,7 +174,24 @@ class Config(Section):
     def _receivers_have_names_of_their_own(
         cls, value: Any, check: ValidatorFunctionWrapHandler
     ) -> Any:
-        return check_also(value, check, _doubled_receivers(value))
+        return check_also(value, check, _doubled(value, "receivers", "receiver"))
+
+    @field_validator("time_intervals", mode="wrap")
+    @classmethod
+    def _intervals_have_names_of_their_own(
+        cls, value: Any, check: ValidatorFunctionWrapHandler
+    ) -> Any:
+        return check_also(value, check, _doubled(value, "time_intervals", "time interval"))
+
+    @field_validator("route")
+    @classmethod
+    def _routes_lead_somewhere(cls, route: Root, info: ValidationInfo) -> Root:
+        if "receivers" not in info.data or "time_intervals" not in info.data:
+            return route
+        receivers = tuple(each.name for each in info.data["receivers"])
+        intervals = tuple(each.name for each in info.data["time_intervals"])
+        check_also(route, lambda each: each, route_mistakes(route, receivers, intervals))
+        return route
 
     @classmethod
     def load(cls, path: Path | str | None = None) -> Self:
@@ -215,12 +250,12 @@ def _beside(mistake: PydanticCustomError, config: Path) -> Mistake:
     return Mistake(0, 0, dotted(context["at"] or ()), message, context["suggestion"])
 
 
-def _doubled_receivers(value: Any) -> Iterator[PydanticCustomError]:
-    receivers = value if isinstance(value, (list, tuple)) else ()
+def _doubled(value: Any, section: str, noun: str) -> Iterator[PydanticCustomError]:
+    each_of = value if isinstance(value, (list, tuple)) else ()
     names = [
         each.get("name") if isinstance(each, dict) else getattr(each, "name", None)
-        for each in receivers
+        for each in each_of
     ]
     yield from doubled(
-        names, ("receivers", "name"), "an earlier receiver is called {name} too", "rename one"
+        names, (section, "name"), f"an earlier {noun} is called {{name}} too", "rename one"
     )

@@ -45,6 +45,7 @@ def test_what_decides_results_changes_the_version(text: str) -> None:
         "redis: {enabled: false}",
         "worker: {page_accounts: 8}",
         "notifier: {concurrency: 1}",
+        "route: {group_by: [owner]}",
         "receivers: [{name: a, kind: webhook, url: 'https://a', secret_env: A}]",
     ],
 )
@@ -63,6 +64,7 @@ def test_every_setting_decides_results_or_does_not() -> None:
     # A line file says what `line` is, and that decides.
     running = {
         "clock", "kafka", "redis", "worker", "collector", "receivers", "notifier", "line_file",
+        "time_intervals", "owners", "route", "inhibit", "budget",
     }  # fmt: skip
 
     assert running | set(Config.DECIDES_RESULTS) == set(Config.model_fields)

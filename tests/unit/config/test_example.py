@@ -26,16 +26,24 @@ def with_examples(text: str) -> str:
     return re.sub(r"(?m)^( *)#(?=[^ \n#]|  )", r"\1", text)
 
 
-def settings(model: type[BaseModel], path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
-    """Every setting of a section and of those in it; `*` for an index or a chosen name."""
+def settings(
+    model: type[BaseModel],
+    path: tuple[str, ...] = (),
+    around: tuple[type[BaseModel], ...] = (),
+) -> Iterator[tuple[str, ...]]:
+    """Every setting of a section and of those in it; `*` for an index or a chosen name.
+
+    Of a section that stands in itself, as routes do, it is said once.
+    """
     for name, field in model.model_fields.items():
         here = (*path, field.alias or name)
         yield here
         plain = isinstance(field.annotation, type)
         for section in models_in(field.annotation):
             # A union of forms (a target) has them all at the same place.
-            chosen = () if plain or here[-1] == "target" else ("*",)
-            yield from settings(section, (*here, *chosen))
+            chosen = () if plain or here[-1] in ("target", "by") else ("*",)
+            if section not in (*around, model):
+                yield from settings(section, (*here, *chosen), (*around, model))
 
 
 def said_in(text: str) -> dict[tuple[str, ...], list[int]]:
