@@ -101,12 +101,13 @@ class Group:
 
     `pending` are the alerts whose newest state is not told, in the order of their arrival.
     `due_ms`: when it is to be looked at, `repeat_ms`: when something in it is to be told again;
-    None where nothing is. `tried`: the notification under way may have been attempted.
+    None where nothing is. `tried`: the notification under way may have been attempted. `is_late`:
+    it was due while an attempt was under way. `overflows`: the last notification did not hold all.
     """
 
     __slots__ = (
-        "addressee", "due_ms", "firing", "in_flight", "is_held", "more", "pending", "record",
-        "repeat_ms", "route", "tried",
+        "addressee", "due_ms", "firing", "in_flight", "is_held", "is_late", "overflows", "pending",
+        "record", "repeat_ms", "route", "tried",
     )  # fmt: skip
 
     def __init__(self, record: GroupRecord, route: Route, addressee: Addressee) -> None:
@@ -120,7 +121,8 @@ class Group:
         self.tried = False
         self.in_flight = False
         self.is_held = False
-        self.more = False
+        self.is_late = False
+        self.overflows = False
 
     @property
     def id(self) -> str:
@@ -157,6 +159,17 @@ class Group:
         """Somebody is in it no longer."""
         self.pending.pop(alert_id, None)
         self.firing.discard(alert_id)
+
+    def rests_until(self, now_ms: int) -> int | None:
+        """When it may tell something again; None where it may now.
+
+        What was not delivered, or did not hold all, is followed at once.
+        """
+        made_ms, last = self.record.made_ms, self.record.last
+        if self.record.is_digest or self.overflows or last is None or last.made_ms != made_ms:
+            return None
+        until_ms = last.made_ms + self.route.interval_ms
+        return until_ms if now_ms < until_ms else None
 
     def again(self, entries: Mapping[str, Entry], now_ms: int) -> tuple[list[str], int | None]:
         """The alerts that were told and are to be told again by now, and when the next ones are."""

@@ -51,7 +51,7 @@ class Outgoing:
         self.withdraw(group, now_ms)
         again = not any(each.id in group.pending for each in told[:MOST])
         notice = group.notice(told, now_ms, again=again)
-        group.more = len(told) > MOST
+        group.overflows = len(told) > MOST
         group.tried = False
         group.record = msgspec.structs.replace(
             group.record, number=notice.number, made_ms=now_ms, under_way=notice
@@ -106,8 +106,8 @@ class Outgoing:
             self._done(group, notice)
         elif self._is_stale(notice):
             self.withdraw(group, now_ms)
-        if group.more:
-            group.more = False
+        if group.is_late or (group.overflows and how != "retry"):
+            group.is_late = False
             self._book.look_at(group, now_ms)
         self._book.close_if_empty(group)
 

@@ -66,7 +66,10 @@ class Pipeline:
 
     def _tell(self, group: Group, now_ms: int) -> Notice | None:
         if group.in_flight:
-            group.more = True
+            group.is_late = True
+            return None
+        if (rests_until_ms := group.rests_until(now_ms)) is not None:
+            self._book.look_at(group, rests_until_ms)
             return None
         free = self._unmuted(group, self._waiting(group, now_ms), now_ms)
         told = self._within_budget(group, free, now_ms)

@@ -230,6 +230,29 @@ def test_what_comes_while_a_receiver_is_away_is_told_by_its_last_state() -> None
     story.plays(DAY)
 
 
+def test_what_does_not_fit_waits_for_a_receiver_that_is_away() -> None:
+    story = by_owner()
+    for number in range(30):
+        story.at(1).fires(f"a{number:02}", owner="kim", mrr=1000 - number)
+    cs = story.receiver("cs").is_down(between(0, 100))
+    cs.wants(between(101, 101), *(fires(f"a{number:02}") for number in range(25)))
+    cs.wants(between(101, 101), *(fires(f"a{number:02}") for number in range(25, 30)))
+    story.plays(DAY)
+
+    assert len(cs.attempts) == 9
+    assert len({name for _, name in cs.attempts}) == 2
+
+
+def test_what_a_mute_lets_go_waits_for_the_interval_too() -> None:
+    story = by_owner()
+    story.at(0).silences("s1", 60, accounts=("b*",))
+    story.at(0).fires("acme", owner="kim")
+    story.at(0).fires("beta", owner="kim")
+    story.receiver("cs").wants(between(30, 30), fires("acme"))
+    story.receiver("cs").wants(between(330, 330), fires("beta"))
+    story.plays(DAY)
+
+
 def test_an_end_is_told_where_an_attempt_at_the_beginning_may_have_got_through() -> None:
     story = tell()
     story.at(0).fires("acme")
