@@ -92,6 +92,7 @@ class Run:
         self.episodes: dict[tuple[str, str], int] = defaultdict(int)
         self.silenced_when_made: list[tuple[str, Notice]] = []
         self.made: list[Notice] = []
+        self.until_ms = START_MS
 
     def step(self, what: str, how: Any) -> None:
         getattr(self, f"do_{what}")(how)
@@ -179,6 +180,9 @@ class Run:
 
     def crash_in(self, what: str, how: Any, kept: int) -> None:
         """A step of which only a part is written; alerts that were not recorded come again."""
+        if what == "race":
+            self._die_in_a_race(*how, kept)
+            return
         answered = self.in_flight if what == "answer" else None
         made_before = len(self.made)
         getattr(self, f"do_{what}")(how)
@@ -199,6 +203,16 @@ class Run:
                 self.pipeline.take(begun, self.now_ms)
             self.pipeline.take(brief, self.now_ms)
         self.log += self.pipeline.changes()
+
+    def _die_in_a_race(self, alert: tuple[str, str], answer: str, kept: int) -> None:
+        self.step("flush", None)
+        self.step("attempt", 0)
+        change = "end" if self._is_firing(alert) else "begin"
+        if answer == "refused":
+            self.crash_in(change, alert, kept)
+        else:
+            self.step(change, alert)
+            self.crash_in("answer", "delivered", kept)
 
     def _restart(self) -> None:
         self.in_flight = None
@@ -222,6 +236,7 @@ class Run:
         until_ms = self.now_ms + 30 * DAY_MS
         if self.rules.root.repeat_ms == 10 * MINUTE_MS:
             until_ms = self.now_ms + 3 * DAY_MS
+        self.until_ms = until_ms
         for _ in range(5_000):
             self.step("flush", None)
             while self.queue:
@@ -321,6 +336,14 @@ def says_nothing_twice(run: Run) -> None:
             assert after.made_ms - before.made_ms >= repeat_ms, f"{name} was told again too soon"
 
 
+def says_again_what_still_fires(run: Run) -> None:
+    repeat_ms = run.rules.root.repeat_ms
+    for name, said in run.words().items():
+        if repeat_ms is not None and run.last[name].is_firing and not said[-1][1].is_digest:
+            last_ms = max(notice.made_ms for _, notice in said)
+            assert last_ms + repeat_ms + HOUR_MS > run.until_ms, f"{name} was forgotten"
+
+
 def waits_between_notifications(run: Run) -> None:
     interval_ms = run.rules.root.interval_ms
     by_group: dict[str, list[Notice]] = defaultdict(list)
@@ -346,6 +369,7 @@ def test_any_interleaving_tells_the_last_state_of_each_alert(
     tells_the_last_state_of_each(run)
     keeps_the_budget(run)
     says_nothing_twice(run)
+    says_again_what_still_fires(run)
     waits_between_notifications(run)
     assert run.silenced_when_made == []
 
@@ -357,7 +381,7 @@ def test_a_process_that_dies_anywhere_loses_nothing(
 ) -> None:
     run = Run(given_rules)
     for (what, how), kept in steps:
-        if kept is None or what == "race":
+        if kept is None:
             run.step(what, how)
         else:
             run.crash_in(what, how, kept)
@@ -366,6 +390,7 @@ def test_a_process_that_dies_anywhere_loses_nothing(
     tells_the_last_state_of_each(run)
     keeps_the_budget(run)
     says_nothing_twice(run)
+    says_again_what_still_fires(run)
 
 
 @settings(max_examples=100, deadline=None)
