@@ -31,7 +31,7 @@ def test_a_brief_has_what_the_stages_need() -> None:
     assert (found.segment, found.plan, found.owner, found.mrr) == ("enterprise", "pro", "kim", 1200)
     assert found.risk == 1 - 0.3125
     assert found.is_firing
-    assert not (found.quiet or found.stands_for or found.is_of_nobody)
+    assert (found.quiet, found.stands_for, found.is_of_nobody) == ("", (), False)
 
 
 def test_a_brief_says_why_nobody_is_told() -> None:
