@@ -335,6 +335,20 @@ def test_what_was_not_attempted_when_the_fleet_falls_is_held_with_its_id() -> No
     assert [each.notice.id for each in story.receiver("cs").told] == [notice.id]
 
 
+def test_what_was_to_be_told_again_when_the_fleet_falls_is_told_after_it() -> None:
+    story = tell(repeat_ms=HOUR * 1000)
+    story.at(0).fires("acme")
+    cs = story.receiver("cs").wants(between(0, 0), fires("acme"))
+    story.plays(10)
+    story.now_ms += HOUR * 1000
+    (again,) = story.pipeline.flush(story.now_ms)
+    story.pipeline.hold_fleet(story.now_ms + 600_000, story.now_ms)
+    cs.wants(between(HOUR + 600, HOUR + 601), fires("acme"))
+    story.plays(1.5 * HOUR)
+
+    assert cs.told[-1].notice.id == again.id
+
+
 # -- silence --------------------------------------------------------------------------------------
 
 
