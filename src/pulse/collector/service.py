@@ -64,7 +64,7 @@ class Service:
         self.rates.take(meant.source, looked_at + meant.passed_over)
         began = time.perf_counter()
         hides = self.links.privacy
-        lines = [hides.line(each) for each in meant.lines]
+        lines = hides.lines(meant.lines)
         letters = [hides.letter(each) for each in meant.letters]
         news = self.links.take_news()
         try:
@@ -72,9 +72,11 @@ class Service:
         except Refusal:
             self.links.put_back(news)
             raise
-        self.metrics.took.labels(dialect).observe(time.perf_counter() - began)
-        self.metrics.events.labels(dialect).inc(len(meant.lines))
-        self.metrics.passed_over.labels(dialect).inc(meant.passed_over)
+        of = self.metrics.of(dialect)
+        of.took.observe(time.perf_counter() - began)
+        of.events.inc(len(meant.lines))
+        if meant.passed_over:
+            of.passed_over.inc(meant.passed_over)
         for letter in meant.letters:
             self.metrics.letters.labels(dialect, letter.reason).inc()
         for bad in meant.refused:
