@@ -38,10 +38,13 @@ class Service:
         self.rates = Rates(config.events_per_second)
         self._room = Room(max(config.buffer_bytes, config.max_body_bytes))
 
-    async def read(self, request: Request) -> bytes:
-        """A request's body, within its limits. Raises `Refusal` (400, 408, 413, 415, 503)."""
+    async def read(self, request: Request, *, is_known: bool = False) -> bytes:
+        """A request's body, within its limits. Raises `Refusal` (400, 408, 413, 415, 503).
+
+        `is_known`: its head had a write key that holds.
+        """
         config = self.config
-        room = None if self._is_known(request) else self._room
+        room = None if is_known or self._is_known(request) else self._room
         return await read(request, config.max_body_bytes, config.body_timeout_s, room)
 
     def _is_known(self, request: Request) -> bool:
