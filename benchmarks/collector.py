@@ -10,6 +10,7 @@ import asyncio
 import sys
 import urllib.error
 import urllib.request
+from statistics import median
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -64,13 +65,17 @@ class Way(msgspec.Struct):
 
     @property
     def share(self) -> float:
-        """How many times as fast as the empty server, by the fastest round of each."""
-        return _best(self.collector).rate / _best(self.empty).rate
+        """How many times as fast as the empty server.
+
+        The median over rounds: within one both have the same machine, and the next one may not.
+        """
+        return median(a.rate / b.rate for a, b in zip(self.collector, self.empty, strict=True))
 
     @property
     def cpu_share(self) -> float:
         """The same by CPU seconds of the two processes."""
-        return _best(self.collector).cpu_rate / _best(self.empty).cpu_rate
+        pairs = zip(self.collector, self.empty, strict=True)
+        return median(a.cpu_rate / b.cpu_rate for a, b in pairs)
 
     def rows(self) -> Iterator[tuple[str, Run]]:
         """The fastest round of each."""

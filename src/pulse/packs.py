@@ -46,10 +46,11 @@ def packed(lines: Iterable[Line], partitions: int) -> list[Pack]:
     [Pack(partition=4, lines=[b'1', b'3'], key=b'acme')]
     """
     of_partition: dict[int, list[Line]] = defaultdict(list)
+    place = _partition_of
     for line in lines:
-        of_partition[_partition_of(line.account_id, partitions)].append(line)
+        of_partition[place(line[0], partitions)].append(line)
     return [
-        Pack(partition, [line.data for line in run], _key(run))
+        Pack(partition, [line[1] for line in run], _key(run))
         for partition, together in of_partition.items()
         for run in _runs(together)
     ]
@@ -57,6 +58,9 @@ def packed(lines: Iterable[Line], partitions: int) -> list[Pack]:
 
 def _runs(lines: list[Line]) -> Iterable[list[Line]]:
     """The lines cut where a record is full."""
+    if sum([len(line[1]) for line in lines]) + len(lines) <= RECORD_BYTES:
+        yield lines
+        return
     run: list[Line] = []
     size = 0
     for line in lines:

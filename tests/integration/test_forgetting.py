@@ -344,9 +344,9 @@ def test_what_is_not_there_is_said(
 ) -> None:
     monkeypatch.setattr(forget, "CONNECT_S", 1.0)
     system = System(kafka.bootstrap, tmp_path, prefix=unique, partitions=PARTITIONS)
-    with pytest.raises(PulseError, match=f"there is no topic {unique}.events") as said:
+    with pytest.raises(PulseError, match=f"there are no topics {unique}.events, ") as said:
         forget.command(forget.What.account, ACME, None, tmp_path / "pulse.yaml")
-    assert said.value.hint == "`pulse topics` makes it"
+    assert said.value.hint == "`pulse topics` makes them"
     system.create_topic("events")
     with pytest.raises(PulseError, match=f"there is no topic {unique}.links"):
         forget.command(forget.What.account, ACME, None, tmp_path / "pulse.yaml")

@@ -36,6 +36,9 @@ SEVERITY: Final[dict[str, Severity]] = {
 EVERYBODY: Final = "*"
 """In place of an account's id, in an alert that is about no single one."""
 
+ENDLESS: Final = frozenset({"configuration", "digest"})
+"""Reasons of alerts that only begin."""
+
 _NO_PLAY: Final = "Look at the account and decide who should talk to them."
 
 _DIGITS: Final = "abcdefghijklmnopqrstuvwxyz234567"

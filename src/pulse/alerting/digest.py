@@ -8,7 +8,7 @@ the worst.
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import msgspec
 
@@ -18,12 +18,17 @@ from pulse.engagement.lifecycle import LIFECYCLES
 from pulse.model.time import format_ms
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from pulse.engagement.account import Account
     from pulse.engagement.line import Line
 
 REASON: Final = "digest"
+
+MOST: Final = 1 << 40
+"""As many of anything there are not: a larger number is a mistake."""
+
+Number = Annotated[int, msgspec.Meta(ge=0, le=MOST)]
 
 MOST_NAMED: Final = 20
 _MOST_SAID: Final = 5
@@ -72,10 +77,10 @@ class Standing(msgspec.Struct, array_like=True, frozen=True):
     """
 
     load: str
-    number: int
-    accounts: int = 0
-    by_reason: dict[str, int] = {}
-    untold: int = 0
+    number: Number
+    accounts: Number = 0
+    by_reason: dict[str, Number] = {}
+    untold: Number = 0
     worst: tuple[Named, ...] = ()
 
     def merged(self, other: Standing) -> Standing:
@@ -88,6 +93,11 @@ class Standing(msgspec.Struct, array_like=True, frozen=True):
             self.untold + other.untold,
             tuple(sorted((*self.worst, *other.worst), key=Named.rank)[:MOST_NAMED]),
         )
+
+    def without(self, is_gone: Callable[[str], bool]) -> Standing:
+        """The same, without naming those who are gone meanwhile."""
+        worst = tuple(each for each in self.worst if not is_gone(each.account_id))
+        return msgspec.structs.replace(self, worst=worst)
 
     def of(self, accounts: Iterable[Account]) -> Standing:
         """How these accounts stand."""
@@ -115,10 +125,15 @@ class Standing(msgspec.Struct, array_like=True, frozen=True):
         mark = account.load
         if not self.load:
             return sorted(account.alerts)
-        if mark is None or mark.load != self.load:
+        if mark is None:
             return []
-        began = mark.began
-        return sorted(r for r, each in account.alerts.items() if began.get(r) == each.started_ms)
+        return sorted(
+            reason
+            for reason, began in mark.began.items()
+            if began.load == self.load
+            and reason in account.alerts
+            and account.alerts[reason].started_ms == began.started_ms
+        )
 
 
 def _named(account: Account, reasons: list[str]) -> Named:

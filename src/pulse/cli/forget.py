@@ -1,7 +1,7 @@
 """`pulse forget`: erase an account, or a user."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -47,6 +47,13 @@ def command(
     config: Annotated[
         Path | None, typer.Option(metavar="FILE", help="The configuration, like pulse.yaml.")
     ] = None,
+    formerly: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="ID",
+            help="An id that the account had before it was renamed, by which users are hashed too.",
+        ),
+    ] = None,
 ) -> None:
     """Erase an account or a user, and say where what is left when.
 
@@ -56,11 +63,12 @@ def command(
 
     Example: pulse forget user ada --account acme
     """
-    for each in (name, account):
+    before = tuple(formerly or ())
+    for each in (name, account, *before):
         if each is not None and (not 0 < len(each) <= 256 or not each.isprintable()):
             raise PulseError("that cannot be an id")
-    if what is What.account and account is not None:
-        raise PulseError("--account is for users")
+    if what is What.account and (account is not None or before):
+        raise PulseError("--account and --formerly are for users")
     loaded = Config.load(config)
     privacy = privacy_of(loaded.collector)
     if what is What.user and account is None and privacy.hashes:
@@ -72,20 +80,25 @@ def command(
         topics = loaded.kafka.topics
         brokers.need(topics.events, topics.links)
         found = brokers.find([topic for _, topic in topics])
-    links = done(_forget(loaded, privacy, what, name, account))
+    links = done(_forget(loaded, privacy, what, name, account, before))
     settings = {topic: found[topic].settings for topic in found}
     for line in places(loaded, settings, links, time.time_ns() // 1_000_000):
         print(line)
 
 
 async def _forget(
-    config: Config, privacy: Privacy, what: What, name: str, account: str | None
+    config: Config,
+    privacy: Privacy,
+    what: What,
+    name: str,
+    account: str | None,
+    before: Sequence[str],
 ) -> int:
     """Write everything; how many links are none any more."""
     kafka = config.kafka
     out = [
         Outgoing(kafka.topics.events, partition, None, record.value, record.headers)
-        for partition, record in records(privacy, what, name, account, kafka.partitions)
+        for partition, record in records(privacy, what, name, account, kafka.partitions, before)
     ]
     # Before the links are read, so that collectors write no other ones.
     out += [
@@ -106,9 +119,14 @@ async def _forget(
 
 
 def records(
-    privacy: Privacy, what: What, name: str, account: str | None, partitions: int
+    privacy: Privacy,
+    what: What,
+    name: str,
+    account: str | None,
+    partitions: int,
+    before: Sequence[str] = (),
 ) -> Iterator[tuple[int, ControlRecord]]:
-    """What is written into which partitions of the events."""
+    """What is written into which partitions of the events; `before` are ids of the account."""
     now_ms = time.time_ns() // 1_000_000
     if account is None:
         # An account too: where one was renamed to it, that is known by its name.
@@ -117,7 +135,8 @@ def records(
         yield from ((number, record) for number in range(partitions))
     else:
         # Also as it came before ids were hashed.
-        for user in sorted({name, privacy.user(account, name)}):
+        hashed = {privacy.user(each, name) for each in (account, *before)}
+        for user in sorted({name, *hashed}):
             yield partition_of(account, partitions), record_of(account, user, now_ms)
 
 

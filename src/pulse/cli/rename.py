@@ -28,7 +28,8 @@ def command(
     It is written into the log. Workers hand what is known of the account to its new id, end its
     alerts as `renamed`, and tell what still holds under the new id. Events and profiles that come
     with the old id later are counted for the new one. A merge cannot be undone; a new name can be
-    given back. What is said twice counts once.
+    given back; an id that was erased (`pulse forget`) takes nothing in, and the account stays as it
+    is. What is said twice counts once.
 
     Example: pulse rename acme-eu acme
     """

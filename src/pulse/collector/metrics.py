@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
@@ -10,6 +10,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+
+
+class OfDialect(NamedTuple):
+    """What is counted with every request, of one dialect."""
+
+    events: Counter
+    passed_over: Counter
+    took: Histogram
 
 
 class CollectorMetrics:
@@ -22,6 +30,7 @@ class CollectorMetrics:
         spooled_bytes: Callable[[], int] = lambda: 0,
     ) -> None:
         self.registry = registry = CollectorRegistry()
+        self._of: dict[str, OfDialect] = {}
         self.events = Counter(
             "pulse_collector_events", "Events and profiles that Kafka has.", ["dialect"],
             registry=registry,
@@ -56,3 +65,14 @@ class CollectorMetrics:
         spooled.set_function(spooled_bytes)
         known = Gauge("pulse_collector_keys", "Write keys that hold now.", registry=registry)
         known.set_function(keys)
+
+    def of(self, dialect: str) -> OfDialect:
+        """What is counted of a dialect: looking for it with every request costs more."""
+        found = self._of.get(dialect)
+        if found is None:
+            found = self._of[dialect] = OfDialect(
+                self.events.labels(dialect),
+                self.passed_over.labels(dialect),
+                self.took.labels(dialect),
+            )
+        return found

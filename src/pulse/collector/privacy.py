@@ -112,6 +112,12 @@ class Privacy:
         """The user of a source as it is stored among the links, where no account is known yet."""
         return self._hash("link", source, user)
 
+    def lines(self, lines: list[Line]) -> list[Line]:
+        """Lines as they may be stored."""
+        if self._key is None and self._denied is None:
+            return lines
+        return [self.line(each) for each in lines]
+
     def line(self, line: Line) -> Line:
         """A line as it may be stored."""
         if self._key is None and self._denied is None:

@@ -38,10 +38,13 @@ class Service:
         self.rates = Rates(config.events_per_second)
         self._room = Room(max(config.buffer_bytes, config.max_body_bytes))
 
-    async def read(self, request: Request) -> bytes:
-        """A request's body, within its limits. Raises `Refusal` (400, 408, 413, 415, 503)."""
+    async def read(self, request: Request, *, is_known: bool = False) -> bytes:
+        """A request's body, within its limits. Raises `Refusal` (400, 408, 413, 415, 503).
+
+        `is_known`: its head had a write key that holds.
+        """
         config = self.config
-        room = None if self._is_known(request) else self._room
+        room = None if is_known or self._is_known(request) else self._room
         return await read(request, config.max_body_bytes, config.body_timeout_s, room)
 
     def _is_known(self, request: Request) -> bool:
@@ -64,7 +67,7 @@ class Service:
         self.rates.take(meant.source, looked_at + meant.passed_over)
         began = time.perf_counter()
         hides = self.links.privacy
-        lines = [hides.line(each) for each in meant.lines]
+        lines = hides.lines(meant.lines)
         letters = [hides.letter(each) for each in meant.letters]
         news = self.links.take_news()
         try:
@@ -72,9 +75,11 @@ class Service:
         except Refusal:
             self.links.put_back(news)
             raise
-        self.metrics.took.labels(dialect).observe(time.perf_counter() - began)
-        self.metrics.events.labels(dialect).inc(len(meant.lines))
-        self.metrics.passed_over.labels(dialect).inc(meant.passed_over)
+        of = self.metrics.of(dialect)
+        of.took.observe(time.perf_counter() - began)
+        of.events.inc(len(meant.lines))
+        if meant.passed_over:
+            of.passed_over.inc(meant.passed_over)
         for letter in meant.letters:
             self.metrics.letters.labels(dialect, letter.reason).inc()
         for bad in meant.refused:

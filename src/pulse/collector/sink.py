@@ -51,7 +51,12 @@ class _Round(NamedTuple):
     links: list[Link]
 
 
-_Waiting = list[tuple[_Round, asyncio.Future[None]]]
+class _Request(NamedTuple):
+    """What a request brings, and the word that its client waits for."""
+
+    round: _Round
+    size: int
+    done: asyncio.Future[None]
 
 
 class Sink:
@@ -88,8 +93,8 @@ class Sink:
         self._spool = spool
         self._is_behind = bool(spool)
         """Whether what comes goes to the spool."""
-        self._waiting: _Waiting = []
-        self._sent: _Waiting = []
+        self._waiting: list[_Request] = []
+        self._sent: list[_Request] = []
         """What Kafka was given, while it has not acknowledged it."""
         self._bytes = 0
         self._task: asyncio.Task[None] | None = None
@@ -109,29 +114,25 @@ class Sink:
             Letter(each.data[:MAX_LETTER_BYTES], each.reason, each.detail[:MAX_DETAIL])
             for each in letters
         ]
-        size = sum(len(line.data) for line in lines) + sum(len(each.data) for each in letters)
+        size = sum([len(line[1]) for line in lines]) + sum(len(each.data) for each in letters)
         size += sum(len(link.key) + len(link.account or "") for link in links)
         size += LINE_BYTES * (len(lines) + len(letters) + len(links))
         is_full = bool(self._bytes) and self._bytes + size > self._most_bytes
         # What is on its way to the disk may be as much again.
         if is_full and (self._spool is None or self._bytes + size > 2 * self._most_bytes):
             raise _come_again("Kafka is slow or away, and too much waits for it already")
-        done = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        done = loop.create_future()
         self._bytes += size
-        self._waiting.append((_Round(list(lines), letters, list(links)), done))
-        done.add_done_callback(lambda _: self._gone(size))
+        self._waiting.append(_Request(_Round(list(lines), letters, list(links)), size, done))
         if self._spool is not None and (is_full or self._is_behind):
             self._spool_waiting(self._spool)
         self.start()
+        late = loop.call_later(self._within_s, self._is_late, done)
         try:
-            # The round goes on for the others, and for these too.
-            await asyncio.wait_for(asyncio.shield(done), self._within_s)
-        except TimeoutError:
-            if self._spool is None:
-                detail = f"Kafka has not acknowledged within {self._within_s:g} s"
-                raise _come_again(detail) from None
-            self._spool_waiting(self._spool)
-            await asyncio.shield(done)
+            await done
+        finally:
+            late.cancel()
 
     def start(self) -> None:
         """Send what waits, also what was left in the spool."""
@@ -145,8 +146,25 @@ class Sink:
                 await asyncio.wait_for(asyncio.shield(self._task), within_s)
             self._task.cancel()
 
-    def _gone(self, size: int) -> None:
-        self._bytes -= size
+    def _is_late(self, done: asyncio.Future[None]) -> None:
+        """A client has waited for long enough."""
+        if self._spool is not None:
+            self._spool_waiting(self._spool)
+        elif not done.done():
+            # What it brought is sent all the same, with that of the others.
+            detail = f"Kafka has not acknowledged within {self._within_s:g} s"
+            done.set_exception(_come_again(detail))
+
+    def _finish(self, request: _Request, error: BaseException | None) -> None:
+        """It waits no more: Kafka or the spool has it, or never will."""
+        self._bytes -= request.size
+        if request.done.done():
+            return
+        if error is None:
+            request.done.set_result(None)
+        else:
+            request.done.set_exception(error)
+            request.done.exception()  # whoever waited may be gone
 
     async def _run(self) -> None:
         """One round after the other; what comes meanwhile makes the next one."""
@@ -158,8 +176,8 @@ class Sink:
             try:
                 await self._send_sent()
             except BaseException as error:
-                for _, done in self._sent:
-                    _settle(done, error)
+                for request in self._sent:
+                    self._finish(request, error)
                 raise
             finally:
                 self._sent = []
@@ -167,23 +185,24 @@ class Sink:
     async def _send_sent(self) -> None:
         """Send what is at hand: together, and where Kafka refuses that for good each by itself."""
         try:
-            await self._producer.send(self._records([each for each, _ in self._sent]))
+            await self._producer.send(self._records([each.round for each in self._sent]))
         except Exception:
             await self._send_singly()
-        for _, done in self._sent:
-            _settle(done, None)
+        # What went to the spool meanwhile is not among it any more.
+        for request in self._sent:
+            self._finish(request, None)
 
     async def _send_singly(self) -> None:
         while self._sent:  # what takes too long may go to the spool meanwhile
-            round_, done = self._sent[0]
-            refusal = None
+            request, refusal = self._sent[0], None
             try:
-                await self._producer.send(self._records([round_]))
+                await self._producer.send(self._records([request.round]))
             except Exception as error:
                 log.warning("Kafka refuses what came in", error=repr(error))
                 refusal = Refusal(503, "kafka_refused", str(error), retry_after_s=RETRY_AFTER_S)
-            _settle(done, refusal)
-            self._sent = self._sent[1:]
+            if request in self._sent[:1]:
+                self._finish(request, refusal)
+                self._sent = self._sent[1:]
 
     def _spool_waiting(self, spool: Spool) -> None:
         """Put on the disk, in order, what Kafka has not acknowledged.
@@ -195,15 +214,20 @@ class Sink:
         if not self._is_behind:
             self._is_behind = True
             log.warning("Kafka is slow or away: what comes in waits in the spool")
-        for round_, done in waiting:
-            if done.done():
-                continue
+        for request in waiting:
             try:
-                written = spool.add(msgspec.msgpack.encode(round_))
+                written = spool.add(msgspec.msgpack.encode(request.round))
             except SpoolFullError as error:
-                _settle(done, _come_again(f"Kafka is away, and {error}"))
+                self._finish(request, _come_again(f"Kafka is away, and {error}"))
             else:
-                written.add_done_callback(partial(_settle_spooled, done))
+                written.add_done_callback(partial(self._finish_spooled, request))
+
+    def _finish_spooled(self, request: _Request, written: asyncio.Future[None]) -> None:
+        error = None
+        if written.cancelled() or written.exception() is not None:
+            why = "" if written.cancelled() else str(written.exception())
+            error = Refusal(503, "spool_failed", why, retry_after_s=RETRY_AFTER_S)
+        self._finish(request, error)
 
     async def _drain(self, spool: Spool) -> None:
         """Send what has waited longest."""
@@ -266,22 +290,6 @@ def _read(record: bytes) -> _Round:
         [Letter(*each) for each in letters],
         [Link(*each) for each in links],
     )
-
-
-def _settle(done: asyncio.Future[None], error: BaseException | None) -> None:
-    if done.done():
-        return
-    if error is None:
-        done.set_result(None)
-    else:
-        done.set_exception(error)
-        done.exception()  # whoever waited may be gone
-
-
-def _settle_spooled(done: asyncio.Future[None], written: asyncio.Future[None]) -> None:
-    error = None if written.cancelled() else written.exception()
-    refusal = Refusal(503, "spool_failed", str(error), retry_after_s=RETRY_AFTER_S)
-    _settle(done, None if error is None and not written.cancelled() else refusal)
 
 
 def _come_again(detail: str) -> Refusal:

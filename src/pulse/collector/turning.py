@@ -10,10 +10,15 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, Final
 
+import structlog
+
+from pulse.errors import PulseError
 from pulse.producer import Outgoing, Producer
 
 if TYPE_CHECKING:
     from pulse.config import Kafka
+
+log = structlog.get_logger("pulse.collector")
 
 EVERY_S: Final = 6 * 3600.0
 
@@ -27,7 +32,10 @@ async def keep_turning(kafka: Kafka, settings: dict[str, Any], every_s: float = 
     records = [Outgoing(kafka.topics.links, n, KEY, b"{}") for n in range(kafka.partitions)]
     try:
         while True:
+            try:
+                await producer.send(records)
+            except PulseError as error:
+                log.warning("among the links nothing can be written", error=str(error))
             await asyncio.sleep(every_s)
-            await producer.send(records)
     finally:
         await producer.stop()

@@ -1,4 +1,4 @@
-"""What an account's alerts did within a load, while nobody is told of them one by one.
+"""What an account's alerts did within loads, while nobody is told of them one by one.
 
 An account is marked when the first line of a load touches it. From then until the load has ended,
 alerts that begin are recorded and not sent, and so are their ends; that one ended which began
@@ -24,8 +24,15 @@ class Ended(NamedTuple):
     resolution: str
 
 
+class Began(NamedTuple):
+    """When an alert began (ms), and within which load."""
+
+    started_ms: int
+    load: str
+
+
 class LoadMark:
-    """The mark that a load has left on an account.
+    """The mark that loads have left on an account; mostly it is one.
 
     >>> mark, new, old = LoadMark("load-1"), OpenAlert(7, 7), OpenAlert(3, 2)
     >>> mark.takes("danger", new, ""), mark.takes("danger", new, "recovered")
@@ -34,15 +41,31 @@ class LoadMark:
     (False, 1, {})
     """
 
-    __slots__ = ("began", "ended", "is_on", "load")
+    __slots__ = ("began", "ended", "on")
 
-    def __init__(self, load: str) -> None:
-        self.load = load
-        self.is_on = True
-        """Whether the load goes on."""
-        self.began: dict[str, int] = {}
-        """The alerts that began within it and stand: reason → when (ms)."""
+    def __init__(self, *on: str) -> None:
+        self.on = [*on]
+        """The loads that have touched the account and go on, in the order in which they came."""
+        self.began: dict[str, Began] = {}
+        """The alerts that began within a load and stand, by reason."""
         self.ended: list[Ended] = []
+
+    @property
+    def is_on(self) -> bool:
+        """Whether a load goes on."""
+        return bool(self.on)
+
+    def touch(self, load: str) -> None:
+        """A load touches the account."""
+        if load not in self.on:
+            self.on.append(load)
+
+    def release(self, load: str) -> bool:
+        """A load has ended; whether it was the last one."""
+        if load in self.on:
+            self.on.remove(load)
+            return not self.on
+        return False
 
     def takes(self, reason: str, opened: OpenAlert, resolution: str) -> bool:
         """Note that an alert began, or with a resolution ended; whether it is recorded now.
@@ -50,13 +73,14 @@ class LoadMark:
         Else it is told when the load has ended.
         """
         if not resolution:
-            if self.is_on:
-                self.began[reason] = opened.started_ms
+            if self.on:
+                self.began[reason] = Began(opened.started_ms, self.on[-1])
             return True
-        if self.began.get(reason) == opened.started_ms:
+        began = self.began.get(reason)
+        if began is not None and began.started_ms == opened.started_ms:
             del self.began[reason]
             return True
-        if self.is_on:
+        if self.on:
             self.ended.append(Ended(reason, opened, resolution))
             return False
         return True
@@ -69,16 +93,18 @@ class LoadMark:
 
     def is_over(self) -> bool:
         """Whether nothing is left that anybody need know."""
-        return not self.is_on and not self.began
+        return not self.on and not self.began
 
     def write(self, out: Writer) -> None:
-        """As bytes; the load's name stands there as it is."""
-        out.text(self.load)
-        out.number(int(self.is_on))
+        """As bytes; the names of loads stand there as they are."""
+        out.number(len(self.on))
+        for load in self.on:
+            out.text(load)
         out.number(len(self.began))
-        for reason, started_ms in self.began.items():
+        for reason, began in self.began.items():
             out.text(reason)
-            out.number(started_ms)
+            out.number(began.started_ms)
+            out.text(began.load)
         out.number(len(self.ended))
         for ended in self.ended:
             opened = ended.opened
@@ -91,11 +117,10 @@ class LoadMark:
     @classmethod
     def read(cls, reader: Reader) -> LoadMark:
         """The inverse."""
-        mark = cls(reader.text())
-        mark.is_on = reader.number() != 0
+        mark = cls(*(reader.text() for _ in range(reader.number())))
         for _ in range(reader.number()):
             reason = reader.text()
-            mark.began[reason] = reader.number()
+            mark.began[reason] = Began(reader.number(), reader.text())
         for _ in range(reader.number()):
             reason = reader.text()
             opened = OpenAlert(reader.number(), reader.number(), reader.text())

@@ -22,6 +22,9 @@ LOAD_HEADER: Final = "pulse-load"
 """Header of an event of a load; its value is the load's name."""
 
 
+FIRST_PIECE: Final = 10**9
+"""The number of the first piece of a renamed account, in place of a line; no record has as many."""
+
 _DIGITS: Final = 18
 """A number of more digits is no offset: it would not fit the state."""
 

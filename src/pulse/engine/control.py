@@ -7,12 +7,16 @@ from typing import Annotated, Final, Literal, NamedTuple
 import msgspec
 
 from pulse.model.fields import MAX_TEXT
+from pulse.model.wire import MAX_TS_MS
 
 CONTROL_HEADER: Final = "pulse-control"
 """Header that marks a control record; its value is the kind: `tick`, `history`, `live`, `config`,
 `source`, `forget`, `rename`, `arrival` (`pulse.engine.renaming`), `load`, `loaded`, and those of
 `pulse.engine.fleet`."""
 
+
+UNREADABLE: Final = (msgspec.DecodeError, ValueError, RecursionError)
+"""What reading bytes that anybody wrote may raise."""
 
 CONFIG: Final = b"config"
 """The kind of record that puts a configuration in force."""
@@ -74,7 +78,7 @@ class SourceState(msgspec.Struct, omit_defaults=True):
     type: str
     source: Annotated[str, msgspec.Meta(min_length=1, max_length=MAX_TEXT)]
     state: Literal["stopped", "running"]
-    ts: Annotated[int, msgspec.Meta(ge=0)]
+    ts: Annotated[int, msgspec.Meta(ge=0, le=MAX_TS_MS)]
     watched: bool = False
 
 
@@ -86,7 +90,7 @@ def read_source(value: bytes) -> SourceState | None:
     """What a control record says of a source; None if it says nothing that can be read."""
     try:
         said = _decode_source(value)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNREADABLE:
         return None
     return said if said.source.isprintable() else None
 
@@ -112,7 +116,7 @@ class Forget(msgspec.Struct, omit_defaults=True):
     """What a control record says of what is to be forgotten; `ts` in ms."""
 
     type: str
-    ts: Annotated[int, msgspec.Meta(ge=0)]
+    ts: Annotated[int, msgspec.Meta(ge=0, le=MAX_TS_MS)]
     account: _Name | None = None
     user: _Name | None = None
 
@@ -124,7 +128,7 @@ def read_forget(value: bytes) -> Forget | None:
     """What a control record says is to be forgotten; None if it says nothing that can be read."""
     try:
         said = _decode_forget(value)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNREADABLE:
         return None
     names = [each for each in (said.account, said.user) if each is not None]
     return said if names and all(each.isprintable() for each in names) else None
@@ -158,7 +162,7 @@ class Load(msgspec.Struct):
 
     type: str
     load: _Name
-    lines: Annotated[int, msgspec.Meta(ge=0)] = 0
+    lines: Annotated[int, msgspec.Meta(ge=0, le=MAX_TS_MS)] = 0
 
 
 _decode_load = msgspec.json.Decoder(Load).decode
@@ -168,7 +172,7 @@ def read_load(value: bytes) -> Load | None:
     """What a control record says of a load; None if it says nothing that can be read."""
     try:
         said = _decode_load(value)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNREADABLE:
         return None
     return said if said.load.isprintable() else None
 
@@ -190,7 +194,7 @@ class Rename(msgspec.Struct):
     """What a control record says of an account that is renamed; `ts` in ms."""
 
     type: str
-    ts: Annotated[int, msgspec.Meta(ge=0)]
+    ts: Annotated[int, msgspec.Meta(ge=0, le=MAX_TS_MS)]
     account: _Name
     to: _Name
 
@@ -203,7 +207,7 @@ def read_rename(value: bytes) -> Rename | None:
     account is to be itself."""
     try:
         said = _decode_rename(value)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNREADABLE:
         return None
     is_named = said.account.isprintable() and said.to.isprintable()
     return said if is_named and said.account != said.to else None
@@ -225,7 +229,7 @@ def tick_time(value: bytes) -> int | None:
     """What time a tick says it is, in ms; None if it says nothing that can be read."""
     try:
         return _decode_tick(value).ts
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNREADABLE:
         return None
 
 
@@ -233,5 +237,5 @@ def config_version(value: bytes) -> str | None:
     """Which configuration a record puts in force; None if it says nothing that can be read."""
     try:
         return _decode_config(value).version
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNREADABLE:
         return None

@@ -18,17 +18,18 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from datetime import date
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Annotated, Final, NamedTuple, TypeVar
 
 import msgspec
 
 from pulse.alerting.configuration import moved_alert
 from pulse.alerting.digest import REASON as DIGEST
-from pulse.alerting.digest import Standing, digest_alert
+from pulse.alerting.digest import Number, Standing, digest_alert
 from pulse.engagement.days import DAY_MS, FIRST_DAY
-from pulse.engine.control import CONTROL_HEADER, ControlRecord
+from pulse.engine.control import CONTROL_HEADER, UNREADABLE, ControlRecord
 from pulse.model.instants import to_ms
 from pulse.model.time import format_ms
+from pulse.model.wire import MAX_TS_MS
 
 if TYPE_CHECKING:
     from pulse.alerting.alert import AlertRecord
@@ -185,9 +186,9 @@ def told(summary: Summary, partition: int, partitions: int, policy: Policy) -> A
 class _Summary(msgspec.Struct, omit_defaults=True):
     type: str
     version: str
-    at: int
-    scores: Mapping[str, Mapping[int, int]] | None
-    moved: Mapping[str, int]
+    at: Annotated[int, msgspec.Meta(ge=0, le=MAX_TS_MS)]
+    scores: Mapping[str, Mapping[int, Number]] | None
+    moved: Mapping[str, Number]
     standing: Standing | None = None
 
 
@@ -208,7 +209,7 @@ def read_summary(value: bytes) -> Summary | None:
     try:
         said = _decode_summary(value)
         return Summary(said.version, said.at, said.scores, said.moved, said.standing)
-    except (msgspec.DecodeError, ValueError):
+    except UNREADABLE:
         return None
 
 
@@ -221,7 +222,7 @@ def read_line(value: bytes) -> FleetLine | None:
             return None
         enter = {name: round(score * 10) for name, score in said.enter.items()}
         line = FleetLine(day, to_ms(said.effective_from), enter)
-    except (msgspec.DecodeError, ValueError):
+    except UNREADABLE:
         return None
     return line if all(0 <= tenths <= 1_000 for tenths in enter.values()) else None
 

@@ -53,7 +53,7 @@ class Forgetting:
             self._forget_account(state, said.account, at_ms, offset, fx)
             return True
         for account_id in _knowing(state, said.account, said.user):
-            if not _is_ahead(state, account_id, offset):
+            if not state.is_ahead(account_id, offset):
                 self._forget_user(state, account_id, said.user, at_ms, fx)
         key = tombstone_key(said.account or "", said.user)
         if key not in state.forgotten:
@@ -84,7 +84,7 @@ class Forgetting:
     def _lead_nowhere(self, state: PartitionState, key: str, offset: int, at_ms: int) -> None:
         """Nothing goes on from a renamed account any more, nor is it told where that went."""
         state.forgotten[key] = Tombstone(offset, at_ms)
-        next(page for page in state.pages if key in page.accounts).dirty = True
+        state.page_of(key).dirty = True
 
     def _forget_user(
         self, state: PartitionState, account_id: str, user: str, at_ms: int, fx: Effects
@@ -141,10 +141,3 @@ def _knowing(state: PartitionState, account_id: str | None, user: str) -> Iterab
     name = user.encode()
     found = [each for each, folded in state.folded.items() if name in folded.past]
     return sorted([*state.live, *found])
-
-
-def _is_ahead(state: PartitionState, account_id: str, offset: int) -> bool:
-    """Whether an account holds the record at an offset already."""
-    account = state.live.get(account_id)
-    page = state.folded[account_id].page if account is None else account.page
-    return bool(offset < page.guard)

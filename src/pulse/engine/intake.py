@@ -30,7 +30,7 @@ from pulse.engine.admission import (
     instant,
     profile_fields,
 )
-from pulse.engine.columns import LOAD_HEADER
+from pulse.engine.columns import FIRST_PIECE, LOAD_HEADER
 from pulse.engine.timekeeper import AHEAD_MS, DUPLICATE_MS, GRACE_MS, Timekeeper, forget_seen
 from pulse.model.wire import MAX_TS_MS, Decoder, Line, said
 
@@ -347,11 +347,10 @@ def _load_of(state: PartitionState, columns: Columns, at: int) -> str:
 
 def _mark(account: Account, load: str) -> None:
     """Note that a load touches an account, which was brought up to what is due before."""
-    former = account.load
-    if former is None or not former.is_on:
+    if account.load is None:
         account.load = LoadMark(load)
-        if former is not None:  # nobody may have been told of these yet
-            account.load.began = former.began
+    else:
+        account.load.touch(load)
 
 
 def _forget_oldest(forwarded: dict[tuple[int, int, int], int]) -> None:
@@ -361,7 +360,7 @@ def _forget_oldest(forwarded: dict[tuple[int, int, int], int]) -> None:
     for _ in range(len(forwarded)):
         oldest = next(iter(forwarded))
         arrived = forwarded.pop(oldest)
-        if oldest[2]:
+        if oldest[2] < FIRST_PIECE:
             return
         forwarded[oldest] = arrived
 

@@ -70,7 +70,7 @@ class Loading:
         self._time.work_off(state, fx, limit=None)
         state.loads = {each: at_ms for each, at_ms in state.loads.items() if each != load}
         for account_id in sorted(_marked(state, load)):
-            if not _is_ahead(state, account_id, offset):
+            if not state.is_ahead(account_id, offset):
                 self._release(state, account_id, load, fx)
         self._rounds.digest(state, load, offset, fx)
 
@@ -81,7 +81,13 @@ class Loading:
         if account is None:
             account = state.folded[account_id].unfold()
         mark = account.load
-        if mark is None or not mark.is_on or mark.load != load:
+        if mark is None or load not in mark.on:
+            return
+        if mark.on != [load]:
+            mark.release(load)  # another one goes on
+            state.touch(account)
+            if was_folded:
+                state.fold(account)
             return
         # What its last lines changed belongs to the load, and so does where that puts it: at once,
         # since a dwell would tell of it later as if it were news.
@@ -92,7 +98,8 @@ class Loading:
             place(self._evaluator, account, at_ms, state.historical, fx)
             self._time.look_again(state, account, clock_ms, fx)
         self._tell(state, account, fx)
-        mark.is_on, mark.ended = False, []
+        mark.release(load)
+        mark.ended = []
         if mark.is_over():
             account.load = None
         state.touch(account)
@@ -125,10 +132,3 @@ def _marked(state: PartitionState, load: str) -> Iterator[str]:
     for account_id, account in state.live.items():
         if account.load is not None:
             yield account_id
-
-
-def _is_ahead(state: PartitionState, account_id: str, offset: int) -> bool:
-    """Whether an account holds the record at an offset already."""
-    account = state.live.get(account_id)
-    page = state.folded[account_id].page if account is None else account.page
-    return bool(offset < page.guard)

@@ -28,12 +28,13 @@ from pulse.engagement.account import Account, OpenAlert
 from pulse.engagement.days import MINUTE_MS
 from pulse.engagement.facts import CSAT, NPS
 from pulse.engagement.line import zone_of
+from pulse.engagement.load import LoadMark
 from pulse.engagement.packing import pack, split, unpack
 from pulse.engagement.recent import RecentIds
 from pulse.engagement.uniting import pieces, unite
 from pulse.engine.admission import FUTURE_MS
-from pulse.engine.columns import RENAMED_HEADER
-from pulse.engine.control import CONTROL_HEADER, read_rename
+from pulse.engine.columns import FIRST_PIECE, RENAMED_HEADER
+from pulse.engine.control import CONTROL_HEADER, UNREADABLE, read_rename
 from pulse.engine.state import Misplaced
 from pulse.engine.timekeeper import DUPLICATE_MS, GRACE_MS
 from pulse.engine.tombstones import Tombstone, tombstone_key
@@ -44,10 +45,11 @@ from pulse.model.wire import BadLine, own_fields
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from pulse.engagement.load import Ended
     from pulse.engine.columns import Columns
     from pulse.engine.evaluate import Evaluator
     from pulse.engine.policy import Policy
-    from pulse.engine.state import Effects, Page, PartitionState
+    from pulse.engine.state import Effects, PartitionState
     from pulse.engine.timekeeper import Timekeeper
     from pulse.model.wire import Entry
 
@@ -109,14 +111,14 @@ _encode_json = msgspec.json.Encoder().encode
 def read_arrival(value: bytes) -> Arrival | None:
     """What came, None if it is nothing that can be read. Raises `FormError` for another form."""
     try:
-        form = _decode_form(value)[0]
-        if form != FORM and isinstance(form, int):
+        form, account, *_ = _decode_form(value)
+        if type(form) is int and form > 0 and form != FORM and isinstance(account, str):
             raise FormError(
                 f"an account that was renamed was written in form {form}, this pulse reads {FORM}",
                 hint="run the pulse that wrote it until its workers have read all of the log",
             )
         come = _decode(value)
-    except (msgspec.DecodeError, UnicodeDecodeError, IndexError):
+    except (*UNREADABLE, IndexError):
         return None
     is_named = 0 < len(come.account) <= MAX_TEXT and come.account.isprintable()
     return come if is_named and xxh3_64_intdigest(come.packed) == come.digest else None
@@ -158,6 +160,10 @@ class Renaming:
         said = read_rename(value)
         if said is None or self._is_elsewhere(state, said.account):
             return False
+        there = state.tombstone_of(said.to)
+        if there is not None and not there.to and there.offset < offset:
+            fx.counts["forgotten"] += 1
+            return True  # nothing of it may be known again
         account_id, key = said.account, tombstone_key(said.account, None)
         at_ms = said.ts if state.clock_ms is None else state.clock_ms
         tombstone = Tombstone(offset, at_ms, said.to)
@@ -176,7 +182,7 @@ class Renaming:
         left = [Arrival.of(each, said.to, first_tick_ms) for each in pieces(account, PIECE_BYTES)]
         state.gone.add(account_id)
         state.replace(account, key, tombstone)
-        for number, each in enumerate(left):
+        for number, each in enumerate(left, FIRST_PIECE):
             self._hand_on(state, each, offset, number, fx)
         return True
 
@@ -266,8 +272,15 @@ class Renaming:
         """
         mark, account.load = account.load, None
         held = [] if mark is None else mark.ended
-        if not account.alerts and not held:
-            return
+        if account.alerts or held:
+            self._tell_end(state, account, held, fx)
+        if mark is not None and mark.is_on:
+            # What still holds is held under the new id too.
+            account.load = LoadMark(*mark.on)
+
+    def _tell_end(
+        self, state: PartitionState, account: Account, held: list[Ended], fx: Effects
+    ) -> None:
         at_ms = _now(state, account)
         changes: list[Any] = [
             *((each.reason, each.opened, each.resolution, None) for each in held),
@@ -291,6 +304,10 @@ class Renaming:
         """
         clock_ms = state.clock_ms
         account.account_id = come.account
+        if account.load is not None:
+            # Of a load that has ended here nobody would let it go.
+            on = [each for each in account.load.on if each in state.loads]
+            account.load = LoadMark(*on) if on else None
         seen = RecentIds()
         seen.unite(account.seen, come.first_tick_ms, clock_ms or 0)
         account.seen = seen
@@ -355,6 +372,10 @@ class Renaming:
         account.front_ms = max(account.front_ms, last_ms)
         self._disturb(state, account)
         unite(account, other, self._policy.activity)
+        for load in () if other.load is None else other.load.on:
+            if account.load is None:
+                account.load = LoadMark()
+            account.load.touch(load)
         if len(account.seen):
             first_tick_ms = state.first_tick_ms or 0
             account.forget_ms = account.seen.oldest_ms(first_tick_ms) + DUPLICATE_MS
@@ -382,7 +403,7 @@ def _now(state: PartitionState, account: Account) -> int:
 def _bring_back(state: PartitionState, account: Account) -> None:
     """Let an account stand where its tombstone stands."""
     key = tombstone_key(account.account_id, None)
-    page: Page = next(each for each in state.pages if key in each.accounts)
+    page = state.page_of(key)
     at = page.accounts.index(key)
     state.adopt(account, page)
     page.accounts.pop()

@@ -63,7 +63,7 @@ class Rounds:
             return
         self._time.work_off(state, fx, limit=None)
         for account_id in sorted(state.ids()):
-            if not _is_ahead(state, account_id, offset):
+            if not state.is_ahead(account_id, offset):
                 self._time.evaluate_by_other_rules(state, account_id, fx)
         if not state.partition and not state.historical:
             state.summed_config = config
@@ -108,8 +108,9 @@ class Rounds:
         self._time.work_off(state, fx, limit=None)
         if summary.standing is not None:
             if offset >= state.guarded:
-                standing = summary.standing
-                standing = standing.merged(standing.of(_all(state)))
+                standing = summary.standing.merged(summary.standing.of(_all(state)))
+                # Every partition knows who was erased.
+                standing = standing.without(lambda name: state.tombstone_of(name) is not None)
                 self._hand_on(state, summary._replace(standing=standing), fx)
             return
         clock_ms, since_ms = state.clock_ms or 0, state.told_ms
@@ -165,10 +166,3 @@ def _all(state: PartitionState) -> Iterator[Account]:
     yield from state.live.values()
     for folded in state.folded.values():
         yield folded.unfold()
-
-
-def _is_ahead(state: PartitionState, account_id: str, offset: int) -> bool:
-    """Whether an account holds the record at an offset already."""
-    account = state.live.get(account_id)
-    page = state.folded[account_id].page if account is None else account.page
-    return bool(offset < page.guard)

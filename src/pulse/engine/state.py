@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pulse.engine.heard import Heard
 
 
-LIVEOF_ACCOUNTS: Final = 6_000
+LIVE_ACCOUNTS: Final = 6_000
 """Accounts of a partition that are kept ready to be worked on; the others are kept packed."""
 
 
@@ -78,7 +78,7 @@ class PartitionState:
         *,
         page_accounts: int = 64,
         page_bytes: int = 262_144,
-        live_accounts: int = LIVEOF_ACCOUNTS,
+        live_accounts: int = LIVE_ACCOUNTS,
     ) -> None:
         self.partition = partition
         self.page_accounts = page_accounts
@@ -170,11 +170,11 @@ class PartitionState:
         account = self.live.get(account_id)
         return self.folded[account_id].unfold() if account is None else account
 
-    def is_ahead(self, account_id: str) -> bool:
-        """Whether the account holds more of the log than has been read again so far."""
+    def is_ahead(self, account_id: str, offset: int) -> bool:
+        """Whether the account holds the record at an offset already."""
         account = self.live.get(account_id)
         page = self.folded[account_id].page if account is None else account.page
-        return bool(page.guard > self.position)
+        return bool(page.guard > offset)
 
     def packed(self, account_id: str) -> bytes:
         """An account as bytes, for a page, or the tombstone that stands for one."""
@@ -268,6 +268,10 @@ class PartitionState:
         self._remember(key, tombstone)
         page.accounts.append(key)
         page.dirty = True
+
+    def page_of(self, key: str) -> Page:
+        """The page in which a tombstone stands."""
+        return next(page for page in self.pages if key in page.accounts)
 
     def replace(self, account: Account, key: str, tombstone: Tombstone) -> None:
         """Let a tombstone stand where a live account stood."""

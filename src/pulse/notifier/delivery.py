@@ -82,6 +82,8 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     reason: str = ""
     http_status: int | None = None
     alert: bytes | None = None
+    ends: bool = True
+    """Whether its alert has an end that may still come."""
 
     @property
     def is_open(self) -> bool:
@@ -115,6 +117,7 @@ class _Record(msgspec.Struct, kw_only=True, omit_defaults=True):
     next_at: str | None = None
     reason: str = ""
     http_status: int | None = None
+    ends: bool = True
     alert: msgspec.Raw | UnsetType = UNSET
 
 
@@ -175,6 +178,7 @@ def encode(delivery: Delivery) -> tuple[str, bytes]:
         next_at=_format(delivery.next_ms),
         reason=delivery.reason,
         http_status=delivery.http_status,
+        ends=delivery.ends,
         alert=UNSET if delivery.alert is None else msgspec.Raw(delivery.alert),
     )
     return delivery.id, _encoder.encode(record)
@@ -201,6 +205,7 @@ def decode(value: bytes) -> Delivery:
         next_ms=_parse(record.next_at),
         reason=record.reason,
         http_status=record.http_status,
+        ends=record.ends,
         alert=bytes(record.alert) if isinstance(record.alert, msgspec.Raw) else None,
     )
 

@@ -19,6 +19,7 @@ from typing import Final
 import msgspec
 import structlog
 
+from pulse.alerting.alert import ENDLESS
 from pulse.model import notification_id
 from pulse.notifier import decide, retry
 from pulse.notifier.arrival import Arrival, At, Bounds, Fullness, Heard
@@ -267,6 +268,7 @@ class Notifier:
             epoch=ledger.epoch,
             reason="" if decision.state is State.PENDING else decision.reason,
             alert=arrival.raw if decision.state in UNDELIVERED else None,
+            ends=alert.reason not in ENDLESS,
         )
         if not found.is_open:
             noted = [self._settle(ledger, found)]

@@ -189,7 +189,7 @@ class Ledger:
         else:
             self._open.pop(found.id, None)
             self._presumed.discard(found.id)
-        done = _Known.RESOLVED in known and not (
+        done = (_Known.RESOLVED in known or not found.ends) and not (
             f"{lane}_firing" in self._open or f"{lane}_resolved" in self._open
         )
         # The newest last: `expired` looks at the front.

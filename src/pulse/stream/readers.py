@@ -77,7 +77,7 @@ class Readers:
             return
         touched = sorted(filter(state.knows, state.take_touched()))
         # What holds more of a log that is read again is told when the log has caught up.
-        ahead = [name for name in touched if state.is_ahead(name)]
+        ahead = [name for name in touched if state.is_ahead(name, state.position)]
         if ahead:
             state.touched.update(ahead)
             touched = [name for name in touched if name not in state.touched]

@@ -20,9 +20,11 @@ if TYPE_CHECKING:
 HASHING = Privacy("a key of enough letters")
 
 
-def written(privacy: Privacy, what: What, name: str, account: str | None) -> list[object]:
+def written(
+    privacy: Privacy, what: What, name: str, account: str | None, *before: str
+) -> list[tuple[int, object]]:
     found = []
-    for partition, record in records(privacy, what, name, account, 4):
+    for partition, record in records(privacy, what, name, account, 4, before):
         said = msgspec.json.decode(record.value)
         assert said.pop("type") == "forget"
         assert said.pop("ts") > 0
@@ -44,6 +46,9 @@ def test_it_is_written_where_it_may_be_known() -> None:
     hashed = about | {"user": HASHING.user("acme", "ada")}
     found = written(HASHING, What.user, "ada", "acme")
     assert sorted(found, key=str) == sorted([(acme, about), (acme, hashed)], key=str)
+    # What came before the account was renamed is hashed by the id that it had.
+    earlier = [json for _, json in written(HASHING, What.user, "ada", "acme", "acme-eu")]
+    assert {"account": "acme", "user": HASHING.user("acme-eu", "ada")} in earlier
 
 
 @pytest.mark.parametrize(
@@ -102,7 +107,7 @@ def test_what_cannot_be_forgotten(tmp_path: Path) -> None:
 
     with pytest.raises(PulseError, match="cannot be an id"):
         command(What.user, "a\n")
-    with pytest.raises(PulseError, match="--account is for users"):
+    with pytest.raises(PulseError, match="--account and --formerly are for users"):
         command(What.account, "acme", "b")
     with pytest.raises(PulseError, match="in each account to something else"):
         command(What.user, "ada", None, config)

@@ -11,7 +11,7 @@ from mypy_extensions import i64
 from pulse.engagement.account import Account, Activity, OpenAlert
 from pulse.engagement.codec import Reader, Writer
 from pulse.engagement.days import DAY_MS, NEVER, Calendar, day_start
-from pulse.engagement.load import Ended, LoadMark
+from pulse.engagement.load import Began, Ended, LoadMark
 from pulse.engagement.measures import MICRO, Measures, readable
 from pulse.engagement.packing import header, pack, unpack
 from pulse.engagement.profile import Profile
@@ -233,7 +233,7 @@ def full() -> Account:
     acme.sources.before, acme.sources.frozen = [5, 7], True
     acme.sources.miss(acme.calendar.day - 3, acme.calendar.day)
     acme.load = LoadMark("load-1")
-    acme.load.began = {"danger": 1000}
+    acme.load.began = {"danger": Began(1000, "load-1")}
     acme.load.ended = [Ended("silence", OpenAlert(900, 800, "u1"), "active_again")]
     return acme
 
@@ -258,7 +258,7 @@ def told(acme: Account) -> dict[str, Any]:
     sources = acme.sources
     plain["sources"] = (sources.lately, sources.before, sources.unseen, sources.frozen)
     load = acme.load
-    plain["load"] = None if load is None else (load.load, load.is_on, load.began, load.ended)
+    plain["load"] = None if load is None else (load.on, load.began, load.ended)
     plain["seen"] = [acme.seen.add(i64(key), 2000) for key in (-(2**63), 7, 8)]
     for _ in range(30):
         seen.append(readable(acme.measures(acme.calendar.end_ms, ANY)))

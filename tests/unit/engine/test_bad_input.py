@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import msgspec
 import pytest
 
 from pulse.config import Config
@@ -12,6 +13,7 @@ from pulse.config.policy import policy
 from pulse.engagement.days import DAY_MS
 from pulse.engine import DeadLetter, Engine, Misplaced, PartitionState
 from pulse.model.time import parse_ts
+from pulse.stream.state.pages import Context
 from pulse.testing.histories import Log, profile, usage
 from pulse.testing.playing import Play
 
@@ -30,6 +32,62 @@ def bad_profile(**facts: Any) -> bytes:
 
 GOOD = usage("good", "acme", NOW)
 DEEP = b"[" * 50_000 + b"]" * 50_000
+
+KINDS = (
+    "tick", "history", "live", "config", "source", "forget", "rename", "arrival", "load", "loaded",
+    "summary", "line",
+)  # fmt: skip
+HUGE = 10**30
+
+
+def said(**fields: Any) -> bytes:
+    """What might be a control record of any kind."""
+    usual = {"type": "x", "ts": NOW_MS, "account": "acme", "to": "globex", "load": "l"}
+    return json.dumps(usual | fields).encode()
+
+
+CONTROLS = {
+    "nothing": b"",
+    "deep": DEEP,
+    "deep where nobody looks": said()[:-1] + b',"other":' + DEEP + b"}",
+    "deep in another format": b"\x91" * 5_000,
+    "two bytes": b"\x91\x05",
+    "true as its form": b"\x92\xc3\xa1a",
+    "not UTF-8": b"\xff\xfe",
+    "a time that no calendar has": said(ts=HUGE),
+    "a late time": said(ts=10**18),
+    "a number that no state has": said(
+        version="digest-1", at=NOW_MS, scores=None, moved={}, standing=["", HUGE]
+    ),
+    "a digest of another time": said(
+        version="digest-1", at=10**17, scores=None, moved={"a": 1}, standing=["", 1]
+    ),
+    "a digest of too many": said(
+        version="digest-1", at=NOW_MS, scores=None, moved={}, standing=["", 1, HUGE, {"danger": -1}]
+    ),
+    "a line of another time": said(
+        version="fleet-2024-06-01", effective_from="9999999-01-01T00:00:00Z", enter={"": 1e300}
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("value", CONTROLS.values(), ids=list(CONTROLS))
+@pytest.mark.parametrize("is_ticking", [False, True])
+def test_no_control_record_stops_a_worker(kind: str, value: bytes, is_ticking: bool) -> None:
+    log, origin = Log(), ("pulse-forwarded-from", b"events/1/2/3")
+    if is_ticking:
+        log.tick(NOW)
+    log.add(GOOD)
+    log.add(value, ("pulse-control", kind.encode()), origin)
+    log.tick(NOW_MS + DAY_MS)
+    state, engine = PartitionState(), Engine(POLICY)
+    engine.apply(state, log.records)
+
+    if kind != "config":
+        assert state.position == len(log.records)
+    assert msgspec.msgpack.encode(Context.of(state))
+
 
 BAD_LINES: dict[str, tuple[bytes, str]] = {
     "truncated": (GOOD[:-9], "not_json"),

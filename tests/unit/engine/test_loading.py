@@ -271,7 +271,7 @@ def test_the_minute_at_hand_belongs_to_the_load(play: Loads) -> None:
     assert digest.reason == "digest"
 
 
-def test_another_load_tells_of_what_the_first_one_left_untold(play: Loads) -> None:
+def test_a_load_tells_of_what_began_within_it_alone(play: Loads) -> None:
     for name in (NAME, "second"):
         play.say(load(name, 0))
     play.bring(usage("1", "new", at(5)), usage("2", "new", at(45)))
@@ -282,8 +282,23 @@ def test_another_load_tells_of_what_the_first_one_left_untold(play: Loads) -> No
     play.say(loaded("second", 1))
     second = digest_of(play.told())
 
-    assert (first.evidence["untold_accounts"], second.evidence["untold_accounts"]) == (1, 1)
+    assert (first.evidence["untold_accounts"], second.evidence["untold_accounts"]) == (1, 0)
     assert first.id != second.id
+
+
+def test_who_is_touched_by_two_loads_is_held_until_both_have_ended(play: Loads) -> None:
+    for name in (NAME, "second"):
+        play.say(load(name, 0))
+    for name in (NAME, "second"):
+        play.bring(usage(name, "well", at(59), source="import"), name=name)
+    play.loaded()
+    play.told()
+    play.to(at(80))
+    play.say(load("second", 1))
+    assert [each for each in play.told() if each.account_id == "well"] == []
+
+    play.say(loaded("second", 1))
+    assert digest_of(play.told()).evidence["worst"][0]["account_id"] == "well"
 
 
 def test_a_load_says_nothing_of_whether_its_source_runs(play: Loads) -> None:

@@ -10,8 +10,8 @@ import pytest
 from pulse.config import Config
 from pulse.config.policy import policy
 from pulse.engine import renaming
-from pulse.engine.columns import LOAD_HEADER
-from pulse.engine.control import forget, load, read_rename, rename
+from pulse.engine.columns import FIRST_PIECE, LOAD_HEADER
+from pulse.engine.control import forget, load, loaded, read_rename, rename
 from pulse.engine.renaming import FORM, FormError, read_arrival
 from pulse.stream.state.pages import STATE_VERSION
 from pulse.testing.histories import profile, usage
@@ -254,7 +254,7 @@ def test_what_comes_twice_is_taken_once() -> None:
 def test_what_an_account_left_is_known_again_however_much_comes_after() -> None:
     story = Story().days(1, "ada").rename("acme", "globex")
     (left,) = story.all.state_of("globex").forwarded
-    assert left[2] == 0
+    assert left[2] == FIRST_PIECE
     story.all.state_of("globex").forwarded |= {(9, n, 1): n for n in range(9_999)}
     for number in range(3):
         story.use("acme", "ada", id=f"{number}")
@@ -418,7 +418,43 @@ def test_what_a_load_holds_back_is_told_before_the_account_goes() -> None:
 
     story.rename("acme", "globex")
     assert story.told("acme").count(ended) == 1
+    # The load has begun in this partition alone: nobody would let it go in the other.
     assert story.all.state_of("globex").account("globex").load is None
+
+
+def test_what_a_load_holds_is_held_under_the_new_id() -> None:
+    story = Story().days(3, "ada")
+    for account in PLACES:
+        story.all.control(account, "load", load("load-1", 0).value)
+    line = usage("past", "acme", story.at_ms, user_id="ada")
+    story.all.logs[PLACES["acme"]].add(line, (LOAD_HEADER, b"load-1"))
+    for _ in range(6):  # it says so at least once a day
+        story.at_ms += DAY_MS // 2
+        story.all.tick(story.at_ms)
+        for account in PLACES:
+            story.all.control(account, "load", load("load-1", 1).value)
+    assert {each.caused_by for each in story.alerts("acme", "silence")} == {"load"}
+
+    story.rename("acme", "globex")
+    story.all.tick(story.at_ms + 2 * MINUTE_MS)
+    told = story.alerts("globex")
+    assert told
+    assert {each.caused_by for each in told} == {"load"}
+    for account in PLACES:
+        story.all.control(account, "loaded", loaded("load-1", 0).value)
+    assert not story.all.state_of("globex").account("globex").load.is_on  # type: ignore[union-attr]
+
+
+def test_nothing_is_renamed_to_an_id_that_was_erased() -> None:
+    story = Story().days(2, "ada")
+    for account in ("acme", "globex", "initech"):  # each of the partitions
+        story.all.control(account, "forget", forget("globex", None, 0).value)
+    before = story.all.statuses()
+    story.rename("acme", "globex")
+
+    assert story.all.statuses() == before
+    assert story.counts["forgotten"] == 1
+    assert b"globex" not in written(story)
 
 
 def test_a_line_of_a_load_stays_one_on_its_way() -> None:

@@ -145,6 +145,13 @@ def test_a_late_word_is_taken_where_compaction_left_no_other() -> None:
     assert firing_of(ledger) is Firing.TRIED
 
 
+def test_an_alert_that_has_no_end_is_forgotten_some_time_after_it_was_sent() -> None:
+    ledger = read(delivery("firing", State.FAILED, at_ms=NOW_MS - 40 * DAY_MS, ends=False))
+    ledger.recovered(NOW_MS)
+
+    assert ledger.expired(NOW_MS - 30 * DAY_MS, 10) == ["al_x_cs_firing", "al_x_cs_resolved"]
+
+
 def test_a_lane_is_forgotten_some_time_after_its_end_and_not_before() -> None:
     ledger = read(
         delivery("firing", State.SUCCEEDED, at_ms=NOW_MS - 40 * DAY_MS),

@@ -9,9 +9,8 @@ import msgspec
 from pulse.collector.body import MAX_DEPTH, as_json
 from pulse.collector.meaning import MAX_BATCH, MAX_EVENT_BYTES, Meant, bounded
 from pulse.collector.refusals import BadEvent, Refusal
-from pulse.model.fields import MAX_TEXT, is_bounded
+from pulse.model.fields import MAX_TEXT, MAX_VALUE
 from pulse.model.instants import to_ms
-from pulse.model.shape import is_plain
 from pulse.model.time import MAX_MS
 from pulse.model.wire import Id
 from pulse.packs import Line
@@ -50,36 +49,48 @@ class _Event(msgspec.Struct, gc=False, omit_defaults=True, forbid_unknown_fields
     source: Any = None
     properties: dict[str, Any] = {}
 
+    def is_printable(self) -> bool:
+        """Whether all of its texts that must be printable are."""
+        user, feature = self.user_id, self.properties.get("feature")
+        return (
+            self.id.isprintable()
+            and self.account_id.isprintable()
+            and self.event.isprintable()
+            and (user is None or user.isprintable())
+            and (type(feature) is not str or feature.isprintable())
+        )
+
     def is_plain(self) -> bool:
-        """Whether it is seen at once that `UsageEvent` takes it."""
-        user, ts = self.user_id, self.ts
-        if not (self.id.isprintable() and self.account_id.isprintable()):
+        """Whether it is seen at once that `UsageEvent` takes it, if its texts are printable."""
+        properties, ts = self.properties, self.ts
+        feature, value = properties.get("feature"), properties.get("value")
+        if feature is not None and (type(feature) is not str or len(feature) > MAX_TEXT):
             return False
-        if not (self.event.isprintable() and (user is None or user.isprintable())):
+        if value is not None and not (type(value) in _NUMBERS and -MAX_VALUE <= value <= MAX_VALUE):
             return False
+        if type(ts) is int:
+            return 0 <= ts <= MAX_MS
         if type(ts) is str:
             try:
                 to_ms(ts)
             except ValueError:
                 return False
-        elif type(ts) is not int or not 0 <= ts <= MAX_MS:
-            return False
-        return _are_plain(self.properties)
-
-
-def _are_plain(properties: dict[str, Any]) -> bool:
-    feature, value = properties.get("feature"), properties.get("value")
-    if feature is not None and (type(feature) is not str or not _is_name(feature)):
+            return True
         return False
-    return value is None or (type(value) in (int, float) and is_bounded(value))
 
 
-def _is_name(feature: str) -> bool:
-    return len(feature) <= MAX_TEXT and feature.isprintable()
+_SEEN: Final = bytes(set(range(0x20, 0x7F)) - set(b"\\"))
+"""What can be printed, and stands for itself in JSON."""
+
+
+def _is_printable(body: bytes) -> bool:
+    """Whether all texts in JSON are, as is seen by looking at all of it at once."""
+    return not body.translate(None, _SEEN)
 
 
 _one: Final = msgspec.json.Decoder(_Event)
 _many: Final = msgspec.json.Decoder(list[_Event])
+_NUMBERS: Final = (int, float)
 _encode: Final = msgspec.json.Encoder().encode
 
 
@@ -95,14 +106,20 @@ def events_in(body: bytes, content_type: str, source: str) -> Meant:
         found = []
     if not found or len(found) > MAX_BATCH:
         return events(items(body, content_type), source)
+    if body.count(b"{") + body.count(b"[") - 2 * len(found) >= MAX_DEPTH:
+        return events(items(body, content_type), source)  # one may be too deep
     meant = Meant(source)
+    are_printable = _is_printable(body)
+    take, encode, new = meant.lines.append, _encode, tuple.__new__
     for index, event in enumerate(found):
         event.source = source
-        data = _encode(event)
-        if data.count(b"{") + data.count(b"[") > MAX_DEPTH:
-            return events(items(body, content_type), source)  # it may be too deep
-        if len(data) <= MAX_EVENT_BYTES and is_plain(data) and event.is_plain():
-            meant.lines.append(Line(event.account_id, data))
+        data = encode(event)
+        if (
+            len(data) <= MAX_EVENT_BYTES
+            and event.is_plain()
+            and (are_printable or event.is_printable())
+        ):
+            take(new(Line, (event.account_id, data)))  # half the time of `Line(…)`
         else:
             meant.add(index, msgspec.to_builtins(event))
     return meant

@@ -55,7 +55,7 @@ def add(app: FastAPI, service: Service) -> None:
 
     async def take(request: Request, meaning: Callable[[bytes, str, str], Meant]) -> Response:
         source = service.source_of(key_of(request.headers.get("authorization", ""), {}))
-        body = await service.read(request)
+        body = await service.read(request, is_known=True)
         meant = meaning(body, request.headers.get("content-type", ""), source)
         await service.take(NATIVE, meant)
         return result(meant)
