@@ -37,7 +37,7 @@ from pulse.testing.webhooks import (
 
 OTHER_SECRET = "whsec_" + b64encode(b"another secret, thirty bytes..").decode()
 ALERT = sample_alert("acme", evidence={"note": "Müller 🚀"})
-NOTICE = Notification(notification_id(ALERT.id, "cs", "firing"), ALERT)
+NOTICE = Notification(id=notification_id(ALERT.id, "cs", "firing"), alerts=(ALERT,))
 
 
 def settings(url: str, *secrets: str, **changes: Any) -> ReceiverSettings:
@@ -98,7 +98,9 @@ async def test_a_body_stays_below_20_kb() -> None:
     big = sample_alert("acme", evidence={"users": ["u" * 100] * 1000})
     async with WebhookReceiver() as server:
         receiver = make_receiver(settings(server.url))
-        await receiver.send(Notification("n", big), Attempt(1, time.time_ns() // 1_000_000))
+        await receiver.send(
+            Notification(id="n", alerts=(big,)), Attempt(1, time.time_ns() // 1_000_000)
+        )
         await receiver.close()
 
     assert len(server.delivered[0].raw) < 20_000

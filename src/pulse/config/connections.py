@@ -148,6 +148,8 @@ class Topics(Section):
     """Hashes of the write keys; compacted."""
     links: TopicName = "pulse.links"
     """Which account each user belongs to, where product apps have said so; compacted."""
+    silences: TopicName = "pulse.silences"
+    """What people have silenced, snoozed and taken over; compacted, one partition."""
     changelog: TopicName = Field(default="pulse.state", validate_default=True)
     """The accounts' state; compacted."""
 

@@ -163,7 +163,7 @@ class Courier:
     async def _send(self, delivery: Delivery, attempt: Attempt) -> Outcome:
         try:
             alert = Alert.model_validate_json(delivery.alert or b"")
-            return await self._receiver.send(Notification(delivery.id, alert), attempt)
+            return await self._receiver.send(Notification(id=delivery.id, alerts=(alert,)), attempt)
         except Exception:
             log.exception("a receiver raised", receiver=self.settings.name, id=delivery.id)
             return Outcome(Verdict.RETRY, "bug")

@@ -1,5 +1,6 @@
 """The port that a kind of receiver implements: what it is given, what it says back."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
@@ -7,12 +8,35 @@ from typing import Protocol
 from pulse.model import Alert
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Notification:
-    """One state of an alert for one receiver. `id` is the same over all attempts."""
+    """What a receiver is told at once. `id` is the same over all attempts.
+
+    `alerts`: one to 25, the worst first, each with its own status and owner. `group`: names and
+    values of what they have in common; empty where each is told alone. `also_firing`: how many of
+    the group fire besides. `links`: by alert id, then by name (`alert`, `acknowledge`, `snooze`,
+    `close`), addresses for a person; empty where there is no page. `is_late`: it comes so long
+    after its alerts began that the reader must be told. `again`: nothing in it is new.
+    """
 
     id: str
-    alert: Alert
+    alerts: tuple[Alert, ...]
+    group: tuple[tuple[str, str], ...] = ()
+    also_firing: int = 0
+    is_digest: bool = False
+    again: bool = False
+    is_late: bool = False
+    links: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+    @property
+    def alert(self) -> Alert:
+        """The worst of them."""
+        return self.alerts[0]
+
+    @property
+    def is_firing(self) -> bool:
+        """Whether any of them goes on."""
+        return any(each.status == "firing" for each in self.alerts)
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,7 +55,10 @@ def plan(wanted: Sequence[WantedTopic], found: Mapping[str, FoundTopic]) -> Plan
     events = wanted[0]
     if (there := found.get(events.name)) and there.partitions != events.partitions:
         made.obstacles.append(_other_partitions(events, there))
-        wanted = [replace(topic, partitions=there.partitions) for topic in wanted]
+        wanted = [
+            replace(topic, partitions=there.partitions) if topic.as_events else topic
+            for topic in wanted
+        ]
     for topic in wanted:
         there = found.get(topic.name)
         if there is None:
@@ -64,7 +67,7 @@ def plan(wanted: Sequence[WantedTopic], found: Mapping[str, FoundTopic]) -> Plan
         before = len(made.changes), len(made.obstacles)
         made.changes += _changes(topic, there)
         if topic.fixed and there.partitions != topic.partitions:
-            made.obstacles.append(_other_than_events(topic, there))
+            made.obstacles.append(_other_than_it_must(topic, there))
         if there.replication != topic.replication:
             made.notes.append(
                 f"{topic.name} has {there.replication} of {topic.replication} copies; "
@@ -102,11 +105,12 @@ def _other_partitions(events: WantedTopic, there: FoundTopic) -> str:
     )
 
 
-def _other_than_events(topic: WantedTopic, there: FoundTopic) -> str:
+def _other_than_it_must(topic: WantedTopic, there: FoundTopic) -> str:
+    why = ", as many as the events have" if topic.as_events else ""
     return (
-        f"{topic.name} has {_count(there.partitions)}; it must have {topic.partitions}, as many as "
-        f"the events have. Delete {topic.name} if nothing in it is needed and run `pulse topics` "
-        "again, or give it another name in kafka.topics"
+        f"{topic.name} has {_count(there.partitions)}; it must have {topic.partitions}{why}. "
+        f"Delete {topic.name} if nothing in it is needed and run `pulse topics` again, or give it "
+        "another name in kafka.topics"
     )
 
 

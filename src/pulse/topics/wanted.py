@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -32,7 +32,8 @@ AT_MOST: Final = frozenset({"max.compaction.lag.ms", "segment.bytes"})
 class WantedTopic:
     """A topic as it should be.
 
-    `partitions` that are `fixed` are right as they were made or not at all.
+    `partitions` that are `fixed` are right as they were made or not at all; `as_events`: they are
+    as many as the events have.
     """
 
     name: str
@@ -41,14 +42,15 @@ class WantedTopic:
     replication: int
     settings: Mapping[str, str] = field(default_factory=dict)
     fixed: bool = True
+    as_events: bool = True
 
 
 def wanted_topics(kafka: Kafka) -> list[WantedTopic]:
     """The topics of a configuration: events, alerts, dead letters, deliveries, keys,
-    links, state.
+    links, state, silences.
 
-    All have the number of partitions of the events: an account's state, alerts and deliveries lie
-    where its events do.
+    All but the last have the number of partitions of the events: an account's state, alerts and
+    deliveries lie where its events do.
     """
     names, days = kafka.topics, kafka.retention_days
     # Without it `acks=all` is satisfied by the leader alone.
@@ -90,6 +92,12 @@ def wanted_topics(kafka: Kafka) -> list[WantedTopic]:
         topic(names.keys, "hashes of the write keys", compacted, fixed=False),
         topic(names.links, "which account each user belongs to", compacted),
         topic(names.changelog, "the accounts' state", compacted),
+        # People write it, in one order for all.
+        replace(
+            topic(names.silences, "what people have silenced", compacted),
+            partitions=1,
+            as_events=False,
+        ),
     ]
 
 

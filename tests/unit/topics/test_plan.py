@@ -45,7 +45,11 @@ def test_the_topics_and_their_settings() -> None:
         "pulse.keys",
         "pulse.links",
         "pulse.state",
+        "pulse.silences",
     ]
+    one_order = topics.pop("pulse.silences")
+    assert (one_order.partitions, one_order.replication) == (1, 2)
+    assert one_order.settings == topics["pulse.state"].settings
     assert {(topic.partitions, topic.replication) for topic in topics.values()} == {(8, 2)}
     assert topics["pulse.events"].settings == {
         "cleanup.policy": "delete",
@@ -148,6 +152,15 @@ def test_others_have_as_many_partitions_as_the_events(name: str) -> None:
     assert f"Delete {name}" in obstacle
 
 
+def test_what_people_say_has_one_partition() -> None:
+    wanted = wanted_topics(kafka(partitions=8))
+    found = as_wanted(wanted)
+    found["pulse.silences"] = replace(found["pulse.silences"], partitions=8)
+
+    (obstacle,) = plan(wanted, found).obstacles
+    assert obstacle.startswith("pulse.silences has 8 partitions; it must have 1. Delete")
+
+
 def test_dead_letters_may_lie_anywhere() -> None:
     wanted = wanted_topics(kafka())
     found = as_wanted(wanted)
@@ -160,7 +173,7 @@ def test_other_copies_are_noted() -> None:
     found = as_wanted(wanted_topics(kafka(replication=1)))
     notes = plan(wanted_topics(kafka(replication=2)), found).notes
 
-    assert len(notes) == 7
+    assert len(notes) == 8
     assert notes[0].startswith("pulse.events has 1 of 2 copies; kafka-reassign-partitions")
 
 
