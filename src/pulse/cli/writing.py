@@ -6,11 +6,11 @@ from typing import Any, TypeVar
 
 from aiokafka.errors import KafkaError
 
-from pulse.collector.following import Follower
 from pulse.collector.links import Link
 from pulse.config import Kafka
 from pulse.config.kafka_clients import for_aiokafka
 from pulse.errors import PulseError
+from pulse.following import Follower
 from pulse.producer import Outgoing, Producer
 
 CONNECT_S = 10.0

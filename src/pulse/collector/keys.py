@@ -17,9 +17,9 @@ import msgspec
 import structlog
 from aiokafka import AIOKafkaProducer
 
-from pulse.collector.following import WITHIN_S, Follower
 from pulse.collector.refusals import Refusal
 from pulse.config.kafka_clients import close
+from pulse.following import WITHIN_S, Follower
 from pulse.model.time import format_ms
 
 if TYPE_CHECKING:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import os
-import socket
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,23 +13,24 @@ import uvicorn
 from aiokafka.errors import KafkaError
 
 from pulse.collector.app import make_app
-from pulse.collector.following import WITHIN_S, Follower
 from pulse.collector.keys import KeyRing
 from pulse.collector.links import Links
 from pulse.collector.metrics import CollectorMetrics
 from pulse.collector.privacy import privacy_of
 from pulse.collector.service import Service
-from pulse.collector.serving import Server, patient
 from pulse.collector.sink import Sink
 from pulse.collector.spool import Spool
 from pulse.collector.turning import keep_turning
 from pulse.config.kafka_clients import for_aiokafka
 from pulse.errors import PulseError
+from pulse.following import WITHIN_S, Follower
 from pulse.metrics import serve
 from pulse.producer import Producer
+from pulse.serving import Server, listen, patient
 from pulse.topics.broker import Brokers, quiet_client_logs
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Sequence
 
     from pulse.config import Config
@@ -51,7 +50,7 @@ async def run(config: Config) -> None:
     await asyncio.to_thread(_look_at_topics, config)
     settings = for_aiokafka(kafka) | {"client_id": f"{kafka.client_id}-collector"}
     async with AsyncExitStack() as stack:
-        listening = _listen(collect.host, collect.port)
+        listening = listen(collect.host, collect.port, section="collector")
         stack.callback(listening.close)
         spool = None if collect.spool is None else Spool(Path(collect.spool), collect.spool_bytes)
         if spool is not None:
@@ -158,14 +157,3 @@ def _look_at_topics(config: Config) -> None:
                 f"{kafka.partitions}",
                 hint=f"set kafka.partitions to {found[name].partitions}; `pulse topics` says more",
             )
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        return socket.create_server((host, port), family=family, backlog=2048)
-    except OSError as error:
-        raise PulseError(
-            f"cannot listen on {host}:{port}: {os.strerror(error.errno or 0).lower()}",
-            hint="set collector.host and collector.port to an address that is free",
-        ) from None

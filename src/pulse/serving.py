@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
+import socket
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from pulse.errors import PulseError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -69,3 +73,15 @@ def patient(within_s: float) -> type[HttpToolsProtocol]:
                 self._too_slow = None
 
     return Patient
+
+
+def listen(host: str, port: int, *, section: str) -> socket.socket:
+    """A socket that listens there. Raises `PulseError`; `section` is that of the configuration."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as error:
+        raise PulseError(
+            f"cannot listen on {host}:{port}: {os.strerror(error.errno or 0).lower()}",
+            hint=f"set {section}.host and {section}.port to an address that is free",
+        ) from None

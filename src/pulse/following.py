@@ -1,4 +1,4 @@
-"""A compacted topic that every collector follows: what one has written all know a moment later."""
+"""A topic that a process follows: what another one has written it knows a moment later."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from pulse.config.kafka_clients import close
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from aiokafka import TopicPartition
+
 WITHIN_S = 10.0
 """Kafka must answer, and go on answering, within this time."""
 
@@ -20,15 +22,22 @@ WITHIN_S = 10.0
 class Follower:
     """Reads a topic: to its end in `start`, and on while it `run`s.
 
-    `take` is given the key and the value of each record, None where it was erased.
+    `take` is given the key and the value of each record, None where it was erased. With `since_ms`
+    it begins with the records that were written then.
     """
 
     def __init__(
-        self, settings: dict[str, Any], topic: str, take: Callable[[bytes, bytes | None], None]
+        self,
+        settings: dict[str, Any],
+        topic: str,
+        take: Callable[[bytes, bytes | None], None],
+        *,
+        since_ms: int | None = None,
     ) -> None:
         self._settings = settings
         self.topic = topic
         self._take_record = take
+        self._since_ms = since_ms
         self._consumer: AIOKafkaConsumer | None = None
 
     async def start(self) -> None:
@@ -47,11 +56,22 @@ class Follower:
             if not places:
                 raise UnknownTopicOrPartitionError(self.topic)
             ends = await consumer.end_offsets(places)
+            if self._since_ms is not None:
+                await self._go_to(consumer, self._since_ms, ends)
         for place in places:
             while (before := await consumer.position(place)) < ends[place]:
                 async with asyncio.timeout(WITHIN_S):
                     while await consumer.position(place) == before:
                         await self._take(consumer)
+
+    async def _go_to(
+        self, consumer: AIOKafkaConsumer, since_ms: int, ends: dict[TopicPartition, int]
+    ) -> None:
+        found = await consumer.offsets_for_times(dict.fromkeys(ends, since_ms))
+        for place, end in ends.items():
+            first = found.get(place)
+            # None: all that is there was written before.
+            consumer.seek(place, end if first is None else first.offset)
 
     async def run(self) -> None:
         """Go on, until cancelled."""
