@@ -27,7 +27,18 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 TLS = Path(__file__).parents[1] / "unit" / "config" / "tls"
-ROLES = ("events", "alerts", "deadletter", "deliveries", "keys", "links", "changelog", "silences")
+ROLES = (
+    "events",
+    "alerts",
+    "deadletter",
+    "deliveries",
+    "keys",
+    "links",
+    "changelog",
+    "silences",
+    "outcomes",
+    "tokens",
+)
 
 
 class Said(NamedTuple):

@@ -17,6 +17,7 @@ import msgspec
 
 from pulse.alerting.budget import WEEK_MS, Budget
 from pulse.alerting.grouping import Entry, Group, GroupRecord, Labels, Notice, Told, Word, group_id
+from pulse.alerting.holdout import Holdout
 from pulse.alerting.owners import Owners
 from pulse.alerting.routing import Addressee, Route
 
@@ -45,6 +46,7 @@ class Rules:
     inhibitions: tuple[Inhibition, ...] = ()
     budget: Budget = field(default_factory=Budget)
     owners: Owners = field(default_factory=Owners)
+    holdout: Holdout = field(default_factory=Holdout)
 
 
 class Book:

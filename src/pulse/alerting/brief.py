@@ -21,8 +21,8 @@ class Brief(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     `owner` is that of the profile, or the one that was chosen; empty where there is none. `risk` is
     0 to 1: how far the score is from 100, or what the severity says. `quiet` says why nobody is
-    told of it (`historical`, `load`, `configuration`); empty where somebody may be. `stands_for`:
-    the reasons whose alerts are not sent because this one is.
+    told of it (`historical`, `load`, `configuration`, `holdout`); empty where somebody may be.
+    `stands_for`: the reasons whose alerts are not sent because this one is.
     """
 
     id: str

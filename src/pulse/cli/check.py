@@ -63,6 +63,7 @@ def missing_secrets(config: Config) -> list[str]:
         *(receiver.secrets for receiver in config.receivers),
         *(service.secret for service in config.collector.webhooks.all()),
         config.collector.user_key,
+        config.web.link_secrets,
     ):
         try:
             look()

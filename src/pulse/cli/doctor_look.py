@@ -10,6 +10,7 @@ import msgspec
 import redis
 from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
 
+from pulse.alerting.outcomes import SOURCE as OURS
 from pulse.config.kafka_clients import for_kafka_python
 from pulse.doctor import DAY_MS, Cluster, Fresh, Group, Letters, Reason, Stream
 from pulse.engine.control import CONTROL_HEADER, read_source, tick_time
@@ -113,6 +114,8 @@ class Looker:
         manifests = self._manifests().values()
         for manifest in manifests:
             for name, heard in manifest.read_on.heard.items():
+                if name == OURS:  # people close alerts when they do
+                    continue
                 stream.known[name] = max(heard.last_ms, stream.known.get(name, 0))
         if manifests:
             furthest = max(manifests, key=lambda each: each.read_on.clock_ms or 0)
@@ -237,7 +240,8 @@ class Looker:
         elif kind is None:
             stream.events[record.partition] = record.timestamp
             for name in _sources_of(record.value or b""):
-                stream.sources[name] = max(record.timestamp, stream.sources.get(name, 0))
+                if name != OURS:
+                    stream.sources[name] = max(record.timestamp, stream.sources.get(name, 0))
 
     def _manifests(self) -> dict[int, Manifest]:
         """The last manifest of each partition, where one is among the last records."""

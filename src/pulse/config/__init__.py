@@ -2,8 +2,8 @@
 
 `Config.load(path)` is the way in. Each setting is documented where it is declared (the comments in
 `deploy/pulse.yaml` and the JSON Schema say the same). Secrets are named here and kept elsewhere.
-It is read by what runs pulse (`cli`, `stream`, `notifier`, `readmodel`); the pure rooms and the
-engine never import it: they get what they need handed over.
+It is read by what runs pulse (`cli`, `stream`, `notifier`, `web`, `readmodel`); the pure rooms and
+the engine never import it: they get what they need handed over.
 """
 
 from pulse.config.collector import Collector
@@ -34,12 +34,14 @@ from pulse.config.scoring import (
 )
 from pulse.config.secret import Secret, SecretError, find_secret
 from pulse.config.signals import Signals, Silence
+from pulse.config.web import HoldoutRule, Web
 
 __all__ = [
     "Active",
     "Collector",
     "Config",
     "ConfigError",
+    "HoldoutRule",
     "IgnoreRule",
     "Kafka",
     "KafkaSecurity",
@@ -63,6 +65,7 @@ __all__ = [
     "Silence",
     "Topics",
     "Usage",
+    "Web",
     "WebhookReceiver",
     "WeightRule",
     "Worker",

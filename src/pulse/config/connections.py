@@ -150,6 +150,10 @@ class Topics(Section):
     """Which account each user belongs to, where product apps have said so; compacted."""
     silences: TopicName = "pulse.silences"
     """What people have silenced, snoozed and taken over; compacted, one partition."""
+    outcomes: TopicName = "pulse.outcomes"
+    """What became of alerts, as those who closed them say it; one partition."""
+    tokens: TopicName = "pulse.tokens"
+    """Hashes of the tokens of the API; compacted."""
     changelog: TopicName = Field(default="pulse.state", validate_default=True)
     """The accounts' state; compacted."""
 
@@ -175,6 +179,8 @@ class Retention(Section):
     """Time to look at bad events and send them again."""
     alerts: SomeDays = 90
     """The history of alerts."""
+    outcomes: SomeDays = 400
+    """What became of them, by which it is seen which reasons are right."""
 
 
 class Kafka(Section):

@@ -5,6 +5,7 @@ from typing import Any, get_args
 
 from pulse.alerting.book import Rules
 from pulse.alerting.budget import Budget
+from pulse.alerting.holdout import Holdout
 from pulse.alerting.hours import Hours, Interval
 from pulse.alerting.matching import Matcher
 from pulse.alerting.muting import Inhibition
@@ -39,7 +40,13 @@ def pipeline_rules(config: Config) -> Rules:
         ),
         budget=Budget(config.budget.weekly, minute_of(digest.at), _numbers(digest.weekdays)),
         owners=Owners(config.owners.rule, config.owners.team),
+        holdout=holdout(config),
     )
+
+
+def holdout(config: Config) -> Holdout:
+    """The accounts whose alerts are not sent."""
+    return Holdout(config.holdout.share, config.holdout.salt)
 
 
 def matcher(match: Match) -> Matcher:

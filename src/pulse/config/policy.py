@@ -1,5 +1,6 @@
 """From the configuration to the rules that the engine runs on."""
 
+from pulse.alerting.outcomes import EVENT
 from pulse.config.line import LineSettings
 from pulse.config.root import Config
 from pulse.config.scoring import Minimum, OfBaseline, PerSeat, ScoreRule, Usage
@@ -27,7 +28,11 @@ def policy(config: Config) -> Policy:
         usage=UsageRules(
             feature=usage.feature,
             value=usage.value,
-            weights=tuple(WeightRule(w.event, _micro(w.weight)) for w in usage.weights),
+            # First, whatever else is configured: to close an alert is no use of the product.
+            weights=(
+                WeightRule(EVENT, 0),
+                *(WeightRule(w.event, _micro(w.weight)) for w in usage.weights),
+            ),
             ignore=tuple(
                 IgnoreRule(i.account, i.user, i.event, i.source, i.property, i.equals)
                 for i in usage.ignore

@@ -38,6 +38,7 @@ from pulse.config.scoring import (
     key_feature_mistakes,
 )
 from pulse.config.signals import DEFAULT_FACTS, Fact, Signals, doubled_facts
+from pulse.config.web import HoldoutRule, Web
 
 
 class Lifecycle(Section):
@@ -135,8 +136,12 @@ class Config(Section):
     """Which alerts are held while others fire."""
     budget: BudgetRules = BudgetRules()
     """How many alerts an owner is told of in a week."""
+    holdout: HoldoutRule = HoldoutRule()
+    """Accounts whose alerts are recorded and not sent."""
     notifier: Notifier = Notifier()
     """How `pulse notify` runs."""
+    web: Web = Web()
+    """How `pulse web` runs: the API and the account page."""
 
     @field_validator("scorecard", mode="wrap")
     @classmethod

@@ -69,6 +69,9 @@ class System:
                     "keys",
                     "links",
                     "changelog",
+                    "silences",
+                    "outcomes",
+                    "tokens",
                 )
             },
             **self.settings.get("kafka", {}),
@@ -78,7 +81,7 @@ class System:
 
     def create_topics(self) -> None:
         """Create the topics as `pulse topics` does, on one broker."""
-        for name in ("events", "alerts", "deadletter", "deliveries", "keys", "links", "changelog"):
+        for name in self.settings["kafka"]["topics"]:
             self.create_topic(name)
 
     def create_topic(self, name: str, **settings: str) -> None:
@@ -91,26 +94,29 @@ class System:
                 "max.message.bytes": str(8 << 20),
                 **configs,
             }
-        elif name in ("deliveries", "keys", "links", "changelog"):
+        elif name in ("deliveries", "keys", "links", "changelog", "silences", "tokens"):
             configs = {"cleanup.policy": "compact", **configs}
         topic = getattr(self.config.kafka.topics, name)
         admin = KafkaAdminClient(bootstrap_servers=self.bootstrap)
         try:
-            admin.create_topics([NewTopic(topic, self.partitions, 1, topic_configs=configs)])
+            partitions = 1 if name in ("silences", "outcomes") else self.partitions
+            admin.create_topics([NewTopic(topic, partitions, 1, topic_configs=configs)])
         finally:
             admin.close()
 
     def process(
         self, command: str, *, kafka: Mapping[str, Any] | None = None, **worker: Any
     ) -> PulseProcess:
-        """A `pulse work`, `notify` or `collect` with metrics on a port of its own; not started.
+        """A `pulse work`, `notify`, `collect` or `web` with metrics on its own port; not started.
 
         `worker` overrides settings of the section that the process reads, `kafka` of that section.
         """
         number = len(self._processes) + 1
         name = f"{command}-{number}"
         port = free_port()
-        section = {"work": "worker", "notify": "notifier", "collect": "collector"}[command]
+        section = {"work": "worker", "notify": "notifier", "collect": "collector"}.get(
+            command, command
+        )
         path = f"{name}.yaml"
         self._write(path, {section: {"metrics_port": port, **worker}, "kafka": kafka or {}})
         arguments = [command, "--config", str(self.folder / path)]

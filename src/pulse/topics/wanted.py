@@ -47,9 +47,9 @@ class WantedTopic:
 
 def wanted_topics(kafka: Kafka) -> list[WantedTopic]:
     """The topics of a configuration: events, alerts, dead letters, deliveries, keys,
-    links, state, silences.
+    links, state, tokens, silences, outcomes.
 
-    All but the last have the number of partitions of the events: an account's state, alerts and
+    All but the last two have the number of partitions of the events: an account's state, alerts and
     deliveries lie where its events do.
     """
     names, days = kafka.topics, kafka.retention_days
@@ -92,9 +92,15 @@ def wanted_topics(kafka: Kafka) -> list[WantedTopic]:
         topic(names.keys, "hashes of the write keys", compacted, fixed=False),
         topic(names.links, "which account each user belongs to", compacted),
         topic(names.changelog, "the accounts' state", compacted),
+        topic(names.tokens, "hashes of the tokens of the API", compacted, fixed=False),
         # People write it, in one order for all.
         replace(
             topic(names.silences, "what people have silenced", compacted),
+            partitions=1,
+            as_events=False,
+        ),
+        replace(
+            topic(names.outcomes, "what became of alerts", _kept_for(days.outcomes)),
             partitions=1,
             as_events=False,
         ),

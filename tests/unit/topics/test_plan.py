@@ -45,8 +45,13 @@ def test_the_topics_and_their_settings() -> None:
         "pulse.keys",
         "pulse.links",
         "pulse.state",
+        "pulse.tokens",
         "pulse.silences",
+        "pulse.outcomes",
     ]
+    judged = topics.pop("pulse.outcomes")
+    assert (judged.partitions, judged.replication) == (1, 2)
+    assert judged.settings == {"cleanup.policy": "delete", "retention.ms": str(400 * DAY_MS)}
     one_order = topics.pop("pulse.silences")
     assert (one_order.partitions, one_order.replication) == (1, 2)
     assert one_order.settings == topics["pulse.state"].settings

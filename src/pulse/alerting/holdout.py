@@ -1,0 +1,36 @@
+"""Accounts whose alerts are recorded and not sent, so that it shows what sending them does."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Final
+
+from pulse.alerting.alert import EVERYBODY
+
+REASON: Final = "holdout"
+"""Why such an alert is not sent, as a decision says it."""
+
+_ALL: Final = 1 << 64
+
+
+@dataclass(frozen=True, slots=True)
+class Holdout:
+    """A share of the accounts, 0 to 1, chosen by a hash of `salt` and the account's id.
+
+    The same accounts with the same salt, for ever; with a larger share those and others.
+
+    >>> holdout = Holdout(0.5, "spring")
+    >>> [holdout.has(each) for each in ("acme", "beta", "globex", "*")]
+    [False, True, True, False]
+    """
+
+    share: float = 0.0
+    salt: str = "pulse"
+
+    def has(self, account_id: str) -> bool:
+        """Whether the account is one of them. What is about no single account never is."""
+        if self.share <= 0 or account_id == EVERYBODY:
+            return False
+        digest = hashlib.blake2b(f"{self.salt}\0{account_id}".encode(), digest_size=8).digest()
+        return int.from_bytes(digest) < self.share * _ALL
