@@ -14,6 +14,7 @@ import httpx
 import msgspec
 import pytest
 
+from pulse import keyring
 from pulse.collector import keys
 from pulse.config.kafka_clients import for_aiokafka
 from pulse.processes import free_port
@@ -116,7 +117,8 @@ def collecting(
     system.create_topics()
     key, known = keys.make("web")
     kafka = system.config.kafka
-    asyncio.run(keys.write(for_aiokafka(kafka), kafka.topics.keys, keys.hash_of(key), known))
+    hashed = keyring.hash_of(key)
+    asyncio.run(keyring.write(for_aiokafka(kafka), kafka.topics.keys, hashed, known))
     port = free_port()
     process = system.process("collect", port=port).start()
     return system, process, Load(f"http://127.0.0.1:{port}", key, **(load or {})).start()

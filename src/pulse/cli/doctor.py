@@ -139,10 +139,11 @@ def _letters(looker: Looker) -> Iterator[Check]:
 
 
 def _keys(config: Config) -> Iterator[Check]:
-    from pulse.collector import keys
+    from pulse.collector.keys import KeyRing
+    from pulse.keyring import read
 
     def look() -> Finding:
-        ring = asyncio.run(keys.read(for_aiokafka(config.kafka), config.kafka.topics.keys))
+        ring = asyncio.run(read(for_aiokafka(config.kafka), config.kafka.topics.keys, KeyRing()))
         return doctor.judge_keys(each.source for _, each in ring)
 
     yield "write keys", look

@@ -9,6 +9,7 @@ from typing import Annotated, Any, TypeVar
 import typer
 from aiokafka.errors import KafkaError
 
+from pulse import keyring
 from pulse.collector import keys
 from pulse.config import Config
 from pulse.config.kafka_clients import for_aiokafka
@@ -61,26 +62,22 @@ def command(
         if not 0 < len(source) <= 256 or not source.isprintable():
             raise PulseError("a key is of a source", hint="name it: `pulse keys make web-app`")
         key, kept = keys.make(source)
-        _done(keys.write(settings, topic, keys.hash_of(key), kept))
+        _done(keyring.write(settings, topic, keyring.hash_of(key), kept))
         print(key)
         return
-    ring = _done(keys.read(settings, topic))
+    ring = _done(keyring.read(settings, topic, keys.KeyRing()))
     if action is Action.list:
         for _, each in ring:
             print(f"{each.begins_with}…  {each.made_at}  {each.source}")
         return
-    found = [
-        (hashed, each)
-        for hashed, each in ring
-        if subject and (keys.hash_of(subject) == hashed or each.begins_with.startswith(subject))
-    ]
+    found = ring.called(subject or "")
     if len(found) != 1:
         raise PulseError(
             "no key is called so" if not found else f"{len(found)} keys begin so",
             hint="`pulse keys list` says what they begin with",
         )
     hashed, each = found[0]
-    _done(keys.write(settings, topic, hashed, None))
+    _done(keyring.write(settings, topic, hashed, None))
     print(f"revoked: {each.begins_with}… of {each.source}")
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from pulse.collector.keys import KeyRing, hash_of, key_of, make
+from pulse.collector.keys import KeyRing, key_of, make
 from pulse.collector.refusals import Refusal
+from pulse.keyring import hash_of
 
 
 @pytest.mark.parametrize("said", ["%%%", "cGs", "/w==", "\xff", "\xc3\xbf\xc3\xbf"])
