@@ -1,4 +1,7 @@
-"""The HTTP server: a signal ends it in order, and it does not wait for ever for a request."""
+"""The HTTP server: a signal ends it in order, and it does not wait for ever for a request.
+
+And how a request is refused, in JSON: `{"error": {"reason", "detail"}}`.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +12,33 @@ import socket
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import uvicorn
+from fastapi import Response
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from pulse.errors import PulseError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from pulse.refusals import Refusal
+
+
+def refused(refusal: Refusal) -> Response:
+    """How a client is told that its request is refused."""
+    headers = {}
+    if refusal.status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
+    if refusal.retry_after_s is not None:
+        headers["Retry-After"] = str(refusal.retry_after_s)
+    said = {"error": {"reason": refusal.reason, "detail": refusal.detail}}
+    return answer(refusal.status, said, headers)
+
+
+def answer(status: int, said: Any, headers: dict[str, str] | None = None) -> Response:
+    """An answer in JSON."""
+    return Response(msgspec.json.encode(said), status, headers, "application/json")
 
 
 class Server(uvicorn.Server):

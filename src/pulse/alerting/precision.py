@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from pulse.alerting.outcomes import Outcome
+    from pulse.alerting.outcomes import Outcome, Word
 
 LEAST: Final = 10
 """Of fewer judged alerts nothing is proposed."""
@@ -37,6 +37,9 @@ _SETTINGS: Final = {
     "detractor": "lower signals.detractor.nps and signals.detractor.csat",
 }
 """What makes a reason rarer."""
+
+
+WORDS_IN_ORDER: Final[tuple[Word, ...]] = ("saved", "churned", "false_alarm", "ignored")
 
 
 class Tally(NamedTuple):
@@ -107,7 +110,8 @@ def interval(right: int, of: int) -> tuple[float, float]:
 
 def tally(outcomes: Iterable[Outcome]) -> Tally:
     """What was said of alerts, each of which is there once."""
-    return Tally(**Counter(each.outcome for each in outcomes))
+    counts = Counter(each.outcome for each in outcomes)
+    return Tally(*(counts[word] for word in WORDS_IN_ORDER))
 
 
 def by_reason(outcomes: Iterable[Outcome]) -> dict[str, Tally]:

@@ -15,7 +15,7 @@ import pulse
 from pulse.collector import description
 from pulse.collector.endpoints import cloudevents, native, posthog, segment, webhooks
 from pulse.collector.refusals import Refusal
-from pulse.collector.service import answer
+from pulse.serving import answer, refused
 
 if TYPE_CHECKING:
     from pulse.collector.service import Service
@@ -51,13 +51,7 @@ def make_app(service: Service) -> FastAPI:
     @app.exception_handler(Refusal)
     async def _refused(request: Request, refusal: Refusal) -> Response:
         service.metrics.requests_refused.labels(refusal.reason).inc()
-        headers = {}
-        if refusal.status == 401:
-            headers["WWW-Authenticate"] = "Bearer"
-        if refusal.retry_after_s is not None:
-            headers["Retry-After"] = str(refusal.retry_after_s)
-        said = {"error": {"reason": refusal.reason, "detail": refusal.detail}}
-        return answer(refusal.status, said, headers)
+        return refused(refusal)
 
     @app.get("/healthz", summary="Whether the collector runs")
     async def healthz() -> dict[str, str]:

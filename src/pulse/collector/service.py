@@ -1,12 +1,9 @@
-"""What the endpoints of all dialects share: keys, limits, Kafka's word, and how one answers."""
+"""What the endpoints of all dialects share: keys, limits, and Kafka's word."""
 
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
-
-import msgspec
-from fastapi import Response
+from typing import TYPE_CHECKING
 
 from pulse.collector.body import Room, read
 from pulse.collector.keys import key_of
@@ -84,8 +81,3 @@ class Service:
             self.metrics.letters.labels(dialect, letter.reason).inc()
         for bad in meant.refused:
             self.metrics.refused.labels(dialect, bad.reason).inc()
-
-
-def answer(status: int, said: Any, headers: dict[str, str] | None = None) -> Response:
-    """An answer in JSON."""
-    return Response(msgspec.json.encode(said), status, headers, "application/json")

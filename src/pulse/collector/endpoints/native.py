@@ -20,8 +20,8 @@ from pulse.collector.description import (
 )
 from pulse.collector.dialects import native
 from pulse.collector.keys import key_of
-from pulse.collector.service import answer
 from pulse.model.usage import ProfileRecord, UsageEvent
+from pulse.serving import answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -25,7 +25,7 @@ from pulse.collector.description import (
 )
 from pulse.collector.dialects import posthog
 from pulse.collector.keys import key_of
-from pulse.collector.service import answer
+from pulse.serving import answer
 
 if TYPE_CHECKING:
     from fastapi import FastAPI

@@ -27,7 +27,7 @@ from pulse.collector.description import (
 from pulse.collector.dialects import segment
 from pulse.collector.keys import key_of
 from pulse.collector.refusals import Refusal
-from pulse.collector.service import answer
+from pulse.serving import answer
 
 if TYPE_CHECKING:
     from fastapi import FastAPI

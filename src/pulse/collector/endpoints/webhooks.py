@@ -22,7 +22,7 @@ from pulse.collector.description import (
 from pulse.collector.dialects.webhooks import chargebee, jira, paddle, recurly, stripe, zendesk
 from pulse.collector.dialects.webhooks.reading import Delivery, Told, meaning_of
 from pulse.collector.refusals import Refusal
-from pulse.collector.service import answer
+from pulse.serving import answer
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
