@@ -35,6 +35,8 @@ _COMMANDS = {
         ("work", "Run the worker: usage events in, alerts out.", _RUN),
         ("activate", "Put a configuration in force from here on.", _RUN),
         ("notify", "Run the notifier: alerts in, webhooks out.", _RUN),
+        ("web", "Run the API, and the account page that a message's links open.", _RUN),
+        ("tokens", "Make, list or revoke the tokens of the API and the page.", _RUN),
         ("doctor", "Say what of a running pulse is in order, and what to do about the rest.", _RUN),
         ("source", "Say that a source of events has stopped, or that it runs again.", _RUN),
         ("forget", "Erase an account or a user, and say where what is left when.", _RUN),

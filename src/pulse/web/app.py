@@ -1,0 +1,93 @@
+"""The application: the API, the pages, and how a refusal is told to each."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import structlog
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+import pulse
+from pulse.refusals import Refusal
+from pulse.serving import refused
+from pulse.web import api, pages
+from pulse.web.api.asking import PREFIX
+from pulse.web.hardening import Hardened
+from pulse.web.pages.views import page
+
+if TYPE_CHECKING:
+    from pulse.web.metrics import WebMetrics
+    from pulse.web.service import Service
+
+log = structlog.get_logger("pulse.web")
+
+_REASONS: Final = {404: "no_such_path", 405: "no_such_method", 413: "too_large"}
+
+
+def make_app(service: Service, metrics: WebMetrics) -> FastAPI:
+    """The service as an ASGI application."""
+    app = FastAPI(
+        title="pulse",
+        version="1",
+        summary=f"Accounts, alerts, and what people say of them; pulse {pulse.__version__}.",
+        description="Every request needs a token: `Authorization: Bearer pt_…`, made by `pulse "
+        "tokens make`. What is written is in Kafka when it is answered with 2xx. Lists come in "
+        "pages: `cursor` of one page leads to the next. A refusal is `{error: {reason, detail}}`.",
+        openapi_url=f"{PREFIX}/openapi.json",
+        docs_url=None,  # they come with scripts from elsewhere
+        redoc_url=None,
+    )
+    app.state.service = service
+    app.add_middleware(Hardened, note=lambda status: metrics.requests.labels(status).inc())
+
+    def tell(request: Request, refusal: Refusal) -> Response:
+        metrics.refused.labels(refusal.reason).inc()
+        told = refused(refusal)
+        if request.url.path.startswith("/api/"):
+            return told
+        shown = page(
+            "refused.html", refusal.status, said=str(refusal.status), detail=refusal.detail
+        )
+        for name in ("retry-after", "www-authenticate"):
+            if name in told.headers:
+                shown.headers[name] = told.headers[name]
+        return shown
+
+    @app.exception_handler(Refusal)
+    async def _refused(request: Request, refusal: Refusal) -> Response:
+        return tell(request, refusal)
+
+    @app.exception_handler(RequestValidationError)
+    async def _not_as_described(request: Request, error: RequestValidationError) -> Response:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        return tell(request, Refusal(400, "invalid", f"{where}: {first['msg']}"))
+
+    @app.exception_handler(HTTPException)
+    async def _not_there(request: Request, error: HTTPException) -> Response:
+        reason = _REASONS.get(error.status_code, "bad_request")
+        detail = f"{error.detail}: {request.method} {request.url.path[:200]}; /docs says what is"
+        told = tell(request, Refusal(error.status_code, reason, detail))
+        told.headers.update(error.headers or {})
+        return told
+
+    @app.exception_handler(Exception)
+    async def _broken(request: Request, error: Exception) -> Response:
+        log.error("a request failed", path=request.scope.get("route_path", ""), exc_info=error)
+        return tell(request, Refusal(500, "broken", "this is a bug of pulse; its log says more"))
+
+    for router in (*api.ROUTERS, *pages.ROUTERS):
+        app.include_router(router)
+    _describe(app.openapi())
+    return app
+
+
+def _describe(said: dict[str, Any]) -> None:
+    """Take out what FastAPI alone says: that it refuses a parameter in a way of its own."""
+    for name in ("HTTPValidationError", "ValidationError"):
+        said["components"]["schemas"].pop(name, None)
+    for operations in said["paths"].values():
+        for operation in operations.values():
+            operation["responses"].pop("422", None)

@@ -1,0 +1,207 @@
+"""What the topics say: alerts, what became of them, what is silenced, what was sent.
+
+Each is bounded: what is old goes, and of too many the oldest.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+import structlog
+
+from pulse.alerting.outcomes import decode_outcome
+from pulse.alerting.silences import Muted
+from pulse.model.alert import Severity, Status
+from pulse.model.time import format_ms, parse_ts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from pulse.alerting.outcomes import Outcome
+
+log = structlog.get_logger("pulse.web")
+
+MOST_DELIVERIES: Final = 50_000
+MOST_OUTCOMES: Final = 200_000
+
+
+class _Profile(msgspec.Struct):
+    name: str | None = None
+    segment: str | None = None
+    owner: str | None = None
+
+
+class _Alert(msgspec.Struct):
+    id: str
+    account_id: str
+    reason: str
+    status: Status
+    severity: Severity
+    started_at: str
+    at: str
+    summary: str
+    play: str
+    profile: _Profile
+    historical: bool = False
+    caused_by: str | None = None
+
+
+class KnownAlert(msgspec.Struct, frozen=True):
+    """The newest state of an alert: what it is found by, and all of it as JSON."""
+
+    id: str
+    account_id: str
+    reason: str
+    status: Status
+    severity: Severity
+    started_ms: int
+    at_ms: int
+    segment: str
+    owner: str
+    name: str
+    summary: str
+    play: str
+    quiet: str
+    """Why it is not sent, as far as the alert itself says it."""
+    json: bytes
+
+
+_decode_alert: Final = msgspec.json.Decoder(_Alert).decode
+
+
+class AlertBook:
+    """The newest state of each alert, at most `most`: those that ended go first, then the oldest.
+
+    >>> AlertBook(most=10).get("al_1") is None
+    True
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._firing: dict[str, KnownAlert] = {}
+        self._ended: dict[str, KnownAlert] = {}
+
+    def take(self, key: bytes, value: bytes | None) -> None:
+        """A record of the alerts topic. What has ended does not begin again: it is a repeat."""
+        if value is None:
+            return
+        try:
+            said = _decode_alert(value)
+            started_ms, at_ms = parse_ts(said.started_at), parse_ts(said.at)
+        except (ValueError, UnicodeDecodeError) as error:
+            log.warning("a record among the alerts is none", key=key[:80], error=str(error))
+            return
+        is_firing = said.status == "firing"
+        if is_firing and said.id in self._ended:
+            return
+        self._firing.pop(said.id, None)
+        (self._firing if is_firing else self._ended)[said.id] = KnownAlert(
+            id=said.id,
+            account_id=said.account_id,
+            reason=said.reason,
+            status=said.status,
+            severity=said.severity,
+            started_ms=started_ms,
+            at_ms=at_ms,
+            segment=said.profile.segment or "",
+            owner=said.profile.owner or "",
+            name=said.profile.name or "",
+            summary=said.summary,
+            play=said.play,
+            quiet="historical" if said.historical else said.caused_by or "",
+            json=value,
+        )
+        while len(self) > self._most:
+            oldest = self._ended or self._firing
+            del oldest[next(iter(oldest))]
+
+    def get(self, alert_id: str) -> KnownAlert | None:
+        """An alert; None where it is not known, or not any more."""
+        return self._firing.get(alert_id) or self._ended.get(alert_id)
+
+    def has_ended(self, alert_id: str) -> bool:
+        """Whether it is known that an alert has ended."""
+        return alert_id in self._ended
+
+    def __iter__(self) -> Iterator[KnownAlert]:
+        yield from self._firing.values()
+        yield from self._ended.values()
+
+    def __len__(self) -> int:
+        return len(self._firing) + len(self._ended)
+
+
+class OutcomeBook:
+    """The newest word on each alert."""
+
+    def __init__(self) -> None:
+        self._of: dict[str, Outcome] = {}
+
+    def take(self, key: bytes, value: bytes | None) -> None:
+        """A record of the outcomes topic."""
+        if value is None:
+            self._of.pop(key.decode(errors="replace"), None)
+            return
+        try:
+            said = decode_outcome(value)
+        except (ValueError, UnicodeDecodeError) as error:
+            log.warning("a record among the outcomes is none", key=key[:80], error=str(error))
+            return
+        self._of.pop(said.alert_id, None)
+        self._of[said.alert_id] = said
+        if len(self._of) > MOST_OUTCOMES:
+            del self._of[next(iter(self._of))]
+
+    def get(self, alert_id: str) -> Outcome | None:
+        """What was said of an alert; None where nothing was."""
+        return self._of.get(alert_id)
+
+    def __iter__(self) -> Iterator[Outcome]:
+        yield from self._of.values()
+
+    def __len__(self) -> int:
+        return len(self._of)
+
+
+class DeliveryBook:
+    """The newest state of each notification. `read` is how a record is read (see `deliveries`)."""
+
+    def __init__(self, read: Callable[[str, bytes], dict[str, Any] | None]) -> None:
+        self._read = read
+        self._of: dict[str, dict[str, Any]] = {}
+
+    def take(self, key: bytes, value: bytes | None) -> None:
+        """A record of the deliveries topic."""
+        name = key.decode(errors="replace")
+        self._of.pop(name, None)
+        if value is None:
+            return
+        try:
+            said = self._read(name, value)
+        except (ValueError, UnicodeDecodeError) as error:
+            log.warning("a record among the deliveries is none", key=name[:80], error=str(error))
+            return
+        if said is not None:
+            self._of[name] = said
+            if len(self._of) > MOST_DELIVERIES:
+                del self._of[next(iter(self._of))]
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        yield from self._of.values()
+
+
+class MutedBook(Muted):
+    """All that people have muted."""
+
+    def take(self, key: bytes, value: bytes | None) -> None:
+        """A record of the silences topic."""
+        try:
+            self.read(key.decode(), value)
+        except (ValueError, UnicodeDecodeError) as error:
+            log.warning("a record among the silences is none", key=key[:80], error=str(error))
+
+
+def text_of(ms: int | None) -> str | None:
+    """An instant as the API has it."""
+    return None if ms is None else format_ms(ms)

@@ -1,0 +1,79 @@
+"""What every answer says to browsers, and how large a request may be."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from starlette.exceptions import HTTPException
+
+from pulse.serving import answer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, MutableMapping
+
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+MOST_BYTES: Final = 64 << 10
+"""Of a request's body: everything that is said here is short."""
+
+_HEADERS: Final = {
+    # No script at all, no frames, nothing from elsewhere; forms go to us.
+    b"content-security-policy": b"default-src 'none'; style-src 'self'; img-src 'self'; "
+    b"form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    b"x-frame-options": b"DENY",
+    b"x-content-type-options": b"nosniff",
+    # A link's address is a key: it goes to no other site. Not `no-referrer`, with which browsers
+    # send forms without saying where they come from.
+    b"referrer-policy": b"same-origin",
+    b"cross-origin-opener-policy": b"same-origin",
+    b"cross-origin-resource-policy": b"same-origin",
+    b"permissions-policy": b"interest-cohort=()",
+}
+
+
+class Hardened:
+    """An application whose answers have these headers, and whose requests are small."""
+
+    def __init__(self, app: ASGIApp, note: Callable[[int], None]) -> None:
+        self._app = app
+        self._note = note
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def with_headers(message: MutableMapping[str, Any]) -> None:
+            if message["type"] == "http.response.start":
+                self._note(message["status"])
+                there = {name for name, _ in message["headers"]}
+                more = dict(_HEADERS)
+                if b"cache-control" not in there:
+                    more[b"cache-control"] = b"no-store"
+                message["headers"] = [*message["headers"], *more.items()]
+            await send(message)
+
+        length = dict(scope["headers"]).get(b"content-length", b"0")
+        if not length.isdigit() or int(length) > MOST_BYTES:
+            said = {"error": {"reason": "too_large", "detail": _TOO_LARGE}}
+            await answer(413, said)(scope, receive, with_headers)
+            return
+        await self._app(scope, _bounded(receive), with_headers)
+
+
+_TOO_LARGE: Final = f"the body has more than {MOST_BYTES} bytes"
+
+
+def _bounded(receive: Receive) -> Receive:
+    size = 0
+
+    async def bounded() -> Message:
+        nonlocal size
+        message = await receive()
+        size += len(message.get("body", b""))
+        if size > MOST_BYTES:
+            raise HTTPException(413, _TOO_LARGE)
+        return message
+
+    return bounded

@@ -1,0 +1,105 @@
+"""What comes back from a form: read within limits, and done."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
+from urllib.parse import parse_qsl
+
+from pulse.alerting.links import ACTIONS
+from pulse.alerting.muting import Snooze
+from pulse.alerting.outcomes import WORDS
+from pulse.config.fields import duration_ms
+from pulse.refusals import Refusal
+from pulse.web.pages.views import FOR
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+    from pulse.web.service import Service
+
+LONGEST_NOTE: Final = 1_000
+_LONGEST_NAME: Final = 100
+_DURATIONS: Final = {each: duration_ms(each) for each, _ in FOR}
+_DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_MOST_FIELDS: Final = 20
+_LOCAL: Final = re.compile(r"/[A-Za-z0-9%._~!$&'()*+,;=:@-][A-Za-z0-9/%._~!$&'()*+,;=:@-]*")
+
+
+async def read(request: Request) -> dict[str, str]:
+    """The fields of a form. Raises `Refusal` (400) for what is none."""
+    if request.headers.get("content-type", "").partition(";")[0].strip() != (
+        "application/x-www-form-urlencoded"
+    ):
+        raise Refusal(400, "no_form", "that is no form of ours")
+    try:
+        text = (await request.body()).decode()
+        fields = parse_qsl(text, keep_blank_values=True, max_num_fields=_MOST_FIELDS)
+    except ValueError:
+        raise Refusal(400, "no_form", "that is no form of ours") from None
+    return dict(fields)
+
+
+def local(path: str) -> str:
+    """A path of ours to go to; the first page for everything else.
+
+    >>> local("/accounts/acme"), local("//evil.example"), local("https://evil.example")
+    ('/accounts/acme', '/', '/')
+    """
+    return path if _LOCAL.fullmatch(path) else "/"
+
+
+def author_of(said: dict[str, str]) -> str:
+    """How somebody who came by a link calls themselves."""
+    name = " ".join(said.get("author", "").split())
+    if len(name) > _LONGEST_NAME or not name.isprintable():
+        raise Refusal(400, "author", "a name has at most 100 characters")
+    return f"{name} (by link)" if name else "by link"
+
+
+async def act(
+    service: Service, action: str, alert_id: str, author: str, said: dict[str, str]
+) -> None:
+    """Do what a form says. Raises `Refusal` (400, 404, 409, 503)."""
+    if action not in (*ACTIONS, "lift"):
+        raise Refusal(404, "no_such_action", "there is no such form")
+    note = said.get("note", "").strip()
+    if len(note) > LONGEST_NOTE:
+        raise Refusal(400, "note", f"a note has at most {LONGEST_NOTE} characters")
+    if action == "acknowledge":
+        await service.desk.snooze(Snooze(alert_id=alert_id, author=author, reason=note))
+    elif action == "snooze":
+        until_ms = _until(said, service.now_ms())
+        await service.desk.snooze(
+            Snooze(alert_id=alert_id, author=author, reason=note, until_ms=until_ms)
+        )
+    elif action == "lift":
+        await service.desk.lift(alert_id)
+    else:
+        word = said.get("outcome", "")
+        found = next((each for each in WORDS if each == word), None)
+        if found is None:
+            raise Refusal(400, "outcome", "choose what became of it")
+        outcome = service.outcome(service.alert(alert_id), found, author, note)
+        await service.desk.close(outcome)
+
+
+def _until(said: dict[str, str], now_ms: int) -> int:
+    """Until when: the end of a day, where one is named, else after so long."""
+    day = said.get("until", "").strip()
+    if not day:
+        lasts_ms = _DURATIONS.get(said.get("for", ""))
+        if lasts_ms is None:
+            raise Refusal(400, "for", "choose for how long")
+        return now_ms + lasts_ms
+    try:
+        if not _DATE.fullmatch(day):
+            raise ValueError
+        start = datetime.strptime(day, "%Y-%m-%d").replace(tzinfo=UTC)
+    except ValueError:
+        raise Refusal(400, "until", "a day is like 2026-12-24") from None
+    until_ms = round(start.timestamp() * 1000) + 86_400_000
+    if not now_ms < until_ms <= now_ms + 366 * 86_400_000:
+        raise Refusal(400, "until", "choose a day from today on, within a year")
+    return until_ms

@@ -1,0 +1,83 @@
+"""Signing in with a token, signing out, the style, and the description of the API."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import RedirectResponse
+
+from pulse.refusals import Refusal
+from pulse.web.api.asking import Shared
+from pulse.web.pages.forms import local, read
+from pulse.web.pages.views import STYLE, page
+
+router = APIRouter(include_in_schema=False, default_response_class=Response)
+
+
+@router.get("/healthz")
+async def healthz() -> dict[str, str]:
+    """Whether it runs."""
+    return {"status": "ok"}
+
+
+@router.get("/style.css")
+async def style() -> Response:
+    """The one style sheet, the only thing that browsers may keep."""
+    return Response(STYLE, media_type="text/css", headers={"Cache-Control": "max-age=3600"})
+
+
+@router.get("/docs")
+async def docs(request: Request) -> Response:
+    """What the API has; all of it is in its description for programs."""
+    described = request.app.openapi()
+    operations = [
+        (method.upper(), path, said["summary"], said.get("description", ""))
+        for path, methods in described["paths"].items()
+        for method, said in methods.items()
+    ]
+    return page("api.html", operations=operations, version=described["info"]["version"])
+
+
+@router.get("/sign-in")
+async def form(
+    request: Request, service: Shared, to: Annotated[str, Query(alias="next")] = "/"
+) -> Response:
+    """Asks for a token."""
+    return _form(request, service, local(to), "")
+
+
+@router.post("/sign-in")
+async def sign_in(request: Request, service: Shared) -> Response:
+    """Lets a browser in."""
+    said = await read(request)
+    service.access.check_form(request, said.get("form", ""), service.access.visitor(request))
+    to = local(said.get("next", "/"))
+    response = RedirectResponse(to, 303)
+    try:
+        service.access.sign_in(request, response, said.get("token", "").strip())
+    except Refusal as refusal:
+        again = _form(request, service, to, refusal.detail)
+        again.status_code = refusal.status
+        if refusal.retry_after_s is not None:
+            again.headers["Retry-After"] = str(refusal.retry_after_s)
+        return again
+    return response
+
+
+@router.post("/sign-out")
+async def sign_out(request: Request, service: Shared) -> Response:
+    """Lets it out."""
+    response = RedirectResponse("/sign-in", 303)
+    session = service.access.session(request)
+    if session is not None:
+        said = await read(request)
+        service.access.check_form(request, said.get("form", ""), session.mark)
+        service.access.sign_out(request, response)
+    return response
+
+
+def _form(request: Request, service: Shared, to: str, note: str) -> Response:
+    cookies = Response()
+    mark = service.access.visitor(request, cookies)
+    shown = page("sign_in.html", form=service.access.form_token(mark), to=to, note=note)
+    shown.headers.append("set-cookie", cookies.headers["set-cookie"])
+    return shown

@@ -1,0 +1,180 @@
+"""The API and the page as a process: topics followed, requests served, Kafka's word awaited."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING
+
+import structlog
+import uvicorn
+from aiokafka.errors import KafkaError
+
+from pulse.config.kafka_clients import for_aiokafka
+from pulse.config.pipeline import holdout
+from pulse.errors import PulseError
+from pulse.following import WITHIN_S, Follower
+from pulse.metrics import serve
+from pulse.producer import Producer
+from pulse.readmodel import ReadModel
+from pulse.serving import Server, listen, patient
+from pulse.topics.broker import Brokers, quiet_client_logs
+from pulse.web import deliveries
+from pulse.web.access import Access
+from pulse.web.app import make_app
+from pulse.web.desk import Desk
+from pulse.web.following import AlertBook, DeliveryBook, MutedBook, OutcomeBook
+from pulse.web.metrics import WebMetrics
+from pulse.web.service import Books, Service
+from pulse.web.tokens import TokenRing
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Sequence
+
+    from pulse.config import Config
+
+log = structlog.get_logger("pulse.web")
+
+LAST_S = 10.0
+"""How long requests under way are waited for at the end."""
+_DAY_MS = 86_400_000
+_PATIENCE_S = 20.0
+"""A request's head must have come in within this time."""
+
+
+async def run(config: Config) -> None:
+    """Serve until SIGINT or SIGTERM. Raises `PulseError` for what a person has to mend."""
+    web, kafka = config.web, config.kafka
+    quiet_client_logs()
+    links = web.links()  # a key that is missing is told before anything runs
+    await asyncio.to_thread(_look_at_topics, config)
+    settings = for_aiokafka(kafka) | {"client_id": f"{kafka.client_id}-web"}
+    async with AsyncExitStack() as stack:
+        listening = listen(web.host, web.port, section="web")
+        stack.callback(listening.close)
+        books = Books(
+            AlertBook(web.most_alerts), OutcomeBook(), MutedBook(), DeliveryBook(deliveries.read)
+        )
+        ring = TokenRing()
+        since_ms = now_ms() - web.alert_days * _DAY_MS
+        topics = kafka.topics
+        followers = [
+            Follower(settings, topics.tokens, ring.take),
+            Follower(settings, topics.silences, books.muted.take),
+            Follower(settings, topics.outcomes, books.outcomes.take),
+            Follower(settings, topics.alerts, books.alerts.take, since_ms=since_ms),
+            Follower(settings, topics.deliveries, books.deliveries.take),
+        ]
+        for follower in followers:
+            stack.push_async_callback(follower.stop)
+            await _read(follower)
+        producer = Producer(settings, idempotent=kafka.idempotence)
+        stack.push_async_callback(producer.stop)
+        metrics = WebMetrics(books.outcomes, lambda: len(books.alerts), lambda: len(ring))
+        accounts = None
+        if config.redis.enabled:
+            accounts = ReadModel(config.redis.address().reveal(), config.redis.prefix)
+            stack.push_async_callback(accounts.close)
+        service = Service(
+            config=config,
+            books=books,
+            accounts=accounts,
+            access=Access(
+                ring,
+                links,
+                public_url=web.public_url,
+                session_ms=web.session_ms,
+                now_ms=now_ms,
+                monotonic_s=time.monotonic,
+                on_wrong=metrics.wrong_tokens.inc,
+            ),
+            desk=Desk(
+                kafka,
+                books.muted,
+                books.outcomes,
+                producer.send,
+                has_ended=books.alerts.has_ended,
+                within_s=web.ack_timeout_s,
+                observe=lambda what, took_s: metrics.took.labels(what).observe(took_s),
+            ),
+            holdout=holdout(config),
+            now_ms=now_ms,
+        )
+        page = serve(
+            web.metrics_host, web.metrics_port, metrics.registry, setting="web.metrics_port"
+        )
+        stack.callback(page.close)
+        server = Server(
+            uvicorn.Config(
+                make_app(service, metrics),
+                http=patient(_PATIENCE_S),
+                log_config=None,
+                access_log=False,  # the addresses of links are keys
+                server_header=False,
+                lifespan="off",
+                timeout_graceful_shutdown=int(LAST_S),
+            )
+        )
+        log.info("serving", url=f"http://{web.host}:{web.port}", tokens=len(ring),
+                 alerts=len(books.alerts), links=links is not None, metrics=page.url)  # fmt: skip
+        if not len(ring):
+            log.warning("there is no token yet, so nobody can sign in: `pulse tokens make`")
+        await _serve(server, listening, followers)
+
+
+def now_ms() -> int:
+    """The time, in milliseconds UTC."""
+    return time.time_ns() // 1_000_000
+
+
+async def _serve(server: Server, listening: socket.socket, followers: Sequence[Follower]) -> None:
+    """Serve, and follow; where that is not possible any more, end.
+
+    Who does not follow would let revoked tokens in, and show what is not so any more.
+    """
+    following = [asyncio.create_task(follower.run()) for follower in followers]
+    for task in following:
+        task.add_done_callback(lambda _: setattr(server, "should_exit", True))
+    try:
+        await server.serve([listening])
+        for task in following:
+            if task.done():
+                task.result()
+    except KafkaError as error:
+        raise PulseError(
+            f"the topics cannot be read any more: {error!r}", hint="start it again"
+        ) from error
+    finally:
+        for task in following:
+            task.cancel()
+
+
+async def _read(follower: Follower) -> None:
+    try:
+        await follower.start()
+    except (TimeoutError, KafkaError, OSError) as error:
+        raise PulseError(
+            f"{follower.topic} cannot be read: {error!r}", hint="is Kafka there? `pulse doctor`"
+        ) from None
+
+
+def _look_at_topics(config: Config) -> None:
+    """Raises `PulseError` where one is not there, or has another number of partitions."""
+    kafka, topics = config.kafka, config.kafka.topics
+    with Brokers(kafka, timeout_s=WITHIN_S, say=log.warning) as brokers:
+        found = brokers.need(
+            topics.events,
+            topics.alerts,
+            topics.deliveries,
+            topics.silences,
+            topics.outcomes,
+            topics.tokens,
+        )
+    if found[topics.events].partitions != kafka.partitions:
+        raise PulseError(
+            f"{topics.events} has {found[topics.events].partitions} partitions and the "
+            f"configuration says {kafka.partitions}",
+            hint=f"set kafka.partitions to {found[topics.events].partitions}",
+        )

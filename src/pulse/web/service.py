@@ -1,0 +1,175 @@
+"""What the API and the pages share: what is known, who asks, and where words are taken."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from dataclasses import dataclass
+from heapq import nlargest
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from pulse.alerting.outcomes import Outcome, Word
+from pulse.readmodel import WORST_FIRST, ReadModelError
+from pulse.refusals import Refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from pulse.alerting.holdout import Holdout
+    from pulse.config import Config
+    from pulse.readmodel import ReadModel
+    from pulse.web.access import Access
+    from pulse.web.desk import Desk
+    from pulse.web.following import AlertBook, DeliveryBook, KnownAlert, MutedBook, OutcomeBook
+
+_PLACE: Final = re.compile(rf"({'|'.join(WORST_FIRST)}):[0-9]{{1,9}}")
+_LOOKED_AT: Final = 2_000
+"""Accounts that are looked through for one answer; its cursor goes on from there."""
+
+_cursor: Final = msgspec.json.Decoder(tuple[int, str]).decode
+
+
+@dataclass(frozen=True, slots=True)
+class Books:
+    """All that the topics say."""
+
+    alerts: AlertBook
+    outcomes: OutcomeBook
+    muted: MutedBook
+    deliveries: DeliveryBook
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """What the API and the pages share. `accounts` is None where no read model is kept."""
+
+    config: Config
+    books: Books
+    accounts: ReadModel | None
+    access: Access
+    desk: Desk
+    holdout: Holdout
+    now_ms: Callable[[], int]
+
+    async def account(self, account_id: str) -> dict[str, Any] | None:
+        """An account's document; None where there is none. Raises `Refusal` (503)."""
+        try:
+            return await self._read_model().account(account_id)
+        except ReadModelError as error:
+            raise _away(error) from None
+
+    async def find_accounts(
+        self, zone: str | None, limit: int, cursor: str | None, **wanted: str | None
+    ) -> tuple[list[dict[str, Any]], str | None]:
+        """Accounts, the worst first, and the cursor of what follows. Raises `Refusal` (400, 503).
+
+        `wanted` are words of their profiles. There may be fewer than `limit`, and more behind.
+        """
+        if cursor is not None and not _PLACE.fullmatch(cursor):
+            raise bad_cursor()
+        if cursor is not None and zone not in (None, cursor.partition(":")[0]):
+            raise bad_cursor()
+        words = {name: value for name, value in wanted.items() if value is not None}
+        found: list[dict[str, Any]] = []
+        looked_at = 0
+        while len(found) < limit and looked_at < _LOOKED_AT:
+            # Without words all that comes is wanted, and the cursor is right behind it.
+            some = limit - len(found)
+            try:
+                page = await self._read_model().accounts(zone, some, cursor)
+            except ReadModelError as error:
+                raise _away(error) from None
+            looked_at += some
+            found += [
+                each
+                for each in page.accounts
+                if all(each["profile"].get(name) == value for name, value in words.items())
+            ]
+            cursor = page.cursor
+            if cursor is None:
+                break
+        return found, cursor
+
+    def alert(self, alert_id: str) -> KnownAlert:
+        """An alert. Raises `Refusal` (404)."""
+        found = self.books.alerts.get(alert_id)
+        if found is None or found.at_ms < self._since_ms():
+            raise Refusal(
+                404,
+                "no_such_alert",
+                f"there is no such alert among those of {self.config.web.alert_days} days "
+                "(web.alert_days)",
+            )
+        return found
+
+    def find_alerts(
+        self, wanted: Callable[[KnownAlert], bool], limit: int, cursor: str | None
+    ) -> tuple[list[KnownAlert], str | None]:
+        """Alerts, the newest state first, and what follows. Raises `Refusal` (400)."""
+        since_ms = self._since_ms()
+        recent = (each for each in self.books.alerts if each.at_ms >= since_ms and wanted(each))
+        return paged(recent, lambda each: (each.at_ms, each.id), limit, cursor)
+
+    def _since_ms(self) -> int:
+        return self.now_ms() - self.config.web.alert_days * 86_400_000
+
+    def outcome(self, alert: KnownAlert, word: Word, author: str, note: str) -> Outcome:
+        """A word on an alert. Raises `Refusal` (409) where there is none to be said."""
+        if alert.account_id == "*":
+            raise Refusal(
+                409, "of_no_account", "it is about no single account: acknowledge it instead"
+            )
+        return Outcome(
+            alert_id=alert.id,
+            account_id=alert.account_id,
+            reason=alert.reason,
+            outcome=word,
+            author=author,
+            at_ms=self.now_ms(),
+            started_ms=alert.started_ms,
+            segment=alert.segment,
+            note=note,
+        )
+
+    def _read_model(self) -> ReadModel:
+        if self.accounts is None:
+            raise Refusal(503, "no_read_model", "no accounts are kept in Redis: redis.enabled")
+        return self.accounts
+
+
+def paged(
+    items: Iterable[Any], key: Callable[[Any], tuple[int, str]], limit: int, cursor: str | None
+) -> tuple[list[Any], str | None]:
+    """The items with the largest keys below the cursor's, and the cursor of those that follow.
+
+    Raises `Refusal` (400) for a cursor that is none.
+    """
+    below = None if cursor is None else _read_cursor(cursor)
+    left = (each for each in items if below is None or key(each) < below)
+    found = nlargest(limit + 1, left, key=key)
+    if len(found) <= limit:
+        return found, None
+    found = found[:limit]
+    said = msgspec.json.encode(key(found[-1]))
+    return found, base64.urlsafe_b64encode(said).decode()
+
+
+def _read_cursor(text: str) -> tuple[int, str]:
+    try:
+        return _cursor(base64.urlsafe_b64decode(text.encode("ascii")))
+    except (ValueError, binascii.Error, msgspec.DecodeError):
+        raise bad_cursor() from None
+
+
+def bad_cursor() -> Refusal:
+    """What a cursor that is none is told."""
+    return Refusal(
+        400, "bad_cursor", "that is no cursor of this list: begin without one, or take the last's"
+    )
+
+
+def _away(error: ReadModelError) -> Refusal:
+    return Refusal(503, "redis_away", str(error), retry_after_s=5)
