@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from typing import TYPE_CHECKING, Any, Final
 
 import structlog
@@ -75,7 +76,8 @@ def make_app(service: Service, metrics: WebMetrics) -> FastAPI:
 
     @app.exception_handler(Exception)
     async def _broken(request: Request, error: Exception) -> Response:
-        log.error("a request failed", path=request.scope.get("route_path", ""), exc_info=error)
+        # Not `exc_info`, which would show the values of variables, tokens among them.
+        log.error("a request failed", traceback="".join(traceback.format_exception(error)))
         return tell(request, Refusal(500, "broken", "this is a bug of pulse; its log says more"))
 
     for router in (*api.ROUTERS, *pages.ROUTERS):

@@ -55,7 +55,7 @@ def author_of(said: dict[str, str]) -> str:
     name = " ".join(said.get("author", "").split())
     if len(name) > _LONGEST_NAME or not name.isprintable():
         raise Refusal(400, "author", "a name has at most 100 characters")
-    return f"{name} (by link)" if name else "by link"
+    return f"{name} (by link)" if name else "somebody with the link"
 
 
 async def act(

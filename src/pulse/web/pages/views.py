@@ -77,10 +77,10 @@ _pages.filters.update(when=_when, number=_number, words=_words)
 STYLE: Final = files("pulse.web.pages").joinpath("style.css").read_bytes()
 
 
-def page(name: str, status: int = 200, **said: Any) -> HTMLResponse:
+def page(template: str, status: int = 200, /, **said: Any) -> HTMLResponse:
     """A page of a template. Whatever is said is escaped."""
     base: dict[str, Any] = {"who": None, "sign_out_token": "", "note": ""}
-    return HTMLResponse(_pages.get_template(name).render({**base, **said}), status)
+    return HTMLResponse(_pages.get_template(template).render({**base, **said}), status)
 
 
 def account_view(
