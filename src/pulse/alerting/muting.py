@@ -66,6 +66,12 @@ class Silence(msgspec.Struct, frozen=True, kw_only=True):
     starts_ms: int
     ends_ms: int
 
+    def ended(self, now_ms: int) -> Silence:
+        """The same silence, over since then at the latest."""
+        return msgspec.structs.replace(
+            self, starts_ms=min(self.starts_ms, now_ms), ends_ms=min(self.ends_ms, now_ms)
+        )
+
 
 class Snooze(msgspec.Struct, frozen=True, kw_only=True):
     """A person mutes one alert. Without `until_ms` they took it over: it is acknowledged."""

@@ -14,6 +14,8 @@ from pulse.model.time import parse_ts
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from pulse.alerting.outcomes import Outcome
+
 WEEK_MS: Final = 7 * DAY_MS
 NOBODY: Final = "nobody"
 """The owner of accounts whose profile names none."""
@@ -102,6 +104,25 @@ def compare(new: Sequence[Fired], old: Sequence[Fired], same_ms: int) -> Compari
     for waiting in before.values():
         lost += waiting
     return Comparison(gained, sorted(lost, key=lambda each: each.at_ms), same)
+
+
+def judged(alerts: Iterable[Fired], outcomes: Iterable[Outcome], same_ms: int) -> list[Outcome]:
+    """What people said of alerts that a replay raises too: of the same account and reason, and
+    begun within `same_ms` of each other. Of several the nearest counts, each alert once.
+    """
+    began: dict[tuple[str, str], list[int]] = defaultdict(list)
+    for alert in alerts:
+        began[alert.account_id, alert.reason].append(alert.at_ms)
+    found = []
+    for said in sorted(outcomes, key=lambda each: each.started_ms):
+        instants = began.get((said.account_id, said.reason))
+        if not instants:
+            continue
+        nearest = min(instants, key=lambda at_ms: abs(at_ms - said.started_ms))
+        if abs(nearest - said.started_ms) <= same_ms:
+            instants.remove(nearest)
+            found.append(said)
+    return found
 
 
 class Load(NamedTuple):

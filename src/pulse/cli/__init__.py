@@ -18,6 +18,7 @@ from pulse.cli.lazy import CONTEXT, Entry, LazyGroup
 from pulse.errors import PulseError
 
 _TRY, _LINE, _RUN, _LOOK = "Try it out", "Lay the line", "Run it", "Look at accounts"
+_SAY = "Say something of alerts"
 
 _COMMANDS = {
     name: Entry(f"pulse.cli.{name}", summary, panel)
@@ -37,6 +38,18 @@ _COMMANDS = {
         ("notify", "Run the notifier: alerts in, webhooks out.", _RUN),
         ("web", "Run the API, and the account page that a message's links open.", _RUN),
         ("tokens", "Make, list or revoke the tokens of the API and the page.", _RUN),
+        (
+            "silence",
+            "Hold the alerts that match for a while; list such silences, or end one.",
+            _SAY,
+        ),
+        ("snooze", "Hold one alert for a while.", _SAY),
+        ("ack", "Take an alert over: nobody is told of it again, but that it ends.", _SAY),
+        (
+            "feedback",
+            "Say what became of an alert, or report how often each reason was right.",
+            _SAY,
+        ),
         ("doctor", "Say what of a running pulse is in order, and what to do about the rest.", _RUN),
         ("source", "Say that a source of events has stopped, or that it runs again.", _RUN),
         ("forget", "Erase an account or a user, and say where what is left when.", _RUN),

@@ -6,7 +6,11 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 import typer
 
 from pulse.alerting.alert import SEVERITY
-from pulse.calibration.backtest import Comparison, Fired, compare, fired, load_by_owner
+from pulse.alerting.outcomes import EVENT, Outcome, newest, outcome_of
+from pulse.alerting.precision import Tally, by_reason, proposals
+from pulse.calibration.backtest import Comparison, Fired, compare, fired, judged, load_by_owner
+from pulse.calibration.holdout import effect
+from pulse.cli.feedback_words import effect_in_words, percent
 from pulse.cli.outcomes import (
     Horizon,
     KnownUntil,
@@ -19,6 +23,7 @@ from pulse.cli.outcomes import (
 from pulse.cli.progress import file_progress
 from pulse.cli.words import count, date_of, too_short
 from pulse.config import Config
+from pulse.config.pipeline import holdout
 from pulse.config.policy import policy
 from pulse.engagement.days import DAY_MS
 from pulse.errors import PulseError
@@ -28,9 +33,12 @@ from pulse.playback.replay import Replay
 from pulse.playback.script import Script
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
+
+    from pulse.playback.lines import FileLine
 
 _MOST_OWNERS = 20
+_CLOSES = EVENT.encode()
 
 
 class _Run(NamedTuple):
@@ -42,6 +50,22 @@ class _Run(NamedTuple):
     events: int
     first_ms: int
     last_ms: int
+    said: list[Outcome]
+    """What people said of alerts, as events of the history."""
+
+
+class _Listening:
+    """Lines, and what those of them say that close an alert."""
+
+    def __init__(self, lines: Lines) -> None:
+        self._lines = lines
+        self.said: list[Outcome] = []
+
+    def __iter__(self) -> "Iterator[FileLine]":
+        for line in self._lines:
+            if _CLOSES in line.raw and (said := outcome_of(line.raw)) is not None:
+                self.said.append(said)
+            yield line
 
 
 def command(
@@ -72,6 +96,14 @@ def command(
             metavar="DAYS", min=0, help="Alerts that begin so near to each other are the same."
         ),
     ] = 7,
+    feedback: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FILE",
+            help="What people said of alerts (`pulse feedback report --out`), besides what the "
+            "history has: precision by reason.",
+        ),
+    ] = None,
     known_until: KnownUntil = None,
     horizon: Horizon = 90,
     notice: Notice = 14,
@@ -96,6 +128,9 @@ def command(
     new, old = (_run(name, each, events) for name, each in zip(names, settings, strict=True))
     compared = compare(new.alerts, old.alerts, same * DAY_MS)
     print("\n".join(_in_words(new, old, compared)))
+    said = newest([*new.said, *_heard(feedback or [])]).values()
+    if said:
+        print("\n".join(_by_reason(new, old, list(said), same * DAY_MS)))
     for run, each in zip((new, old), settings, strict=True):
         if note := too_short(run.last_ms - run.first_ms, each.line.min_history_days):
             tell(f"{run.name}: {note}")
@@ -107,14 +142,13 @@ def command(
         until_ms = (new.last_ms // DAY_MS + 1) * DAY_MS if known_until is None else known_until
         known, terms = of_history(known, new.accounts, until_ms, outcomes), Terms(notice, horizon)
         for run in (new, old):
-            # Good news is no word on who leaves.
-            began = [
-                (each.account_id, each.at_ms)
-                for each in run.alerts
-                if SEVERITY.get(each.reason) != "info"
-            ]
+            began = [(each.account_id, each.at_ms) for each in run.alerts if _is_bad(each.reason)]
             found = quality_of(began, known, run.first_ms, run.last_ms, terms, until_ms)
             print(quality_in_words(run.name, found))
+        held = holdout(settings[0])
+        if held.share:
+            began = [(each.account_id, each.at_ms) for each in new.alerts if _is_bad(each.reason)]
+            print(effect_in_words(effect(began, known, held.has, horizon, until_ms), horizon))
     if changes_out is not None:
         with LineFile(changes_out) as file:
             for change, alerts in (("gained", compared.gained), ("lost", compared.lost)):
@@ -125,7 +159,8 @@ def command(
 
 def _run(name: str, settings: Config, events: list[str]) -> _Run:
     lines = Lines(events)
-    script, replay = Script(lines), Replay(policy(settings))
+    listening = _Listening(lines)
+    script, replay = Script(listening), Replay(policy(settings))
     with file_progress(f"replaying {name}", lines.total_bytes) as show:
         replay.run(
             script, progress=lambda: show(lines.read_bytes, count(replay.tally.events, "event"))
@@ -133,7 +168,44 @@ def _run(name: str, settings: Config, events: list[str]) -> _Run:
     if script.first_ms is None or replay.as_of_ms is None:
         raise PulseError("the history has no event")
     began, accounts = fired(replay.alerts()), frozenset(replay.account_ids())
-    return _Run(name, began, accounts, replay.tally.events, script.first_ms, replay.as_of_ms)
+    return _Run(
+        name,
+        began,
+        accounts,
+        replay.tally.events,
+        script.first_ms,
+        replay.as_of_ms,
+        listening.said,
+    )
+
+
+def _is_bad(reason: str) -> bool:
+    """Whether an alert is a word on who leaves: good news is none."""
+    return SEVERITY.get(reason) != "info"
+
+
+def _heard(files: list[str]) -> list[Outcome]:
+    """What the files say of alerts."""
+    found = (outcome_of(line.raw) for line in Lines(files))
+    return [each for each in found if each is not None]
+
+
+def _by_reason(new: _Run, old: _Run, said: list[Outcome], same_ms: int) -> list[str]:
+    """How often each reason was right, of the alerts that each configuration raises."""
+    of_new = judged(new.alerts, said, same_ms)
+    after, before = by_reason(of_new), by_reason(judged(old.alerts, said, same_ms))
+    rows = []
+    for reason in sorted({*after, *before}):
+        row = [reason]
+        for tallies in (before, after):
+            tally = tallies.get(reason, Tally())
+            row += [str(tally.right), str(tally.false_alarm), percent(tally.precision)]
+        rows.append(tuple(row))
+    head = (
+        "reason", "right before", "wrong", "precision", "right after", "wrong", "precision",
+    )  # fmt: skip
+    lines = [f"people said of {count(len(said), 'alert')} what became of it"]
+    return [*lines, *_table(head, rows), *map(str, proposals(of_new))]
 
 
 def _in_words(new: _Run, old: _Run, compared: Comparison) -> list[str]:

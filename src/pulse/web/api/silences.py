@@ -198,21 +198,9 @@ async def end_silence(service: Shared, who: Responder, silence_id: Id) -> Respon
     if silence.author != who.name:
         need(who, Role.admin)
     if silence.ends_ms > now_ms:
-        silence = ended(silence, now_ms)
+        silence = silence.ended(now_ms)
         await service.desk.silence(silence, now_ms)
     return answer(200, view(silence, now_ms))
-
-
-def ended(silence: Silence, now_ms: int) -> Silence:
-    """A silence that ends now."""
-    return Silence(
-        id=silence.id,
-        match=silence.match,
-        author=silence.author,
-        reason=silence.reason,
-        starts_ms=min(silence.starts_ms, now_ms),
-        ends_ms=now_ms,
-    )
 
 
 def _known(service: Service, silence_id: str) -> Silence:
