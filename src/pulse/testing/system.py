@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
 _POLL_S = 0.2
 
+ONE_PARTITION = ("silences", "outcomes")
+"""The topics that have one, whatever the others have."""
+
 COMMITS_TOPIC = "__consumer_offsets"
 COMMITS_PARTITIONS = 1
 """As `pulse.testing.kafka` sets it."""
@@ -99,7 +102,7 @@ class System:
         topic = getattr(self.config.kafka.topics, name)
         admin = KafkaAdminClient(bootstrap_servers=self.bootstrap)
         try:
-            partitions = 1 if name in ("silences", "outcomes") else self.partitions
+            partitions = 1 if name in ONE_PARTITION else self.partitions
             admin.create_topics([NewTopic(topic, partitions, 1, topic_configs=configs)])
         finally:
             admin.close()
@@ -264,7 +267,8 @@ class System:
 
     def read(self, topic: str) -> list[Any]:
         """All records of one of the topics (`alerts`, `deadletter`, …), in order."""
-        return self._read_topic(getattr(self.config.kafka.topics, topic), range(self.partitions))
+        numbers = range(1 if topic in ONE_PARTITION else self.partitions)
+        return self._read_topic(getattr(self.config.kafka.topics, topic), numbers)
 
     def _read_topic(self, name: str, partitions: Iterable[int]) -> list[Any]:
         tps = [TopicPartition(name, number) for number in partitions]

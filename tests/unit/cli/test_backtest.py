@@ -129,3 +129,59 @@ def test_a_history_in_which_nobody_is_judged_is_said_to_be_short(tmp_path: Path)
     assert f"plain.yaml: {note}" in done.stderr
     done = pulse("replay", "short.ndjson", "--config", "plain.yaml", cwd=tmp_path)
     assert f"short        {note}" in done.stdout
+
+
+def closed(name: str, word: str, at_day: int) -> bytes:
+    """What somebody said of the danger alert that the history raised for an account."""
+    from pulse.alerting.outcomes import Outcome, event_of
+
+    started_ms = START_MS + at_day * DAY_MS
+    return event_of(
+        Outcome(
+            alert_id=f"al_{name}", account_id=name, reason="silence", outcome=word,  # type: ignore[arg-type]  # one of the words
+            author="kim", at_ms=started_ms + DAY_MS, started_ms=started_ms, segment="",
+        )
+    )  # fmt: skip
+
+
+def test_what_people_said_is_told_by_reason_and_who_was_held_out_compared(tmp_path: Path) -> None:
+    names = [f"account-{n:02}" for n in range(20)]
+    lines: list[bytes] = []
+    for day in range(150):
+        for name in names:
+            # Each uses the product for forty days, and falls silent.
+            if day < 40:
+                at_ms = START_MS + day * DAY_MS + 36_000_000
+                lines.append(usage(f"{name}-{day}", name, at_ms))
+        if day >= 40:
+            lines.append(usage(f"other-{day}", "other", START_MS + day * DAY_MS + 36_000_000))
+    # Silence is told after 21 days without use.
+    said = [closed(name, "saved" if n < 2 else "false_alarm", 60)
+            for n, name in enumerate(names)]  # fmt: skip
+    (tmp_path / "history.ndjson").write_bytes(b"\n".join([*lines, *said[:10]]))
+    (tmp_path / "feedback.ndjson").write_bytes(b"\n".join(said[5:]))
+    (tmp_path / "churn.csv").write_text(
+        "account_id,churned_at\nother,\n"
+        + "".join(f"{name},2024-04-01\n" for name in names[:9])
+        + "".join(f"{name},\n" for name in names[9:])
+    )
+    later = "signals: {silence: {days: 60}}\n"
+    (tmp_path / "new.yaml").write_text("holdout: {share: 0.5, salt: spring}\n")
+    (tmp_path / "old.yaml").write_text(later)
+    done = pulse(
+        "backtest", "--events", "history.ndjson", "--config", "new.yaml", "--against", "old.yaml",
+        "--feedback", "feedback.ndjson", "--outcomes", "churn.csv", "--horizon", "60",
+        cwd=tmp_path,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+
+    text = done.stdout
+    assert "people said of 20 alerts what became of it" in text
+    (row,) = [line.split() for line in text.splitlines() if re.match(r"silence +\d", line)]
+    # The old one raises silence a month later: that is not the alert that was judged.
+    assert row == ["silence", "0", "0", "-", "2", "18", "10", "%"]
+    assert "silence: 2 of 20 were right: raise signals.silence.days, or silence it" in text
+    shares = re.findall(r"^  (sent|held out) +(\d+) of (\d+)", text, re.MULTILINE)
+    assert [name for name, _, _ in shares] == ["sent", "held out"]
+    assert sum(int(of) for _, _, of in shares) == 20
+    assert sum(int(left) for _, left, _ in shares) == 9

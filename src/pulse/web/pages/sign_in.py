@@ -8,7 +8,7 @@ from fastapi.responses import RedirectResponse
 from pulse.refusals import Refusal
 from pulse.web.api.asking import Shared
 from pulse.web.pages.forms import local, read
-from pulse.web.pages.views import STYLE, page
+from pulse.web.pages.views import ICON, STYLE, page
 
 router = APIRouter(include_in_schema=False, default_response_class=Response)
 
@@ -21,8 +21,14 @@ async def healthz() -> dict[str, str]:
 
 @router.get("/style.css")
 async def style() -> Response:
-    """The one style sheet, the only thing that browsers may keep."""
+    """The one style sheet; it and the icon are all that browsers may keep."""
     return Response(STYLE, media_type="text/css", headers={"Cache-Control": "max-age=3600"})
+
+
+@router.get("/icon.svg")
+async def icon() -> Response:
+    """What a browser shows beside the title."""
+    return Response(ICON, media_type="image/svg+xml", headers={"Cache-Control": "max-age=3600"})
 
 
 @router.get("/docs")

@@ -75,6 +75,10 @@ _pages: Final = Environment(
 _pages.filters.update(when=_when, number=_number, words=_words)
 
 STYLE: Final = files("pulse.web.pages").joinpath("style.css").read_bytes()
+ICON: Final = (
+    b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16"><path d="M1 8h3l2-6 4 12 2-6h3" '
+    b'fill="none" stroke="#c62828" stroke-width="2"/></svg>'
+)
 
 
 def page(template: str, status: int = 200, /, **said: Any) -> HTMLResponse:

@@ -1,0 +1,159 @@
+"""What is said over HTTP and on the command line, through Kafka, to whoever follows its topics."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import msgspec
+import pytest
+
+from pulse.alerting.outcomes import outcome_of
+from pulse.alerting.silences import Muted
+from pulse.placement import partition_of
+from pulse.testing.kafka import KafkaServer
+
+from .collecting import bearer, wait_for
+from .web_process import DAY_MS, Webbing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from pulse.testing.valkey import ValkeyServer
+
+pytestmark = [pytest.mark.kafka, pytest.mark.timeout(240)]
+
+
+@pytest.fixture
+def webbing(
+    kafka: KafkaServer, valkey: ValkeyServer, tmp_path: Path, unique: str
+) -> Iterator[Webbing]:
+    found = Webbing(kafka.bootstrap, valkey, tmp_path, unique)
+    try:
+        yield found
+    finally:
+        found.system.stop()
+
+
+def muted(webbing: Webbing) -> Muted:
+    """What whoever reads the topic from its beginning knows."""
+    found = Muted()
+    for record in webbing.system.read("silences"):
+        found.read(record.key.decode(), record.value)
+    return found
+
+
+def test_tokens_hold_and_are_revoked_without_a_restart(webbing: Webbing) -> None:
+    new = webbing.pulse("tokens", "make", "lee", "--role", "admin").strip()
+
+    def status() -> int:
+        return webbing.http.get("/api/v1/alerts", headers=bearer(new)).status_code
+
+    wait_for(lambda: status() == 200)
+    listed = webbing.pulse("tokens", "list")
+    assert "admin      lee" in listed
+    assert new not in listed
+    assert "revoked" in webbing.pulse("tokens", "revoke", new)
+    wait_for(lambda: status() == 401)
+    kept = b"".join(record.value or b"" for record in webbing.system.read("tokens"))
+    assert new.encode() not in kept
+
+
+def test_a_silence_of_either_side_is_known_on_the_other(webbing: Webbing) -> None:
+    ends = {"match": {"segments": ["smb"]}, "reason": "a sale", "ends_at": "2999-01-01T00:00:00Z"}
+    soon = {**ends, "ends_at": int(time.time() * 1000) + DAY_MS}
+    assert webbing.http.post("/api/v1/silences", json=ends).status_code == 400
+    made = webbing.http.post("/api/v1/silences", json=soon).json()["id"]
+    listed = webbing.pulse("silence", "list")
+    said = webbing.pulse(
+        "silence", "add", "--reason", "usage_drop", "--for", "2d", "--because", "a move",
+        "--author", "lee",
+    ).strip()  # fmt: skip
+    wait_for(lambda: webbing.http.get(f"/api/v1/silences/{said}").status_code == 200)
+    webbing.pulse("silence", "end", made)
+    wait_for(lambda: webbing.http.get(f"/api/v1/silences/{made}").json()["state"] == "expired")
+
+    assert f"{made}  " in listed
+    assert "segments=smb  kim: a sale" in listed
+    assert set(muted(webbing).silences) == {made, said}
+    assert muted(webbing).silences[said].author == "lee"
+    assert made not in webbing.pulse("silence", "list")
+    assert "it would hold every alert" in webbing.pulse(
+        "silence", "add", "--for", "2d", "--because", "x", fails=True
+    )
+
+
+def test_an_alert_is_snoozed_taken_over_and_closed(webbing: Webbing) -> None:
+    alert, other = webbing.raises("acme"), webbing.raises("globex", reason="silence")
+    webbing.pulse("snooze", alert.id, "--for", "3d", "--because", "on leave", "--author", "lee")
+    snoozed = muted(webbing).snoozes[alert.id]
+    webbing.pulse("ack", alert.id, "--author", "lee")
+    acknowledged = muted(webbing).snoozes[alert.id]
+    webbing.pulse("ack", alert.id, "--back")
+    assert alert.id not in muted(webbing).snoozes
+    webbing.pulse("feedback", alert.id, "saved", "--note", "a new admin", "--author", "lee")
+    closed = {"alert_id": other.id, "outcome": "false_alarm"}
+    assert webbing.http.post("/api/v1/outcomes", json=closed).status_code == 201
+
+    assert (snoozed.author, snoozed.reason, snoozed.until_ms is None) == ("lee", "on leave", False)
+    assert acknowledged.until_ms is None
+    events = [r for r in webbing.system.read("events") if outcome_of(r.value or b"")]
+    assert {(r.key, r.partition) for r in events} == {
+        (name.encode(), partition_of(name, 2)) for name in ("acme", "globex")
+    }
+    shown = webbing.http.get(f"/api/v1/alerts/{alert.id}").json
+    wait_for(lambda: shown()["outcome"] is not None)
+    assert shown()["outcome"]["note"] == "a new admin"
+    report = webbing.pulse("feedback", "report", "--out", str(webbing.system.folder / "out"))
+    assert [line.split() for line in report.splitlines()[1:]] == [
+        ["danger", "1", "0", "0", "0", "100", "%"],
+        ["silence", "0", "0", "1", "0", "0", "%"],
+    ]
+    written = (webbing.system.folder / "out").read_bytes().splitlines()
+    assert {msgspec.json.decode(line)["account_id"] for line in written} == {"acme", "globex"}
+    assert webbing.process.metric("pulse_alert_outcomes") == 2
+    assert "no alert al_" in webbing.pulse("ack", "al_" + "a" * 26, fails=True)
+
+
+def test_after_a_restart_all_is_as_before_and_old_alerts_are_passed_over(
+    kafka: KafkaServer, valkey: ValkeyServer, tmp_path: Path, unique: str
+) -> None:
+    webbing = Webbing(kafka.bootstrap, valkey, tmp_path, unique)
+    try:
+        alert = webbing.raises("acme")
+        old = webbing.raises("old", at_ms=int(time.time() * 1000) - 100 * DAY_MS)
+        webbing.http.put(f"/api/v1/alerts/{alert.id}/acknowledgement", json={})
+        webbing.process.stop()
+        webbing.process.start()
+        shown = webbing.http.get(f"/api/v1/alerts/{alert.id}").json()
+
+        assert shown["muted"]["kind"] == "acknowledged"
+        assert webbing.http.get(f"/api/v1/alerts/{old.id}").status_code == 404
+    finally:
+        webbing.system.stop()
+
+
+def test_while_kafka_is_away_it_says_so_and_goes_on_when_it_is_back(
+    valkey: ValkeyServer, tmp_path: Path, unique: str
+) -> None:
+    (tmp_path / "kafka").mkdir()
+    kafka = KafkaServer(tmp_path / "kafka")
+    kafka.start()
+    webbing = None
+    try:
+        webbing = Webbing(kafka.bootstrap, valkey, tmp_path, unique)
+        alert = webbing.raises("acme")
+        path = f"/api/v1/alerts/{alert.id}/acknowledgement"
+        kafka.kill()
+        refused = webbing.http.put(path, json={})
+        assert (refused.status_code, refused.json()["error"]["reason"]) == (503, "kafka_away")
+        # What is known is shown meanwhile.
+        assert webbing.http.get(f"/api/v1/alerts/{alert.id}").status_code == 200
+        kafka.start()
+        wait_for(lambda: webbing.http.put(path, json={}).status_code == 200, 90)
+        assert alert.id in muted(webbing).snoozes
+    finally:
+        if webbing is not None:
+            webbing.system.stop()
+        kafka.stop()
