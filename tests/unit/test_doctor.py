@@ -36,7 +36,9 @@ def test_the_brokers() -> None:
 
 def test_the_topics() -> None:
     wanted = wanted_topics(Kafka(partitions=4))
-    found = {each.name: FoundTopic(each.name, 4, 1, dict(each.settings)) for each in wanted}
+    found = {
+        each.name: FoundTopic(each.name, each.partitions, 1, dict(each.settings)) for each in wanted
+    }
     events = found["pulse.events"]
 
     def judged(**changes: FoundTopic | None) -> Finding:
@@ -44,7 +46,7 @@ def test_the_topics() -> None:
         there = {name: topic for name, topic in (found | named).items() if topic is not None}
         return doctor.judge_topics(plan(wanted, there))
 
-    assert judged() == Finding("topics", OK, "7 are there and right")
+    assert judged() == Finding("topics", OK, "10 are there and right")
     assert judged(keys=None).verdict is PROBLEM
     assert "pulse.keys" in judged(keys=None).says
     assert judged(events=replace(events, partitions=3)).verdict is PROBLEM

@@ -178,7 +178,7 @@ def test_other_copies_are_noted() -> None:
     found = as_wanted(wanted_topics(kafka(replication=1)))
     notes = plan(wanted_topics(kafka(replication=2)), found).notes
 
-    assert len(notes) == 8
+    assert len(notes) == 10
     assert notes[0].startswith("pulse.events has 1 of 2 copies; kafka-reassign-partitions")
 
 

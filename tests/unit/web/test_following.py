@@ -1,0 +1,74 @@
+"""What the topics say is taken over, and what they cannot mean is passed over."""
+
+from __future__ import annotations
+
+import pytest
+import structlog
+
+from pulse.alerting.muting import Snooze
+from pulse.alerting.outcomes import Outcome, encode_outcome
+from pulse.alerting.silences import encode_snooze
+from pulse.testing.alerts import sample_alert
+from pulse.web import deliveries
+from pulse.web.following import AlertBook, DeliveryBook, MutedBook, OutcomeBook
+
+
+def test_what_is_no_record_is_told_and_costs_the_others_nothing() -> None:
+    alert = sample_alert()
+    books = {
+        "alerts": (AlertBook(10), alert.to_json()),
+        "outcomes": (OutcomeBook(), b""),
+        "silences": (MutedBook(), b""),
+        "deliveries": (DeliveryBook(deliveries.read), b""),
+    }
+    for name, (book, good) in books.items():
+        with structlog.testing.capture_logs() as logs:
+            for bad in (b"", b"{", b"[]", b"\xff", b'{"v": 9}', b'{"id": 1}'):
+                book.take(b"snooze/al_1", bad)
+        assert len(logs) == 6, name
+        if good:
+            book.take(b"acme", good)
+    found = books["alerts"][0]
+    assert isinstance(found, AlertBook)
+    assert [each.id for each in found] == [alert.id]
+
+
+def test_a_tombstone_takes_out() -> None:
+    muted, said = MutedBook(), OutcomeBook()
+    key, value = encode_snooze(Snooze(alert_id="al_1", author="kim"))
+    muted.take(key.encode(), value)
+    muted.take(key.encode(), None)
+    outcome = Outcome(
+        alert_id="al_1", account_id="acme", reason="danger", outcome="saved", author="kim",
+        at_ms=1, started_ms=0,
+    )  # fmt: skip
+    said.take(b"al_1", encode_outcome(outcome)[1])
+    assert said.get("al_1") == outcome
+    said.take(b"al_1", None)
+
+    assert (muted.snoozes, list(said)) == ({}, [])
+
+
+@pytest.mark.parametrize(
+    "key", ["position", "owners", "fleet", "endpoint/cs", "alert/al_1", "group/gr_1", "budget/kim"]
+)
+def test_of_deliveries_only_notifications_are_shown(key: str) -> None:
+    assert deliveries.read(key, b"whatever it says") is None
+
+
+def test_of_too_many_alerts_the_oldest_go() -> None:
+    book = AlertBook(3)
+    made = [sample_alert(f"a-{n}") for n in range(5)]
+    for each in made:
+        book.take(b"", each.to_json())
+
+    assert [each.id for each in book] == [each.id for each in made[2:]]
+
+
+def test_a_newer_state_makes_an_alert_young_again() -> None:
+    book = AlertBook(2)
+    first, second, third = (sample_alert(name) for name in ("a", "b", "c"))
+    for each in (first, second, first, third):
+        book.take(b"", each.to_json())
+
+    assert {each.account_id for each in book} == {"a", "c"}
