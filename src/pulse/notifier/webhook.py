@@ -1,4 +1,4 @@
-"""The receiver kind `webhook`: Standard Webhooks, one alert a request."""
+"""The receiver kind `webhook`: Standard Webhooks, a notification a request."""
 
 import asyncio
 import ssl
@@ -8,7 +8,7 @@ from typing import Final
 import aiohttp
 
 import pulse
-from pulse.model import webhook_body
+from pulse.model import group_body, webhook_body
 from pulse.notifier import address, retry
 from pulse.notifier.receiver import Attempt, Notification, Outcome, ReceiverSettings, Verdict
 from pulse.notifier.signature import sign
@@ -36,7 +36,7 @@ class Webhook:
         self._session: aiohttp.ClientSession | None = None
 
     async def send(self, notification: Notification, attempt: Attempt) -> Outcome:
-        body = webhook_body(notification.alert)
+        body = body_of(notification)
         timestamp_s = attempt.at_ms // 1000
         headers = {
             "content-type": "application/json",
@@ -76,6 +76,23 @@ class Webhook:
                 trust_env=False,
             )
         return self._session
+
+
+def body_of(notification: Notification) -> bytes:
+    """What is posted: an alert on its own has a form of its own."""
+    alert = notification.alert
+    if len(notification.alerts) == 1 and not notification.is_digest:
+        links = dict(notification.links.get(alert.id, {}))
+        return webhook_body(alert, links, is_late=notification.is_late)
+    return group_body(
+        notification.alerts,
+        group=notification.group,
+        also_firing=notification.also_firing,
+        is_digest=notification.is_digest,
+        again=notification.again,
+        is_late=notification.is_late,
+        links=notification.links,
+    )
 
 
 def read_answer(status: int, retry_after: str | None, attempt: Attempt) -> Outcome:
