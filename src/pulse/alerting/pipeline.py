@@ -74,7 +74,9 @@ class Pipeline:
             return None
         free = self._unmuted(group, self._waiting(group, now_ms), now_ms)
         told = self._within_budget(group, free, now_ms)
-        if all(group.tells(each.id, each.status) for each in told):
+        if all(group.tells(each.id, each.status) for each in told[:MOST]):
+            # What is under way tells it; more than it holds follow.
+            group.overflows = len(told) > MOST
             self._book.close_if_empty(group)
             return None
         notice = self._outgoing.make(group, told, now_ms)

@@ -522,3 +522,19 @@ def test_a_digest_that_was_due_while_nobody_ran_is_told_at_once() -> None:
 
     (notice,) = story.pipeline.flush(story.now_ms)
     assert notice.is_digest
+
+
+def test_more_than_one_notification_holds_wait_for_it_and_do_not_replace_it() -> None:
+    story = tell(group_by=(), wait_ms=1_000)
+    story.receiver("cs").is_down(between(0, 30))
+    for number in range(30):
+        story.at(1).fires(f"a{number:02}", mrr=1000.0 - number)
+    story.at(3).fires("later", mrr=1.0)
+    first = [fires(f"a{number:02}") for number in range(25)]
+    rest = [fires(f"a{number:02}") for number in range(25, 30)]
+    story.receiver("cs").wants(between(30, 45), *first).wants(
+        between(30, 45), *rest, fires("later")
+    )
+    story.plays(60)
+
+    assert len({name for _, name in story.receiver("cs").attempts}) == 2

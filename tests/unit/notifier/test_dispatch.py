@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-
 from typing import TYPE_CHECKING
 
 import pytest
@@ -80,7 +79,7 @@ class Stage:
         self.offset = 0
         self.position: int | None = None
         self.partitions = 1
-        self.rules: "Rules | None" = None
+        self.rules: Rules | None = None
 
     @property
     def desk(self) -> Desk:
