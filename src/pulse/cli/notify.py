@@ -30,8 +30,8 @@ def command(
 
     Reads the alerts topic and tells the receivers of the configuration what its routes say, signed,
     until it is delivered or the receiver's schedule is used up. Several may run at once: one leads
-    and sends, the others stand by and take over. A Kafka that is away is waited for. Ctrl-C or SIGTERM ends it: requests under way are
-    finished, the rest is sent when it starts again.
+    and sends, the others stand by and take over. A Kafka that is away is waited for. Ctrl-C or
+    SIGTERM ends it: requests under way are finished, the rest is sent when it starts again.
     """
     loaded = Config.load(config)
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))

@@ -538,3 +538,19 @@ def test_more_than_one_notification_holds_wait_for_it_and_do_not_replace_it() ->
     story.plays(60)
 
     assert len({name for _, name in story.receiver("cs").attempts}) == 2
+
+
+def test_what_waits_behind_many_is_muted_and_overtaken_as_well() -> None:
+    story = tell(group_by=(), wait_ms=1_000)
+    story.receiver("cs").is_down(between(0, 9))
+    for number in range(60):
+        story.at(1).fires(f"a{number:02}", mrr=1000.0 - number)
+    story.at(4).silences("some", 20, accounts=("a3?",))
+    story.at(5).fires("worst", mrr=5000.0)
+    story.at(12.5).resolves("a59")
+    names = [f"a{number:02}" for number in range(60)]
+    free = [name for name in names if not name.startswith("a3")]
+    story.receiver("cs").wants(between(16, 16), *map(fires, ["worst", *free[:24]]))
+    story.receiver("cs").wants(between(16, 16), *map(fires, free[24:49]))
+    story.receiver("cs").wants(between(20, 20), *map(fires, names[30:40]))
+    story.plays(60)
