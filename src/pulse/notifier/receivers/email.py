@@ -114,8 +114,7 @@ class Email:
                 message, sender=parseaddr(options.sender)[1], recipients=_bare(options.recipients)
             )
         finally:
-            client.close()
-            connected.close()
+            client.close()  # with the socket, which is the client's from `connect` on
         if refused:
             return Outcome(
                 Verdict.DELIVERED, "ok", detail=f"{len(refused)} of the recipients were refused"
