@@ -7,7 +7,7 @@ async with Endpoint(Answer(200, body=b"ok")) as endpoint:
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Self
 
@@ -36,6 +36,7 @@ class Endpoint:
         self._answers = list(answers) or [Answer(200)]
         self.posts: list[Post] = []
         self._runner: web.AppRunner | None = None
+        self._arrived = asyncio.Condition()
 
     @property
     def base(self) -> str:
@@ -61,10 +62,20 @@ class Endpoint:
         if self._runner is not None:
             await self._runner.cleanup()
 
+    async def wait_for(self, condition: Callable[[], bool], within_s: float = 15.0) -> None:
+        """Return when the condition holds; it is asked after every request.
+
+        Raises `TimeoutError`.
+        """
+        async with asyncio.timeout(within_s), self._arrived:
+            await self._arrived.wait_for(condition)
+
     async def _take(self, request: web.Request) -> web.Response:
         raw = await request.read()
         headers = {name.lower(): value for name, value in request.headers.items()}
         self.posts.append(Post(request.path, headers, raw, json.loads(raw)))
+        async with self._arrived:
+            self._arrived.notify_all()
         answer = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
         await asyncio.sleep(answer.after_s)
         return web.Response(status=answer.status, headers=answer.headers, body=answer.body)
