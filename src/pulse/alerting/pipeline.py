@@ -21,9 +21,10 @@ from pulse.alerting.outgoing import Ending, Outgoing
 from pulse.alerting.routing import labels, route
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from pulse.alerting.muting import Silence, Snooze
+    from pulse.alerting.outgoing import Withdrawn
 
 
 class Pipeline:
@@ -176,9 +177,18 @@ class Pipeline:
 
     def hold_fleet(self, until_ms: int | None, now_ms: int) -> None:
         """The fleet falls together, until then at most; None where it does no longer."""
-        self._mutes.fleet_until_ms = until_ms
+        self._mutes.fleet_until_ms, self._mutes.is_over = until_ms, None
         self._outgoing.withdraw_untried(now_ms)
         self._look_again(now_ms)
+
+    def let_go_of_fleet(
+        self, is_over: Callable[[str], bool], over_until_ms: int, now_ms: int
+    ) -> None:
+        """The fleet falls no longer; whose end was heard and is not read yet waits for it till then
+        at most.
+        """
+        self.hold_fleet(None, now_ms)
+        self._mutes.is_over, self._mutes.over_until_ms = is_over, over_until_ms
 
     def _look_again(self, now_ms: int) -> None:
         for group in self._book.groups.values():
@@ -226,6 +236,23 @@ class Pipeline:
     def ended(self, notice_id: str, how: Ending, now_ms: int) -> None:
         """An attempt has ended, or no other one will follow."""
         self._outgoing.ended(notice_id, how, now_ms)
+
+    def withdrawn(self) -> list[Withdrawn]:
+        """The notifications that are not sent any more, since the last call."""
+        return self._outgoing.withdrawn()
+
+    def is_overtaken(self, notice_id: str) -> bool:
+        """Whether an alert of a notification under way has another state by now."""
+        return self._outgoing.is_overtaken(notice_id)
+
+    def entry(self, alert_id: str) -> Entry | None:
+        """What is known of an alert; None where nothing is."""
+        return self._book.entries.get(alert_id)
+
+    def last_of(self, group_id: str) -> Notice | None:
+        """The notification of a group that was done last, where that is known."""
+        group = self._book.groups.get(group_id)
+        return None if group is None else group.record.last
 
     def next_ms(self) -> int | None:
         """When to flush next; None where nothing waits for time."""

@@ -10,13 +10,14 @@ from aiokafka.errors import KafkaError
 from prometheus_client import CollectorRegistry
 
 from pulse.alerting.fleet import FleetRule
+from pulse.alerting.records import envelope
 from pulse.config import Config
+from pulse.config.pipeline import pipeline_rules
 from pulse.errors import PulseError
 from pulse.metrics import serve
 from pulse.notifier.arrival import At, Bounds
 from pulse.notifier.clock import WallClock
 from pulse.notifier.consumer import AlertConsumer, until
-from pulse.notifier.delivery import endpoint_key
 from pulse.notifier.dispatch import Notifier
 from pulse.notifier.hearing import FleetHearing
 from pulse.notifier.inhibit import FleetGuard, GuardSettings
@@ -25,6 +26,8 @@ from pulse.notifier.kinds import make_receiver, receiver_settings
 from pulse.notifier.lease import Lease
 from pulse.notifier.log import KafkaDeliveryLog
 from pulse.notifier.metrics import NotifierMetrics
+from pulse.notifier.shelf import AlertShelf, LogShelf
+from pulse.notifier.silencing import SilenceHearing
 
 log = structlog.get_logger("pulse.notifier")
 
@@ -77,10 +80,25 @@ async def run(
         ready = {name: (settings, make_receiver(settings)) for name, settings in receivers.items()}
         settings = guard_settings(config)
         guard = None if settings is None else FleetGuard(settings)
-        notifier = Notifier(ready, topic, WallClock(), lease, metrics, Bounds(), guard=guard, at=at)
+        shelf = AlertShelf(kafka, outage, LogShelf(topic))
+        stack.push_async_callback(shelf.stop)
+        notifier = Notifier(
+            ready,
+            topic,
+            WallClock(),
+            lease,
+            metrics,
+            Bounds(),
+            partitions=partitions,
+            rules=pipeline_rules(config),
+            shelf=shelf,
+            guard=guard,
+            at=at,
+        )
         await notifier.start()
         stack.push_async_callback(notifier.stop)
-        duties = [_watch(topic, outage), _forget(notifier)]
+        silencing = SilenceHearing(kafka, notifier, outage)
+        duties = [_watch(topic, outage), _forget(notifier), silencing.run()]
         hearing = None
         if settings is not None:
             back_ms = settings.rule.window_ms + settings.rule.hold_ms
@@ -89,6 +107,7 @@ async def run(
         for duty in duties:
             task = asyncio.create_task(duty)
             stack.push_async_callback(_cancel, task)
+        await until(stop, silencing.caught_up.wait())
         if hearing is not None:
             await until(stop, hearing.caught_up.wait())
         log.info("notifier started", receivers=sorted(receivers), partitions=partitions)
@@ -121,14 +140,14 @@ async def enable(config: Config, name: str) -> None:
         partitions = counts.get(kafka.deliveries_topic)
         if partitions is None:
             raise PulseError(
-                f"there is no topic {kafka.deliveries_topic}", hint="`pulse topics` makes it"
+                f"there is no topic {kafka.deliveries_topic}", hint="`pulse topics --yes` makes it"
             )
         topic = KafkaDeliveryLog(kafka, partitions, Outage(), Lease(kafka.lease_s))
         await topic.start()
     except (KafkaError, OSError) as error:
         raise PulseError(f"Kafka is away: {error}", hint="try again when it is back") from None
     try:
-        await topic.broadcast((endpoint_key(name), None))
+        await topic.broadcast((envelope.ENDPOINT + name, None))
     finally:
         await topic.stop()
 
@@ -143,7 +162,7 @@ def guard_settings(config: Config) -> GuardSettings | None:
 
 
 async def _wait_for_topics(kafka: KafkaSettings, outage: Outage, stop: asyncio.Event) -> int | None:
-    """The number of partitions, once both topics are there; None where `stop` comes first."""
+    """The number of partitions, once all topics are there; None where `stop` comes first."""
     said = False
     while not stop.is_set():
         try:
@@ -153,16 +172,12 @@ async def _wait_for_topics(kafka: KafkaSettings, outage: Outage, stop: asyncio.E
         else:
             outage.back()
             partitions = _agreed(kafka, counts)
-            if partitions is not None:
+            missing = [name for name in kafka.topics if name not in counts]
+            if partitions is not None and not missing:
                 return partitions
             if not said:
                 said = True
-                missing = [
-                    name
-                    for name in (kafka.alerts_topic, kafka.deliveries_topic)
-                    if name not in counts
-                ]
-                log.warning("waiting for topics; `pulse topics` makes them", missing=missing)
+                log.warning("waiting for topics; `pulse topics --yes` makes them", missing=missing)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), _WAIT_S)
     return None

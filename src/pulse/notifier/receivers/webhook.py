@@ -6,19 +6,27 @@ signed in the same way.
 
 from collections.abc import Callable
 
-from pulse.model import webhook_body
+from pulse.model import group_body, webhook_body
 from pulse.notifier.receiver import Attempt, Notification, Outcome, ReceiverSettings
 from pulse.notifier.receivers.http import JSON, HttpClient, read_answer
 from pulse.notifier.signature import sign
 
 
-def standard_body(notification: Notification) -> bytes:
-    """The body of one alert as `schemas/webhook.schema.json` says."""
-    if len(notification.alerts) > 1:
-        # The one place that has to know of the form for several.
-        raise NotImplementedError("a body for several alerts")
+def body_of(notification: Notification) -> bytes:
+    """The body as `schemas/` says: an alert on its own has a form of its own."""
     alert = notification.alert
-    return webhook_body(alert, dict(notification.links.get(alert.id, {})))
+    if len(notification.alerts) == 1 and not notification.is_digest:
+        links = dict(notification.links.get(alert.id, {}))
+        return webhook_body(alert, links, is_late=notification.is_late)
+    return group_body(
+        notification.alerts,
+        group=notification.group,
+        also_firing=notification.also_firing,
+        is_digest=notification.is_digest,
+        again=notification.again,
+        is_late=notification.is_late,
+        links=notification.links,
+    )
 
 
 class Webhook:
@@ -27,7 +35,7 @@ class Webhook:
     def __init__(
         self,
         settings: ReceiverSettings,
-        body: Callable[[Notification], bytes] = standard_body,
+        body: Callable[[Notification], bytes] = body_of,
     ) -> None:
         self._settings = settings
         self._body = body
