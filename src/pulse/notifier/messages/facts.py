@@ -4,7 +4,6 @@ Texts here are plain: whoever puts them into a message escapes them. None of the
 or a character that cannot be seen, so that no name makes a second line or turns the rest around.
 """
 
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,7 +21,6 @@ _MAX_NAME: Final = 120
 _MAX_SENTENCE: Final = 600
 _MAX_NAMED: Final = 3
 _DAY_MS: Final = 86_400_000
-_UNSEEN: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
 _IN_URLS: Final = "/:?#[]@!$&'()*+,;=%-._~"
 
 _WORDS: Final = {"danger": "below the danger line", "approaching": "near the danger line"}
@@ -141,8 +139,8 @@ def plain(text: str, most: int = _MAX_NAME) -> str:
     >>> plain("Acme\\r\\nBcc: all\\u202e")
     'Acme Bcc: all'
     """
-    seen = "".join(" " if each in "\t\r\n" else each for each in text)
-    seen = "".join(each for each in seen if unicodedata.category(each) not in _UNSEEN)
+    seen = "".join(" " if each.isspace() else each for each in text)
+    seen = "".join(each for each in seen if each.isprintable())
     seen = " ".join(seen.split())
     return seen if len(seen) <= most else f"{seen[: most - 1]}…"
 

@@ -134,10 +134,12 @@ class Templates:
         except TemplateMistake:
             raise
         except TemplateError as error:
-            raise TemplateMistake(f"{error.message}", _line_of(error)) from None
+            raise TemplateMistake(f"{error.message}", self._line_of(error)) from None
         except Exception as error:
             # What it does with what it was given: a text plus a number, a missing method.
-            raise TemplateMistake(f"{type(error).__name__}: {error}", _line_of(error)) from None
+            raise TemplateMistake(
+                f"{type(error).__name__}: {error}", self._line_of(error)
+            ) from None
 
     def _all(self, message: MessageFacts, own: Template | None) -> Rendered:
         title = self._block("title", own, message, None)
@@ -166,6 +168,15 @@ class Templates:
         lines = (line.rstrip() for line in "".join(parts).splitlines())
         return "\n".join(lines).strip()
 
+    def _line_of(self, error: Exception) -> int:
+        """The line of the user's template where it failed; 0 where that is not known."""
+        line, trace = 0, error.__traceback__
+        while trace is not None and self._own is not None:
+            if trace.tb_frame.f_code.co_filename == "<template>":  # what was made of a text
+                line = self._own.get_corresponding_lineno(trace.tb_lineno)
+            trace = trace.tb_next
+        return line
+
 
 def check(style: Style, override: str, samples: tuple[MessageFacts, ...]) -> None:
     """Render samples with somebody's template. Raises `TemplateMistake`."""
@@ -186,13 +197,3 @@ def _compiled(environment: ImmutableSandboxedEnvironment, text: str) -> Template
     if not template.blocks:
         raise TemplateMistake(f"it has none of the blocks {', '.join(BLOCKS)}")
     return template
-
-
-def _line_of(error: Exception) -> int:
-    """The line of the user's template where it failed; 0 where that is not known."""
-    line, trace = 0, error.__traceback__
-    while trace is not None:
-        if trace.tb_frame.f_code.co_filename == "<template>":
-            line = trace.tb_lineno
-        trace = trace.tb_next
-    return line
