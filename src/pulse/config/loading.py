@@ -142,6 +142,8 @@ def _unknown_key(model: type[BaseModel], document: Document, path: Place) -> tup
             _SECRET_IN_FILE,
             f"put it in an environment variable or a file and name that in {use}",
         )
+    if f"{key}_env" in allowed:
+        return "unknown key", f'did you mean "{key}_env"?'
     if meant := did_you_mean(key, allowed):
         return "unknown key", meant
     elsewhere = [dotted(each) for each in _places_of(model, key)]

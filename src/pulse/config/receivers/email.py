@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from email.errors import HeaderParseError
 from email.headerregistry import Address
-from email.utils import parseaddr
+from email.utils import getaddresses
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, Field
@@ -17,12 +17,12 @@ from pulse.config.secret import Secret
 
 
 def _mail_address(text: str) -> str:
-    name, bare = parseaddr(text)
+    (name, bare), *others = getaddresses([text]) or [("", "")]
     try:
         address = Address(display_name=name, addr_spec=bare)
     except (HeaderParseError, ValueError, IndexError):
         address = Address()
-    if not (address.username and address.domain and text.isprintable()) or "," in bare:
+    if not (address.username and address.domain and text.isprintable()) or others:
         raise refuse("must be an address like kim@example.com or Kim <kim@example.com>")
     return text
 
