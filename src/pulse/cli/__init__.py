@@ -20,7 +20,7 @@ from pulse.errors import PulseError
 _TRY, _LINE, _RUN, _LOOK = "Try it out", "Lay the line", "Run it", "Look at accounts"
 
 _COMMANDS = {
-    name: Entry(f"pulse.cli.{name}", summary, panel)
+    name: Entry(f"pulse.cli.{name.replace('-', '_')}", summary, panel)
     for name, summary, panel in (
         ("demo", "Everything at once on this machine, with a real history played fast.", _TRY),
         ("check", "Find every mistake in a configuration file.", _TRY),
@@ -35,6 +35,8 @@ _COMMANDS = {
         ("work", "Run the worker: usage events in, alerts out.", _RUN),
         ("activate", "Put a configuration in force from here on.", _RUN),
         ("notify", "Run the notifier: alerts in, webhooks out.", _RUN),
+        ("try-route", "Say who would get an alert, and when.", _RUN),
+        ("send-test", "Send a sample alert to a receiver, and say what it answered.", _RUN),
         ("doctor", "Say what of a running pulse is in order, and what to do about the rest.", _RUN),
         ("source", "Say that a source of events has stopped, or that it runs again.", _RUN),
         ("forget", "Erase an account or a user, and say where what is left when.", _RUN),
@@ -47,7 +49,7 @@ _COMMANDS = {
         ("account", "Explain one account's score.", _LOOK),
         ("export", "Write every account as the workers' state in Kafka has it.", _LOOK),
     )
-    if find_spec(f"pulse.cli.{name}")
+    if find_spec(f"pulse.cli.{name.replace('-', '_')}")
 }
 
 

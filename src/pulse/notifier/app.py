@@ -11,8 +11,7 @@ from prometheus_client import CollectorRegistry
 
 from pulse.alerting.fleet import FleetRule
 from pulse.alerting.records import envelope
-from pulse.config import Config, WebhookReceiver
-from pulse.config.addresses import address_mistake
+from pulse.config import Config
 from pulse.config.pipeline import pipeline_rules
 from pulse.errors import PulseError
 from pulse.metrics import serve
@@ -23,13 +22,11 @@ from pulse.notifier.dispatch import Notifier
 from pulse.notifier.hearing import FleetHearing
 from pulse.notifier.inhibit import FleetGuard, GuardSettings
 from pulse.notifier.kafka import KafkaSettings, Outage, partition_counts, quiet_client_logs
-from pulse.notifier.kinds import make_receiver
+from pulse.notifier.kinds import make_receiver, receiver_settings
 from pulse.notifier.lease import Lease
 from pulse.notifier.log import KafkaDeliveryLog
 from pulse.notifier.metrics import NotifierMetrics
-from pulse.notifier.receiver import ReceiverSettings
 from pulse.notifier.shelf import AlertShelf, LogShelf
-from pulse.notifier.signature import decode_secret
 from pulse.notifier.silencing import SilenceHearing
 
 log = structlog.get_logger("pulse.notifier")
@@ -153,40 +150,6 @@ async def enable(config: Config, name: str) -> None:
         await topic.broadcast((envelope.ENDPOINT + name, None))
     finally:
         await topic.stop()
-
-
-def receiver_settings(config: Config) -> dict[str, ReceiverSettings]:
-    """The receivers of a configuration by name, their secrets read and their addresses checked.
-
-    The requests under way at once are shared out evenly, so that no receiver can take another's.
-    Raises `PulseError` (`SecretError` is one).
-    """
-    share = max(1, config.notifier.concurrency // max(1, len(config.receivers)))
-    return {receiver.name: _settings_of(receiver, share) for receiver in config.receivers}
-
-
-def _settings_of(receiver: WebhookReceiver, concurrency: int) -> ReceiverSettings:
-    url = receiver.address().reveal()
-    if mistake := address_mistake(url, allow_private=receiver.allow_private):
-        message, hint = mistake
-        raise PulseError(f'receiver "{receiver.name}": {message}', hint=hint)
-    try:
-        keys = tuple(decode_secret(secret.reveal()) for secret in receiver.secrets())
-    except ValueError as error:
-        raise PulseError(f'receiver "{receiver.name}": {error}') from None
-    return ReceiverSettings(
-        name=receiver.name,
-        kind=receiver.kind,
-        url=url,
-        keys=keys,
-        reasons=tuple(receiver.reasons),
-        send_resolved=receiver.send_resolved,
-        allow_private=receiver.allow_private,
-        timeout_s=receiver.timeout_s,
-        schedule_s=tuple(receiver.retry.schedule_s),
-        jitter=receiver.retry.jitter,
-        concurrency=concurrency,
-    )
 
 
 def guard_settings(config: Config) -> GuardSettings | None:

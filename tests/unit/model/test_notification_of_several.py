@@ -5,7 +5,7 @@ import pytest
 from pulse.model import GroupBody, group_body, webhook_body
 from pulse.model.notification import MAX_BODY_BYTES
 from pulse.notifier.receiver import Notification
-from pulse.notifier.webhook import body_of
+from pulse.notifier.receivers.webhook import body_of
 from pulse.testing.alerts import sample_alert
 
 ACME, BOLT = sample_alert("acme"), sample_alert("bolt", "resolved", at_ms=1_700_000_600_000)
