@@ -19,7 +19,7 @@ from pydantic import BaseModel
 from pulse.compatibility import Direction, Schema, breaks
 from pulse.config import Config
 from pulse.errors import PulseError
-from pulse.model import AccountStatus, Alert, ProfileRecord, UsageEvent, WebhookBody
+from pulse.model import AccountStatus, Alert, GroupBody, ProfileRecord, UsageEvent, WebhookBody
 
 _DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 
@@ -37,6 +37,7 @@ PUBLISHED: Final = {
     "config": Published(Config, "in"),
     "alert": Published(Alert, "out"),
     "webhook": Published(WebhookBody, "out"),
+    "webhook-group": Published(GroupBody, "out"),
     "account": Published(AccountStatus, "out"),
 }
 

@@ -117,9 +117,7 @@ async def settled(system: System, wanted: set[str], within_s: float = 90) -> dic
     """What became of each notification, once nothing is left to be sent."""
     async with asyncio.timeout(within_s):
         while True:
-            records = await asyncio.to_thread(system.read, "deliveries")
-            values = {r.key.decode(): r.value for r in records if r.key.startswith(b"al_")}
-            states = {key: json.loads(value)["state"] for key, value in values.items() if value}
+            states = await asyncio.to_thread(system.deliveries)
             if set(states) >= wanted and not {"pending", "retrying"} & set(states.values()):
                 return states
             await asyncio.sleep(0.5)

@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pulse.model import notification_id
-from pulse.notifier.decide import HELD
-from pulse.notifier.delivery import decode
 
 from .scenes import AS_USUAL, PARTITIONS, assigned, of_the_fleet, receivers, wait_for
 
@@ -96,9 +94,9 @@ def test_while_the_alerts_of_a_fleet_that_falls_together_are_held(
     scene.assert_delivered(truth, receiver)
 
     held = {
-        record.key.decode()
-        for record in scene.system.read("deliveries")
-        if record.value and record.key.startswith(b"al_") and decode(record.value).reason == HELD
+        notification_id(name, "cs", "firing")
+        for name, alert in scene.system.known_deliveries().alerts.items()
+        if "fleet_falls" in {step.reason for step in alert.beside.path}
     }
     assert len(held & receiver.delivered_ids) > 4, "nothing was held that was told afterwards"
     assert {each.body["type"] for each in receiver.delivered if of_the_fleet(each)} == {

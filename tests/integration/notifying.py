@@ -18,17 +18,19 @@ from pulse.alerting.fleet import ACCOUNTS_HEADER
 from pulse.config import Config
 from pulse.model import Alert, notification_id
 from pulse.notifier import app
-from pulse.notifier.delivery import Delivery, decode
 from pulse.notifier.kafka import KafkaSettings, Outage
 from pulse.notifier.lease import Lease
 from pulse.notifier.log import KafkaDeliveryLog
 from pulse.processes import free_port
 from pulse.testing.alerts import sample_alert
+from pulse.testing.deliveries import outcomes, read_deliveries
 from pulse.testing.webhooks import EXAMPLE_SECRET
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable
     from pathlib import Path
+
+    from pulse.alerting.records.reader import Deliveries
 
 QUICK_S = [0, 0.05, 0.1, *[0.2] * 40]
 """A schedule that ends: half of the requests fail, 43 in a row never."""
@@ -43,6 +45,8 @@ class Place:
     partitions: int = 4
     notifier: dict[str, Any] = field(default_factory=dict)
     """Settings of that section."""
+    extra: dict[str, Any] = field(default_factory=dict)
+    """Other sections."""
 
     def make_topics(self, *, deliveries: int | None = None) -> None:
         compacted = {"cleanup.policy": "compact"}
@@ -56,6 +60,7 @@ class Place:
                         1,
                         topic_configs=compacted,
                     ),
+                    NewTopic(f"{self.name}.silences", 1, 1, topic_configs=compacted),
                 ]
             )
 
@@ -77,10 +82,12 @@ class Place:
                 "topics": {
                     "alerts": f"{self.name}.alerts",
                     "deliveries": f"{self.name}.deliveries",
+                    "silences": f"{self.name}.silences",
                 },
             },
             "receivers": [receiver | changes],
             "notifier": {"metrics_port": free_port(), **self.notifier},
+            **self.extra,
         }
 
     def config(self, url: str, **changes: Any) -> Config:
@@ -101,21 +108,18 @@ class Place:
             )
         await producer.stop()
 
-    async def deliveries(self) -> dict[str, Delivery]:
-        """The newest record of every notification."""
+    async def known(self) -> Deliveries:
+        """What the deliveries topic says."""
         kafka = KafkaSettings.of(self.config("http://x"))
         topic = KafkaDeliveryLog(kafka, self.partitions, Outage(), Lease(60.0))
-        found: dict[str, bytes | None] = {}
-        for partition in range(self.partitions):
-            async for batch in topic.read(partition):
-                found.update(batch)
-        return {key: decode(value) for key, value in found.items() if value and key[:3] == "al_"}
+        return read_deliveries([each async for batch in topic.read(0) for each in batch])
 
-    async def wait_until_recorded(self, state: str, ids: set[str]) -> dict[str, Delivery]:
+    async def wait_until_recorded(self, state: str, ids: set[str]) -> dict[str, str]:
+        """Return what became of all notifications, once it is this for some of them."""
         async with asyncio.timeout(30):
             while True:
-                found = await self.deliveries()
-                if all(key in found and found[key].state == state for key in ids):
+                found = outcomes(await self.known(), "cs")
+                if all(found.get(key) == state for key in ids):
                     return found
                 await asyncio.sleep(0.2)
 

@@ -168,7 +168,7 @@ def erasing(
     )
     for topic in ("events", "alerts", "deadletter"):
         system.create_topic(topic, segment_ms="200")
-    for topic in ("deliveries", "keys"):
+    for topic in ("deliveries", "keys", "silences"):
         system.create_topic(topic)
     for topic in ("links", "changelog"):
         system.create_topic(topic, **SHORT)

@@ -7,7 +7,11 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
+from pulse.alerting.brief import brief_of
+from pulse.alerting.grouping import Entry
 from pulse.alerting.outcomes import outcome_of
+from pulse.alerting.records.delivery import Beside, Delivery, State, Step
+from pulse.alerting.records.envelope import wrap
 from pulse.alerting.silences import Muted
 from pulse.placement import partition_of
 from pulse.readmodel import ReadModel
@@ -529,30 +533,39 @@ async def test_precision_by_reason_and_what_to_do_about_a_noisy_one(scene: Scene
 # -- deliveries ------------------------------------------------------------------------------------
 
 
-async def test_deliveries_are_listed_without_what_was_sent(scene: Scene) -> None:
-    from pulse.notifier.delivery import Delivery, State, encode, encode_position
-
+async def test_deliveries_and_the_way_of_an_alert_are_shown(scene: Scene) -> None:
     danger = alert()
-    book = scene.books.deliveries
+    scene.knows(danger)
     for name, state in (("cs", State.SUCCEEDED), ("crm", State.RETRYING)):
         sent = Delivery(
-            id=f"{danger.id}_{name}_firing", alert_id=danger.id, receiver=name, status="firing",
-            state=state, at_ms=NOW_MS, created_ms=NOW_MS, due_ms=NOW_MS, origin="t/0/1", epoch=1,
-            attempts=2, next_ms=NOW_MS + 5_000, http_status=503, alert=danger.to_json(),
+            id=f"{danger.id}_{name}_firing", group=f"gr_{name}", receiver=name,
+            alerts=((danger.id, "firing"),), labels=(), state=state, at_ms=NOW_MS,
+            created_ms=NOW_MS, due_ms=NOW_MS, attempts=2, next_ms=NOW_MS + 5_000, http_status=503,
         )  # fmt: skip
-        key, value = encode(sent)
-        book.take(key.encode(), value)
-    key, value = encode_position(1, 5, 32)
-    book.take(key.encode(), value)
-    book.take(b"alert/al_1", b'{"anything": 1}')
-    book.take(b"nonsense", b"{")
+        value = wrap(1, msgspec.json.encode(sent))
+        scene.books.deliveries.take(f"notification/{sent.id}".encode(), value)
+    beside = Beside(
+        origin="alerts/0/1", due_ms=NOW_MS,
+        path=(Step(NOW_MS, "cs", "hours", "night", NOW_MS + 60_000),
+              Step(NOW_MS, "cs", "deduplicate", "told")),
+    )  # fmt: skip
+    entry = Entry(brief=brief_of(danger), arrived_ms=NOW_MS)
+    value = wrap(1, msgspec.json.encode(entry), msgspec.json.encode(beside))
+    scene.books.deliveries.take(f"alert/{danger.id}".encode(), value)
+    viewer = scene.api[Role.viewer]
 
-    listed = (await scene.api[Role.viewer].get("/api/v1/deliveries?state=retrying")).json()
+    listed = (await viewer.get("/api/v1/deliveries?state=retrying")).json()
+    of_alert = (await viewer.get(f"/api/v1/deliveries?alert={danger.id}&limit=1")).json()
+    shown = (await viewer.get(f"/api/v1/alerts/{danger.id}")).json()
 
     (found,) = listed["items"]
     assert (found["receiver"], found["attempts"], found["http_status"]) == ("crm", 2, 503)
-    assert "alert" not in found
-    assert len((await scene.api[Role.viewer].get("/api/v1/deliveries")).json()["items"]) == 2
+    assert found["alerts"] == [{"id": danger.id, "status": "firing"}]
+    assert (len(of_alert["items"]), of_alert["cursor"] is None) == (1, False)
+    assert [(each["stage"], each["reason"], each["until"]) for each in shown["path"]] == [
+        ("hours", "night", "2026-03-02T12:01:00Z"),
+        ("deduplicate", "told", None),
+    ]
 
 
 # -- as a whole ------------------------------------------------------------------------------------

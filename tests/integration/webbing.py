@@ -17,11 +17,11 @@ from pulse.config import Config
 from pulse.keyring import hash_of
 from pulse.model.time import parse_ts
 from pulse.testing.alerts import sample_alert
-from pulse.web import deliveries
 from pulse.web.access import Access
 from pulse.web.app import make_app
+from pulse.web.deliveries import DeliveryBook
 from pulse.web.desk import Desk
-from pulse.web.following import AlertBook, DeliveryBook, MutedBook, OutcomeBook
+from pulse.web.following import AlertBook, MutedBook, OutcomeBook
 from pulse.web.metrics import WebMetrics
 from pulse.web.service import Books, Service
 from pulse.web.tokens import Role, TokenRing, make
@@ -96,7 +96,7 @@ class Scene:
         self.tokens = TokenRing()
         self.books = Books(
             AlertBook(config.web.most_alerts), OutcomeBook(), MutedBook(),
-            DeliveryBook(deliveries.read),
+            DeliveryBook(),
         )  # fmt: skip
         self.metrics = WebMetrics(
             self.books.outcomes, lambda: len(self.books.alerts), lambda: len(self.tokens)

@@ -1,4 +1,4 @@
-"""By default the pipeline sends what `notifier.decide` sends, with the same ids."""
+"""By default the pipeline sends what the naive way sends, with the same ids."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from hypothesis import strategies as st
 
 from pulse.alerting.brief import brief_of
 from pulse.alerting.pipeline import Pipeline
+from pulse.alerting.records.delivery import State
 from pulse.config import Config
 from pulse.config.loading import read
 from pulse.config.pipeline import pipeline_rules
 from pulse.model import Alert, notification_id
-from pulse.notifier.decide import Firing, Lane, on_arrival
-from pulse.notifier.delivery import State
 from pulse.notifier.receiver import ReceiverSettings
 from pulse.testing.alerts import sample_alert
+
+from .lanes import Firing, Lane, on_arrival
 
 CONFIG = read(
     Config,

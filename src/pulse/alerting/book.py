@@ -106,9 +106,10 @@ class Book:
             self._changes.append((f"budget/{owner}", _encode(self.spent[owner])))
 
     def forget(self, before_ms: int) -> None:
-        """Drop alerts that ended before an instant and are in no group."""
+        """Drop alerts that ended before an instant, or have no end, and are in no group."""
         for alert_id, entry in list(self.entries.items()):
-            if not (entry.brief.is_firing or entry.told) and entry.arrived_ms < before_ms:
+            goes_on = entry.brief.is_firing and not entry.brief.is_endless
+            if not (goes_on or entry.told) and entry.arrived_ms < before_ms:
                 del self.entries[alert_id]
                 self._changes.append((f"alert/{alert_id}", None))
 
@@ -237,7 +238,7 @@ class Book:
             entry = self.entries.get(alert_id)
             if entry is None or notice.group not in entry.told:
                 continue
-            if status == "resolved":
+            if status == "resolved" or entry.brief.is_endless:
                 self.note(entry.with_word(notice.group, None))
             elif entry.told[notice.group].told is not Told.YES:
                 self.note(entry.with_word(notice.group, Word(Told.YES, notice.made_ms)))

@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from pulse.alerting.alert import EVERYBODY
+from pulse.alerting.alert import ENDLESS, EVERYBODY
 from pulse.alerting.digest import REASON as DIGEST
 from pulse.alerting.fleet import FALLS
 from pulse.alerting.fleet import REASON as FLEET_FALLS
@@ -45,6 +45,11 @@ class Brief(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     def is_firing(self) -> bool:
         """Whether it goes on."""
         return self.status == "firing"
+
+    @property
+    def is_endless(self) -> bool:
+        """Whether it only begins."""
+        return self.reason in ENDLESS
 
     @property
     def is_of_nobody(self) -> bool:

@@ -25,7 +25,7 @@ from pulse.alerting.fleet import FALLS
 from pulse.alerting.matching import Matcher
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from pulse.alerting.brief import Brief
     from pulse.alerting.hours import Hours
@@ -140,6 +140,10 @@ class Mutes:
     snoozes: Mapping[str, Snooze] = field(default_factory=dict)
     fleet_until_ms: int | None = None
     """Until when the fleet's guard holds what follows use; None while it does not."""
+    is_over: Callable[[str], bool] | None = None
+    """Whether an alert's end was heard, though it was not read yet: while the fleet's guard lets go
+    of what it held."""
+    over_until_ms: int = 0
 
     def of(self, brief: Brief, now_ms: int) -> Mute | None:
         """What holds an alert back now, whoever it is for; None where nothing does."""
@@ -152,6 +156,8 @@ class Mutes:
         until_ms = self.fleet_until_ms
         if brief.reason in FALLS and until_ms is not None and now_ms < until_ms:
             yield Mute("inhibit", "fleet_falls", until_ms)
+        if self.is_over is not None and now_ms < self.over_until_ms and self.is_over(brief.id):
+            yield Mute("inhibit", "end_heard", self.over_until_ms)
         reason = self.inhibitors.reason(brief)
         if reason is not None:
             yield Mute("inhibit", reason)

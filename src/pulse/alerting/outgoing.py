@@ -6,11 +6,11 @@ done; what its alerts' records say of it follows from that.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import msgspec
 
-from pulse.alerting.grouping import MOST, Told, Word
+from pulse.alerting.grouping import Told, Word
 
 if TYPE_CHECKING:
     from pulse.alerting.book import Book
@@ -18,8 +18,18 @@ if TYPE_CHECKING:
     from pulse.alerting.budget import Budget
     from pulse.alerting.grouping import Entry, Group, Notice
 
-Ending = Literal["delivered", "failed", "retry"]
-"""How an attempt ended; `failed`: no other one follows, and whoever it was for may have heard."""
+Ending = Literal["delivered", "failed", "retry", "dropped"]
+"""How an attempt ended; `failed`: no other one follows, and whoever it was for may have heard.
+`dropped`: none was made, and none will be; who was not told that an alert began is not told that it
+ended.
+"""
+
+
+class Withdrawn(NamedTuple):
+    """A notification that is not sent any more; `tried`: it may have been attempted."""
+
+    notice_id: str
+    tried: bool
 
 
 class Outgoing:
@@ -29,6 +39,12 @@ class Outgoing:
         self._book = book
         self._budget = budget
         self._sent: dict[str, Group] = {}
+        self._withdrawn: list[Withdrawn] = []
+
+    def withdrawn(self) -> list[Withdrawn]:
+        """What was withdrawn since the last call, in order."""
+        found, self._withdrawn = self._withdrawn, []
+        return found
 
     def put(self, group: Group, entry: Entry) -> bool:
         """An alert's newest state comes to its group. False where nothing is to be told of it."""
@@ -46,12 +62,16 @@ class Outgoing:
         since_ms = max(entry.arrived_ms, entry.told[group.id].at_ms)
         return self._budget.digest_at(since_ms, group.addressee.timezone)
 
-    def make(self, group: Group, told: list[Brief], now_ms: int) -> Notice:
-        """Make the notification that tells these, the worst first; more than `MOST` follow."""
+    def make(self, group: Group, told: list[Brief], now_ms: int, *, more: bool) -> Notice:
+        """Make the notification that tells these, the worst first; where there are `more`, they
+        follow.
+        """
+        ranked = group.ranked
         self.withdraw(group, now_ms)
-        again = not any(each.id in group.pending for each in told[:MOST])
+        group.ranked = ranked
+        again = not any(each.id in group.pending for each in told)
         notice = group.notice(told, now_ms, again=again)
-        group.overflows = len(told) > MOST
+        group.overflows = more
         group.tried = False
         group.record = msgspec.structs.replace(
             group.record, number=notice.number, made_ms=now_ms, under_way=notice
@@ -65,7 +85,9 @@ class Outgoing:
         notice = group.record.under_way
         if notice is None:
             return
+        group.ranked = None
         self._sent.pop(notice.id, None)
+        self._withdrawn.append(Withdrawn(notice.id, group.tried))
         for alert_id, status in notice.alerts:
             entry = self._book.entries[alert_id]
             word = entry.told.get(group.id)
@@ -102,7 +124,9 @@ class Outgoing:
         group.in_flight = False
         if notice is None:
             return
-        if how != "retry":
+        if how == "dropped":
+            self._drop(group, notice)
+        elif how != "retry":
             self._done(group, notice)
         elif self._is_stale(notice):
             self.withdraw(group, now_ms)
@@ -120,10 +144,34 @@ class Outgoing:
             if entry is None or group.id not in entry.told:
                 continue
             entry = entry.with_word(group.id, Word(Told.YES, notice.made_ms))
-            if status == "resolved" or not self.put(group, entry):
+            has_ended = status == "resolved" or entry.brief.is_endless
+            if has_ended or not self.put(group, entry):
                 group.leave(alert_id)
                 entry = entry.with_word(group.id, None)
             self._book.note(entry)
+
+    def _drop(self, group: Group, notice: Notice) -> None:
+        del self._sent[notice.id]
+        for alert_id, status in notice.alerts:
+            entry = self._book.entries.get(alert_id)
+            word = None if entry is None else entry.told.get(group.id)
+            if entry is None or word is None:
+                continue
+            if status == "resolved" or word.told is Told.NO or entry.brief.is_endless:
+                group.leave(alert_id)
+                self._book.note(entry.with_word(group.id, None))
+            else:
+                entry = entry.with_word(group.id, Word(Told.YES, notice.made_ms))
+                self.put(group, entry)
+                self._book.note(entry)
+        group.record = msgspec.structs.replace(group.record, under_way=None)
+        self._book.note_group(group)
+
+    def is_overtaken(self, notice_id: str) -> bool:
+        """Whether an alert of a notification under way has another state by now."""
+        group = self._sent.get(notice_id)
+        notice = None if group is None else group.record.under_way
+        return notice is not None and self._is_stale(notice)
 
     def _is_stale(self, notice: Notice) -> bool:
         entries = self._book.entries

@@ -7,7 +7,7 @@ what it was given; docs/decisions/0012-the-pipeline.md says why that loses nothi
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import defaultdict, deque
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -22,9 +22,10 @@ from pulse.alerting.outgoing import Ending, Outgoing
 from pulse.alerting.routing import labels, route
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from pulse.alerting.muting import Silence, Snooze
+    from pulse.alerting.outgoing import Withdrawn
 
 
 class Pipeline:
@@ -72,13 +73,15 @@ class Pipeline:
         if (rests_until_ms := group.rests_until(now_ms)) is not None:
             self._book.look_at(group, rests_until_ms)
             return None
-        free = self._unmuted(group, self._waiting(group, now_ms), now_ms)
-        told = self._within_budget(group, free, now_ms)
+        told = self._worst(group, now_ms)
+        more = bool(group.ranked)
         if all(group.tells(each.id, each.status) for each in told):
+            # What is under way tells it; more than it holds follow.
+            group.overflows = more
             self._book.close_if_empty(group)
             return None
-        notice = self._outgoing.make(group, told, now_ms)
-        for each in told[:MOST]:
+        notice = self._outgoing.make(group, told, now_ms, more=more)
+        for each in told:
             word = "told_again" if each.id not in group.pending else "told"
             self._say(each, notice.receiver, "deduplicate", word)
         return notice
@@ -147,6 +150,48 @@ class Pipeline:
         if self._mutes.inhibitors.ends(brief.id):
             self._look_again(now_ms)
 
+    def _worst(self, group: Group, now_ms: int) -> list[Brief]:
+        """What one notification is to tell now, the worst first; the others are ranked."""
+        found = self._as_ranked(group, now_ms)
+        if found is None:
+            free = self._unmuted(group, self._waiting(group, now_ms), now_ms)
+            told = self._within_budget(group, free, now_ms)
+            found, rest = told[:MOST], told[MOST:]
+            group.ranked = deque(each.id for each in rest)
+        return found
+
+    def _as_ranked(self, group: Group, now_ms: int) -> list[Brief] | None:
+        """What was ranked already; None where all that waits must be looked at.
+
+        Of fifty thousand alerts that wait in a group every look costs a tenth of a second.
+        """
+        ranked, budget = group.ranked, self._rules.budget
+        repeats = group.repeat_ms is not None and group.repeat_ms <= now_ms
+        is_costly = group.route.budgeted and budget.weekly is not None
+        if not ranked or group.record.under_way is not None or group.is_held or repeats:
+            return None
+        if is_costly and not group.record.is_digest:
+            return None
+        if self._shut(group, now_ms) is not None:
+            return None
+        found: list[Brief] = []
+        for alert_id in ranked:
+            brief = self._book.entries[alert_id].brief if alert_id in group.pending else None
+            if brief is not None and self._mutes.of(brief, now_ms) is not None:
+                return None
+            if brief is not None:
+                found.append(brief)
+            if len(found) == MOST:
+                break
+        while ranked and found and ranked.popleft() != found[-1].id:
+            pass
+        return found or None
+
+    def _shut(self, group: Group, now_ms: int) -> Mute | None:
+        if group.record.is_digest:  # which comes at an hour of its own
+            return None
+        return closed(group.route.hours, group.addressee.timezone, now_ms)
+
     def _waiting(self, group: Group, now_ms: int) -> list[Brief]:
         """What is not told, and what is to be told again by now."""
         entries = self._book.entries
@@ -160,9 +205,7 @@ class Pipeline:
     def _unmuted(self, group: Group, briefs: Iterable[Brief], now_ms: int) -> list[Brief]:
         group.is_held = False
         free: list[Brief] = []
-        shut: Mute | None = None
-        if not group.record.is_digest:  # which comes at an hour of its own
-            shut = closed(group.route.hours, group.addressee.timezone, now_ms)
+        shut = self._shut(group, now_ms)
         for each in briefs:
             mute = self._mutes.of(each, now_ms) or shut
             if mute is None:
@@ -183,9 +226,18 @@ class Pipeline:
 
     def hold_fleet(self, until_ms: int | None, now_ms: int) -> None:
         """The fleet falls together, until then at most; None where it does no longer."""
-        self._mutes.fleet_until_ms = until_ms
+        self._mutes.fleet_until_ms, self._mutes.is_over = until_ms, None
         self._outgoing.withdraw_untried(now_ms)
         self._look_again(now_ms)
+
+    def let_go_of_fleet(
+        self, is_over: Callable[[str], bool], over_until_ms: int, now_ms: int
+    ) -> None:
+        """The fleet falls no longer; whose end was heard and is not read yet waits for it till then
+        at most.
+        """
+        self.hold_fleet(None, now_ms)
+        self._mutes.is_over, self._mutes.over_until_ms = is_over, over_until_ms
 
     def _look_again(self, now_ms: int) -> None:
         for group in self._book.groups.values():
@@ -233,6 +285,23 @@ class Pipeline:
     def ended(self, notice_id: str, how: Ending, now_ms: int) -> None:
         """An attempt has ended, or no other one will follow."""
         self._outgoing.ended(notice_id, how, now_ms)
+
+    def withdrawn(self) -> list[Withdrawn]:
+        """The notifications that are not sent any more, since the last call."""
+        return self._outgoing.withdrawn()
+
+    def is_overtaken(self, notice_id: str) -> bool:
+        """Whether an alert of a notification under way has another state by now."""
+        return self._outgoing.is_overtaken(notice_id)
+
+    def entry(self, alert_id: str) -> Entry | None:
+        """What is known of an alert; None where nothing is."""
+        return self._book.entries.get(alert_id)
+
+    def last_of(self, group_id: str) -> Notice | None:
+        """The notification of a group that was done last, where that is known."""
+        group = self._book.groups.get(group_id)
+        return None if group is None else group.record.last
 
     def next_ms(self) -> int | None:
         """When to flush next; None where nothing waits for time."""

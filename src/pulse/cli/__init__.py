@@ -21,7 +21,7 @@ _TRY, _LINE, _RUN, _LOOK = "Try it out", "Lay the line", "Run it", "Look at acco
 _SAY = "Say something of alerts"
 
 _COMMANDS = {
-    name: Entry(f"pulse.cli.{name}", summary, panel)
+    name: Entry(f"pulse.cli.{name.replace('-', '_')}", summary, panel)
     for name, summary, panel in (
         ("demo", "Everything at once on this machine, with a real history played fast.", _TRY),
         ("check", "Find every mistake in a configuration file.", _TRY),
@@ -50,6 +50,8 @@ _COMMANDS = {
             "Say what became of an alert, or report how often each reason was right.",
             _SAY,
         ),
+        ("try-route", "Say who would get an alert, and when.", _RUN),
+        ("send-test", "Send a sample alert to a receiver, and say what it answered.", _RUN),
         ("doctor", "Say what of a running pulse is in order, and what to do about the rest.", _RUN),
         ("source", "Say that a source of events has stopped, or that it runs again.", _RUN),
         ("forget", "Erase an account or a user, and say where what is left when.", _RUN),
@@ -62,7 +64,7 @@ _COMMANDS = {
         ("account", "Explain one account's score.", _LOOK),
         ("export", "Write every account as the workers' state in Kafka has it.", _LOOK),
     )
-    if find_spec(f"pulse.cli.{name}")
+    if find_spec(f"pulse.cli.{name.replace('-', '_')}")
 }
 
 

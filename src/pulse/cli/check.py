@@ -1,12 +1,24 @@
 """`pulse check FILE`: every mistake in a configuration file, or what the file says in words."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from pulse.config import Config, ConfigError, ScoreRule, SecretError, duration_text
+from pulse.config import (
+    Config,
+    ConfigError,
+    Mistake,
+    Receiver,
+    ScoreRule,
+    SecretError,
+    duration_text,
+)
+from pulse.config.document import Document, dotted
+from pulse.config.receivers.common import TEMPLATES
 from pulse.config.signals import endless_facts
+from pulse.errors import PulseError
 
 
 def command(
@@ -23,7 +35,11 @@ def command(
     except ConfigError as error:
         print(error)
         raise typer.Exit(1) from None
-    for note in (*missing_secrets(config), *endless_facts(config.facts)):
+    if mistakes := template_mistakes(config, file):
+        print(ConfigError(mistakes, str(file)))
+        raise typer.Exit(1)
+    notes = (*missing_secrets(config), *refused_receivers(config), *endless_facts(config.facts))
+    for note in notes:
         typer.echo(f"note: {note}", err=True)
     print(f"{file}: valid. {in_words(config)}")
 
@@ -54,13 +70,11 @@ def in_words(config: Config) -> str:
 def missing_secrets(config: Config) -> list[str]:
     """The secrets the configuration names that are not there, on this machine, for this user."""
     security = config.kafka.security
-    found = []
+    found = [missing for receiver in config.receivers for missing in receiver.missing_secrets()]
     for look in (
         security.password,
         security.key_password,
         config.redis.address,
-        *(receiver.address for receiver in config.receivers),
-        *(receiver.secrets for receiver in config.receivers),
         *(service.secret for service in config.collector.webhooks.all()),
         config.collector.user_key,
         config.web.link_secrets,
@@ -70,6 +84,56 @@ def missing_secrets(config: Config) -> list[str]:
         except SecretError as error:
             found.append(error.message)
     return found
+
+
+def template_mistakes(config: Config, file: Path) -> list[Mistake]:
+    """The templates of receivers that cannot be used, found by rendering samples with them."""
+    found = []
+    document = None
+    for number, receiver in enumerate(config.receivers):
+        for setting, mistake in _templates_of(receiver, config.timezone):
+            document = document or Document(file.read_text(encoding="utf-8-sig"))
+            place = ("receivers", number, setting)
+            line, column = document.position(place, of_key=False)
+            found.append(Mistake(line, column, dotted(place), mistake))
+    return found
+
+
+def refused_receivers(config: Config) -> list[str]:
+    """What is wrong with the secrets of receivers that are there: an inner address, not a key."""
+    if not config.receivers:
+        return []
+    from pulse.notifier.kinds import settings_of
+
+    found = []
+    for receiver in config.receivers:
+        if not receiver.missing_secrets():
+            try:
+                settings_of(receiver, config.timezone)
+            except PulseError as error:
+                found.append(str(error))
+    return found
+
+
+def _templates_of(receiver: Receiver, timezone: str) -> Iterator[tuple[str, str]]:
+    """The settings of a receiver whose template is wrong, and what is wrong with it."""
+    named = [(each, getattr(receiver, each, None)) for each in TEMPLATES]
+    if not any(file for _, file in named):
+        return
+    # Only here: what sends is not needed for most files.
+    from pulse.notifier.kinds import style_of, template_text
+    from pulse.notifier.messages.sample import sample_messages
+    from pulse.notifier.messages.templates import TemplateMistake, check
+
+    samples = sample_messages(receiver.timezone or timezone)
+    for setting, file in named:
+        if file is None:
+            continue
+        try:
+            check(style_of(receiver.kind, setting), template_text(file), samples)
+        except TemplateMistake as mistake:
+            at = f"{file}:{mistake.line}" if mistake.line else file
+            yield setting, f"{at}: {mistake}"
 
 
 def _weights(rules: tuple[ScoreRule, ...]) -> str:

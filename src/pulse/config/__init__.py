@@ -20,7 +20,7 @@ from pulse.config.fields import duration_text
 from pulse.config.line import LineChange, LineSettings, Segment
 from pulse.config.mistakes import ConfigError, Mistake
 from pulse.config.plays import Plays
-from pulse.config.receivers import Retry, WebhookReceiver
+from pulse.config.receivers import Receiver, Retry, WebhookReceiver
 from pulse.config.root import Config, Lifecycle
 from pulse.config.scoring import (
     Active,
@@ -54,6 +54,7 @@ __all__ = [
     "OfBaseline",
     "PerSeat",
     "Plays",
+    "Receiver",
     "Redis",
     "Retention",
     "Retry",

@@ -134,6 +134,15 @@ def address_mistake(url: str, *, allow_private: bool) -> tuple[str, str | None] 
     host = parsed.raw_host
     if not host:
         return "has no host", None
+    return host_mistake(host, allow_private=allow_private)
+
+
+def host_mistake(host: str, *, allow_private: bool) -> tuple[str, str | None] | None:
+    """What is wrong with the host of an address, and what to do instead; None if nothing.
+
+    >>> host_mistake("127.1", allow_private=True)
+    ('127.1 is a strange way to write an address', 'write 127.0.0.1')
+    """
     address = literal_address(host)
     if isinstance(address, IPv4Address) and host != str(address):
         return f"{host} is a strange way to write an address", f"write {address}"

@@ -68,6 +68,16 @@ class Document:
         """Whether the text says something at this path."""
         return path in self._values
 
+    def at(self, path: Place) -> Any:
+        """What the text says at this path; None if nothing."""
+        value: Any = self.data
+        for part in path:
+            try:
+                value = value[part]
+            except (KeyError, IndexError, TypeError):
+                return None
+        return value
+
     def position(self, path: Place, *, of_key: bool) -> Position:
         """Where a key or its value stands; the nearest thing around it if it is not there.
 

@@ -81,7 +81,10 @@ def _mistake(model: type[BaseModel], document: Document, error: Any) -> Mistake:
     path, of_key = _path_in(document, error["loc"])
     if error["type"] == "extra_forbidden":
         of_key = True
-        message, suggestion = _unknown_key(model, path)
+        message, suggestion = _unknown_key(model, document, path)
+    elif error["type"] in ("union_tag_not_found", "union_tag_invalid"):
+        path = (*path, context["discriminator"].strip("'"))
+        message, suggestion = _tag(document, path, context)
     elif error["type"] == "missing":
         path, of_key = (*_path_in(document, error["loc"][:-1])[0], error["loc"][-1]), True
         message, suggestion = "is missing", None
@@ -117,9 +120,21 @@ def _told_path(document: Document, loc: tuple[str | int, ...], context: dict[str
     return second if document.has(second) and not document.has(first) else first
 
 
-def _unknown_key(model: type[BaseModel], path: Place) -> tuple[str, str | None]:
+def _tag(document: Document, path: Place, context: dict[str, Any]) -> tuple[str, str | None]:
+    """What is wrong with the key that says which kind of section it is."""
+    if not document.has(path):
+        return "is missing", None
+    choices = [each.strip(" '") for each in context.get("expected_tags", "").split(",")]
+    expected = {"expected": ", ".join(map(repr, choices))}
+    given = document.at(path)
+    if not isinstance(given, str):
+        return "must be a text", None
+    return _in_words({"type": "literal_error", "ctx": expected, "input": given}, path)
+
+
+def _unknown_key(model: type[BaseModel], document: Document, path: Place) -> tuple[str, str | None]:
     key = str(path[-1])
-    allowed = _keys_at(model, path[:-1])
+    allowed = _keys_at(model, path[:-1], document.at((*path[:-1], "kind")))
     if _SECRET_KEYS.search(key):
         named = [each for each in (f"{key}_env", f"{key}_file") if each in allowed]
         use = " or ".join(named) or "the setting that ends in _env"
@@ -127,6 +142,8 @@ def _unknown_key(model: type[BaseModel], path: Place) -> tuple[str, str | None]:
             _SECRET_IN_FILE,
             f"put it in an environment variable or a file and name that in {use}",
         )
+    if f"{key}_env" in allowed:
+        return "unknown key", f'did you mean "{key}_env"?'
     if meant := did_you_mean(key, allowed):
         return "unknown key", meant
     elsewhere = [dotted(each) for each in _places_of(model, key)]
@@ -229,8 +246,11 @@ def _shown(value: Any) -> str:
 # --- what the models allow where ---------------------------------------------
 
 
-def _keys_at(model: type[BaseModel], path: Place) -> list[str]:
-    """The keys the section at a path may have; none where the path leads nowhere."""
+def _keys_at(model: type[BaseModel], path: Place, kind: object = None) -> list[str]:
+    """The keys the section at a path may have; none where the path leads nowhere.
+
+    Of sections that are told apart by `kind`, the one of that kind.
+    """
     sections = [model]
     for part in path:
         found: list[type[BaseModel]] = []
@@ -240,7 +260,14 @@ def _keys_at(model: type[BaseModel], path: Place) -> list[str]:
                     found += models_in(field.annotation)
         # An index, or a name that somebody chose: the items are of the same section.
         sections = found or sections
+    of_kind = [each for each in sections if kind in _kinds(each)]
+    sections = of_kind or sections
     return list(dict.fromkeys(key for section in sections for key in _keys(section)))
+
+
+def _kinds(section: type[BaseModel]) -> tuple[object, ...]:
+    field = section.model_fields.get("kind")
+    return get_args(field.annotation) if field else ()
 
 
 def _keys(section: type[BaseModel]) -> Iterable[str]:

@@ -19,7 +19,7 @@ from pulse.config.line_file import read_line_file
 from pulse.config.loading import load
 from pulse.config.mistakes import ConfigError, Mistake, check_also, refuse
 from pulse.config.plays import Plays
-from pulse.config.receivers import WebhookReceiver
+from pulse.config.receivers import Receiver
 from pulse.config.routes import (
     BudgetRules,
     InhibitRule,
@@ -124,7 +124,7 @@ class Config(Section):
     """Reasons to alert that are not the score."""
     plays: Plays = Plays()
     """What an alert suggests to do."""
-    receivers: Annotated[tuple[WebhookReceiver, ...], Field(strict=False)] = ()
+    receivers: Annotated[tuple[Receiver, ...], Field(strict=False)] = ()
     """Where alerts are sent."""
     time_intervals: Annotated[tuple[TimeInterval, ...], Field(strict=False)] = ()
     """Hours and days by name, for routes."""
@@ -206,8 +206,15 @@ class Config(Section):
         """
         if path is None:
             return cls()
-        config = load(cls, Path(path))
+        config = load(cls, Path(path))._with_templates_beside(Path(path))
         return config if config.line_file is None else config._with_line_of(Path(path))
+
+    def _with_templates_beside(self, path: Path) -> Self:
+        """The configuration with the templates of receivers found from its file; `path` is that."""
+        if not self.receivers:
+            return self
+        receivers = tuple(each.with_templates_in(path.parent) for each in self.receivers)
+        return self.model_copy(update={"receivers": receivers})
 
     def _with_line_of(self, path: Path) -> Self:
         """The configuration with the scores of its line file; `path` is its own."""

@@ -8,6 +8,7 @@ Nothing here reads a file, a clock or the environment, or logs. Every other room
 from pulse.model.account import AccountStatus, Lifecycle, Line, Measures, Windows, Zone
 from pulse.model.alert import Alert, Resolution, Severity, Status, ThenAndNow
 from pulse.model.notification import AlertNotice, WebhookBody, notification_id, webhook_body
+from pulse.model.notification_of_several import GroupBody, group_body
 from pulse.model.time import format_ms, parse_ts
 from pulse.model.usage import AccountProfile, ProfileRecord, UsageEvent, read_record
 
@@ -16,6 +17,7 @@ __all__ = [
     "AccountStatus",
     "Alert",
     "AlertNotice",
+    "GroupBody",
     "Lifecycle",
     "Line",
     "Measures",
@@ -29,6 +31,7 @@ __all__ = [
     "Windows",
     "Zone",
     "format_ms",
+    "group_body",
     "notification_id",
     "parse_ts",
     "read_record",

@@ -17,6 +17,9 @@ class AlertNotice(Alert):
     """The alert, with links for the person who reads it."""
 
     links: dict[str, str] = Field(description="Address by name; empty where there are none.")
+    late: bool = Field(
+        default=False, description="It comes long after the alert began; absent where it does not."
+    )
 
 
 class WebhookBody(Outbound):
@@ -36,7 +39,9 @@ def notification_id(alert_id: str, receiver: str, status: Status) -> str:
     return f"{alert_id}_{receiver}_{status}"
 
 
-def webhook_body(alert: Alert, links: dict[str, str] | None = None) -> bytes:
+def webhook_body(
+    alert: Alert, links: dict[str, str] | None = None, *, is_late: bool = False
+) -> bytes:
     """The JSON body for an alert, always below 20 KB.
 
     Where it would be larger, these are given up one after the other until it fits: the evidence
@@ -44,7 +49,8 @@ def webhook_body(alert: Alert, links: dict[str, str] | None = None) -> bytes:
     the contributions, the links.
     """
     said = {name: getattr(alert, name) for name in alert.model_fields_set}
-    notice = AlertNotice.model_validate({**said, "links": links or {}})
+    late = {"late": True} if is_late else {}
+    notice = AlertNotice.model_validate({**said, "links": links or {}, **late})
     body = _encode(notice)
     for smaller in _TRIMS:
         if len(body) < MAX_BODY_BYTES:

@@ -10,24 +10,24 @@ from aiokafka.errors import KafkaError
 from prometheus_client import CollectorRegistry
 
 from pulse.alerting.fleet import FleetRule
-from pulse.config import Config, WebhookReceiver
-from pulse.config.addresses import address_mistake
+from pulse.alerting.records import envelope
+from pulse.config import Config
+from pulse.config.pipeline import pipeline_rules
 from pulse.errors import PulseError
 from pulse.metrics import serve
 from pulse.notifier.arrival import At, Bounds
 from pulse.notifier.clock import WallClock
 from pulse.notifier.consumer import AlertConsumer, until
-from pulse.notifier.delivery import endpoint_key
 from pulse.notifier.dispatch import Notifier
 from pulse.notifier.hearing import FleetHearing
 from pulse.notifier.inhibit import FleetGuard, GuardSettings
 from pulse.notifier.kafka import KafkaSettings, Outage, partition_counts, quiet_client_logs
-from pulse.notifier.kinds import make_receiver
+from pulse.notifier.kinds import make_receiver, receiver_settings
 from pulse.notifier.lease import Lease
 from pulse.notifier.log import KafkaDeliveryLog
 from pulse.notifier.metrics import NotifierMetrics
-from pulse.notifier.receiver import ReceiverSettings
-from pulse.notifier.signature import decode_secret
+from pulse.notifier.shelf import AlertShelf, LogShelf
+from pulse.notifier.silencing import SilenceHearing
 
 log = structlog.get_logger("pulse.notifier")
 
@@ -80,10 +80,25 @@ async def run(
         ready = {name: (settings, make_receiver(settings)) for name, settings in receivers.items()}
         settings = guard_settings(config)
         guard = None if settings is None else FleetGuard(settings)
-        notifier = Notifier(ready, topic, WallClock(), lease, metrics, Bounds(), guard=guard, at=at)
+        shelf = AlertShelf(kafka, outage, LogShelf(topic))
+        stack.push_async_callback(shelf.stop)
+        notifier = Notifier(
+            ready,
+            topic,
+            WallClock(),
+            lease,
+            metrics,
+            Bounds(),
+            partitions=partitions,
+            rules=pipeline_rules(config),
+            shelf=shelf,
+            guard=guard,
+            at=at,
+        )
         await notifier.start()
         stack.push_async_callback(notifier.stop)
-        duties = [_watch(topic, outage), _forget(notifier)]
+        silencing = SilenceHearing(kafka, notifier, outage)
+        duties = [_watch(topic, outage), _forget(notifier), silencing.run()]
         hearing = None
         if settings is not None:
             back_ms = settings.rule.window_ms + settings.rule.hold_ms
@@ -92,6 +107,7 @@ async def run(
         for duty in duties:
             task = asyncio.create_task(duty)
             stack.push_async_callback(_cancel, task)
+        await until(stop, silencing.caught_up.wait())
         if hearing is not None:
             await until(stop, hearing.caught_up.wait())
         log.info("notifier started", receivers=sorted(receivers), partitions=partitions)
@@ -124,50 +140,16 @@ async def enable(config: Config, name: str) -> None:
         partitions = counts.get(kafka.deliveries_topic)
         if partitions is None:
             raise PulseError(
-                f"there is no topic {kafka.deliveries_topic}", hint="`pulse topics` makes it"
+                f"there is no topic {kafka.deliveries_topic}", hint="`pulse topics --yes` makes it"
             )
         topic = KafkaDeliveryLog(kafka, partitions, Outage(), Lease(kafka.lease_s))
         await topic.start()
     except (KafkaError, OSError) as error:
         raise PulseError(f"Kafka is away: {error}", hint="try again when it is back") from None
     try:
-        await topic.broadcast((endpoint_key(name), None))
+        await topic.broadcast((envelope.ENDPOINT + name, None))
     finally:
         await topic.stop()
-
-
-def receiver_settings(config: Config) -> dict[str, ReceiverSettings]:
-    """The receivers of a configuration by name, their secrets read and their addresses checked.
-
-    The requests under way at once are shared out evenly, so that no receiver can take another's.
-    Raises `PulseError` (`SecretError` is one).
-    """
-    share = max(1, config.notifier.concurrency // max(1, len(config.receivers)))
-    return {receiver.name: _settings_of(receiver, share) for receiver in config.receivers}
-
-
-def _settings_of(receiver: WebhookReceiver, concurrency: int) -> ReceiverSettings:
-    url = receiver.address().reveal()
-    if mistake := address_mistake(url, allow_private=receiver.allow_private):
-        message, hint = mistake
-        raise PulseError(f'receiver "{receiver.name}": {message}', hint=hint)
-    try:
-        keys = tuple(decode_secret(secret.reveal()) for secret in receiver.secrets())
-    except ValueError as error:
-        raise PulseError(f'receiver "{receiver.name}": {error}') from None
-    return ReceiverSettings(
-        name=receiver.name,
-        kind=receiver.kind,
-        url=url,
-        keys=keys,
-        reasons=tuple(receiver.reasons),
-        send_resolved=receiver.send_resolved,
-        allow_private=receiver.allow_private,
-        timeout_s=receiver.timeout_s,
-        schedule_s=tuple(receiver.retry.schedule_s),
-        jitter=receiver.retry.jitter,
-        concurrency=concurrency,
-    )
 
 
 def guard_settings(config: Config) -> GuardSettings | None:
@@ -180,7 +162,7 @@ def guard_settings(config: Config) -> GuardSettings | None:
 
 
 async def _wait_for_topics(kafka: KafkaSettings, outage: Outage, stop: asyncio.Event) -> int | None:
-    """The number of partitions, once both topics are there; None where `stop` comes first."""
+    """The number of partitions, once all topics are there; None where `stop` comes first."""
     said = False
     while not stop.is_set():
         try:
@@ -190,16 +172,12 @@ async def _wait_for_topics(kafka: KafkaSettings, outage: Outage, stop: asyncio.E
         else:
             outage.back()
             partitions = _agreed(kafka, counts)
-            if partitions is not None:
+            missing = [name for name in kafka.topics if name not in counts]
+            if partitions is not None and not missing:
                 return partitions
             if not said:
                 said = True
-                missing = [
-                    name
-                    for name in (kafka.alerts_topic, kafka.deliveries_topic)
-                    if name not in counts
-                ]
-                log.warning("waiting for topics; `pulse topics` makes them", missing=missing)
+                log.warning("waiting for topics; `pulse topics --yes` makes them", missing=missing)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), _WAIT_S)
     return None

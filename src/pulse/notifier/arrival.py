@@ -61,8 +61,9 @@ class Bounds:
     """What keeps memory bounded, and for how long things take.
 
     Reading stops while more than `undelivered` notifications are still to be sent, or more than
-    `backlog` could be sent at once. Done alerts are forgotten `retention_days` after. A partition
-    that is given away waits `leave_within_s` for the requests under way.
+    `backlog` could be sent at once; what waits in a group is no notification yet. Done alerts are
+    forgotten `retention_days` after. Who gives the lead up waits `leave_within_s` for the requests
+    under way.
     """
 
     undelivered: int = 20_000
@@ -102,17 +103,7 @@ def _falls(said: "Alert | _Brief") -> bool:
     return said.reason in FALLS and not said.historical and said.caused_by is None
 
 
-class _Reason(msgspec.Struct):
-    reason: str = ""
-
-
 _brief: Final = msgspec.json.Decoder(_Brief)
-_reason: Final = msgspec.json.Decoder(_Reason)
-
-
-def reason_of(raw: bytes | None) -> str:
-    """The reason of an alert's JSON; empty where there is none."""
-    return "" if raw is None else _reason.decode(raw).reason
 
 
 def hear(record: Any) -> Heard:

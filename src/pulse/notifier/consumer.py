@@ -1,7 +1,8 @@
 """Reads the alerts topic in the group `<group>-notifier` and feeds the notifier.
 
-Offsets are committed by hand, after what they cover is recorded in the deliveries topic; where the
-two disagree, the further one counts.
+The group gives all partitions to one of its members, who leads; the others stand by. Offsets are
+committed by hand, after what they cover is recorded in the deliveries topic; where the two
+disagree, the further one counts.
 """
 
 import asyncio
@@ -18,12 +19,12 @@ from pulse.model import Alert
 from pulse.notifier.arrival import MAX_ALERT_BYTES, Arrival, Fullness, accounts_of
 from pulse.notifier.dispatch import Notifier
 from pulse.notifier.kafka import KafkaSettings, Outage
+from pulse.notifier.leading import one_leads
 from pulse.notifier.lease import Lease
 from pulse.notifier.log import PartitionClosed
 
 log = structlog.get_logger("pulse.notifier")
 
-_RECOVER_AT_ONCE: Final = 4
 _POLL_MS: Final = 200
 _REBALANCE_MS: Final = 20_000
 """How long the group waits for a member that gives partitions up. Nobody may go on while it still
@@ -68,10 +69,10 @@ class AlertConsumer:
             session_timeout_ms=kafka.session_timeout_ms,
             heartbeat_interval_ms=kafka.heartbeat_ms,
             rebalance_timeout_ms=_REBALANCE_MS,
+            partition_assignment_strategy=(one_leads(),),
         )
         self._ready: set[TopicPartition] = set()
-        self._recoveries: dict[TopicPartition, asyncio.Task[None]] = {}
-        self._recovering = asyncio.Semaphore(_RECOVER_AT_ONCE)
+        self._recovery: asyncio.Task[None] | None = None
         self._holding = False
         self._fullness = Fullness.ROOM
         self._leaving = False
@@ -105,7 +106,7 @@ class AlertConsumer:
         finally:
             self._leaving = True
             keeping.cancel()
-            await self.revoked(tuple(self._ready | set(self._recoveries)))
+            await self.revoked()
             # From here on the next membership may have them.
             self._given_up = True
             await close(self._consumer)
@@ -113,32 +114,35 @@ class AlertConsumer:
     # --- partitions ---------------------------------------------------------------------------
 
     async def assigned(self, partitions: Collection[TopicPartition]) -> None:
-        """Begin to recover the partitions; nothing of them is read until that is done."""
+        """Begin to lead, where there are any; nothing is read until all is read back."""
         if self._leaving:
             return
         self._outage.back()
+        if not partitions:
+            log.info("another notifier leads; this one stands by")
+            return
         self._consumer.pause(*partitions)
-        for source in partitions:
-            self._recoveries[source] = asyncio.create_task(self._recover(source))
+        self._recovery = asyncio.create_task(self._recover(tuple(partitions)))
 
-    async def revoked(self, partitions: Collection[TopicPartition]) -> None:
-        """Give the partitions up; return when nothing is sent or written for them any more."""
+    async def revoked(self) -> None:
+        """Give the lead up; return when nothing is sent or written any more."""
         if self._given_up:
             return
-        for source in partitions:
-            self._ready.discard(source)
-            recovery = self._recoveries.pop(source, None)
-            if recovery is not None:
-                recovery.cancel()
-                await asyncio.gather(recovery, return_exceptions=True)
-        await self._notifier.revoke([source.partition for source in partitions])
+        self._ready.clear()
+        recovery, self._recovery = self._recovery, None
+        if recovery is not None:
+            recovery.cancel()
+            await asyncio.gather(recovery, return_exceptions=True)
+        await self._notifier.resign()
 
-    async def _recover(self, source: TopicPartition) -> None:
-        async with self._recovering:
-            try:
-                recorded = await self._notifier.assign(source.partition)
+    async def _recover(self, sources: Sequence[TopicPartition]) -> None:
+        try:
+            recorded = await self._notifier.lead()
+            for source in sources:
                 committed = await self._consumer.committed(source)
-                known = [each for each in (recorded, committed) if each is not None]
+                known = [
+                    each for each in (recorded.get(source.partition), committed) if each is not None
+                ]
                 if known:
                     self._consumer.seek(source, max(known))
                 else:
@@ -146,14 +150,13 @@ class AlertConsumer:
                 self._ready.add(source)
                 if not self._holding:
                     self._consumer.resume(source)
-            except (PartitionClosed, IllegalStateError):
-                log.debug("partition was revoked", partition=source.partition)
+        except (PartitionClosed, IllegalStateError):
+            log.debug("the lead was given to another one")
 
     def _raise_failed_recovery(self) -> None:
-        for source, task in tuple(self._recoveries.items()):
-            if task.done():
-                del self._recoveries[source]
-                task.result()
+        if self._recovery is not None and self._recovery.done():
+            recovery, self._recovery = self._recovery, None
+            recovery.result()
 
     def _hold_or_go_on(self) -> None:
         """Read nothing more while the notifier has enough to do."""
@@ -190,8 +193,8 @@ class AlertConsumer:
         except PartitionClosed as error:
             if source in self._ready and self._lease.held:
                 # Nobody took it away: what was read here has to be read again.
-                raise KafkaError(f"partition {source.partition} cannot be written") from error
-            log.debug("partition was revoked", partition=source.partition)
+                raise KafkaError("the deliveries topic cannot be written") from error
+            log.debug("the lead was given to another one")
             return source, None
         return source, next_offset
 
@@ -233,7 +236,7 @@ class _Rebalance(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-pyth
         self._consumer = consumer
 
     async def on_partitions_revoked(self, revoked: Collection[TopicPartition]) -> None:
-        await self._consumer.revoked(revoked)
+        await self._consumer.revoked()
 
     async def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
         await self._consumer.assigned(assigned)

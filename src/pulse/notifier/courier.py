@@ -10,13 +10,12 @@ from typing import Any
 
 import structlog
 
-from pulse.model import Alert
+from pulse.alerting.records.delivery import Delivery
 from pulse.notifier import retry
 from pulse.notifier.clock import Clock
-from pulse.notifier.delivery import Delivery
 from pulse.notifier.lease import Lease
-from pulse.notifier.ledger import Ledger
 from pulse.notifier.metrics import NotifierMetrics
+from pulse.notifier.outbox import Outbox, Started
 from pulse.notifier.receiver import (
     Attempt,
     Notification,
@@ -28,7 +27,10 @@ from pulse.notifier.receiver import (
 
 log = structlog.get_logger("pulse.notifier")
 
-Finish = Callable[[Ledger, Delivery, Attempt, Outcome], Awaitable[None]]
+Open = Callable[[Started], Awaitable[Notification | None]]
+"""Called when an attempt begins: what is to be sent; None where its alerts are nowhere any more."""
+
+Finish = Callable[[Outbox, Delivery, Attempt, Outcome], Awaitable[None]]
 """Called when an attempt has ended: takes the delivery out of flight, records, schedules."""
 
 
@@ -46,6 +48,7 @@ class Courier:
         clock: Clock,
         lease: Lease,
         metrics: NotifierMetrics,
+        open_: Open,
         finish: Finish,
     ) -> None:
         self.settings = settings
@@ -54,13 +57,14 @@ class Courier:
         self._clock = clock
         self._lease = lease
         self._seconds = metrics.attempt_seconds.labels(settings.name)
+        self._open = open_
         self._finish = finish
         # When it is due, an order of arrival, and which one: an entry that is overtaken by a newer
         # state of its delivery is found out when its turn comes.
-        self._later: list[tuple[int, int, Ledger, str]] = []
-        self._due: deque[tuple[int, Ledger, str]] = deque()
+        self._later: list[tuple[int, int, Outbox, str]] = []
+        self._due: deque[tuple[int, Outbox, str]] = deque()
         self._order = count()
-        self._attempts: dict[asyncio.Task[None], int] = {}
+        self._attempts: set[asyncio.Task[None]] = set()
         self._at_once = settings.concurrency
         self._held_until_ms = 0
         self._wake = asyncio.Event()
@@ -85,19 +89,19 @@ class Courier:
                     await task
         await self._receiver.close()
 
-    def schedule(self, ledger: Ledger, delivery: Delivery) -> None:
+    def schedule(self, outbox: Outbox, delivery: Delivery) -> None:
         """Send it when it falls due, unless something newer is known of it by then."""
         if delivery.next_ms is not None:
-            entry = (delivery.next_ms, next(self._order), ledger, delivery.id)
+            entry = (delivery.next_ms, next(self._order), outbox, delivery.id)
             heapq.heappush(self._later, entry)
             self._wake.set()
 
-    async def leave(self, partition: int, within_s: float) -> None:
-        """Let attempts for a partition end by themselves, within that time; cancel the rest.
+    async def leave(self, within_s: float) -> None:
+        """Let attempts end by themselves, within that time; cancel the rest.
 
-        The partition's ledger is revoked already: nothing new begins.
+        The outbox is revoked already: nothing new begins.
         """
-        tasks = [task for task, its in self._attempts.items() if its == partition]
+        tasks = tuple(self._attempts)
         if tasks:
             _, unfinished = await asyncio.wait(tasks, timeout=within_s)
             for task in unfinished:
@@ -116,21 +120,20 @@ class Courier:
     def _start_what_is_due(self) -> None:
         now_ms = self._clock.now_ms()
         while self._later and self._later[0][0] <= now_ms:
-            due_ms, _, ledger, delivery_id = heapq.heappop(self._later)
-            self._due.append((due_ms, ledger, delivery_id))
+            due_ms, _, outbox, delivery_id = heapq.heappop(self._later)
+            self._due.append((due_ms, outbox, delivery_id))
         if self.disabled or now_ms < self._held_until_ms or not self._lease.held:
             return
         while self._due and len(self._attempts) < self._at_once:
-            due_ms, ledger, delivery_id = self._due.popleft()
-            delivery = ledger.ready(delivery_id, due_ms)
-            if delivery is not None:
-                ledger.in_flight.add(delivery.id)
-                task = asyncio.create_task(self._attempt(ledger, delivery))
-                self._attempts[task] = ledger.partition
+            due_ms, outbox, delivery_id = self._due.popleft()
+            started = outbox.begin(delivery_id, due_ms)
+            if started is not None:
+                task = asyncio.create_task(self._attempt(outbox, started))
+                self._attempts.add(task)
                 task.add_done_callback(self._ended)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
-        del self._attempts[task]
+        self._attempts.discard(task)
         self._wake.set()
         if not task.cancelled() and task.exception() is not None:
             log.error("an attempt ended in a bug", exc_info=task.exception())
@@ -150,22 +153,26 @@ class Courier:
             for task in waiting:
                 task.cancel()
 
-    async def _attempt(self, ledger: Ledger, delivery: Delivery) -> None:
-        attempt = Attempt(number=delivery.attempts + 1, at_ms=self._clock.now_ms())
+    async def _attempt(self, outbox: Outbox, started: Started) -> None:
+        delivery = started.delivery
         try:
-            with self._seconds.time():
-                outcome = await self._send(delivery, attempt)
+            notification = await self._open(started)
+            attempt = Attempt(number=delivery.attempts + 1, at_ms=self._clock.now_ms())
+            if notification is None:
+                outcome = Outcome(Verdict.RETRY, "alert_lost")
+            else:
+                with self._seconds.time():
+                    outcome = await self._send(notification, attempt)
             self._adapt(outcome)
-            await self._finish(ledger, delivery, attempt, outcome)
+            await self._finish(outbox, delivery, attempt, outcome)
         finally:
-            ledger.in_flight.discard(delivery.id)
+            outbox.in_flight.discard(delivery.id)
 
-    async def _send(self, delivery: Delivery, attempt: Attempt) -> Outcome:
+    async def _send(self, notification: Notification, attempt: Attempt) -> Outcome:
         try:
-            alert = Alert.model_validate_json(delivery.alert or b"")
-            return await self._receiver.send(Notification(id=delivery.id, alerts=(alert,)), attempt)
+            return await self._receiver.send(notification, attempt)
         except Exception:
-            log.exception("a receiver raised", receiver=self.settings.name, id=delivery.id)
+            log.exception("a receiver raised", receiver=self.settings.name, id=notification.id)
             return Outcome(Verdict.RETRY, "bug")
 
     def _adapt(self, outcome: Outcome) -> None:

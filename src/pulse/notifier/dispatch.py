@@ -1,62 +1,67 @@
 """The notifier without Kafka's consumer: alerts go in by partition, notifications go out.
 
-For each alert state that arrives, in this order:
+Who leads has an `Outbox`. For each batch of alerts that arrives, in this order:
 
-1. hear whether the fleet falls together (`inhibit`), decide for every receiver
-   (`decide.on_arrival`) and note it in the partition's ledger;
+1. hear whether the fleet falls together (`inhibit`), and let the alerts through the pipeline;
 2. write what was decided to the deliveries topic, and how far the alerts were read;
 3. when that is acknowledged, hand what is to be sent to the receivers' couriers, and return: now
    the consumer may commit.
 
-After each attempt its outcome is written; a process that dies in between repeats the attempt with
-the same notification id.
+The same is done without alerts when something in the pipeline falls due, when people mute
+something, and after each attempt, with its outcome; a process that dies in between repeats the
+attempt with the same notification id.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Coroutine, Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
-import msgspec
 import structlog
 
-from pulse.alerting.alert import ENDLESS
-from pulse.model import notification_id
-from pulse.notifier import decide, retry
+from pulse.alerting.book import Rules
+from pulse.alerting.records import envelope
+from pulse.alerting.records.delivery import Delivery, Endpoint, url_hash
+from pulse.alerting.routing import Addressee, Route
+from pulse.alerting.silences import Muted
 from pulse.notifier.arrival import Arrival, At, Bounds, Fullness, Heard
 from pulse.notifier.clock import Clock
 from pulse.notifier.courier import Courier
-from pulse.notifier.delivery import (
-    UNDELIVERED,
-    Delivery,
-    State,
-    encode,
-    encode_endpoint,
-    encode_position,
-    endpoint_key,
-    url_hash,
-)
-from pulse.notifier.holding import Desk, Holding
-from pulse.notifier.inhibit import FleetGuard, hold
+from pulse.notifier.holding import Holding
+from pulse.notifier.inhibit import FleetGuard
+from pulse.notifier.journal import Journal
 from pulse.notifier.lease import Lease
-from pulse.notifier.ledger import Ledger
-from pulse.notifier.log import DeliveryLog, LogUnavailable, PartitionClosed, Record
+from pulse.notifier.letters import Letters, Shelf
+from pulse.notifier.log import DeliveryLog, PartitionClosed, Record
 from pulse.notifier.metrics import NotifierMetrics
-from pulse.notifier.receiver import Attempt, Outcome, Receiver, ReceiverSettings, Verdict
+from pulse.notifier.outbox import Outbox, Started
+from pulse.notifier.parcel import notification_of
+from pulse.notifier.receiver import (
+    Attempt,
+    Notification,
+    Outcome,
+    Receiver,
+    ReceiverSettings,
+    Verdict,
+)
+from pulse.notifier.recovery import Recovery
 from pulse.notifier.report import Reporter
+from pulse.notifier.shelf import LogShelf
 
 log = structlog.get_logger("pulse.notifier")
 
-_READ_AGAIN_S: Final = 1.0
 _TOMBSTONES_AT_ONCE: Final = 500
 
 
 class Notifier:
-    """Holds the ledgers of the assigned partitions and one courier a receiver.
+    """Holds what a lead knows, while it leads, and one courier a receiver.
 
     `at` is told when a step has been reached: `recorded` (what is to be done about alerts is
     acknowledged), `sent` (an attempt was answered, its outcome is not logged), `logged` (it is,
     and nothing was committed since), `committed` (how far the alerts are recorded). It is how a
-    test ends a notifier at that point.
+    test ends a notifier at that point. `rules`: the pipeline's; by default all alerts go to all
+    receivers at once, each alone. `shelf`: where alerts are read that are not in memory.
+    `partitions`: how many the deliveries topic has, all of which version 1 used.
     """
 
     def __init__(
@@ -68,6 +73,9 @@ class Notifier:
         metrics: NotifierMetrics,
         bounds: Bounds | None = None,
         *,
+        partitions: int = 1,
+        rules: Rules | None = None,
+        shelf: Shelf | None = None,
         guard: FleetGuard | None = None,
         at: At | None = None,
     ) -> None:
@@ -77,35 +85,42 @@ class Notifier:
         self._metrics = metrics
         self._report = Reporter(metrics)
         self._bounds = bounds or Bounds()
-        self._ledgers: dict[int, Ledger] = {}
+        self._partitions = partitions
+        self._settings = {name: settings for name, (settings, _) in receivers.items()}
+        self._rules = rules or _all_to_all(self._settings)
+        self._letters = Letters(shelf or LogShelf(topic))
+        self._muted = Muted()
+        self._outbox: Outbox | None = None
         self._couriers = {
-            name: Courier(settings, receiver, clock, lease, metrics, self._finish)
+            name: Courier(settings, receiver, clock, lease, metrics, self._open, self._finish)
             for name, (settings, receiver) in receivers.items()
         }
-        self._announcements: set[asyncio.Task[None]] = set()
-        desk = Desk(self._note, self._decide, self._append_or_leave, self._schedule, self._soon)
-        self._holding = Holding(guard, self._ledgers, desk, clock, metrics)
+        self._work: set[asyncio.Task[None]] = set()
+        self._due = asyncio.Event()
+        self._timer: asyncio.Task[None] | None = None
+        self._holding = Holding(guard, lambda: self._outbox, self._turn_soon, clock, metrics)
 
     async def start(self) -> None:
-        """Begin to send. `assign`, `take` and `revoke` may be called from now on."""
+        """Begin to send. `lead`, `take` and `resign` may be called from now on."""
         self._metrics.undelivered.set_function(self.undelivered)
-        self._holding.start()
+        self._metrics.leads.set(0)
+        self._holding.start(self._soon)
         for name, courier in self._couriers.items():
             self._report.disabled(name, disabled=False)
             courier.start()
 
     async def stop(self) -> None:
-        """Give up every partition and close the receivers."""
-        await self.revoke(tuple(self._ledgers))
-        for task in tuple(self._announcements):
+        """Give the lead up and close the receivers."""
+        await self.resign()
+        for task in tuple(self._work):
             task.cancel()
-        await asyncio.gather(*self._announcements, return_exceptions=True)
+        await asyncio.gather(*self._work, return_exceptions=True)
         for courier in self._couriers.values():
             await courier.stop()
 
     def undelivered(self) -> int:
-        """Notifications still to be sent, of all assigned partitions."""
-        return sum(len(ledger) for ledger in self._ledgers.values())
+        """Notifications still to be sent."""
+        return 0 if self._outbox is None else len(self._outbox)
 
     def fullness(self) -> Fullness:
         """Whether more alerts may be read."""
@@ -114,107 +129,73 @@ class Notifier:
         backlog = sum(courier.backlog for courier in self._couriers.values())
         return Fullness.BUSY if backlog >= self._bounds.backlog else Fullness.ROOM
 
-    # --- partitions ---------------------------------------------------------------------------
+    # --- the lead -----------------------------------------------------------------------------
 
-    async def assign(self, partition: int) -> int | None:
-        """Read a partition's deliveries back and go on with them.
+    async def lead(self) -> dict[int, int]:
+        """Read back what is recorded, and go on with it.
 
-        Returns the offset of the alerts topic from which alerts are not recorded yet, None where
-        nothing says. Called once a partition that was assigned, before `take`.
+        Returns by partition the offset of the alerts topic from which alerts are not recorded yet;
+        without those of which nothing is said. Called before `take`.
         """
-        ledger = await self._recover(partition)
-        again = [self._note(ledger, each) for each in ledger.recovered(self._clock.now_ms())]
-        self._take_over_endpoints(ledger)
-        self._ledgers[partition] = ledger
-        self._topic.open(partition)
-        settled = self._settle_recovered(ledger)
-        await self._append(ledger, [*map(encode, [*again, *settled]), self._position(ledger)])
+        recovery = Recovery(self._topic, self._letters, self._clock)
+        journal, again = await recovery.read_back(self._rules.root.key, self._partitions)
+        outbox = Outbox(self._rules, self._settings, journal, self._letters, self._report)
+        self._topic.open(envelope.PARTITION)
+        now_ms = self._clock.now_ms()
+        outbox.restore(now_ms)
+        self._take_over_endpoints(outbox, journal)
+        outbox.mute(self._muted, now_ms)
+        self._holding.take_over(outbox)
+        turn = outbox.turn(now_ms)
+        # Its epoch is known before anything is sent.
+        mine = outbox.position()
+        await self._topic.append(envelope.PARTITION, [*again, *turn.records, mine])
+        self._outbox = outbox
+        self._metrics.leads.set(1)
+        if recovery.forget:
+            self._soon(recovery.forget_before())
         orphans = 0
-        for delivery in ledger:
+        for delivery in outbox:
             orphans += delivery.receiver not in self._couriers
-            self._schedule(ledger, delivery)
+            self._schedule(outbox, delivery)
         if orphans:
             log.warning(
                 "notifications wait for receivers that the configuration no longer has",
-                partition=partition,
                 notifications=orphans,
             )
-        self._holding.take_over(ledger)
-        log.info("partition assigned", partition=partition, undelivered=len(ledger))
-        return ledger.position
+        self._timer = asyncio.create_task(self._watch(outbox))
+        log.info("this notifier leads", undelivered=len(outbox))
+        return dict(outbox.offsets)
 
-    async def revoke(self, partitions: Sequence[int]) -> None:
-        """Stop sending and writing for these partitions; return when that holds.
+    async def resign(self) -> None:
+        """Stop sending and writing; return when that holds.
 
         Requests under way may end and be recorded within `leave_within_s`.
         """
-        ledgers = [self._ledgers[each] for each in partitions if each in self._ledgers]
-        for ledger in ledgers:
-            ledger.revoked = True
-        within_s = self._bounds.leave_within_s
-        await asyncio.gather(
-            *(
-                courier.leave(ledger.partition, within_s)
-                for ledger in ledgers
-                for courier in self._couriers.values()
-            )
-        )
-        await asyncio.gather(*(self._topic.close(ledger.partition, within_s) for ledger in ledgers))
-        for ledger in ledgers:
-            # It may be given up twice at once: by the group, and because the process ends.
-            if self._ledgers.get(ledger.partition) is ledger:
-                del self._ledgers[ledger.partition]
+        outbox, within_s = self._outbox, self._bounds.leave_within_s
+        if outbox is not None:
+            outbox.revoked = True
+            await asyncio.gather(*(each.leave(within_s) for each in self._couriers.values()))
+        if self._timer is not None:
+            self._timer.cancel()
+            await asyncio.gather(self._timer, return_exceptions=True)
+        await self._topic.close(envelope.PARTITION, within_s)
+        # It may be given up twice at once: by the group, and because the process ends.
+        if self._outbox is outbox:
+            self._outbox = None
+            self._metrics.leads.set(0)
 
-    async def _recover(self, partition: int) -> Ledger:
-        while True:
-            ledger = Ledger(partition)
-            try:
-                async for batch in self._topic.read(partition):
-                    for key, value in batch:
-                        self._read(ledger, key, value)
-                    await asyncio.sleep(0)
-            except LogUnavailable:
-                await self._clock.sleep(_READ_AGAIN_S)
-            else:
-                return ledger
-
-    def _read(self, ledger: Ledger, key: str, value: bytes | None) -> None:
-        try:
-            ledger.read(key, value)
-        except ValueError as error:
-            log.error(
-                "a record of the deliveries topic cannot be read; it is passed over",
-                partition=ledger.partition,
-                key=key,
-                error=str(error),
-            )
-
-    def _take_over_endpoints(self, ledger: Ledger) -> None:
+    def _take_over_endpoints(self, outbox: Outbox, journal: Journal) -> None:
         for name, courier in self._couriers.items():
-            endpoint = ledger.endpoints.get(endpoint_key(name))
-            if (
-                endpoint is not None
-                and endpoint.url_sha256 == url_hash(courier.settings.url)
-                and not courier.disabled
-            ):
-                log.warning("receiver is disabled", receiver=name, since=endpoint.at)
-                self._disable(courier)
-
-    def _settle_recovered(self, ledger: Ledger) -> list[Delivery]:
-        """What a crash left undone: firings whose resolving is known, and disabled endpoints."""
-        now_ms = self._clock.now_ms()
-        settled: list[Delivery] = []
-        for delivery in ledger:
-            lane = ledger.lane(delivery.alert_id, delivery.receiver)
-            courier = self._couriers.get(delivery.receiver)
-            if delivery.status == "firing" and lane.resolved_known:
-                state, reason = State.SUPERSEDED, "resolved_before_delivered"
-            elif courier is not None and courier.disabled:
-                state, reason = State.DISABLED, "endpoint_disabled"
-            else:
-                continue
-            settled.append(self._settle(ledger, delivery.becomes(state, now_ms, reason=reason)))
-        return settled
+            endpoint = journal.endpoints.get(name)
+            is_it = endpoint is not None and endpoint.url_sha256 == url_hash(courier.settings.url)
+            if is_it and endpoint is not None:
+                if not courier.disabled:
+                    log.warning("receiver is disabled", receiver=name, why=endpoint.why)
+                self._disable(outbox, courier)
+            elif courier.disabled:
+                courier.disabled = False
+                self._report.disabled(name, disabled=False)
 
     # --- alerts -------------------------------------------------------------------------------
 
@@ -222,107 +203,101 @@ class Notifier:
         """Record what is to be done about these alerts; return when it is acknowledged.
 
         `next_offset` is the first one of the alerts topic that is not covered. Raises
-        `PartitionClosed` where the partition is or becomes somebody else's.
+        `PartitionClosed` where another one leads by now.
         """
-        ledger = self._ledgers.get(partition)
-        if ledger is None or ledger.revoked:
+        outbox = self._outbox
+        if outbox is None or outbox.revoked:
             raise PartitionClosed(str(partition))
         self._holding.hear(partition, [arrival.heard() for arrival in arrivals])
-        noted: list[Delivery] = []
+        now_ms = self._clock.now_ms()
         for arrival in arrivals:
             self._metrics.alerts_read.inc()
-            noted += self._decide(ledger, arrival)
-        ledger.position = next_offset
-        await self._append(ledger, [*map(encode, noted), self._position(ledger)])
+            outbox.take(arrival, now_ms)
+        outbox.offsets[partition] = next_offset
+        made = await self._record(outbox)
         self.at("recorded", partition)
-        for delivery in noted:
-            self._schedule(ledger, delivery)
-
-    def _decide(self, ledger: Ledger, arrival: Arrival) -> list[Delivery]:
-        """The deliveries to record for all receivers."""
-        couriers = self._couriers.values()
-        return [each for to in couriers for each in self._decide_for(ledger, to, arrival)]
-
-    def _decide_for(self, ledger: Ledger, courier: Courier, arrival: Arrival) -> list[Delivery]:
-        """The deliveries to record, in the order that a crash between them may cut anywhere."""
-        alert, receiver = arrival.alert, courier.settings
-        lane = ledger.lane(alert.id, receiver.name)
-        held_ms = self._holding.held_until(alert)
-        decision = decide.on_arrival(
-            alert, lane, receiver, disabled=courier.disabled, held=held_ms is not None
-        )
-        self._report.decided(receiver.name, decision.reason)
-        if decision.state is None:
-            return []
-        now_ms = self._clock.now_ms()
-        found = Delivery(
-            id=notification_id(alert.id, receiver.name, alert.status),
-            alert_id=alert.id,
-            receiver=receiver.name,
-            status=alert.status,
-            state=decision.state,
-            at_ms=now_ms,
-            created_ms=now_ms,
-            due_ms=arrival.due_ms,
-            origin=arrival.origin,
-            epoch=ledger.epoch,
-            reason="" if decision.state is State.PENDING else decision.reason,
-            alert=arrival.raw if decision.state in UNDELIVERED else None,
-            ends=alert.reason not in ENDLESS,
-        )
-        if not found.is_open:
-            noted = [self._settle(ledger, found)]
-        else:
-            if decision.reason == decide.HELD and held_ms is not None:
-                found = hold(found, now_ms, held_ms)
-            else:
-                first_ms = retry.first_attempt_ms(receiver, found.id, now_ms)
-                found = found.becomes(State.PENDING, now_ms, next_ms=first_ms)
-            noted = [self._note(ledger, found)]
-        firing = ledger.other(found) if decision.supersedes else None
-        if firing is not None:
-            # After the newer one: were it alone, the newer one would be decided anew, differently.
-            superseded = firing.becomes(State.SUPERSEDED, now_ms, reason=decision.supersedes)
-            noted.append(self._settle(ledger, superseded))
-        return noted
+        self._schedule_all(outbox, made)
 
     def hear(self, partition: int, heard: Sequence[Heard]) -> None:
-        """Hear what accounts of any partition alert of, whoever has the partition."""
+        """Hear what accounts of any partition alert of, whoever leads."""
         self._holding.hear(partition, heard)
+
+    def mute(self, muted: Muted) -> None:
+        """What people have muted, all of it. Called when it is known, and at each change."""
+        self._muted = muted
+        if self._outbox is not None and not self._outbox.revoked:
+            self._outbox.mute(muted, self._clock.now_ms())
+            self._turn_soon()
+
+    # --- turns --------------------------------------------------------------------------------
+
+    async def _record(self, outbox: Outbox) -> list[Delivery]:
+        """Write what is to be written; returns what is to be scheduled."""
+        turn = outbox.turn(self._clock.now_ms())
+        self._due.set()
+        if turn.records:
+            # Nothing may be awaited in between: the records keep their order.
+            await self._topic.append(envelope.PARTITION, turn.records)
+        return turn.made
+
+    async def _turn(self, outbox: Outbox) -> None:
+        with contextlib.suppress(PartitionClosed):
+            self._schedule_all(outbox, await self._record(outbox))
+
+    def _turn_soon(self) -> None:
+        if self._outbox is not None:
+            self._soon(self._turn(self._outbox))
+
+    async def _watch(self, outbox: Outbox) -> None:
+        """Take a turn whenever something falls due."""
+        while not outbox.revoked:
+            self._due.clear()
+            next_ms = outbox.next_ms()
+            if next_ms is not None and next_ms <= self._clock.now_ms():
+                await self._turn(outbox)
+                continue
+            waiting: list[asyncio.Task[Any]] = [asyncio.create_task(self._due.wait())]
+            if next_ms is not None:
+                sleep_s = (next_ms - self._clock.now_ms()) / 1000
+                waiting.append(asyncio.create_task(self._clock.sleep(sleep_s)))
+            try:
+                await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                for task in waiting:
+                    task.cancel()
 
     # --- attempts -----------------------------------------------------------------------------
 
+    async def _open(self, started: Started) -> Notification | None:
+        """The notification itself, with its alerts."""
+        found = await self._letters.read(started.wanted)
+        missing = len(started.wanted) - len(found)
+        if missing:
+            log.error("alerts are nowhere any more", id=started.delivery.id, alerts=missing)
+        return notification_of(started.delivery, found, started.owners)
+
     async def _finish(
-        self, ledger: Ledger, delivery: Delivery, attempt: Attempt, outcome: Outcome
+        self, outbox: Outbox, delivery: Delivery, attempt: Attempt, outcome: Outcome
     ) -> None:
         """Record an attempt's outcome and what follows from it."""
-        self.at("sent", ledger.partition)
+        self.at("sent", envelope.PARTITION)
         courier = self._couriers[delivery.receiver]
         now_ms = self._clock.now_ms()
         if outcome.verdict is Verdict.GONE and not courier.disabled:
-            await self._announce_gone(courier, now_ms, outcome)
-        lane = ledger.lane(delivery.alert_id, delivery.receiver)
-        ledger.in_flight.discard(delivery.id)
-        standing = decide.Standing(
-            superseded=delivery.status == "firing" and lane.resolved_known,
-            disabled=courier.disabled,
-        )
-        after = self._note(
-            ledger,
-            decide.after_attempt(delivery, attempt, outcome, standing, courier.settings, now_ms),
-        )
+            await self._announce_gone(outbox, courier, now_ms, outcome)
+        after = outbox.end(delivery, attempt, outcome, self._clock.now_ms())
         self._report.attempted(after, outcome)
         try:
-            await self._append(ledger, [encode(after)])
+            made = await self._record(outbox)
         except PartitionClosed:
             return
-        self.at("logged", ledger.partition)
-        for following in (after, ledger.other(after)):
-            if following is not None:
-                self._schedule(ledger, following)
+        self.at("logged", envelope.PARTITION)
+        self._schedule_all(outbox, [after, *made])
 
-    async def _announce_gone(self, courier: Courier, now_ms: int, outcome: Outcome) -> None:
-        """Disable an endpoint that answered 410, for good, in every partition."""
+    async def _announce_gone(
+        self, outbox: Outbox, courier: Courier, now_ms: int, outcome: Outcome
+    ) -> None:
+        """Disable an endpoint that answered 410, for good."""
         settings = courier.settings
         log.error(
             "receiver answered 410 Gone and is disabled; it gets nothing until its URL is changed "
@@ -330,71 +305,61 @@ class Notifier:
             receiver=settings.name,
         )
         courier.disabled = True
-        gone = encode_endpoint(settings.name, settings.url, now_ms, outcome.http_status)
-        await asyncio.shield(self._soon(self._topic.broadcast(gone)))
-        self._disable(courier)
+        endpoint = Endpoint(
+            receiver=settings.name,
+            url_sha256=url_hash(settings.url),
+            at_ms=now_ms,
+            http_status=outcome.http_status,
+        )
+        # Recorded also where this attempt is cancelled meanwhile.
+        await asyncio.shield(self._soon(self._append(outbox.endpoint(endpoint))))
+        self._disable(outbox, courier)
 
-    def _disable(self, courier: Courier) -> None:
+    def _disable(self, outbox: Outbox, courier: Courier) -> None:
         """Send nothing more there; what was to be sent is recorded as disabled."""
         courier.disabled = True
         self._report.disabled(courier.settings.name, disabled=True)
-        now_ms = self._clock.now_ms()
-        for ledger in self._ledgers.values():
-            settled = [
-                self._settle(
-                    ledger, delivery.becomes(State.DISABLED, now_ms, reason="endpoint_disabled")
-                )
-                for delivery in ledger
-                if delivery.receiver == courier.settings.name
-                and delivery.id not in ledger.in_flight
-            ]
-            if settled and not ledger.revoked:
-                self._soon(
-                    self._append_or_leave(ledger, [encode(delivery) for delivery in settled])
-                )
+        outbox.disable(courier.settings.name, self._clock.now_ms())
 
     # --- housekeeping -------------------------------------------------------------------------
 
     async def forget_old(self) -> None:
-        """Write tombstones for what was done long ago. Called now and then."""
-        before_ms = self._clock.now_ms() - self._bounds.retention_days * 86_400_000
-        for ledger in tuple(self._ledgers.values()):
-            while not ledger.revoked and (ids := ledger.expired(before_ms, _TOMBSTONES_AT_ONCE)):
-                await self._append_or_leave(ledger, [(each, None) for each in ids])
-                ledger.forget(ids)
+        """Forget what was done long ago. Called once an hour."""
+        outbox = self._outbox
+        if outbox is None or outbox.revoked:
+            return
+        tombstones = outbox.tombstones()
+        outbox.forget(self._clock.now_ms() - self._bounds.retention_days * 86_400_000)
+        await self._turn(outbox)
+        for first in range(0, len(tombstones), _TOMBSTONES_AT_ONCE):
+            await self._append(*tombstones[first : first + _TOMBSTONES_AT_ONCE])
 
     # --- small parts --------------------------------------------------------------------------
 
+    async def _append(self, *records: Record) -> None:
+        try:
+            await self._topic.append(envelope.PARTITION, records)
+        except PartitionClosed:
+            log.debug("another notifier leads")
+
     def _soon(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
-        self._announcements.add(task)
-        task.add_done_callback(self._announcements.discard)
+        self._work.add(task)
+        task.add_done_callback(self._work.discard)
         return task
 
-    def _note(self, ledger: Ledger, delivery: Delivery) -> Delivery:
-        mine = msgspec.structs.replace(delivery, epoch=ledger.epoch)
-        ledger.put(mine)
-        return mine
+    def _schedule_all(self, outbox: Outbox, deliveries: Sequence[Delivery]) -> None:
+        for each in deliveries:
+            self._schedule(outbox, each)
 
-    def _settle(self, ledger: Ledger, delivery: Delivery) -> Delivery:
-        """Note a delivery that will not be sent, and count it."""
-        self._report.settled(delivery)
-        return self._note(ledger, delivery)
-
-    def _schedule(self, ledger: Ledger, delivery: Delivery) -> None:
+    def _schedule(self, outbox: Outbox, delivery: Delivery) -> None:
         courier = self._couriers.get(delivery.receiver)
-        if courier is not None and delivery.is_open and not ledger.revoked:
-            courier.schedule(ledger, delivery)
+        if courier is not None and delivery.is_open and not outbox.revoked:
+            courier.schedule(outbox, delivery)
 
-    def _position(self, ledger: Ledger) -> Record:
-        at_once = max((each.settings.concurrency for each in self._couriers.values()), default=0)
-        return encode_position(ledger.epoch, ledger.position, at_once)
 
-    async def _append(self, ledger: Ledger, records: Sequence[Record]) -> None:
-        await self._topic.append(ledger.partition, records)
-
-    async def _append_or_leave(self, ledger: Ledger, records: Sequence[Record]) -> None:
-        try:
-            await self._append(ledger, records)
-        except PartitionClosed:
-            log.debug("partition was revoked", partition=ledger.partition)
+def _all_to_all(settings: Mapping[str, ReceiverSettings]) -> Rules:
+    addressees = {
+        name: Addressee(name, each.reasons, each.send_resolved) for name, each in settings.items()
+    }
+    return Rules(root=Route(receivers=tuple(settings)), addressees=addressees)

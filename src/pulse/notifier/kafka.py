@@ -22,8 +22,14 @@ class KafkaSettings:
     group: str
     alerts_topic: str
     deliveries_topic: str
+    silences_topic: str = "pulse.silences"
     idempotence: bool = True
     session_timeout_ms: int = 6_000
+
+    @property
+    def topics(self) -> tuple[str, str, str]:
+        """What a notifier needs."""
+        return self.alerts_topic, self.deliveries_topic, self.silences_topic
 
     @property
     def heartbeat_ms(self) -> int:
@@ -44,12 +50,13 @@ class KafkaSettings:
             group=f"{kafka.group}-notifier",
             alerts_topic=kafka.topics.alerts,
             deliveries_topic=kafka.topics.deliveries,
+            silences_topic=kafka.topics.silences,
             idempotence=kafka.idempotence,
         )
 
 
 async def partition_counts(kafka: KafkaSettings) -> dict[str, int]:
-    """How many partitions the alerts and the deliveries topic have; a missing one is not in it.
+    """How many partitions the topics of a notifier have; a missing one is not in it.
 
     Asks in a way that creates nothing. Raises `KafkaError` where no broker answers.
     """
@@ -57,7 +64,7 @@ async def partition_counts(kafka: KafkaSettings) -> dict[str, int]:
     try:
         await admin.start()
         present = set(await admin.list_topics())
-        wanted = [name for name in (kafka.alerts_topic, kafka.deliveries_topic) if name in present]
+        wanted = [name for name in kafka.topics if name in present]
         if not wanted:
             return {}
         described = await admin.describe_topics(wanted)

@@ -23,14 +23,15 @@ class NotifierMetrics:
         )
         self.decisions = Counter(
             "pulse_notification_decisions",
-            "What was decided on an alert's state when it was read, by receiver and reason.",
-            ["receiver", "reason"],
+            "What a stage of the pipeline decided on an alert for a receiver (empty: for all), and "
+            "why.",
+            ["stage", "receiver", "reason"],
             registry=registry,
         )
         self.deliveries = Counter(
             "pulse_deliveries",
             "Outcomes of notifications: succeeded, retrying (an attempt failed), failed, "
-            "superseded, skipped, disabled.",
+            "superseded, disabled.",
             ["receiver", "outcome"],
             registry=registry,
         )
@@ -56,7 +57,12 @@ class NotifierMetrics:
         )
         self.undelivered = Gauge(
             "pulse_notifications_undelivered",
-            "Notifications that this process has still to send.",
+            "Notifications that this process has still to send; 0 where another one leads.",
+            registry=registry,
+        )
+        self.leads = Gauge(
+            "pulse_notifier_leads",
+            "1 where this process sends, 0 where it stands by.",
             registry=registry,
         )
         self.disabled = Gauge(

@@ -79,12 +79,13 @@ class ReceiverSettings:
     """One receiver of the configuration, with its secrets read.
 
     `keys` are those that sign, the current one first. `reasons` are shell patterns of alert
-    reasons. `schedule_s` are the waits before the first, the second, … attempt.
+    reasons. `schedule_s` are the waits before the first, the second, … attempt. `options` is what
+    only its kind has, see `pulse.notifier.kinds`; None for a plain webhook.
     """
 
     name: str
     kind: str = "webhook"
-    url: str = field(repr=False)
+    url: str = field(default="", repr=False)
     keys: tuple[bytes, ...] = field(default=(), repr=False)
     reasons: tuple[str, ...] = ("*",)
     send_resolved: bool = True
@@ -94,6 +95,8 @@ class ReceiverSettings:
     jitter: float = 0.2
     retry_after_cap_s: float = 3600.0
     concurrency: int = 32
+    timezone: str = "UTC"
+    options: object = field(default=None, repr=False)
 
 
 class Receiver(Protocol):

@@ -1,10 +1,12 @@
-"""What the notifier says of notifications: one line in the log, one count in the metrics."""
+"""What the notifier says of decisions and notifications, in the log and in the metrics."""
 
 from typing import Any
 
 import structlog
 
-from pulse.notifier.delivery import Delivery, State
+from pulse.alerting.brief import Decision
+from pulse.alerting.records.delivery import Delivery, State
+from pulse.model import format_ms
 from pulse.notifier.metrics import NotifierMetrics
 from pulse.notifier.receiver import Outcome, Verdict
 
@@ -17,9 +19,20 @@ class Reporter:
     def __init__(self, metrics: NotifierMetrics) -> None:
         self._metrics = metrics
 
-    def decided(self, receiver: str, reason: str) -> None:
-        """An alert's state was read and a decision made for a receiver."""
-        self._metrics.decisions.labels(receiver, reason).inc()
+    def decided(self, decision: Decision) -> None:
+        """A stage of the pipeline has decided on an alert."""
+        # Which silence it was is in the log: there may be many.
+        reason = decision.reason.partition(":")[0]
+        self._metrics.decisions.labels(decision.stage, decision.receiver, reason).inc()
+        until = {} if decision.until_ms is None else {"until": format_ms(decision.until_ms)}
+        log.debug(
+            "decided",
+            alert=decision.alert_id,
+            receiver=decision.receiver or "all",
+            stage=decision.stage,
+            reason=decision.reason,
+            **until,
+        )
 
     def settled(self, delivery: Delivery) -> None:
         """A notification will not be sent, or not any more."""

@@ -1,8 +1,10 @@
-"""A deliveries topic in memory: what `pulse.notifier.log` does on Kafka, without a broker."""
+"""A deliveries topic in memory, without a broker, and what such a topic says."""
 
 from collections import defaultdict
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 
+from pulse.alerting.records.reader import Deliveries
+from pulse.model import notification_id
 from pulse.notifier.log import PartitionClosed, Record
 
 
@@ -59,3 +61,28 @@ class MemoryDeliveryLog:
         for records in self.records.values():
             latest.update(records)
         return {key: value for key, value in latest.items() if value is not None}
+
+
+def read_deliveries(records: Iterable[Record]) -> Deliveries:
+    """What the records of the topic's first partition say, alerts included."""
+    known = Deliveries(keep_json=True)
+    for key, value in records:
+        known.read(key, value)
+    return known
+
+
+def outcomes(known: Deliveries, receiver: str) -> dict[str, str]:
+    """What became of the states of alerts that are told alone, by notification id.
+
+    `superseded` and `skipped`, where an alert ended before anything of it was sent: its beginning
+    and its end. `skipped` alone: the end of an alert that nobody was told of.
+    """
+    found: dict[str, str] = {}
+    for alert_id, alert in known.alerts.items():
+        reasons = {each.reason for each in alert.beside.path if each.receiver in ("", receiver)}
+        if "resolved_before_sent" in reasons:
+            found[notification_id(alert_id, receiver, "firing")] = "superseded"
+        if reasons & {"resolved_before_sent", "firing_not_sent", "firing_unknown"}:
+            found[notification_id(alert_id, receiver, "resolved")] = "skipped"
+    notifications = known.notifications.values()
+    return found | {each.id: str(each.state) for each in notifications if each.receiver == receiver}

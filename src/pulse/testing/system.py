@@ -22,13 +22,17 @@ from ruamel.yaml import YAML
 
 from pulse.config import Config
 from pulse.processes import ServerError, free_port
+from pulse.testing.deliveries import outcomes, read_deliveries
 from pulse.testing.process import PulseProcess
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
+    from pulse.alerting.records.reader import Deliveries
+
 _POLL_S = 0.2
+_COMPACTED = ("deliveries", "keys", "links", "changelog", "silences", "tokens")
 
 ONE_PARTITION = ("silences", "outcomes")
 """The topics that have one, whatever the others have."""
@@ -84,7 +88,7 @@ class System:
 
     def create_topics(self) -> None:
         """Create the topics as `pulse topics` does, on one broker."""
-        for name in self.settings["kafka"]["topics"]:
+        for name in ("events", "alerts", "deadletter", "outcomes", *_COMPACTED):
             self.create_topic(name)
 
     def create_topic(self, name: str, **settings: str) -> None:
@@ -97,7 +101,7 @@ class System:
                 "max.message.bytes": str(8 << 20),
                 **configs,
             }
-        elif name in ("deliveries", "keys", "links", "changelog", "silences", "tokens"):
+        elif name in _COMPACTED:
             configs = {"cleanup.policy": "compact", **configs}
         topic = getattr(self.config.kafka.topics, name)
         admin = KafkaAdminClient(bootstrap_servers=self.bootstrap)
@@ -234,13 +238,13 @@ class System:
         return found
 
     def deliveries(self) -> dict[str, str]:
-        """What has become of each notification: the state in its newest record, by its id."""
-        latest = {record.key.decode(): record.value for record in self.read("deliveries")}
-        return {
-            key: msgspec.json.decode(value)["state"]
-            for key, value in latest.items()
-            if key.startswith("al_") and value
-        }
+        """What has become of each notification to the first receiver, by its id."""
+        return outcomes(self.known_deliveries(), self.config.receivers[0].name)
+
+    def known_deliveries(self) -> Deliveries:
+        """What the deliveries topic says."""
+        records = self._read_topic(self.config.kafka.topics.deliveries, [0])
+        return read_deliveries((record.key.decode(), record.value) for record in records)
 
     def wait_until_delivered(self, within_s: float = 150.0) -> None:
         """Wait until nothing of what is in the alerts topic is left to be sent, to one receiver.

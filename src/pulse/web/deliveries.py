@@ -1,37 +1,70 @@
-"""What the API shows of the records of deliveries: the fields that are the same in every version.
-
-The notifier has its own reader, which knows more; this one reads what it may show, and passes over
-what it does not know.
-"""
+"""What the deliveries topic says, as the API and the page show it: notifications, alerts' ways."""
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any
 
-import msgspec
+import structlog
 
+from pulse.alerting.records.reader import Deliveries
+from pulse.model.time import format_ms
 
-class _Delivery(msgspec.Struct):
-    id: str
-    receiver: str
-    state: str
-    at: str
-    alert_id: str = ""
-    status: str = ""
-    attempts: int = 0
-    next_at: str | None = None
-    reason: str = ""
-    http_status: int | None = None
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pulse.alerting.records.delivery import Delivery, Step
+
+log = structlog.get_logger("pulse.web")
 
 
-_decode: Final = msgspec.json.Decoder(_Delivery).decode
-_OTHERS: Final = ("position", "owners", "fleet")
-_PREFIXES: Final = ("endpoint/", "alert/", "group/", "budget/")
+class DeliveryBook:
+    """Notifications, and each alert's way through the pipeline. It is as large as the notifier's
+    memory: what that forgets is forgotten here.
+    """
+
+    def __init__(self) -> None:
+        self._said = Deliveries()
+
+    def take(self, key: bytes, value: bytes | None) -> None:
+        """A record of the deliveries topic."""
+        try:
+            self._said.read(key.decode(), value)
+        except (ValueError, UnicodeDecodeError) as error:
+            log.warning("a record among the deliveries is none", key=key[:80], error=str(error))
+
+    def path(self, alert_id: str) -> tuple[Step, ...]:
+        """The last decisions on an alert, in their order: why it was sent, or was not."""
+        found = self._said.alerts.get(alert_id)
+        return () if found is None else found.beside.path
+
+    def __iter__(self) -> Iterator[Delivery]:
+        yield from self._said.notifications.values()
 
 
-def read(key: str, value: bytes) -> dict[str, Any] | None:
-    """A notification as the API shows it; None for what is none. Raises `ValueError`."""
-    if key in _OTHERS or key.startswith(_PREFIXES):
-        return None
-    said = _decode(value)
-    return msgspec.structs.asdict(said)
+def view(delivery: Delivery) -> dict[str, Any]:
+    """A notification as the API shows it."""
+    return {
+        "id": delivery.id,
+        "receiver": delivery.receiver,
+        "state": delivery.state.value,
+        "at": format_ms(delivery.at_ms),
+        "created_at": format_ms(delivery.created_ms),
+        "alerts": [{"id": name, "status": status} for name, status in delivery.alerts],
+        "attempts": delivery.attempts,
+        "next_at": None if delivery.next_ms is None else format_ms(delivery.next_ms),
+        "reason": delivery.reason,
+        "http_status": delivery.http_status,
+        "is_digest": delivery.is_digest,
+        "is_late": delivery.is_late,
+    }
+
+
+def step_view(step: Step) -> dict[str, Any]:
+    """A decision as the API shows it."""
+    return {
+        "at": format_ms(step.at_ms),
+        "receiver": step.receiver,
+        "stage": step.stage,
+        "reason": step.reason,
+        "until": None if step.until_ms is None else format_ms(step.until_ms),
+    }

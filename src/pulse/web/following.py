@@ -1,11 +1,11 @@
-"""What the topics say: alerts, what became of them, what is silenced, what was sent.
+"""What the topics say: alerts, what became of them, what is silenced.
 
 Each is bounded: what is old goes, and of too many the oldest.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 import structlog
@@ -13,16 +13,15 @@ import structlog
 from pulse.alerting.outcomes import decode_outcome
 from pulse.alerting.silences import Muted
 from pulse.model.alert import Severity, Status
-from pulse.model.time import format_ms, parse_ts
+from pulse.model.time import parse_ts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from pulse.alerting.outcomes import Outcome
 
 log = structlog.get_logger("pulse.web")
 
-MOST_DELIVERIES: Final = 50_000
 MOST_OUTCOMES: Final = 200_000
 
 
@@ -164,33 +163,6 @@ class OutcomeBook:
         return len(self._of)
 
 
-class DeliveryBook:
-    """The newest state of each notification. `read` is how a record is read (see `deliveries`)."""
-
-    def __init__(self, read: Callable[[str, bytes], dict[str, Any] | None]) -> None:
-        self._read = read
-        self._of: dict[str, dict[str, Any]] = {}
-
-    def take(self, key: bytes, value: bytes | None) -> None:
-        """A record of the deliveries topic."""
-        name = key.decode(errors="replace")
-        self._of.pop(name, None)
-        if value is None:
-            return
-        try:
-            said = self._read(name, value)
-        except (ValueError, UnicodeDecodeError) as error:
-            log.warning("a record among the deliveries is none", key=name[:80], error=str(error))
-            return
-        if said is not None:
-            self._of[name] = said
-            if len(self._of) > MOST_DELIVERIES:
-                del self._of[next(iter(self._of))]
-
-    def __iter__(self) -> Iterator[dict[str, Any]]:
-        yield from self._of.values()
-
-
 class MutedBook(Muted):
     """All that people have muted."""
 
@@ -200,8 +172,3 @@ class MutedBook(Muted):
             self.read(key.decode(), value)
         except (ValueError, UnicodeDecodeError) as error:
             log.warning("a record among the silences is none", key=key[:80], error=str(error))
-
-
-def text_of(ms: int | None) -> str | None:
-    """An instant as the API has it."""
-    return None if ms is None else format_ms(ms)

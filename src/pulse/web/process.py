@@ -20,11 +20,11 @@ from pulse.producer import Producer
 from pulse.readmodel import ReadModel
 from pulse.serving import Server, listen, patient
 from pulse.topics.broker import Brokers, quiet_client_logs
-from pulse.web import deliveries
 from pulse.web.access import Access
 from pulse.web.app import make_app
+from pulse.web.deliveries import DeliveryBook
 from pulse.web.desk import Desk
-from pulse.web.following import AlertBook, DeliveryBook, MutedBook, OutcomeBook
+from pulse.web.following import AlertBook, MutedBook, OutcomeBook
 from pulse.web.metrics import WebMetrics
 from pulse.web.service import Books, Service
 from pulse.web.tokens import TokenRing
@@ -54,9 +54,7 @@ async def run(config: Config) -> None:
     async with AsyncExitStack() as stack:
         listening = listen(web.host, web.port, section="web")
         stack.callback(listening.close)
-        books = Books(
-            AlertBook(web.most_alerts), OutcomeBook(), MutedBook(), DeliveryBook(deliveries.read)
-        )
+        books = Books(AlertBook(web.most_alerts), OutcomeBook(), MutedBook(), DeliveryBook())
         ring = TokenRing()
         since_ms = now_ms() - web.alert_days * _DAY_MS
         topics = kafka.topics

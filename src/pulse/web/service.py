@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from pulse.config import Config
     from pulse.readmodel import ReadModel
     from pulse.web.access import Access
+    from pulse.web.deliveries import DeliveryBook
     from pulse.web.desk import Desk
-    from pulse.web.following import AlertBook, DeliveryBook, KnownAlert, MutedBook, OutcomeBook
+    from pulse.web.following import AlertBook, KnownAlert, MutedBook, OutcomeBook
 
 _PLACE: Final = re.compile(rf"({'|'.join(WORST_FIRST)}):[0-9]{{1,9}}")
 _LOOKED_AT: Final = 2_000

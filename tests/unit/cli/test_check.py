@@ -123,3 +123,61 @@ def test_a_pattern_is_no_name_of_a_fact_nor_of_a_step(
         "pulse.yaml:6:17: signals.stalled_onboarding.steps[0].event: must be the whole name of an "
         "event, not a pattern",
     ]
+
+
+RECEIVER = """\
+receivers:
+  - name: chat
+    kind: slack
+    url_env: CHAT_URL
+    template: own.j2
+"""
+
+
+def test_a_template_is_tried_and_its_mistake_has_a_place(
+    config_file: Callable[[str], Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = config_file(RECEIVER)
+    Path("own.j2").write_text("{% block title %}\n{{ message.titel }}{% endblock %}")
+
+    with pytest.raises(typer.Exit) as ended:
+        command(file)
+
+    assert ended.value.exit_code == 1
+    assert capsys.readouterr().out.startswith(
+        "pulse.yaml:5:15: receivers[0].template: own.j2:2: "
+        "'pulse.notifier.messages.facts.MessageFacts object' has no attribute 'titel'"
+    )
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [(None, "no such file or directory"), (b"\xff", "not UTF-8"), (b" ", "empty")],
+)
+def test_a_template_that_cannot_be_read_is_said(
+    config_file: Callable[[str], Path],
+    capsys: pytest.CaptureFixture[str],
+    content: bytes | None,
+    why: str,
+) -> None:
+    file = config_file(RECEIVER)
+    if content is not None:
+        Path("own.j2").write_bytes(content)
+
+    with pytest.raises(typer.Exit):
+        command(file)
+
+    assert capsys.readouterr().out == f"pulse.yaml:5:15: receivers[0].template: own.j2: {why}\n"
+
+
+def test_an_inner_address_in_the_environment_is_noted(
+    config_file: Callable[[str], Path],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("CHAT_URL", "https://0x7f.1/hunter2hunter2")
+    command(config_file(RECEIVER.replace("    template: own.j2\n", "")))
+
+    printed = capsys.readouterr()
+    assert 'note: receiver "chat": 0x7f.1 is a strange way to write an address' in printed.err
+    assert "hunter2" not in printed.err + printed.out

@@ -316,7 +316,6 @@ def test_all_mistakes_are_found_in_one_run_and_in_order() -> None:
         "x:8:30 scorecard[1].weight",
         "x:8:41 scorecard[1].target",
         "x:9:15 scorecard[2].measure",
-        "x:12:5 receivers[1]",
         "x:12:12 receivers[1].name",
         "x:12:21 receivers[1].kind",
         "x:13:5 receivers[2]",
@@ -326,7 +325,7 @@ def test_all_mistakes_are_found_in_one_run_and_in_order() -> None:
 
 def test_a_receiver_says_where_to_post_and_how_to_sign() -> None:
     assert mistakes_in("receivers: [{name: a, kind: webhook}]") == [
-        "x:1:13: receivers[0]: where to post is missing; set url or url_env",
+        "x:1:13: receivers[0]: where to post is missing; set url, url_env or url_file",
         "x:1:13: receivers[0]: the signing secret is missing; set secret_env or secret_file",
     ]
 

@@ -7,6 +7,7 @@ import pytest
 from pulse.config import Config, SecretError
 from pulse.errors import PulseError
 from pulse.notifier import app
+from pulse.notifier.kinds import receiver_settings
 from pulse.notifier.signature import decode_secret
 from pulse.testing.webhooks import EXAMPLE_SECRET
 
@@ -27,7 +28,7 @@ def test_receivers_are_read_with_their_secrets(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("WHERE", "https://hooks.example.com/secret-path")
     given = config({"url": None, "url_env": "WHERE", "previous_secret_env": "OLD"}, {})
 
-    settings = app.receiver_settings(given)
+    settings = receiver_settings(given)
 
     assert list(settings) == ["r0", "r1"]
     assert settings["r0"].url == "https://hooks.example.com/secret-path"
@@ -40,7 +41,7 @@ def test_receivers_are_read_with_their_secrets(monkeypatch: pytest.MonkeyPatch) 
 def test_the_requests_at_once_are_shared_out() -> None:
     given = config({}, {}, {}, notifier={"concurrency": 32})
 
-    assert {each.concurrency for each in app.receiver_settings(given).values()} == {10}
+    assert {each.concurrency for each in receiver_settings(given).values()} == {10}
 
 
 @pytest.mark.parametrize("url", ["http://10.0.0.1/secret-path", "ftp://example.com/secret-path"])
@@ -50,7 +51,7 @@ def test_an_address_from_the_environment_is_checked_too(
     monkeypatch.setenv("WHERE", url)
 
     with pytest.raises(PulseError, match='receiver "r0"') as caught:
-        app.receiver_settings(config({"url": None, "url_env": "WHERE"}))
+        receiver_settings(config({"url": None, "url_env": "WHERE"}))
     assert "secret-path" not in str(caught.value)
 
 
@@ -60,7 +61,7 @@ def test_a_secret_that_is_none_is_refused_without_repeating_it(
     monkeypatch.setenv("SECRET", "hunter2")
 
     with pytest.raises(PulseError, match='receiver "r0": a webhook secret begins') as caught:
-        app.receiver_settings(config({}))
+        receiver_settings(config({}))
     assert "hunter2" not in str(caught.value)
 
 
@@ -68,7 +69,7 @@ def test_a_secret_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.delenv("SECRET")
 
     with pytest.raises(SecretError, match="SECRET"):
-        app.receiver_settings(config({}))
+        receiver_settings(config({}))
 
 
 async def test_a_port_in_use_is_said_clearly() -> None:

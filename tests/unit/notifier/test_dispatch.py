@@ -1,15 +1,17 @@
 """The notifier on a clock turned by hand: what is sent when, and what a crash leaves."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import pytest
 
+from pulse.alerting.records.delivery import Delivery, State
+from pulse.alerting.records.reader import Deliveries
 from pulse.model import Alert
 from pulse.notifier.arrival import Arrival, Bounds, Fullness
-from pulse.notifier.delivery import State, decode
 from pulse.notifier.dispatch import Notifier
 from pulse.notifier.lease import Lease
 from pulse.notifier.log import PartitionClosed, Record
@@ -18,6 +20,9 @@ from pulse.notifier.receiver import Attempt, Notification, Outcome, ReceiverSett
 from pulse.testing.alerts import sample_alert
 from pulse.testing.clock import ManualClock, settle
 from pulse.testing.deliveries import MemoryDeliveryLog
+
+if TYPE_CHECKING:
+    from pulse.alerting.book import Rules
 
 OK = Outcome(Verdict.DELIVERED, "ok", 200)
 ERROR = Outcome(Verdict.RETRY, "http_500", 500)
@@ -73,6 +78,8 @@ class Stage:
         self.desks = {each.name: Desk(self.clock) for each in self.settings}
         self.offset = 0
         self.position: int | None = None
+        self.partitions = 1
+        self.rules: Rules | None = None
 
     @property
     def desk(self) -> Desk:
@@ -82,9 +89,18 @@ class Stage:
     async def running(self) -> AsyncIterator[Notifier]:
         receivers = {each.name: (each, self.desks[each.name]) for each in self.settings}
         metrics = self.metrics = NotifierMetrics()
-        notifier = Notifier(receivers, self.topic, self.clock, self.lease, metrics, self.bounds)
+        notifier = Notifier(
+            receivers,
+            self.topic,
+            self.clock,
+            self.lease,
+            metrics,
+            self.bounds,
+            partitions=self.partitions,
+            rules=self.rules,
+        )
         await notifier.start()
-        self.position = await notifier.assign(0)
+        self.position = (await notifier.lead()).get(0)
         await settle()
         try:
             yield notifier
@@ -101,14 +117,33 @@ class Stage:
         await settle()
 
     def states(self) -> dict[str, str]:
-        """State, and the reason of what is not delivered, by account, status and receiver."""
-        found = {}
-        for key, value in self.topic.latest().items():
-            if key.startswith("al_"):
-                record = decode(value)
-                name = f"{record.receiver} {record.status}"
-                found[name] = f"{record.state} {record.reason}".strip()
+        """State, and the reason of what is not delivered, by receiver and status."""
+        return {
+            f"{each.receiver} {each.alerts[0][1]}": f"{each.state} {each.reason}".strip()
+            for each in self.known().notifications.values()
+        }
+
+    def known(self) -> Deliveries:
+        """What the topic says, with the alerts."""
+        deliveries = Deliveries(keep_json=True)
+        for key, value in self.topic.records[0]:
+            deliveries.read(key, value)
+        return deliveries
+
+    def history(self) -> list[Delivery]:
+        """All that was ever said of notifications, in order."""
+        found = []
+        for key, value in self.topic.records[0]:
+            if key.startswith("notification/") and value is not None:
+                one = Deliveries()
+                one.read(key, value)
+                found += one.notifications.values()
         return found
+
+    def path(self, account: str) -> list[str]:
+        """The stages and reasons of what was decided on an account's alert."""
+        path = self.known().alerts[sample_alert(account).id].beside.path
+        return [f"{each.stage} {each.reason}" for each in path]
 
 
 async def test_an_alert_is_recorded_sent_and_recorded_as_delivered() -> None:
@@ -118,8 +153,7 @@ async def test_an_alert_is_recorded_sent_and_recorded_as_delivered() -> None:
 
     assert stage.desk.got == [(0.0, "acme firing")]
     assert stage.states() == {"cs firing": "succeeded"}
-    history = [decode(v).state for k, v in stage.topic.records[0] if k.startswith("al_") and v]
-    assert history == [State.PENDING, State.SUCCEEDED]
+    assert [each.state for each in stage.history()] == [State.PENDING, State.SUCCEEDED]
 
 
 async def test_every_outcome_is_counted_and_no_account_is_a_label() -> None:
@@ -135,11 +169,15 @@ async def test_every_outcome_is_counted_and_no_account_is_a_label() -> None:
     def count(name: str, **labels: str) -> float | None:
         return read(name, {"receiver": "cs"} | labels)
 
+    def decided(stage: str, reason: str, receiver: str = "") -> float | None:
+        labels = {"stage": stage, "reason": reason, "receiver": receiver}
+        return read("pulse_notification_decisions_total", labels)
+
     assert count("pulse_deliveries_total", outcome="retrying") == 1
     assert count("pulse_deliveries_total", outcome="succeeded") == 1
-    assert count("pulse_deliveries_total", outcome="skipped") == 1
-    assert count("pulse_notification_decisions_total", reason="repeat") == 1
-    assert count("pulse_notification_decisions_total", reason="historical") == 1
+    assert decided("deduplicate", "told", "cs") == 1
+    assert decided("group", "repeat") == 1
+    assert decided("route", "historical") == 1
     assert count("pulse_delivery_attempt_failures_total", reason="http_500") == 1
     assert count("pulse_delivery_seconds_count") == 2
     assert count("pulse_receiver_disabled") == 0
@@ -148,7 +186,7 @@ async def test_every_outcome_is_counted_and_no_account_is_a_label() -> None:
     labels = {
         value for m in stage.metrics.registry.collect() for s in m.samples for value in s.labels
     }
-    assert labels <= {"receiver", "reason", "outcome", "le"}
+    assert labels <= {"receiver", "stage", "reason", "outcome", "le"}
 
 
 async def test_a_repeat_on_the_topic_sends_nothing_also_after_a_restart() -> None:
@@ -214,10 +252,8 @@ async def test_a_firing_that_was_not_sent_before_its_end_is_pointless_with_it() 
         await stage.clock.advance(100)
 
     assert stage.desk.got == []
-    assert stage.states() == {
-        "cs firing": "superseded resolved_before_sent",
-        "cs resolved": "skipped firing_not_sent",
-    }
+    assert stage.states() == {"cs firing": "superseded resolved_before_sent"}
+    assert stage.path("acme") == ["deduplicate told", "group resolved_before_sent"]
 
 
 async def test_a_firing_that_may_have_got_through_is_superseded_and_its_end_told() -> None:
@@ -257,10 +293,8 @@ async def test_history_is_recorded_as_skipped_and_so_is_its_end() -> None:
         await stage.take(notifier, sample_alert("acme", "resolved"))
 
     assert stage.desk.got == []
-    assert stage.states() == {
-        "cs firing": "skipped historical",
-        "cs resolved": "skipped firing_not_sent",
-    }
+    assert stage.states() == {}
+    assert stage.path("acme") == ["route historical", "group firing_not_sent"]
 
 
 async def test_gone_disables_the_endpoint_for_good() -> None:
@@ -279,24 +313,41 @@ async def test_gone_disables_the_endpoint_for_good() -> None:
 
     assert len(stage.desk.got) == 2
     assert len(stage.desks["ops"].got) == 4
-    ours = [decode(v) for v in stage.topic.latest().values() if b'"receiver":"cs","status"' in v]
+    known = stage.known()
+    ours = [each for each in known.notifications.values() if each.receiver == "cs"]
     assert [each.state for each in ours] == [State.DISABLED] * 4
-    assert all(each.alert for each in ours), "kept, to be sent again one day"
-    for partition in range(4):
-        assert any(key == "endpoint/cs" for key, _ in stage.topic.records[partition])
+    assert all(known.json[name] for each in ours for name, _ in each.alerts), "kept"
+    assert known.endpoints["cs"].why == "gone"
+
+
+async def test_who_was_not_told_that_an_alert_began_is_not_told_its_end() -> None:
+    stage = Stage()
+    stage.desk.answers = [GONE]
+    async with stage.running() as notifier:
+        await stage.take(notifier, sample_alert("acme"))
+        await stage.take(notifier, sample_alert("bolt"))
+    await stage.topic.broadcast(("endpoint/cs", None))
+    async with stage.running() as notifier:
+        await stage.take(notifier, sample_alert("acme", "resolved"))
+        await stage.take(notifier, sample_alert("bolt", "resolved"))
+
+    # The first was attempted: perhaps it was heard.
+    assert [what for _, what in stage.desk.got] == ["acme firing", "acme resolved"]
+    assert stage.path("bolt")[-1] == "group firing_not_sent"
 
 
 async def test_nothing_more_is_sent_while_it_is_recorded_that_an_endpoint_is_gone() -> None:
     stage = Stage(replace(SETTINGS, concurrency=1))
     stage.desk.answers = [GONE]
     recorded = asyncio.Event()
-    broadcast = stage.topic.broadcast
+    append = stage.topic.append
 
-    async def slow(record: Record) -> None:
-        await recorded.wait()
-        await broadcast(record)
+    async def slow(partition: int, records: Sequence[Record]) -> None:
+        if records[0][0] == "endpoint/cs":
+            await recorded.wait()
+        await append(partition, records)
 
-    stage.topic.broadcast = slow  # type: ignore[method-assign]  # a Kafka that is slow
+    stage.topic.append = slow  # type: ignore[method-assign]  # a Kafka that is slow
     async with stage.running() as notifier:
         await stage.take(notifier, sample_alert("acme"), sample_alert("bolt"))
         await stage.clock.advance(1000)
@@ -305,7 +356,7 @@ async def test_nothing_more_is_sent_while_it_is_recorded_that_an_endpoint_is_gon
         await stage.clock.advance(1000)
 
     assert len(stage.desk.got) == 1
-    states = [decode(v).state for k, v in stage.topic.latest().items() if k.startswith("al_")]
+    states = [each.state for each in stage.known().notifications.values()]
     assert states == [State.DISABLED] * 2
 
 
@@ -321,12 +372,11 @@ async def test_a_new_url_is_a_new_endpoint() -> None:
     assert [what for _, what in stage.desk.got] == ["acme firing", "bolt firing"]
 
 
-async def test_gone_in_one_partition_is_known_to_all_of_the_process() -> None:
+async def test_gone_is_known_to_alerts_of_all_partitions() -> None:
     stage = Stage()
     stage.desk.answers = [GONE]
     async with stage.running() as notifier:
         await stage.take(notifier, sample_alert("acme"))
-        await notifier.assign(1)
         alert = sample_alert("bolt")
         arrival = Arrival(alert, alert.model_dump_json().encode(), alert.at, "pulse.alerts/1/0")
         await notifier.take(1, [arrival], 1)
@@ -405,12 +455,12 @@ async def test_a_receiver_that_raises_is_tried_again() -> None:
     assert stage.states() == {"cs firing": "retrying bug"}
 
 
-async def test_after_revocation_nothing_is_sent_and_nothing_written() -> None:
+async def test_after_resigning_nothing_is_sent_and_nothing_written() -> None:
     stage = Stage()
     stage.desk.answers = [ERROR]
     async with stage.running() as notifier:
         await stage.take(notifier, sample_alert("acme"))
-        await notifier.revoke([0])
+        await notifier.resign()
         written = len(stage.topic.records[0])
         await stage.clock.advance(1000)
         with pytest.raises(PartitionClosed):
@@ -431,12 +481,12 @@ async def test_a_process_that_stood_still_sends_nothing_more() -> None:
     assert len(stage.desk.got) == 1
 
 
-async def test_requests_under_way_at_revocation_are_finished_and_recorded() -> None:
+async def test_requests_under_way_when_it_resigns_are_finished_and_recorded() -> None:
     stage = Stage()
     stage.desk.takes_s = 1
     async with stage.running() as notifier:
         await stage.take(notifier, sample_alert("acme"))
-        leaving = asyncio.create_task(notifier.revoke([0]))
+        leaving = asyncio.create_task(notifier.resign())
         await settle()
         await stage.clock.advance(1)
         await leaving
@@ -444,7 +494,7 @@ async def test_requests_under_way_at_revocation_are_finished_and_recorded() -> N
     assert stage.states() == {"cs firing": "succeeded"}
 
 
-async def test_requests_that_hang_at_revocation_are_repeated_by_the_next_holder() -> None:
+async def test_requests_that_hang_when_it_resigns_are_repeated_by_the_next_lead() -> None:
     stage = Stage()
     stage.desk.takes_s = 1_000
     async with stage.running() as notifier:
@@ -481,8 +531,17 @@ async def test_old_alerts_are_forgotten() -> None:
         await stage.clock.advance(31 * 86_400)
         await notifier.forget_old()
 
-    kept = [decode(v) for k, v in stage.topic.latest().items() if k.startswith("al_")]
-    assert [each.alert_id for each in kept] == [sample_alert("bolt").id]
+        kept = stage.known()
+        assert set(kept.alerts) == set(kept.json) == {sample_alert("bolt").id}
+        assert not kept.notifications
+        # Who was thought dead may still write: tombstones come an hour later.
+        await notifier.forget_old()
+        await notifier.forget_old()
+    stage.topic.compact()
+
+    bolt = sample_alert("bolt").id
+    left = {key for key in stage.topic.latest() if not key.startswith("group/")}
+    assert left == {f"alert/{bolt}", f"json/{bolt}", "position"}
 
 
 @pytest.mark.parametrize("sends", ["acme firing", "acme firing, then acme resolved"])

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import pytest
 import structlog
 
 from pulse.alerting.muting import Snooze
 from pulse.alerting.outcomes import Outcome, encode_outcome
+from pulse.alerting.records.delivery import Step
+from pulse.alerting.records.envelope import wrap
 from pulse.alerting.silences import encode_snooze
 from pulse.testing.alerts import sample_alert
-from pulse.web import deliveries
-from pulse.web.following import AlertBook, DeliveryBook, MutedBook, OutcomeBook
+from pulse.web.deliveries import DeliveryBook
+from pulse.web.following import AlertBook, MutedBook, OutcomeBook
 
 
 def test_what_is_no_record_is_told_and_costs_the_others_nothing() -> None:
@@ -19,12 +20,12 @@ def test_what_is_no_record_is_told_and_costs_the_others_nothing() -> None:
         "alerts": (AlertBook(10), alert.to_json()),
         "outcomes": (OutcomeBook(), b""),
         "silences": (MutedBook(), b""),
-        "deliveries": (DeliveryBook(deliveries.read), b""),
+        "deliveries": (DeliveryBook(), b""),
     }
     for name, (book, good) in books.items():
         with structlog.testing.capture_logs() as logs:
             for bad in (b"", b"{", b"[]", b"\xff", b'{"v": 9}', b'{"id": 1}'):
-                book.take(b"snooze/al_1", bad)
+                book.take(b"snooze/al_1" if name != "deliveries" else b"alert/al_1", bad)
         assert len(logs) == 6, name
         if good:
             book.take(b"acme", good)
@@ -49,11 +50,24 @@ def test_a_tombstone_takes_out() -> None:
     assert (muted.snoozes, list(said)) == ({}, [])
 
 
-@pytest.mark.parametrize(
-    "key", ["position", "owners", "fleet", "endpoint/cs", "alert/al_1", "group/gr_1", "budget/kim"]
-)
-def test_of_deliveries_only_notifications_are_shown(key: str) -> None:
-    assert deliveries.read(key, b"whatever it says") is None
+def test_of_deliveries_what_one_thought_dead_wrote_is_not_believed() -> None:
+    book = DeliveryBook()
+    said = (
+        b'{"id":"n","group":"g","receiver":"cs","alerts":[["al_1","firing"]],"labels":[],'
+        b'"state":"%s","at_ms":1,"created_ms":1,"due_ms":1}'
+    )
+    for epoch, state in ((2, b"succeeded"), (1, b"pending")):
+        book.take(b"notification/n", wrap(epoch, said % state))
+    beside = b'{"origin":"t/0/1","due_ms":1,"path":[[5,"cs","silence","snoozed",9]]}'
+    brief = (
+        b'{"brief":{"id":"al_1","account_id":"acme","reason":"danger","status":"firing",'
+        b'"severity":"critical","at_ms":1},"arrived_ms":1}'
+    )
+    book.take(b"alert/al_1", wrap(2, brief, beside))
+
+    assert [each.state for each in book] == ["succeeded"]
+    assert book.path("al_1") == (Step(5, "cs", "silence", "snoozed", 9),)
+    assert book.path("al_2") == ()
 
 
 def test_of_too_many_alerts_the_oldest_go() -> None:

@@ -23,6 +23,7 @@ from pulse.web.api.asking import (
     Viewer,
     answers,
 )
+from pulse.web.deliveries import step_view
 from pulse.web.following import KnownAlert
 from pulse.web.service import Service
 
@@ -53,6 +54,16 @@ class Closed(BaseModel):
     at: str
 
 
+class Decided(BaseModel):
+    """A decision of the pipeline, for one receiver (empty: for all)."""
+
+    at: str
+    receiver: str
+    stage: str = Field(description="route, group, inhibit, silence, hours, budget, deduplicate, …")
+    reason: str
+    until: str | None = Field(description="When it is looked at again, where that is known.")
+
+
 class AlertView(BaseModel):
     """The newest state of an alert, and what people did with it."""
 
@@ -60,6 +71,7 @@ class AlertView(BaseModel):
     muted: Muting | None
     outcome: Closed | None
     held_out: bool = Field(description="It is recorded and not sent: its account is held out.")
+    path: list[Decided] = Field(description="Its way so far: why it was sent, or was not.")
 
 
 class Alerts(BaseModel):
@@ -98,6 +110,7 @@ def view(service: Service, alert: KnownAlert) -> dict[str, Any]:
             "at": format_ms(outcome.at_ms),
         },
         "held_out": not alert.quiet and service.holdout.has(alert.account_id),
+        "path": [step_view(each) for each in service.books.deliveries.path(alert.id)],
     }
 
 

@@ -1,40 +1,49 @@
 """What was sent, to whom, and what became of it."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, Field
 
-from pulse.model.time import parse_ts
+from pulse.model import Status
 from pulse.serving import answer
 from pulse.web.api.asking import PREFIX, Cursor, Limit, Shared, Viewer, answers
+from pulse.web.deliveries import view
 from pulse.web.service import paged
 
 router = APIRouter(prefix=f"{PREFIX}/deliveries", tags=["deliveries"])
 
 
-class Delivery(BaseModel):
+class Told(BaseModel):
+    """An alert that a notification tells."""
+
+    id: str
+    status: Status
+
+
+class DeliveryView(BaseModel):
     """A notification, and what became of it."""
 
     id: str
     receiver: str
     state: str = Field(
-        description="pending, retrying, succeeded, failed, superseded, skipped, disabled; more "
-        "may come."
+        description="pending, retrying, succeeded, failed, superseded, disabled; more may come."
     )
     at: str = Field(description="When it came to that.")
-    alert_id: str
-    status: str
+    created_at: str
+    alerts: list[Told]
     attempts: int
-    next_at: str | None
+    next_at: str | None = Field(description="When it is attempted next.")
     reason: str
     http_status: int | None
+    is_digest: bool
+    is_late: bool
 
 
 class Deliveries(BaseModel):
     """Some notifications, the newest state first."""
 
-    items: list[Delivery]
+    items: list[DeliveryView]
     cursor: str | None = Field(description="Where to go on; null: no more.")
 
 
@@ -52,16 +61,16 @@ async def list_deliveries(
     cursor: Cursor = None,
 ) -> Response:
     """What the notifier remembers. What was sent itself is not shown."""
-    wanted = {"alert_id": alert, "receiver": receiver, "state": state}
-    said = [(name, value) for name, value in wanted.items() if value is not None]
-
-    def key(each: dict[str, Any]) -> tuple[int, str]:
-        return parse_ts(each["at"]), each["id"]
-
     found, following = paged(
-        (each for each in service.books.deliveries if all(each[n] == v for n, v in said)),
-        key,
+        (
+            each
+            for each in service.books.deliveries
+            if receiver in (None, each.receiver)
+            and state in (None, each.state.value)
+            and (alert is None or any(name == alert for name, _ in each.alerts))
+        ),
+        lambda each: (each.at_ms, each.id),
         limit,
         cursor,
     )
-    return answer(200, {"items": found, "cursor": following})
+    return answer(200, {"items": [view(each) for each in found], "cursor": following})

@@ -119,6 +119,7 @@ def alert_view(service: Service, alert: KnownAlert) -> dict[str, Any]:
         "snooze": service.books.muted.snoozes.get(alert.id),
         "outcome": service.books.outcomes.get(alert.id),
         "held_out": not alert.quiet and service.holdout.has(alert.account_id),
+        "path": service.books.deliveries.path(alert.id),
     }
 
 

@@ -1,0 +1,199 @@
+"""Messages from Jinja templates, in a sandbox.
+
+A template has three blocks: `title`, `alert` (once for each alert) and `footer`. pulse ships one
+for each style; a file of a receiver's configuration may replace any of the blocks, and has
+`{{ super() }}` for what stood there. What a template puts out is escaped for its style, whatever it
+is; what the template itself says is not.
+
+    title, alert, footer ◀─ blocks ◀─ template ◀─ facts (`pulse.notifier.messages.facts`)
+
+The sandbox keeps a template from what it was not given, from changing it, and from output or texts
+without end. A template that fails while a message is made is not what is told: the shipped one is
+used in its place.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from html import escape as html_escape
+from typing import Any, Final
+
+import structlog
+from jinja2 import PackageLoader, StrictUndefined, Template, TemplateError, TemplateSyntaxError
+from jinja2.exceptions import SecurityError
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+from markupsafe import Markup
+
+from pulse.config.suggestions import did_you_mean
+from pulse.notifier.messages.facts import AlertFacts, MessageFacts
+
+log = structlog.get_logger("pulse.notifier")
+
+BLOCKS: Final = ("title", "alert", "footer")
+MAX_FILE_BYTES: Final = 64 * 1024
+_MAX_BLOCK: Final = 16_000
+"""Characters that one block may put out."""
+_MAX_REPEATED: Final = 1_000
+
+
+class Style(StrEnum):
+    """What a message is written in; its template is called so."""
+
+    SLACK = "slack"
+    HTML = "html"
+    TEXT = "text"
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """A message in its style: the title on one line, a text for each alert, what stands below."""
+
+    title: str
+    alerts: tuple[str, ...]
+    footer: str
+
+
+class TemplateMistake(ValueError):
+    """A template that cannot be used. `line` counts from 1; 0 where it is about the whole."""
+
+    def __init__(self, message: str, line: int = 0) -> None:
+        super().__init__(message)
+        self.line = line
+
+
+def _slack(text: str) -> str:
+    # https://api.slack.com/reference/surfaces/formatting#escaping
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+_ESCAPES: Final[Mapping[Style, Callable[[str], str]]] = {
+    Style.SLACK: _slack,
+    Style.HTML: lambda text: html_escape(text, quote=True),
+    Style.TEXT: str,
+}
+
+
+class _Sandbox(ImmutableSandboxedEnvironment):
+    """No attribute that begins with an underscore, no change, no text multiplied without end."""
+
+    intercepted_binops = frozenset({"*", "**", "%"})
+
+    def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
+        sides = (left, right)
+        if operator == "*" and not all(isinstance(each, (int, float)) for each in sides):
+            if any(isinstance(each, int) and each > _MAX_REPEATED for each in sides):
+                raise SecurityError(f"nothing is repeated more than {_MAX_REPEATED} times")
+        elif operator == "**" or (operator == "%" and isinstance(left, str)):
+            raise SecurityError(f"the operator {operator} is not there for this")
+        return super().call_binop(context, operator, left, right)
+
+
+class Templates:
+    """Renders messages in one style; `override` is the text of a file that replaces blocks.
+
+    Raises `TemplateMistake` where that is no template.
+    """
+
+    def __init__(self, style: Style, override: str = "") -> None:
+        escape = _ESCAPES[style]
+
+        def finish(value: Any) -> Markup:
+            return value if isinstance(value, Markup) else Markup(escape(str(value)))
+
+        environment = _Sandbox(
+            loader=PackageLoader("pulse.notifier.messages", "templates"),
+            # With it `super()` and macros give what is not to be escaped again; `finish` escapes.
+            autoescape=True,
+            finalize=finish,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            auto_reload=False,
+        )
+        for name in ("lipsum", "cycler", "joiner"):
+            environment.globals.pop(name)
+        # They make a text of any length out of one call.
+        for name in ("center", "format", "indent", "pprint", "xmlattr", "urlize"):
+            environment.filters.pop(name)
+        self._shipped = environment.get_template(f"{style}.j2")
+        self._own = _compiled(environment, override) if override else None
+
+    def render(self, message: MessageFacts) -> Rendered:
+        """The message. Never raises: a template of the user's that fails is left out."""
+        if self._own is not None:
+            try:
+                return self.render_strictly(message)
+            except TemplateMistake as mistake:
+                log.warning("a template failed, the shipped one is used", why=str(mistake))
+        return self._all(message, None)
+
+    def render_strictly(self, message: MessageFacts) -> Rendered:
+        """The message. Raises `TemplateMistake` where a template fails."""
+        try:
+            return self._all(message, self._own)
+        except TemplateMistake:
+            raise
+        except TemplateError as error:
+            raise TemplateMistake(f"{error.message}", self._line_of(error)) from None
+        except Exception as error:
+            # What it does with what it was given: a text plus a number, a missing method.
+            raise TemplateMistake(
+                f"{type(error).__name__}: {error}", self._line_of(error)
+            ) from None
+
+    def _all(self, message: MessageFacts, own: Template | None) -> Rendered:
+        title = self._block("title", own, message, None)
+        alerts = tuple(self._block("alert", own, message, each) for each in message.alerts)
+        footer = self._block("footer", own, message, None)
+        return Rendered(" ".join(title.split()), alerts, footer)
+
+    def _block(
+        self, name: str, own: Template | None, message: MessageFacts, alert: AlertFacts | None
+    ) -> str:
+        given: dict[str, Any] = {"message": message}
+        if alert is not None:
+            given["alert"] = alert
+        chosen = self._shipped if own is None or name not in own.blocks else own
+        context = chosen.new_context(given)
+        renders = chosen.blocks[name]
+        if chosen is not self._shipped:
+            context.blocks[name] = [renders, self._shipped.blocks[name]]  # for `super()`
+        parts: list[str] = []
+        length = 0
+        for part in renders(context):
+            length += len(part)
+            if length > _MAX_BLOCK:
+                raise TemplateMistake(f"block {name} puts out more than {_MAX_BLOCK} characters")
+            parts.append(part)
+        lines = (line.rstrip() for line in "".join(parts).splitlines())
+        return "\n".join(lines).strip()
+
+    def _line_of(self, error: Exception) -> int:
+        """The line of the user's template where it failed; 0 where that is not known."""
+        line, trace = 0, error.__traceback__
+        while trace is not None and self._own is not None:
+            if trace.tb_frame.f_code.co_filename == "<template>":  # what was made of a text
+                line = self._own.get_corresponding_lineno(trace.tb_lineno)
+            trace = trace.tb_next
+        return line
+
+
+def check(style: Style, override: str, samples: tuple[MessageFacts, ...]) -> None:
+    """Render samples with somebody's template. Raises `TemplateMistake`."""
+    templates = Templates(style, override)
+    for each in samples:
+        templates.render_strictly(each)
+
+
+def _compiled(environment: ImmutableSandboxedEnvironment, text: str) -> Template:
+    try:
+        template = environment.from_string(text)
+    except TemplateSyntaxError as error:
+        raise TemplateMistake(error.message or "no template", error.lineno) from None
+    unknown = [name for name in template.blocks if name not in BLOCKS]
+    if unknown:
+        meant = did_you_mean(unknown[0], BLOCKS) or f"there are {', '.join(BLOCKS)}"
+        raise TemplateMistake(f'there is no block "{unknown[0]}"; {meant}')
+    if not template.blocks:
+        raise TemplateMistake(f"it has none of the blocks {', '.join(BLOCKS)}")
+    return template

@@ -1,0 +1,375 @@
+"""All that who leads knows: the pipeline, and what became of each notification. No I/O.
+
+Alerts go in, records and notifications come out. What is decided is first written (`turn` gives the
+records), and acted upon when that is acknowledged. The order of the records is such that a crash
+between any two of them loses nothing: what the pipeline writes stands in its own order, an
+attempt's outcome before what follows from it, how far the alerts were read at the end.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import msgspec
+
+from pulse.alerting.brief import brief_of
+from pulse.alerting.pipeline import Pipeline
+from pulse.alerting.records import envelope
+from pulse.alerting.records.delivery import Beside, Delivery, Position, State, delivery_of
+from pulse.notifier import decide, retry
+from pulse.notifier.letters import Wanted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from pulse.alerting.book import Rules
+    from pulse.alerting.fleet import Episode
+    from pulse.alerting.grouping import Entry, Notice
+    from pulse.alerting.outgoing import Ending
+    from pulse.alerting.records.delivery import Endpoint
+    from pulse.alerting.silences import Muted
+    from pulse.notifier.arrival import Arrival
+    from pulse.notifier.journal import Journal
+    from pulse.notifier.letters import Letters
+    from pulse.notifier.log import Record
+    from pulse.notifier.receiver import Attempt, Outcome, ReceiverSettings
+    from pulse.notifier.report import Reporter
+
+_encode: Final = msgspec.json.Encoder().encode
+_NO_NEWS: Final = frozenset({"repeat", "already_resolved"})
+"""Decisions that come again whenever alerts are read again."""
+_ENDED: Final[Mapping[State, Ending]] = {
+    State.SUCCEEDED: "delivered",
+    State.RETRYING: "retry",
+    State.SUPERSEDED: "retry",
+}
+_NOTHING: Final = Beside(origin="", due_ms=0)
+
+
+class Turn(NamedTuple):
+    """What is to be written, and the notifications to be scheduled when that is acknowledged."""
+
+    records: list[Record]
+    made: list[Delivery]
+
+
+class Started(NamedTuple):
+    """An attempt that begins: its alerts and where they are, their owners by alert id."""
+
+    delivery: Delivery
+    wanted: list[Wanted]
+    owners: dict[str, str]
+
+
+class Outbox:
+    """One lead's knowledge, from taking it over to giving it up.
+
+    `disabled`: receivers whose endpoints get nothing any more. `fleet`: the last time that the
+    fleet fell together, as it is recorded. `revoked`: nothing may be sent or written any more.
+    """
+
+    def __init__(
+        self,
+        rules: Rules,
+        receivers: Mapping[str, ReceiverSettings],
+        journal: Journal,
+        letters: Letters,
+        report: Reporter,
+    ) -> None:
+        self.offsets = dict(journal.offsets)
+        self.disabled: set[str] = set()
+        self.fleet = journal.fleet
+        self.in_flight: set[str] = set()
+        self.revoked = False
+        self._receivers = receivers
+        self._journal = journal
+        self._letters = letters
+        self._report = report
+        self._pipeline = Pipeline(rules)
+        self._besides = journal.besides
+        self._open: dict[str, Delivery] = {}
+        self._done_ms: dict[str, int] = {}
+        self._fresh: dict[str, bytes] = {}
+        """JSON of alerts that were taken and are not written yet."""
+        self._first: list[Record] = []
+        """What goes before what the pipeline writes."""
+        self._last: list[Record] = []
+        self._written = dict(journal.offsets)
+
+    def __len__(self) -> int:
+        """How many notifications are still to be sent."""
+        return len(self._open)
+
+    def __iter__(self) -> Iterator[Delivery]:
+        """What is still to be sent."""
+        return iter(tuple(self._open.values()))
+
+    # -- after a crash -------------------------------------------------------------------------
+
+    def restore(self, now_ms: int) -> None:
+        """Go on with what the journal says; called once, before anything else."""
+        known = self._journal.deliveries
+        under_way = self._pipeline.restore(self._journal.pipeline, now_ms)
+        for notice in under_way:
+            before = known.get(notice.id)
+            if before is None or before.state in (State.SUPERSEDED, State.SKIPPED):
+                self._first.append(self._note(self._first_of(notice, now_ms)))
+            elif before.is_open:
+                self._open[before.id] = before
+            else:
+                # Its outcome was recorded, and not what follows from it.
+                self._pipeline.ended(notice.id, _ending(before), now_ms)
+        ids = {notice.id for notice in under_way}
+        for delivery in known.values():
+            if delivery.is_open and delivery.id not in ids:
+                self._first.append(self._note(self._left_open(delivery, now_ms)))
+            elif not delivery.is_open:
+                self._done_ms.setdefault(delivery.id, delivery.at_ms)
+        self._journal.deliveries = {}
+        self._journal.pipeline = []
+
+    def _left_open(self, delivery: Delivery, now_ms: int) -> Delivery:
+        """What became of a notification that is under way no longer."""
+        last = self._pipeline.last_of(delivery.group)
+        if last is not None and last.id == delivery.id:
+            return delivery.becomes(State.SUCCEEDED, now_ms, reason="")
+        return delivery.becomes(State.SUPERSEDED, now_ms, reason="resolved_before_delivered")
+
+    # -- what happens --------------------------------------------------------------------------
+
+    def take(self, arrival: Arrival, now_ms: int) -> None:
+        """Take an alert's state as it arrives."""
+        alert = arrival.alert
+        before = self._pipeline.entry(alert.id)
+        self._pipeline.take(brief_of(alert), now_ms)
+        after = self._pipeline.entry(alert.id)
+        if after is None or (before is not None and before.brief.status == after.brief.status):
+            return
+        known = self._besides.get(alert.id, _NOTHING)
+        self._besides[alert.id] = msgspec.structs.replace(
+            known, origin=arrival.origin, due_ms=arrival.due_ms
+        )
+        self._fresh[alert.id] = arrival.raw
+        self._letters.put(alert.id, alert.status, arrival.raw)
+
+    def mute(self, muted: Muted, now_ms: int) -> None:
+        """What people have muted, all of it."""
+        self._pipeline.mute(muted.silences.values(), muted.snoozes, now_ms)
+
+    def hold_fleet(self, until_ms: int, now_ms: int) -> None:
+        """The fleet falls together."""
+        self._pipeline.hold_fleet(until_ms, now_ms)
+
+    def let_go_of_fleet(
+        self, is_over: Callable[[str], bool], over_until_ms: int, now_ms: int
+    ) -> None:
+        """The fleet falls no longer, see `Pipeline`."""
+        self._pipeline.let_go_of_fleet(is_over, over_until_ms, now_ms)
+
+    def note_fleet(self, episode: Episode) -> None:
+        """How the fleet fell, to be recorded after what follows from it."""
+        self.fleet = episode
+        self._last.append(self._journal.note(envelope.FLEET, episode))
+
+    def disable(self, receiver: str, now_ms: int) -> None:
+        """Send nothing more there; what was to be sent is recorded as disabled."""
+        self.disabled.add(receiver)
+        for delivery in self:
+            if delivery.receiver == receiver and delivery.id not in self.in_flight:
+                self._settle(
+                    delivery.becomes(State.DISABLED, now_ms, reason="endpoint_disabled"), now_ms
+                )
+
+    # -- attempts ------------------------------------------------------------------------------
+
+    def begin(self, delivery_id: str, due_ms: int) -> Started | None:
+        """An attempt that was due then begins. None where something newer is known of it, where it
+        is under way, or where it is not to be told any more.
+        """
+        found = self._open.get(delivery_id)
+        if self.revoked or found is None or found.next_ms != due_ms or found.id in self.in_flight:
+            return None
+        if not self._pipeline.begins(found.id):
+            return None
+        self.in_flight.add(found.id)
+        wanted: list[Wanted] = []
+        owners: dict[str, str] = {}
+        for alert_id, status in found.alerts:
+            beside, entry = self._besides.get(alert_id), self._pipeline.entry(alert_id)
+            wanted.append(Wanted(alert_id, status, "" if beside is None else beside.origin))
+            if entry is not None and entry.brief.owner:
+                owners[alert_id] = entry.brief.owner
+        return Started(found, wanted, owners)
+
+    def end(self, delivery: Delivery, attempt: Attempt, outcome: Outcome, now_ms: int) -> Delivery:
+        """An attempt has ended; returns what became of the notification."""
+        self.in_flight.discard(delivery.id)
+        standing = decide.Standing(
+            superseded=self._pipeline.is_overtaken(delivery.id),
+            disabled=delivery.receiver in self.disabled,
+        )
+        receiver = self._receivers[delivery.receiver]
+        after = decide.after_attempt(delivery, attempt, outcome, standing, receiver, now_ms)
+        self._first.append(self._note(after))
+        self._pipeline.ended(after.id, _ending(after), now_ms)
+        return after
+
+    # -- what follows --------------------------------------------------------------------------
+
+    def next_ms(self) -> int | None:
+        """When to take the next turn; None where nothing waits for time."""
+        return self._pipeline.next_ms()
+
+    def turn(self, now_ms: int) -> Turn:
+        """Everything that is to be told by now, and all that must be written before."""
+        made: dict[str, Notice] = {}
+        while notices := self._pipeline.flush(now_ms):
+            for notice in notices:
+                if notice.receiver in self.disabled:
+                    self._pipeline.ended(notice.id, "dropped", now_ms)
+                    found = self._first_of(notice, now_ms)
+                    gone = found.becomes(State.DISABLED, now_ms, reason="endpoint_disabled")
+                    self._report.settled(gone)
+                    self._last.append(self._note(gone))
+                else:
+                    made[notice.id] = notice
+        return self._written_of(made, now_ms)
+
+    def _written_of(self, made: dict[str, Notice], now_ms: int) -> Turn:
+        touched = self._decided(now_ms)
+        records, self._first = self._first, []
+        for key, said in self._pipeline.changes():
+            if key.startswith(envelope.ALERT):
+                alert_id = key.removeprefix(envelope.ALERT)
+                touched.discard(alert_id)
+                records += self._of_alert(alert_id, said)
+            else:
+                records.append(self._journal.write(key, said))
+        for alert_id in sorted(touched):
+            entry = self._pipeline.entry(alert_id)
+            if entry is not None:
+                records += self._of_alert(alert_id, _encode(entry))
+        self._fresh = {}
+        for withdrawn in self._pipeline.withdrawn():
+            before = self._open.get(withdrawn.notice_id)
+            if before is not None and withdrawn.notice_id not in made:
+                why = self._why_withdrawn(before, tried=withdrawn.tried)
+                after = before.becomes(State.SUPERSEDED, now_ms, reason=why)
+                self._report.settled(after)
+                records.append(self._note(after))
+        found = [self._first_of(notice, now_ms) for notice in made.values()]
+        records += [self._note(each) for each in found]
+        records += self._last
+        self._last = []
+        if self.offsets != self._written:
+            records.append(self.position())
+        return Turn(records, found)
+
+    def position(self) -> Record:
+        """How far the alerts are recorded, and by whom."""
+        self._written = dict(self.offsets)
+        return self._journal.note(envelope.POSITION, Position(offsets=self._written))
+
+    def endpoint(self, endpoint: Endpoint) -> Record:
+        """That an endpoint is disabled."""
+        return self._journal.note(envelope.ENDPOINT + endpoint.receiver, endpoint)
+
+    def _why_withdrawn(self, delivery: Delivery, *, tried: bool) -> str:
+        for alert_id, status in delivery.alerts:
+            entry = self._pipeline.entry(alert_id)
+            if entry is None or entry.brief.status != status:
+                return "resolved_before_delivered" if tried else "resolved_before_sent"
+        return "overtaken" if tried else "held"
+
+    def _decided(self, now_ms: int) -> set[str]:
+        """The alerts whose way has another step."""
+        touched: set[str] = set()
+        for decision in self._pipeline.decisions():
+            self._report.decided(decision)
+            if decision.reason in _NO_NEWS:
+                continue
+            before = self._besides.get(decision.alert_id, _NOTHING)
+            after = before.after(decision, now_ms)
+            if after is not before:
+                self._besides[decision.alert_id] = after
+                touched.add(decision.alert_id)
+        return touched
+
+    def _of_alert(self, alert_id: str, said: bytes | None) -> Iterator[Record]:
+        """An alert's record, and its JSON's before it."""
+        beside = self._besides.get(alert_id, _NOTHING)
+        entry = self._pipeline.entry(alert_id)
+        raw = self._fresh.pop(alert_id, None)
+        key = envelope.JSON + alert_id
+        if entry is not None and _may_be_told(entry, beside):
+            if raw is not None:
+                beside = msgspec.structs.replace(beside, has_json=True)
+                yield self._journal.write(key, raw)
+        elif beside.has_json:
+            beside = msgspec.structs.replace(beside, has_json=False)
+            self._letters.drop(alert_id)
+            yield self._journal.write(key, None)
+        if said is None:
+            self._besides.pop(alert_id, None)
+            yield self._journal.write(envelope.ALERT + alert_id, None)
+        else:
+            self._besides[alert_id] = beside
+            yield self._journal.write(envelope.ALERT + alert_id, said, beside)
+
+    def forget(self, before_ms: int) -> None:
+        """What was done before an instant is forgotten with the next turn."""
+        self._pipeline.forget(before_ms)
+        for name, at_ms in list(self._done_ms.items()):
+            if at_ms < before_ms:
+                del self._done_ms[name]
+                self._last.append(self._journal.write(envelope.NOTIFICATION + name, None))
+
+    def tombstones(self) -> list[Record]:
+        """For what is gone since an hour. Called once an hour."""
+        return self._journal.tombstones()
+
+    # -- small parts ---------------------------------------------------------------------------
+
+    def _first_of(self, notice: Notice, now_ms: int) -> Delivery:
+        found = delivery_of(notice, self._due_ms(notice), now_ms)
+        receiver = self._receivers.get(notice.receiver)
+        first_ms = now_ms
+        if receiver is not None:
+            first_ms = retry.first_attempt_ms(receiver, notice.id, now_ms)
+        return found.becomes(State.PENDING, now_ms, next_ms=first_ms)
+
+    def _due_ms(self, notice: Notice) -> int:
+        """Where its latency counts from: what was held is due when it is let go."""
+        due_ms: list[int] = []
+        for alert_id, _ in notice.alerts:
+            entry, beside = self._pipeline.entry(alert_id), self._besides.get(alert_id)
+            came_now = entry is not None and entry.arrived_ms == notice.made_ms
+            due_ms.append(beside.due_ms if beside is not None and came_now else notice.made_ms)
+        return max(due_ms, default=notice.made_ms)
+
+    def _settle(self, after: Delivery, now_ms: int) -> None:
+        """Note a notification that is given up, and count it."""
+        self._report.settled(after)
+        self._first.append(self._note(after))
+        self._pipeline.ended(after.id, _ending(after), now_ms)
+
+    def _note(self, delivery: Delivery) -> Record:
+        if delivery.is_open:
+            self._open[delivery.id] = delivery
+            self._done_ms.pop(delivery.id, None)
+        else:
+            self._open.pop(delivery.id, None)
+            self._done_ms[delivery.id] = delivery.at_ms
+        return self._journal.note(envelope.NOTIFICATION + delivery.id, delivery)
+
+
+def _ending(delivery: Delivery) -> Ending:
+    if delivery.state is State.DISABLED and not delivery.attempts:
+        return "dropped"
+    return _ENDED.get(delivery.state, "failed")
+
+
+def _may_be_told(entry: Entry, beside: Beside) -> bool:
+    """Whether its JSON may be asked for: it is in a group, or its end may come to one."""
+    goes_on = entry.brief.is_firing and not entry.brief.is_endless
+    return bool(entry.told) or (beside.has_json and goes_on)

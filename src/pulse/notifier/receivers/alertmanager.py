@@ -1,0 +1,68 @@
+"""The receiver kind `alertmanager`: pushed to Alertmanager's API v2, as Prometheus does.
+
+Prometheus sends each alert again every minute or so, and Alertmanager takes one that it does not
+hear of any more for resolved (`resolve_timeout`). pulse tells a change once, and its alerts last
+for weeks. So a firing alert carries an `endsAt` far ahead (`ends_after`): Alertmanager takes it for
+firing until then, or until its end comes with an `endsAt` that has passed. Alertmanager keeps
+alerts in memory only: after its restart it knows those that are told again, so a route to it has a
+`repeat_interval`, and each repeat moves `endsAt` on.
+"""
+
+import json
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from pulse.model import Alert, format_ms
+from pulse.notifier.receiver import Attempt, Notification, Outcome, ReceiverSettings
+from pulse.notifier.receivers.http import JSON, HttpClient, read_answer
+from pulse.notifier.receivers.prometheus import annotations_of, labels_of
+
+PATH: Final = "/api/v2/alerts"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertmanagerOptions:
+    """`labels`: fields of the profile that are labels too. `token`: for a proxy in front of it."""
+
+    ends_after_ms: int
+    labels: tuple[str, ...] = ()
+    token: str = field(default="", repr=False)
+
+
+class Alertmanager:
+    """Pushes alerts to one Alertmanager; `url` is where its API begins, without `/api/v2`."""
+
+    def __init__(self, settings: ReceiverSettings, options: AlertmanagerOptions) -> None:
+        self._url = settings.url.rstrip("/") + PATH
+        self._options = options
+        self._http = HttpClient(settings, (options.token,))
+        self._headers = dict(JSON)
+        if options.token:
+            self._headers["authorization"] = f"Bearer {options.token}"
+
+    async def send(self, notification: Notification, attempt: Attempt) -> Outcome:
+        pushed = [self._alert(each, notification, attempt) for each in notification.alerts]
+        answer = await self._http.post(self._url, json.dumps(pushed).encode(), self._headers)
+        if isinstance(answer, Outcome):
+            return answer
+        return read_answer(answer.status, answer.retry_after, attempt, answer.said)
+
+    async def close(self) -> None:
+        await self._http.close()
+
+    def _alert(self, alert: Alert, notification: Notification, attempt: Attempt) -> dict[str, Any]:
+        links = notification.links.get(alert.id, {})
+        if alert.status == "firing":
+            ends_ms = attempt.at_ms + self._options.ends_after_ms
+        else:
+            # It must not end before it began, nor after now: then it would fire until then.
+            ends_ms = max(min(alert.at, attempt.at_ms), alert.started_at)
+        pushed: dict[str, Any] = {
+            "labels": labels_of(alert, self._options.labels),
+            "annotations": annotations_of(alert, links),
+            "startsAt": format_ms(alert.started_at),
+            "endsAt": format_ms(ends_ms),
+        }
+        if "alert" in links:
+            pushed["generatorURL"] = links["alert"]
+        return pushed
