@@ -27,6 +27,9 @@ from pulse.topics.wanted import wanted_topics
 OF_KAFKA = {"segment.ms": 7 * DAY_MS, "delete.retention.ms": DAY_MS}
 """Settings as Kafka has them, where brokers do not tell and `pulse topics` leaves them."""
 
+SILENCES_MS = 90 * DAY_MS
+"""So long after it has ended a silence is taken out, with the next one that is made."""
+
 ENDLESS_MS = 100 * 365 * DAY_MS
 
 
@@ -188,6 +191,9 @@ def places(
     erased = until(topics.links, turns_ms, lag, "delete.retention.ms", lag)
     yield f"{topics.links}: {erased}, if a collector runs; {links} links of it"
     yield f"{topics.alerts}: {kept(topics.alerts)}"
+    yield f"{topics.outcomes}: {kept(topics.outcomes)}"
+    ended = until(topics.silences, SILENCES_MS, lag)
+    yield f"{topics.silences}: {ended}, if no silence that goes on names it: `pulse silence list`"
     yield f"{topics.deadletter}: {kept(topics.deadletter)}"
     yield f"{topics.deliveries}: {until(topics.deliveries, sent_ms, lag)}, if receivers answer"
     if config.collector.spool is not None:
