@@ -121,8 +121,8 @@ def test_after_a_restart_all_is_as_before_and_old_alerts_are_passed_over(
 ) -> None:
     webbing = Webbing(kafka.bootstrap, valkey, tmp_path, unique)
     try:
-        alert = webbing.raises("acme")
         old = webbing.raises("old", at_ms=int(time.time() * 1000) - 100 * DAY_MS)
+        alert = webbing.raises("acme")
         webbing.http.put(f"/api/v1/alerts/{alert.id}/acknowledgement", json={})
         webbing.process.stop()
         webbing.process.start()
