@@ -20,6 +20,7 @@ from benchmarks.checks import WrongCountError
 from benchmarks.place import PARTITIONS, Place, say
 from benchmarks.rows import ROOT
 from benchmarks.work import cpu_s
+from pulse import keyring
 from pulse.collector import keys
 from pulse.config.kafka_clients import for_aiokafka
 from pulse.processes import Server, free_port
@@ -154,7 +155,8 @@ def _best(runs: Sequence[Run]) -> Run:
 def _new_key(system: System) -> str:
     key, known = keys.make("web")
     kafka = system.config.kafka
-    asyncio.run(keys.write(for_aiokafka(kafka), kafka.topics.keys, keys.hash_of(key), known))
+    hashed = keyring.hash_of(key)
+    asyncio.run(keyring.write(for_aiokafka(kafka), kafka.topics.keys, hashed, known))
     return key
 
 
