@@ -93,6 +93,8 @@ class Outbox:
         self._done_ms: dict[str, int] = {}
         self._fresh: dict[str, bytes] = {}
         """JSON of alerts that were taken and are not written yet."""
+        self._kept: set[str] = set()
+        """Alerts that a disabled endpoint would have been told: to be sent again one day."""
         self._first: list[Record] = []
         """What goes before what the pipeline writes."""
         self._last: list[Record] = []
@@ -240,6 +242,7 @@ class Outbox:
             for notice in notices:
                 if notice.receiver in self.disabled:
                     self._pipeline.ended(notice.id, "dropped", now_ms)
+                    self._kept.update(name for name, _ in notice.alerts)
                     found = self._first_of(notice, now_ms)
                     gone = found.becomes(State.DISABLED, now_ms, reason="endpoint_disabled")
                     self._report.settled(gone)
@@ -263,6 +266,7 @@ class Outbox:
             if entry is not None:
                 records += self._of_alert(alert_id, _encode(entry))
         self._fresh = {}
+        self._kept = set()
         for withdrawn in self._pipeline.withdrawn():
             before = self._open.get(withdrawn.notice_id)
             if before is not None and withdrawn.notice_id not in made:
@@ -326,7 +330,7 @@ class Outbox:
         entry = self._pipeline.entry(alert_id)
         raw = self._fresh.pop(alert_id, None)
         key = envelope.JSON + alert_id
-        if entry is not None and _may_be_told(entry, beside):
+        if entry is not None and (alert_id in self._kept or _may_be_told(entry, beside)):
             if raw is not None:
                 beside = msgspec.structs.replace(beside, has_json=True)
                 yield self._journal.write(key, raw)
