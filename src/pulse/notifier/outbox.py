@@ -224,10 +224,8 @@ class Outbox:
         """Whether all that it tells for the first time was due long ago."""
         if delivery.again or delivery.is_digest:
             return False
-        due_ms = (
-            self._besides[name].due_ms for name, _ in delivery.alerts if name in self._besides
-        )
-        return now_ms - max(due_ms, default=now_ms) > self._late_after_ms
+        due_ms = max(self._besides.get(name, _NOTHING).due_ms for name, _ in delivery.alerts)
+        return 0 < due_ms < now_ms - self._late_after_ms
 
     # -- what follows --------------------------------------------------------------------------
 
@@ -262,8 +260,7 @@ class Outbox:
             else:
                 records.append(self._journal.write(key, said))
         for alert_id in sorted(touched):
-            entry = self._pipeline.entry(alert_id)
-            if entry is not None:
+            if (entry := self._pipeline.entry(alert_id)) is not None:
                 records += self._of_alert(alert_id, _encode(entry))
         self._fresh = {}
         self._kept = set()
@@ -361,10 +358,8 @@ class Outbox:
 
     def _first_of(self, notice: Notice, now_ms: int) -> Delivery:
         found = delivery_of(notice, self._due_ms(notice), now_ms)
-        receiver = self._receivers.get(notice.receiver)
-        first_ms = now_ms
-        if receiver is not None:
-            first_ms = retry.first_attempt_ms(receiver, notice.id, now_ms)
+        to = self._receivers.get(notice.receiver)
+        first_ms = now_ms if to is None else retry.first_attempt_ms(to, notice.id, now_ms)
         return found.becomes(State.PENDING, now_ms, next_ms=first_ms)
 
     def _due_ms(self, notice: Notice) -> int:
