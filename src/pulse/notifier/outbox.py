@@ -75,6 +75,7 @@ class Outbox:
         journal: Journal,
         letters: Letters,
         report: Reporter,
+        late_after_ms: int = 3_600_000,
     ) -> None:
         self.offsets = dict(journal.offsets)
         self.disabled: set[str] = set()
@@ -85,12 +86,15 @@ class Outbox:
         self._journal = journal
         self._letters = letters
         self._report = report
+        self._late_after_ms = late_after_ms
         self._pipeline = Pipeline(rules)
         self._besides = journal.besides
         self._open: dict[str, Delivery] = {}
         self._done_ms: dict[str, int] = {}
         self._fresh: dict[str, bytes] = {}
         """JSON of alerts that were taken and are not written yet."""
+        self._kept: set[str] = set()
+        """Alerts that a disabled endpoint would have been told: to be sent again one day."""
         self._first: list[Record] = []
         """What goes before what the pipeline writes."""
         self._last: list[Record] = []
@@ -182,7 +186,7 @@ class Outbox:
 
     # -- attempts ------------------------------------------------------------------------------
 
-    def begin(self, delivery_id: str, due_ms: int) -> Started | None:
+    def begin(self, delivery_id: str, due_ms: int, now_ms: int) -> Started | None:
         """An attempt that was due then begins. None where something newer is known of it, where it
         is under way, or where it is not to be told any more.
         """
@@ -192,6 +196,8 @@ class Outbox:
         if not self._pipeline.begins(found.id):
             return None
         self.in_flight.add(found.id)
+        if not found.attempts and self._is_late(found, now_ms):
+            found = msgspec.structs.replace(found, is_late=True)
         wanted: list[Wanted] = []
         owners: dict[str, str] = {}
         for alert_id, status in found.alerts:
@@ -214,6 +220,13 @@ class Outbox:
         self._pipeline.ended(after.id, _ending(after), now_ms)
         return after
 
+    def _is_late(self, delivery: Delivery, now_ms: int) -> bool:
+        """Whether all that it tells for the first time was due long ago."""
+        if delivery.again or delivery.is_digest:
+            return False
+        due_ms = max(self._besides.get(name, _NOTHING).due_ms for name, _ in delivery.alerts)
+        return 0 < due_ms < now_ms - self._late_after_ms
+
     # -- what follows --------------------------------------------------------------------------
 
     def next_ms(self) -> int | None:
@@ -227,6 +240,7 @@ class Outbox:
             for notice in notices:
                 if notice.receiver in self.disabled:
                     self._pipeline.ended(notice.id, "dropped", now_ms)
+                    self._kept.update(name for name, _ in notice.alerts)
                     found = self._first_of(notice, now_ms)
                     gone = found.becomes(State.DISABLED, now_ms, reason="endpoint_disabled")
                     self._report.settled(gone)
@@ -246,10 +260,10 @@ class Outbox:
             else:
                 records.append(self._journal.write(key, said))
         for alert_id in sorted(touched):
-            entry = self._pipeline.entry(alert_id)
-            if entry is not None:
+            if (entry := self._pipeline.entry(alert_id)) is not None:
                 records += self._of_alert(alert_id, _encode(entry))
         self._fresh = {}
+        self._kept = set()
         for withdrawn in self._pipeline.withdrawn():
             before = self._open.get(withdrawn.notice_id)
             if before is not None and withdrawn.notice_id not in made:
@@ -273,6 +287,18 @@ class Outbox:
     def endpoint(self, endpoint: Endpoint) -> Record:
         """That an endpoint is disabled."""
         return self._journal.note(envelope.ENDPOINT + endpoint.receiver, endpoint)
+
+    def note_endpoint(self, endpoint: Endpoint) -> None:
+        """That an endpoint is disabled, to be recorded before what follows from it."""
+        self._first.append(self.endpoint(endpoint))
+
+    def note_failing(self, receiver: str, endpoint: Endpoint | None) -> None:
+        """Since when an endpoint fails, or that it does no longer, to be recorded."""
+        key = envelope.FAILING + receiver
+        if endpoint is None:
+            self._last.append(self._journal.write(key, None))
+        else:
+            self._last.append(self._journal.note(key, endpoint))
 
     def _why_withdrawn(self, delivery: Delivery, *, tried: bool) -> str:
         for alert_id, status in delivery.alerts:
@@ -301,7 +327,7 @@ class Outbox:
         entry = self._pipeline.entry(alert_id)
         raw = self._fresh.pop(alert_id, None)
         key = envelope.JSON + alert_id
-        if entry is not None and _may_be_told(entry, beside):
+        if entry is not None and (alert_id in self._kept or _may_be_told(entry, beside)):
             if raw is not None:
                 beside = msgspec.structs.replace(beside, has_json=True)
                 yield self._journal.write(key, raw)
@@ -332,10 +358,8 @@ class Outbox:
 
     def _first_of(self, notice: Notice, now_ms: int) -> Delivery:
         found = delivery_of(notice, self._due_ms(notice), now_ms)
-        receiver = self._receivers.get(notice.receiver)
-        first_ms = now_ms
-        if receiver is not None:
-            first_ms = retry.first_attempt_ms(receiver, notice.id, now_ms)
+        to = self._receivers.get(notice.receiver)
+        first_ms = now_ms if to is None else retry.first_attempt_ms(to, notice.id, now_ms)
         return found.becomes(State.PENDING, now_ms, next_ms=first_ms)
 
     def _due_ms(self, notice: Notice) -> int:
