@@ -52,7 +52,7 @@ async def run(
     for what a person has to mend: a secret, a URL, topics that do not fit, a port in use.
     """
     kafka = KafkaSettings.of(config)
-    receivers = receiver_settings(config)
+    receivers, links = receiver_settings(config), config.web.links()
     quiet_client_logs()
     if not receivers:
         log.warning("the configuration has no receivers: alerts are read and sent nowhere")
@@ -94,6 +94,7 @@ async def run(
             shelf=shelf,
             guard=guard,
             config_version=config.version,
+            links=links,
             at=at,
         )
         await notifier.start()

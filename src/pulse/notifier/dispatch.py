@@ -20,6 +20,7 @@ from typing import Any, Final
 import structlog
 
 from pulse.alerting.book import Rules
+from pulse.alerting.links import Links
 from pulse.alerting.records import envelope
 from pulse.alerting.records.delivery import Delivery
 from pulse.alerting.routing import Addressee, Route
@@ -61,7 +62,8 @@ class Notifier:
     and nothing was committed since), `committed` (how far the alerts are recorded). It is how a
     test ends a notifier at that point. `rules`: the pipeline's; by default all alerts go to all
     receivers at once, each alone. `shelf`: where alerts are read that are not in memory.
-    `partitions`: how many the deliveries topic has, all of which version 1 used.
+    `partitions`: how many the deliveries topic has, all of which version 1 used. `links` makes what
+    leads from a message to the account page.
     """
 
     def __init__(
@@ -78,6 +80,7 @@ class Notifier:
         shelf: Shelf | None = None,
         guard: FleetGuard | None = None,
         config_version: str = "000000000000",
+        links: Links | None = None,
         at: At | None = None,
     ) -> None:
         self.at: At = at or (lambda step, partition: None)
@@ -90,6 +93,7 @@ class Notifier:
         self._settings = {name: settings for name, (settings, _) in receivers.items()}
         self._rules = rules or _all_to_all(self._settings)
         self._letters = Letters(shelf or LogShelf(topic))
+        self._links = links
         self._muted = Muted()
         self._outbox: Outbox | None = None
         self._couriers = {
@@ -271,7 +275,7 @@ class Notifier:
         missing = len(started.wanted) - len(found)
         if missing:
             log.error("alerts are nowhere any more", id=started.delivery.id, alerts=missing)
-        return notification_of(started.delivery, found, started.owners)
+        return notification_of(started.delivery, found, started.owners, self._links)
 
     async def _finish(
         self, outbox: Outbox, delivery: Delivery, attempt: Attempt, outcome: Outcome

@@ -23,6 +23,7 @@ from pulse.testing.deliveries import MemoryDeliveryLog
 
 if TYPE_CHECKING:
     from pulse.alerting.book import Rules
+    from pulse.alerting.links import Links
 
 OK = Outcome(Verdict.DELIVERED, "ok", 200)
 ERROR = Outcome(Verdict.RETRY, "http_500", 500)
@@ -80,6 +81,7 @@ class Stage:
         self.position: int | None = None
         self.partitions = 1
         self.rules: Rules | None = None
+        self.links: Links | None = None
 
     @property
     def desk(self) -> Desk:
@@ -98,6 +100,7 @@ class Stage:
             self.bounds,
             partitions=self.partitions,
             rules=self.rules,
+            links=self.links,
         )
         await notifier.start()
         self.position = (await notifier.lead()).get(0)

@@ -10,6 +10,7 @@ import pytest
 from pulse.alerting.book import Rules
 from pulse.alerting.budget import Budget
 from pulse.alerting.hours import Hours, Interval
+from pulse.alerting.links import Links
 from pulse.alerting.matching import Matcher
 from pulse.alerting.muting import Silence, Snooze
 from pulse.alerting.owners import Owners
@@ -70,6 +71,24 @@ def told(stage: Stage) -> list[Told]:
 def of_kim(name: str, status: Any = "firing", **changes: Any) -> Alert:
     profile = {"name": name, "owner": "kim", "mrr": 100, **changes.pop("profile", {})}
     return sample_alert(name, status, profile=profile, **changes)
+
+
+async def test_messages_lead_to_the_page_the_same_over_all_attempts() -> None:
+    play = stage()
+    play.links = Links("https://pulse.example.com", b"k" * 32, DAY_MS)
+    play.desk.answers = [ERROR]
+    async with play.running() as notifier:
+        await play.take(notifier, sample_alert("acme"))
+        await play.clock.advance(5)
+        await play.take(notifier, sample_alert("acme", "resolved"), sample_alert("*"))
+    first, again, end, of_nobody = (each.notification for each in told(play))
+    (links,) = first.links.values()
+    assert sorted(links) == ["acknowledge", "alert", "close", "snooze"]
+    ticket = links["alert"].rpartition("/")[2]
+    assert play.links.open(ticket, START_MS)[:2] == (first.alert.id, "acme")
+    assert again.links == first.links
+    assert sorted(end.links[end.alert.id]) == ["alert", "close"]
+    assert of_nobody.links == {of_nobody.alert.id: {}}
 
 
 async def test_alerts_of_an_owner_are_told_together() -> None:
