@@ -14,6 +14,8 @@ BENCH_STAMP := $(BENCH_VENV)/.stamp
 LOCKED := --all-extras --group dev
 # Faults mostly wait: several at once, each worker with a Kafka of its own.
 FAULTS := tests/faults -n 3
+# Two at once, the tests of a file by the same one: each of them has a Kafka of its own.
+TWO := -n 2 --dist loadfile
 MINUTES := 60
 
 .PHONY: help
@@ -32,8 +34,8 @@ test: setup ## Run everything: lint, types, imports, then all tests on a real Ka
 	@$(MAKE) --no-print-directory lint types
 	@$(BIN)/python -m pulse.testing.kafka
 	@$(BIN)/python tests/clients/fetch.py
-	PULSE_PURE=1 $(BIN)/pytest tests/unit/engine tests/unit/engagement tests/property
-	$(BIN)/pytest --ignore=tests/faults
+	PULSE_PURE=1 $(BIN)/pytest tests/unit/engine tests/unit/engagement tests/property $(TWO)
+	$(BIN)/pytest --ignore=tests/faults $(TWO)
 	$(BIN)/pytest $(FAULTS)
 
 .PHONY: soak
@@ -74,7 +76,7 @@ lock: ## Make the lock again from pyproject.toml (UPGRADE=1 takes newer versions
 .PHONY: check
 check: setup ## Lint, types, imports, unit and property tests: under two minutes
 	@$(MAKE) --no-print-directory lint types
-	$(BIN)/pytest src $(wildcard tests/unit tests/property tests/docs) -q -n 2 --dist loadfile
+	$(BIN)/pytest src $(wildcard tests/unit tests/property tests/docs) -q $(TWO)
 
 .PHONY: bench
 bench: setup $(BENCH_STAMP) ## Measure (QUICK=1: in minutes; ROWS=pulse,hand; ACCOUNTS=100000)

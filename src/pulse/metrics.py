@@ -50,6 +50,10 @@ _COUNTED: Final[Mapping[str, tuple[str, str]]] = {
     "skipped": ("pulse_skipped", "Events that the state already held after a restart."),
     "ticks": ("pulse_ticks", "Ticks applied."),
     "ticks_refused": ("pulse_ticks_refused", "Ticks that were unreadable or ahead of the broker."),
+    "ticks_passed_over": (
+        "pulse_ticks_passed_over",
+        "Ticks of the clock that runs, while a history was played.",
+    ),
     "lines": ("pulse_lines", "Lines of the fleet that were taken, in each partition."),
     "sources": ("pulse_source_changes", "Times that a source stopped or ran again, by partition."),
     "forgotten": ("pulse_forgotten_events", "Events of accounts and users that were erased."),

@@ -10,10 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pulse.config.policy import policy
 from pulse.model.notification import WebhookBody
+from pulse.model.time import format_ms
 from pulse.playback.clock import latest_tick_ms
 from pulse.playback.emit import Played, PlayProgress, PlaySettings, play
 from pulse.playback.lines import Lines
+from pulse.playback.replay import Replay
+from pulse.playback.script import Script
 from pulse.testing.histories import profile, usage
 from pulse.testing.system import System
 from pulse.testing.webhooks import EXAMPLE_SECRET, WebhookReceiver
@@ -122,8 +126,13 @@ def past(now_ms: int) -> list[bytes]:
 
 async def test_a_history_that_is_loaded_ends_with_one_digest(live: Live) -> None:
     async with live:
-        await live.play(past(time.time_ns() // 1_000_000), history=True)
+        lines = past(time.time_ns() // 1_000_000)
+        playing = asyncio.create_task(live.play(lines, history=True, rate=len(lines) / 10))
+        await asyncio.sleep(3)
+        # It ticks that it is now, while the past is played.
         await live.start()
+        assert not playing.done()
+        await playing
         await live.until(lambda: bool(live.told("digest")))
         await asyncio.to_thread(live.worker.kill)
         await asyncio.to_thread(live.worker.start)
@@ -139,7 +148,19 @@ async def test_a_history_that_is_loaded_ends_with_one_digest(live: Live) -> None
     assert evidence["accounts"] == 20
     named = [each["account_id"] for each in evidence["worst"] if "danger" in each["reasons"]]
     assert named == in_danger[::-1], "who pays most is the first"
-    assert {a["historical"] for a in alerts if a["account_id"] != "*"} == {True}
+    of_accounts = [alert for alert in alerts if alert["account_id"] != "*"]
+    assert {alert["historical"] for alert in of_accounts} == {True}
+    replay = Replay(policy(live.system.config))
+    replay.run(Script(Lines([live.system.folder / "events.ndjson"])))
+    # Today's are of another clock.
+    yesterday = format_ms(time.time_ns() // 1_000_000 - DAY_MS)
+    wanted = {when(a) for a in map(json.loads, replay.alerts()) if a["at"] < yesterday}
+    assert {when(a) for a in of_accounts if a["at"] < yesterday} == wanted
+    assert len(wanted) > 10
+
+
+def when(alert: dict[str, Any]) -> tuple[str, ...]:
+    return alert["account_id"], alert["reason"], alert["status"], alert["at"]
 
 
 def late(now_ms: int, name: str, days: range) -> list[bytes]:

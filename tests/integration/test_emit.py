@@ -29,7 +29,7 @@ from pulse.topics.broker import Brokers, KafkaAwayError
 from pulse.topics.wanted import wanted_topics
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 HISTORY = Path(__file__).parents[2] / "examples" / "contributions" / "contributions.ndjson.gz"
 PARTITIONS = 3
@@ -292,6 +292,22 @@ def test_a_history_is_not_played_behind_a_running_clock(config: Config, file: Pa
     assert [len(records) for records in read(config)] == [1, 1, 1]
 
 
+def test_nor_behind_one_that_began_at_the_last_moment(config: Config, file: Path) -> None:
+    """Of a young history too, which would not be too late and yet be counted wrongly."""
+    now_ms = time.time_ns() // 1_000_000
+    lines = lines_of(file, event(format_ms(now_ms - DAY_MS)))
+    # Where it is looked at beforehand nobody has ticked yet.
+    ticked(config, runs=True, partitions=(2,))
+
+    with pytest.raises(PulseError, match="it would be refused as too late"):
+        play(config, lines, PlaySettings(history=True))
+    kinds = [[sent.kind for sent in records] for records in read(config)]
+    assert kinds == [["history", "live"], ["history", "live"], ["tick", "history", "live"]]
+    ticked(config, runs=True)
+    with pytest.raises(PulseError, match="it would be refused as too late"):
+        play(config, lines, PlaySettings(history=True))
+
+
 def test_a_history_can_go_on(config: Config, file: Path) -> None:
     play(config, lines_of(file, event("2024-01-01T00:00:00Z")), PlaySettings(history=True))
     play(config, lines_of(file, event("2024-01-02T00:00:00Z")), PlaySettings(history=True))
@@ -355,6 +371,7 @@ def test_a_history_that_was_interrupted_goes_on(config: Config) -> None:
 
     settings = PlaySettings(history=True, until_ms=until_ms, rate=400)
     begun = play(config, Lines([HISTORY]), settings, stop=stop, on_progress=tell)
+    ticked(config, runs=True)  # a worker was started meanwhile
     rest = play(
         config, Lines([HISTORY]), PlaySettings(history=True, resume=True, until_ms=until_ms)
     )
@@ -367,7 +384,7 @@ def test_a_history_that_was_interrupted_goes_on(config: Config) -> None:
         # What came after the last tick came again, and nothing else.
         once = list(dict.fromkeys(events))
         assert once == [sent for sent in wanted[partition] if sent.kind is None]
-        ticks = [sent.value for sent in records if sent.kind == "tick"]
+        ticks = [s.value for s in records if s.kind == "tick" and b"runs" not in s.value]
         assert sorted(set(ticks), key=ticks.index) == [
             sent.value for sent in wanted[partition] if sent.kind == "tick"
         ]
@@ -386,9 +403,12 @@ def test_a_history_that_has_not_begun_begins(config: Config, file: Path) -> None
     assert sum(sent.kind is None for records in read(config) for sent in records) == 1
 
 
-def test_a_history_does_not_go_on_where_workers_tick(config: Config, file: Path) -> None:
+@pytest.mark.parametrize("runs", [True, False], ids=["now", "before they said that they run"])
+def test_a_history_does_not_go_on_where_workers_tick(
+    config: Config, file: Path, runs: bool
+) -> None:
     lines = lines_of(file, event("2024-01-01T00:00:00Z"), event("2024-01-02T00:00:00Z"))
-    ticked(config)
+    ticked(config, runs=runs)
 
     with pytest.raises(PulseError, match=r"this history ends at 2024-01-02.*workers tick there"):
         play(config, lines, PlaySettings(history=True, resume=True))
@@ -447,12 +467,14 @@ def test_there_is_nothing_to_load_into_where_nobody_ticks(config: Config, file: 
         play(config, Lines([file]), PlaySettings(load=True, resume=True))
 
 
-def ticked(config: Config) -> int:
+def ticked(
+    config: Config, *, runs: bool = False, partitions: Iterable[int] = range(PARTITIONS)
+) -> int:
     """Somebody ticks; the time it is."""
     now_ms = time.time_ns() // 1_000_000
     producer = KafkaProducer(bootstrap_servers=list(config.kafka.brokers))
-    tick = control.tick(now_ms)
-    for number in range(PARTITIONS):
+    tick = control.tick(now_ms, runs=runs)
+    for number in partitions:
         producer.send(
             config.kafka.topics.events, tick.value, partition=number, headers=list(tick.headers)
         )

@@ -29,13 +29,25 @@ class ControlRecord(NamedTuple):
     value: bytes
 
 
-def tick(at_ms: int) -> ControlRecord:
-    """It is `at_ms` now.
+_RUNS: Final = b',"runs":true}'
+"""How a tick of a clock that runs ends."""
+
+
+def tick(at_ms: int, *, runs: bool = False) -> ControlRecord:
+    """It is `at_ms` now. `runs`: by the wall clock, and not by that of a history that is played.
 
     >>> tick(1729798381000).value
     b'{"type":"tick","ts":1729798381000}'
+    >>> tick(1729798381000, runs=True).value
+    b'{"type":"tick","ts":1729798381000,"runs":true}'
     """
-    return ControlRecord(((CONTROL_HEADER, b"tick"),), b'{"type":"tick","ts":%d}' % at_ms)
+    value = b'{"type":"tick","ts":%d%b' % (at_ms, _RUNS if runs else b"}")
+    return ControlRecord(((CONTROL_HEADER, b"tick"),), value)
+
+
+def is_of_running_clock(value: bytes) -> bool:
+    """Whether a tick is one of a clock that runs."""
+    return value.endswith(_RUNS)
 
 
 def boundary(kind: Literal["history", "live"]) -> ControlRecord:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from pulse.engine.control import FORGET, LOAD, LOADED, RENAME, tick_time
+from pulse.engine.control import FORGET, LOAD, LOADED, RENAME, is_of_running_clock, tick_time
 from pulse.engine.forgetting import Forgetting
 from pulse.engine.loading import Loading
 from pulse.engine.outages import Pipeline
@@ -61,7 +61,10 @@ class Controls:
         latest_ms = _latest_tick_ms(columns.timestamps[at])
         if kind == b"tick":
             ts = tick_time(value)
-            if ts is None or not 0 <= ts <= latest_ms:
+            if state.historical and is_of_running_clock(value):
+                # While the past is played it is not now, whoever else ticks.
+                fx.counts["ticks_passed_over"] += 1
+            elif ts is None or not 0 <= ts <= latest_ms:
                 fx.counts["ticks_refused"] += 1
             else:
                 self._tick(state, ts, offset, fx)

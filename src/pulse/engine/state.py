@@ -383,6 +383,6 @@ class Effects:
     summaries: list[Summary] = field(default_factory=list)
     """What is to be handed on to the next partition, or made into a line (`fleet.onward`)."""
     counts: Counter[str] = field(default_factory=Counter)
-    """events, duplicates, ignored, profiles, ticks, ticks_refused, skipped, late_minutes,
-    late_hours, late_days, weightless, facts, lines, sources, forgotten, renamed, arrivals,
-    unknown_control."""
+    """events, duplicates, ignored, profiles, ticks, ticks_refused, ticks_passed_over, skipped,
+    late_minutes, late_hours, late_days, weightless, facts, lines, sources, forgotten, renamed,
+    arrivals, unknown_control."""

@@ -9,7 +9,7 @@ import msgspec
 from kafka import KafkaConsumer, TopicPartition
 
 from pulse.config.kafka_clients import for_kafka_python
-from pulse.engine.control import CONTROL_HEADER, LOAD, LOADED, read_load
+from pulse.engine.control import CONTROL_HEADER, LOAD, LOADED, is_of_running_clock, read_load
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -31,6 +31,14 @@ class _Tick(msgspec.Struct):
     ts: int
 
 
+class _Said(NamedTuple):
+    """What a control record says of the clock: a boundary, or a tick and whether it runs."""
+
+    boundary: str = ""
+    tick_ms: int = -1
+    runs: bool = False
+
+
 class LoadMark(NamedTuple):
     """What a record says of a load: how many of its lines stand before it, or that it has ended."""
 
@@ -46,21 +54,39 @@ def latest_tick_ms(kafka: Kafka) -> int | None:
 
     Every partition has every tick, so one is enough. What is not told in time counts as none.
     """
-    return max(_search(kafka, 0, (_LAST,), _tick_of), default=None)
+    return _largest(_search(kafka, 0, (_LAST,), _tick_of))
 
 
 def current_tick_ms(kafka: Kafka) -> int | None:
     """The largest tick among the last ones of a partition, however far back; None without any."""
-    return max(_search(kafka, 0, _WINDOWS, _tick_of), default=None)
+    return _largest(_search(kafka, 0, _WINDOWS, _tick_of))
+
+
+def running_ms(kafka: Kafka, partitions: Iterable[int]) -> int | None:
+    """Where the clock that runs stands in some partitions, at the furthest; None where none ran.
+
+    Its ticks behind the beginning of a history count for nothing.
+    """
+    ran: list[int] = []
+    for number in partitions:
+        said = _search(kafka, number, (_LAST,), _said_of)
+        began = [at for at, each in enumerate(said) if each.boundary == "history"]
+        ran += [each.tick_ms for each in said[: began[-1] if began else None] if each.runs]
+    return _largest(ran)
 
 
 def reached_ms(kafka: Kafka) -> int | None:
-    """The last tick that every partition has; None where one has none.
+    """The last tick of a history that every partition has; None where one has none.
 
-    Everything that was sent before it is there, since a partition keeps its order.
+    Everything that was sent before it is there, since a partition keeps its order. Where no history
+    is played, it is that of the clock that runs.
     """
-    found = [_search(kafka, number, _WINDOWS, _tick_of) for number in range(kafka.partitions)]
-    return min((max(ticks, default=-1) for ticks in found), default=-1) if all(found) else None
+    boundaries = _search(kafka, 0, _WINDOWS, _boundary_of)
+    is_played = bool(boundaries) and boundaries[-1] == "history"
+    read = _own_tick_of if is_played else _tick_of
+    found = [_largest(_search(kafka, number, _WINDOWS, read)) for number in range(kafka.partitions)]
+    reached = [each for each in found if each is not None]
+    return min(reached) if len(reached) == len(found) else None
 
 
 def load_marks(kafka: Kafka, partition: int) -> list[LoadMark]:
@@ -68,10 +94,32 @@ def load_marks(kafka: Kafka, partition: int) -> list[LoadMark]:
     return _search(kafka, partition, _WINDOWS, _load_of)
 
 
+def _said_of(record: Any) -> _Said | None:
+    kinds = [value for name, value in record.headers if name == CONTROL_HEADER]
+    if kinds == [b"tick"]:
+        ts = msgspec.json.decode(record.value, type=_Tick).ts
+        return _Said(tick_ms=ts, runs=is_of_running_clock(record.value))
+    return _Said(boundary=kinds[0].decode()) if kinds in ([b"history"], [b"live"]) else None
+
+
+def _boundary_of(record: Any) -> str | None:
+    said = _said_of(record)
+    return said.boundary if said is not None and said.boundary else None
+
+
 def _tick_of(record: Any) -> int | None:
-    if (CONTROL_HEADER, b"tick") not in record.headers:
-        return None
-    return msgspec.json.decode(record.value, type=_Tick).ts
+    said = _said_of(record)
+    return said.tick_ms if said is not None and not said.boundary else None
+
+
+def _own_tick_of(record: Any) -> int | None:
+    """A tick of a history."""
+    said = _said_of(record)
+    return said.tick_ms if said is not None and not (said.boundary or said.runs) else None
+
+
+def _largest(found: list[int]) -> int | None:
+    return max(found, default=None)
 
 
 def _load_of(record: Any) -> LoadMark | None:

@@ -13,7 +13,7 @@ from pulse.engine.admission import LATE_MS
 from pulse.errors import PulseError
 from pulse.model.time import format_ms
 from pulse.placement import partition_of
-from pulse.playback.clock import latest_tick_ms, reached_ms
+from pulse.playback.clock import latest_tick_ms, reached_ms, running_ms
 from pulse.playback.loading import Load
 from pulse.playback.script import Script
 from pulse.playback.sender import Sender
@@ -21,7 +21,7 @@ from pulse.topics.broker import Brokers
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from pulse.config import Config
     from pulse.playback.lines import FileLine, Lines
@@ -171,7 +171,7 @@ class _Play:
             cues = self._checked(script)
             marked = settings.history and self._config.clock == "wall"
             if marked:
-                self._to_all(control.boundary("history"))
+                self._begin_history(script.first_ms)
             if self._load is not None:
                 self._to_all(self._load.mark())
                 self._sender.flush()
@@ -249,16 +249,37 @@ class _Play:
         return cues
 
     def _check_clock(self, first_ms: int) -> None:
-        """Raises where all of the history would be refused as too late."""
+        """Raises where the past is past already."""
         clock_ms = latest_tick_ms(self._kafka)
-        if clock_ms is None or first_ms >= clock_ms - LATE_MS:
+        if clock_ms is not None and first_ms < clock_ms - LATE_MS:
+            raise self._too_late(clock_ms, first_ms)
+        self._check_running(first_ms, (0,))
+
+    def _check_running(self, first_ms: int, partitions: Iterable[int]) -> None:
+        running = running_ms(self._kafka, partitions)
+        if running is not None and first_ms < running:
+            raise self._too_late(running, first_ms)
+
+    def _begin_history(self, first_ms: int | None) -> None:
+        """From here on no other clock counts. Raises where one that runs was quicker."""
+        self._to_all(control.boundary("history"))
+        self._sender.flush()
+        if self._settings.resume or first_ms is None:
             return
-        raise PulseError(
+        try:
+            self._check_running(first_ms, range(self._kafka.partitions))
+        except PulseError:
+            self._to_all(control.boundary("live"))
+            self._sender.flush()
+            raise
+
+    def _too_late(self, clock_ms: int, first_ms: int) -> PulseError:
+        return PulseError(
             f"the clock of {self._kafka.topics.events} stands at {format_ms(clock_ms)} and this "
             f"history begins at {format_ms(first_ms)}: it would be refused as too late",
-            hint="play a history once, into new topics, and before a worker has run on them whose "
-            "ticks say that it is now; one that was interrupted goes on with --resume. Into topics "
-            "on which workers run, --load brings what is younger than 90 days",
+            hint="play a history once, into new topics, and begin before a worker runs on them, "
+            "whose ticks say that it is now; one that was interrupted goes on with --resume. Into "
+            "topics on which workers run, --load brings what is younger than 90 days",
         )
 
     # -- while it plays --------------------------------------------------------------------------

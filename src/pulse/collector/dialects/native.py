@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from itertools import repeat
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import msgspec
 
@@ -44,7 +45,7 @@ class _Event(msgspec.Struct, gc=False, omit_defaults=True, forbid_unknown_fields
     id: Id
     account_id: Id
     event: Id
-    ts: Any
+    ts: Annotated[int, msgspec.Meta(ge=0, le=MAX_MS)] | str
     user_id: Id | None = None
     source: Any = None
     properties: dict[str, Any] = {}
@@ -68,61 +69,63 @@ class _Event(msgspec.Struct, gc=False, omit_defaults=True, forbid_unknown_fields
             return False
         if value is not None and not (type(value) in _NUMBERS and -MAX_VALUE <= value <= MAX_VALUE):
             return False
-        if type(ts) is int:
-            return 0 <= ts <= MAX_MS
         if type(ts) is str:
             try:
                 to_ms(ts)
             except ValueError:
                 return False
-            return True
-        return False
+        return True
 
 
-_SEEN: Final = bytes(set(range(0x20, 0x7F)) - set(b"\\"))
-"""What can be printed, and stands for itself in JSON."""
-
-
-def _is_printable(body: bytes) -> bool:
-    """Whether all texts in JSON are, as is seen by looking at all of it at once."""
-    return not body.translate(None, _SEEN)
-
+_OPENERS: Final = b"{["
+_SEEN: Final = bytes(set(range(0x20, 0x7F)) - set(b"\\" + _OPENERS))
+"""What can be printed, stands for itself in JSON, and opens nothing."""
 
 _one: Final = msgspec.json.Decoder(_Event)
 _many: Final = msgspec.json.Decoder(list[_Event])
 _NUMBERS: Final = (int, float)
-_encode: Final = msgspec.json.Encoder().encode
+_encode_lines: Final = msgspec.json.Encoder().encode_lines
 
 
 def events_in(body: bytes, content_type: str, source: str) -> Meant:
     """The usage events of a body. Raises `Refusal`.
 
-    Nearly all bodies are decoded at once into what an event is, several times as fast. Whatever is
-    not taken so is looked at again without haste, and `UsageEvent` alone says what is refused.
+    Nearly all bodies are taken as a whole, several times as fast: each step goes over all events at
+    once. Whatever is not taken so is looked at again, event by event, and `UsageEvent` alone says
+    what is refused.
     """
+    lines = _lines_at_once(body, source)
+    if lines is None:
+        return events(items(body, content_type), source)
+    return Meant(source, lines)
+
+
+def _lines_at_once(body: bytes, source: str) -> list[Line] | None:
+    """The lines of a body that has nothing to refuse; None where that is not seen at once."""
     try:
         found = _many.decode(body) if body.startswith(b"[") else [_one.decode(body)]
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        found = []
-    if not found or len(found) > MAX_BATCH:
-        return events(items(body, content_type), source)
-    if body.count(b"{") + body.count(b"[") - 2 * len(found) >= MAX_DEPTH:
-        return events(items(body, content_type), source)  # one may be too deep
-    meant = Meant(source)
-    are_printable = _is_printable(body)
-    take, encode, new = meant.lines.append, _encode, tuple.__new__
-    for index, event in enumerate(found):
+        return None
+    if not 0 < len(found) <= MAX_BATCH:
+        return None
+    odd = body.translate(None, _SEEN)
+    if len(odd) - 2 * len(found) >= MAX_DEPTH and _openers(odd) - 2 * len(found) >= MAX_DEPTH:
+        return None  # one may be too deep
+    for event in found:
         event.source = source
-        data = encode(event)
-        if (
-            len(data) <= MAX_EVENT_BYTES
-            and event.is_plain()
-            and (are_printable or event.is_printable())
-        ):
-            take(new(Line, (event.account_id, data)))  # half the time of `Line(…)`
-        else:
-            meant.add(index, msgspec.to_builtins(event))
-    return meant
+    are_printable = len(odd) == _openers(odd) or all(map(_Event.is_printable, found))
+    if not (are_printable and all(map(_Event.is_plain, found))):
+        return None
+    data = _encode_lines(found).split(b"\n")[:-1]
+    if max(map(len, data)) > MAX_EVENT_BYTES:
+        return None
+    accounts = [event.account_id for event in found]
+    # Half the time of `Line(…)` for each.
+    return list(map(tuple.__new__, repeat(Line), zip(accounts, data, strict=True)))
+
+
+def _openers(text: bytes) -> int:
+    return text.count(b"{") + text.count(b"[")
 
 
 def profiles_in(body: bytes, content_type: str, source: str) -> Meant:

@@ -65,7 +65,7 @@ class Ticker:
                 await close(producer, 3.0)
 
     async def _tick(self, producer: AIOKafkaProducer) -> None:
-        headers, value = tick(time.time_ns() // 1_000_000)
+        headers, value = tick(time.time_ns() // 1_000_000, runs=True)
         sends = [
             await producer.send(self._topic, value, partition=partition, headers=[*headers])
             for partition in range(self._partitions)
