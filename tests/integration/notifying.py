@@ -45,6 +45,8 @@ class Place:
     partitions: int = 4
     notifier: dict[str, Any] = field(default_factory=dict)
     """Settings of that section."""
+    extra: dict[str, Any] = field(default_factory=dict)
+    """Other sections."""
 
     def make_topics(self, *, deliveries: int | None = None) -> None:
         compacted = {"cleanup.policy": "compact"}
@@ -85,6 +87,7 @@ class Place:
             },
             "receivers": [receiver | changes],
             "notifier": {"metrics_port": free_port(), **self.notifier},
+            **self.extra,
         }
 
     def config(self, url: str, **changes: Any) -> Config:

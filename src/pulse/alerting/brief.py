@@ -10,6 +10,7 @@ from pulse.alerting.alert import ENDLESS, EVERYBODY
 from pulse.alerting.digest import REASON as DIGEST
 from pulse.alerting.fleet import FALLS
 from pulse.alerting.fleet import REASON as FLEET_FALLS
+from pulse.alerting.unreachable import REASON as RECEIVER_DISABLED
 from pulse.model.alert import Alert, Severity, Status
 
 _RISK: Final = {"critical": 0.9, "warning": 0.6, "info": 0.3}
@@ -49,7 +50,7 @@ class Brief(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     @property
     def is_endless(self) -> bool:
         """Whether it only begins."""
-        return self.reason in ENDLESS
+        return self.reason in ENDLESS or self.reason == RECEIVER_DISABLED
 
     @property
     def is_of_nobody(self) -> bool:
@@ -94,7 +95,7 @@ def brief_of(alert: Alert) -> Brief:
 
 
 def _stands_for(alert: Alert) -> tuple[str, ...]:
-    if alert.reason not in (FLEET_FALLS, DIGEST):
+    if alert.reason not in (FLEET_FALLS, DIGEST, RECEIVER_DISABLED):
         return ()
     counted = alert.evidence.get("by_reason") if alert.reason == DIGEST else None
     return tuple(sorted(FALLS.union(counted if isinstance(counted, dict) else ())))

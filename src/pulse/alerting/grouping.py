@@ -18,6 +18,7 @@ from pulse.model.alert import Status
 from pulse.model.notification import notification_id
 
 if TYPE_CHECKING:
+    from collections import deque
     from collections.abc import Mapping
 
     from pulse.alerting.routing import Addressee, Route
@@ -103,11 +104,13 @@ class Group:
     `due_ms`: when it is to be looked at, `repeat_ms`: when something in it is to be told again;
     None where nothing is. `tried`: the notification under way may have been attempted. `is_late`:
     it was due while an attempt was under way. `overflows`: the last notification did not hold all.
+    `ranked`: what of it follows, the worst first, until something else waits; None where all that
+    waits must be looked at.
     """
 
     __slots__ = (
         "addressee", "due_ms", "firing", "in_flight", "is_held", "is_late", "overflows", "pending",
-        "record", "repeat_ms", "route", "tried",
+        "ranked", "record", "repeat_ms", "route", "tried",
     )  # fmt: skip
 
     def __init__(self, record: GroupRecord, route: Route, addressee: Addressee) -> None:
@@ -123,6 +126,7 @@ class Group:
         self.is_held = False
         self.is_late = False
         self.overflows = False
+        self.ranked: deque[str] | None = None
 
     @property
     def id(self) -> str:
@@ -144,14 +148,14 @@ class Group:
         if entry.brief.is_firing:
             self.firing.add(alert_id)
             if word.told is not Told.YES:
-                self.pending[alert_id] = None
+                self.pending[alert_id] = self.ranked = None
             elif self.route.repeat_ms is not None and not self.record.is_digest:
                 again_ms = word.at_ms + self.route.repeat_ms
                 self.repeat_ms = min(self.repeat_ms or again_ms, again_ms)
             return True
         is_told = word.told is not Told.NO or (self.in_flight and self._tells(alert_id))
         if is_told and self.addressee.send_resolved:
-            self.pending[alert_id] = None
+            self.pending[alert_id] = self.ranked = None
             return True
         return False
 
@@ -213,7 +217,7 @@ class Group:
             number=number,
             made_ms=now_ms,
             alerts=alerts,
-            also_firing=len(self.firing - named),
+            also_firing=len(self.firing) - len(self.firing & named),
             again=again,
             is_digest=record.is_digest,
         )

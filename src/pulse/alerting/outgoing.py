@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import msgspec
 
-from pulse.alerting.grouping import MOST, Told, Word
+from pulse.alerting.grouping import Told, Word
 
 if TYPE_CHECKING:
     from pulse.alerting.book import Book
@@ -62,12 +62,16 @@ class Outgoing:
         since_ms = max(entry.arrived_ms, entry.told[group.id].at_ms)
         return self._budget.digest_at(since_ms, group.addressee.timezone)
 
-    def make(self, group: Group, told: list[Brief], now_ms: int) -> Notice:
-        """Make the notification that tells these, the worst first; more than `MOST` follow."""
+    def make(self, group: Group, told: list[Brief], now_ms: int, *, more: bool) -> Notice:
+        """Make the notification that tells these, the worst first; where there are `more`, they
+        follow.
+        """
+        ranked = group.ranked
         self.withdraw(group, now_ms)
-        again = not any(each.id in group.pending for each in told[:MOST])
+        group.ranked = ranked
+        again = not any(each.id in group.pending for each in told)
         notice = group.notice(told, now_ms, again=again)
-        group.overflows = len(told) > MOST
+        group.overflows = more
         group.tried = False
         group.record = msgspec.structs.replace(
             group.record, number=notice.number, made_ms=now_ms, under_way=notice
@@ -81,6 +85,7 @@ class Outgoing:
         notice = group.record.under_way
         if notice is None:
             return
+        group.ranked = None
         self._sent.pop(notice.id, None)
         self._withdrawn.append(Withdrawn(notice.id, group.tried))
         for alert_id, status in notice.alerts:

@@ -264,7 +264,8 @@ async def _watch(parts: Parts, state: DemoState) -> None:
             state.events, before_s = events, now_s
             state.fired = worker.by("reason", "pulse_crossings_total", status="firing")
             outcomes = notifier.by("outcome", "pulse_deliveries_total")
-            state.unsent = outcomes["superseded"] + outcomes["skipped"]
+            reasons = notifier.by("reason", "pulse_notification_decisions_total")
+            state.unsent = round(outcomes["superseded"] + reasons["resolved_before_sent"])
             with contextlib.suppress(ReadModelError):
                 found = await model.summary()
                 if found.as_of is not None:

@@ -27,10 +27,10 @@ def command(
 ) -> None:
     """Run the notifier: alerts in, webhooks out.
 
-    Reads the alerts topic and posts each alert to the receivers of the configuration, signed, until
-    it is delivered or the receiver's schedule is used up. Several may run at once; they share the
-    work. A Kafka that is away is waited for. Ctrl-C or SIGTERM ends it: requests under way are
-    finished, the rest is sent when it starts again.
+    Reads the alerts topic and tells the receivers of the configuration what its routes say, signed,
+    until it is delivered or the receiver's schedule is used up. Several may run at once: one leads
+    and sends, the others stand by and take over. A Kafka that is away is waited for. Ctrl-C or
+    SIGTERM ends it: requests under way are finished, the rest is sent when it starts again.
     """
     loaded = Config.load(config)
     logs.to_stderr()

@@ -304,5 +304,7 @@ class Notifier(Section):
     """0.0.0.0 to be reached from other machines."""
     concurrency: Annotated[int, Field(ge=1, le=1024)] = 32
     """Requests under way at once, at most."""
+    late_after_ms: Duration = Field(default=3_600_000, alias="late_after", ge=60_000)
+    """What is told so long after it was due for the first time says that it is late."""
     fleet_guard: FleetGuard = FleetGuard()
     """One alert in place of hundreds, where the fleet falls together."""

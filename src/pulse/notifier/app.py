@@ -88,11 +88,12 @@ async def run(
             WallClock(),
             lease,
             metrics,
-            Bounds(),
+            Bounds(late_after_ms=config.notifier.late_after_ms),
             partitions=partitions,
             rules=pipeline_rules(config),
             shelf=shelf,
             guard=guard,
+            config_version=config.version,
             at=at,
         )
         await notifier.start()

@@ -63,13 +63,14 @@ class Bounds:
     Reading stops while more than `undelivered` notifications are still to be sent, or more than
     `backlog` could be sent at once; what waits in a group is no notification yet. Done alerts are
     forgotten `retention_days` after. Who gives the lead up waits `leave_within_s` for the requests
-    under way.
+    under way. What is first told `late_after_ms` after it was due says that it is late.
     """
 
     undelivered: int = 20_000
     backlog: int = 1_000
     retention_days: int = 30
     leave_within_s: float = 3.0
+    late_after_ms: int = 3_600_000
 
 
 class Fullness(Enum):

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import heapq
+import math
 from collections import deque
 from collections.abc import Awaitable, Callable
 from itertools import count
@@ -12,6 +13,7 @@ import structlog
 
 from pulse.alerting.records.delivery import Delivery
 from pulse.notifier import retry
+from pulse.notifier.breaker import Breaker
 from pulse.notifier.clock import Clock
 from pulse.notifier.lease import Lease
 from pulse.notifier.metrics import NotifierMetrics
@@ -34,11 +36,16 @@ Finish = Callable[[Outbox, Delivery, Attempt, Outcome], Awaitable[None]]
 """Called when an attempt has ended: takes the delivery out of flight, records, schedules."""
 
 
+_OURS = frozenset({"bug", "alert_lost"})
+"""Failures that say nothing of the endpoint."""
+
+
 class Courier:
     """One receiver's queue.
 
     A throttled endpoint is left alone for as long as it asked, then met with half as many requests
-    at once; each success permits one more.
+    at once; each success permits one more. One that fails again and again is tried now and then
+    (`breaker`); meanwhile the others' schedules stand still.
     """
 
     def __init__(
@@ -53,10 +60,12 @@ class Courier:
     ) -> None:
         self.settings = settings
         self.disabled = False
+        self.breaker = Breaker()
         self._receiver = receiver
         self._clock = clock
         self._lease = lease
         self._seconds = metrics.attempt_seconds.labels(settings.name)
+        self._broken = metrics.circuit_open.labels(settings.name)
         self._open = open_
         self._finish = finish
         # When it is due, an order of arrival, and which one: an entry that is overtaken by a newer
@@ -67,14 +76,16 @@ class Courier:
         self._attempts: set[asyncio.Task[None]] = set()
         self._at_once = settings.concurrency
         self._held_until_ms = 0
+        self._free_ms = 0.0
+        """When the next request may begin, by the receiver's rate."""
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
     @property
     def backlog(self) -> int:
         """Notifications that could be sent now but for the number of requests at once."""
-        held = self.disabled or self._clock.now_ms() < self._held_until_ms
-        return 0 if held else len(self._due)
+        held = self.disabled or self.breaker.is_open
+        return 0 if held or self._clock.now_ms() < self._held_until_ms else len(self._due)
 
     def start(self) -> None:
         """Begin to send; the event loop must run."""
@@ -122,12 +133,15 @@ class Courier:
         while self._later and self._later[0][0] <= now_ms:
             due_ms, _, outbox, delivery_id = heapq.heappop(self._later)
             self._due.append((due_ms, outbox, delivery_id))
-        if self.disabled or now_ms < self._held_until_ms or not self._lease.held:
+        if self.disabled or not self._lease.held:
             return
-        while self._due and len(self._attempts) < self._at_once:
+        at_once = 1 if self.breaker.is_open else self._at_once
+        while self._due and len(self._attempts) < at_once and self._free_at_ms() <= now_ms:
             due_ms, outbox, delivery_id = self._due.popleft()
-            started = outbox.begin(delivery_id, due_ms)
+            started = outbox.begin(delivery_id, due_ms, now_ms)
             if started is not None:
+                if self.settings.rate is not None:
+                    self._free_ms = max(self._free_ms, now_ms) + 1000 / self.settings.rate
                 task = asyncio.create_task(self._attempt(outbox, started))
                 self._attempts.add(task)
                 task.add_done_callback(self._ended)
@@ -141,8 +155,9 @@ class Courier:
     async def _wait(self) -> None:
         """Until something was scheduled or has ended, or the next one falls due."""
         until_ms = self._later[0][0] if self._later else None
-        if self._due and self._clock.now_ms() < self._held_until_ms:
-            until_ms = min(until_ms or self._held_until_ms, self._held_until_ms)
+        free_ms = self._free_at_ms()
+        if self._due and self._clock.now_ms() < free_ms:
+            until_ms = min(until_ms or free_ms, free_ms)
         waiting: list[asyncio.Task[Any]] = [asyncio.create_task(self._wake.wait())]
         if until_ms is not None:
             sleep_s = max(0.0, (until_ms - self._clock.now_ms()) / 1000)
@@ -152,6 +167,10 @@ class Courier:
         finally:
             for task in waiting:
                 task.cancel()
+
+    def _free_at_ms(self) -> int:
+        """When the next request may begin."""
+        return max(self._held_until_ms, self.breaker.until_ms, math.ceil(self._free_ms))
 
     async def _attempt(self, outbox: Outbox, started: Started) -> None:
         delivery = started.delivery
@@ -176,6 +195,7 @@ class Courier:
             return Outcome(Verdict.RETRY, "bug")
 
     def _adapt(self, outcome: Outcome) -> None:
+        self._judge(outcome)
         if outcome.verdict is Verdict.DELIVERED:
             self._at_once = min(self._at_once + 1, self.settings.concurrency)
         elif outcome.verdict is Verdict.THROTTLED:
@@ -184,3 +204,20 @@ class Courier:
                 wait_s = retry.hold_s(self.settings, outcome.retry_after_s)
                 until_ms = self._clock.now_ms() + round(1000 * wait_s)
                 self._held_until_ms = max(self._held_until_ms, until_ms)
+
+    def _judge(self, outcome: Outcome) -> None:
+        """Note whether the endpoint answers."""
+        before, name = self.breaker.is_open, self.settings.name
+        if outcome.verdict is Verdict.DELIVERED:
+            self.breaker.succeeded()
+            if before:
+                log.info("receiver answers again", receiver=name)
+        elif outcome.reason not in _OURS:
+            self.breaker.failed(self._clock.now_ms())
+            if self.breaker.is_open and not before:
+                log.warning(
+                    "receiver fails again and again; one attempt is made now and then",
+                    receiver=name,
+                    reason=outcome.reason,
+                )
+        self._broken.set(self.breaker.is_open)

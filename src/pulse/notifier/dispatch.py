@@ -21,15 +21,15 @@ import structlog
 
 from pulse.alerting.book import Rules
 from pulse.alerting.records import envelope
-from pulse.alerting.records.delivery import Delivery, Endpoint, url_hash
+from pulse.alerting.records.delivery import Delivery
 from pulse.alerting.routing import Addressee, Route
 from pulse.alerting.silences import Muted
 from pulse.notifier.arrival import Arrival, At, Bounds, Fullness, Heard
 from pulse.notifier.clock import Clock
 from pulse.notifier.courier import Courier
+from pulse.notifier.endpoints import Endpoints
 from pulse.notifier.holding import Holding
 from pulse.notifier.inhibit import FleetGuard
-from pulse.notifier.journal import Journal
 from pulse.notifier.lease import Lease
 from pulse.notifier.letters import Letters, Shelf
 from pulse.notifier.log import DeliveryLog, PartitionClosed, Record
@@ -77,6 +77,7 @@ class Notifier:
         rules: Rules | None = None,
         shelf: Shelf | None = None,
         guard: FleetGuard | None = None,
+        config_version: str = "000000000000",
         at: At | None = None,
     ) -> None:
         self.at: At = at or (lambda step, partition: None)
@@ -98,6 +99,7 @@ class Notifier:
         self._work: set[asyncio.Task[None]] = set()
         self._due = asyncio.Event()
         self._timer: asyncio.Task[None] | None = None
+        self._endpoints = Endpoints(self._couriers, self._report, clock, config_version)
         self._holding = Holding(guard, lambda: self._outbox, self._turn_soon, clock, metrics)
 
     async def start(self) -> None:
@@ -139,11 +141,18 @@ class Notifier:
         """
         recovery = Recovery(self._topic, self._letters, self._clock)
         journal, again = await recovery.read_back(self._rules.root.key, self._partitions)
-        outbox = Outbox(self._rules, self._settings, journal, self._letters, self._report)
+        outbox = Outbox(
+            self._rules,
+            self._settings,
+            journal,
+            self._letters,
+            self._report,
+            self._bounds.late_after_ms,
+        )
         self._topic.open(envelope.PARTITION)
         now_ms = self._clock.now_ms()
         outbox.restore(now_ms)
-        self._take_over_endpoints(outbox, journal)
+        self._endpoints.take_over(outbox, journal)
         outbox.mute(self._muted, now_ms)
         self._holding.take_over(outbox)
         turn = outbox.turn(now_ms)
@@ -184,18 +193,6 @@ class Notifier:
         if self._outbox is outbox:
             self._outbox = None
             self._metrics.leads.set(0)
-
-    def _take_over_endpoints(self, outbox: Outbox, journal: Journal) -> None:
-        for name, courier in self._couriers.items():
-            endpoint = journal.endpoints.get(name)
-            is_it = endpoint is not None and endpoint.url_sha256 == url_hash(courier.settings.url)
-            if is_it and endpoint is not None:
-                if not courier.disabled:
-                    log.warning("receiver is disabled", receiver=name, why=endpoint.why)
-                self._disable(outbox, courier)
-            elif courier.disabled:
-                courier.disabled = False
-                self._report.disabled(name, disabled=False)
 
     # --- alerts -------------------------------------------------------------------------------
 
@@ -284,42 +281,19 @@ class Notifier:
         courier = self._couriers[delivery.receiver]
         now_ms = self._clock.now_ms()
         if outcome.verdict is Verdict.GONE and not courier.disabled:
-            await self._announce_gone(outbox, courier, now_ms, outcome)
+            gone = self._endpoints.gone(outbox, courier, now_ms, outcome)
+            # Recorded also where this attempt is cancelled meanwhile.
+            await asyncio.shield(self._soon(self._append(gone)))
+            self._endpoints.disable(outbox, courier)
         after = outbox.end(delivery, attempt, outcome, self._clock.now_ms())
         self._report.attempted(after, outcome)
+        self._endpoints.ended(outbox, courier, outcome)
         try:
             made = await self._record(outbox)
         except PartitionClosed:
             return
         self.at("logged", envelope.PARTITION)
         self._schedule_all(outbox, [after, *made])
-
-    async def _announce_gone(
-        self, outbox: Outbox, courier: Courier, now_ms: int, outcome: Outcome
-    ) -> None:
-        """Disable an endpoint that answered 410, for good."""
-        settings = courier.settings
-        log.error(
-            "receiver answered 410 Gone and is disabled; it gets nothing until its URL is changed "
-            "or it is enabled again with `pulse notify --enable`",
-            receiver=settings.name,
-        )
-        courier.disabled = True
-        endpoint = Endpoint(
-            receiver=settings.name,
-            url_sha256=url_hash(settings.url),
-            at_ms=now_ms,
-            http_status=outcome.http_status,
-        )
-        # Recorded also where this attempt is cancelled meanwhile.
-        await asyncio.shield(self._soon(self._append(outbox.endpoint(endpoint))))
-        self._disable(outbox, courier)
-
-    def _disable(self, outbox: Outbox, courier: Courier) -> None:
-        """Send nothing more there; what was to be sent is recorded as disabled."""
-        courier.disabled = True
-        self._report.disabled(courier.settings.name, disabled=True)
-        outbox.disable(courier.settings.name, self._clock.now_ms())
 
     # --- housekeeping -------------------------------------------------------------------------
 

@@ -52,6 +52,7 @@ class Journal:
         self.besides: dict[str, Beside] = {}
         self.deliveries: dict[str, Delivery] = {}
         self.endpoints: dict[str, Endpoint] = {}
+        self.failing: dict[str, Endpoint] = {}
         self.fleet: Episode | None = None
         self._latest: dict[str, Said] = {}
         self._epochs = Epochs()
@@ -107,6 +108,8 @@ class Journal:
             self.deliveries[name] = _deliveries.decode(said)
         elif kind == "endpoint":
             self.endpoints[name] = _endpoints.decode(said)
+        elif kind == "failing":
+            self.failing[name] = _endpoints.decode(said)
         elif key == envelope.POSITION:
             self.offsets, self.is_new = _positions.decode(said).offsets, False
         elif key == envelope.FLEET:

@@ -48,6 +48,7 @@ def receiver_settings(config: Config) -> dict[str, ReceiverSettings]:
 def settings_of(said: Configured, timezone: str, concurrency: int = 1) -> ReceiverSettings:
     """One receiver; `timezone` holds where it says none of its own. Raises `PulseError`."""
     mine: dict[str, Any] = {}
+    rate: float | None = None
     match said:
         case WebhookReceiver():
             mine["keys"] = tuple(_key(said.name, each.reveal()) for each in said.secrets())
@@ -63,7 +64,7 @@ def settings_of(said: Configured, timezone: str, concurrency: int = 1) -> Receiv
             mine["options"] = PagerDutyOptions(routing_key=said.routing_key().reveal())
         case SlackReceiver():
             # Slack takes about one message a second.
-            concurrency = 1
+            concurrency, rate = 1, 1.0
             mine["options"] = _templates(said, "template")
         case TeamsReceiver():
             mine["options"] = _templates(said, "template")
@@ -83,7 +84,8 @@ def settings_of(said: Configured, timezone: str, concurrency: int = 1) -> Receiv
         timeout_s=said.timeout_s,
         schedule_s=tuple(said.retry.schedule_s),
         jitter=said.retry.jitter,
-        concurrency=concurrency,
+        concurrency=said.concurrency or concurrency,
+        rate=said.rate or rate,
         **mine,
     )
 

@@ -67,7 +67,13 @@ class NotifierMetrics:
         )
         self.disabled = Gauge(
             "pulse_receiver_disabled",
-            "1 where the receiver's endpoint answered 410 and gets nothing any more.",
+            "1 where the receiver gets nothing any more: it answered 410, or failed for five days.",
+            ["receiver"],
+            registry=registry,
+        )
+        self.circuit_open = Gauge(
+            "pulse_receiver_circuit_open",
+            "1 where the receiver fails again and again, and is tried now and then only.",
             ["receiver"],
             registry=registry,
         )

@@ -75,6 +75,7 @@ class Outbox:
         journal: Journal,
         letters: Letters,
         report: Reporter,
+        late_after_ms: int = 3_600_000,
     ) -> None:
         self.offsets = dict(journal.offsets)
         self.disabled: set[str] = set()
@@ -85,6 +86,7 @@ class Outbox:
         self._journal = journal
         self._letters = letters
         self._report = report
+        self._late_after_ms = late_after_ms
         self._pipeline = Pipeline(rules)
         self._besides = journal.besides
         self._open: dict[str, Delivery] = {}
@@ -182,7 +184,7 @@ class Outbox:
 
     # -- attempts ------------------------------------------------------------------------------
 
-    def begin(self, delivery_id: str, due_ms: int) -> Started | None:
+    def begin(self, delivery_id: str, due_ms: int, now_ms: int) -> Started | None:
         """An attempt that was due then begins. None where something newer is known of it, where it
         is under way, or where it is not to be told any more.
         """
@@ -192,6 +194,8 @@ class Outbox:
         if not self._pipeline.begins(found.id):
             return None
         self.in_flight.add(found.id)
+        if not found.attempts and self._is_late(found, now_ms):
+            found = msgspec.structs.replace(found, is_late=True)
         wanted: list[Wanted] = []
         owners: dict[str, str] = {}
         for alert_id, status in found.alerts:
@@ -213,6 +217,15 @@ class Outbox:
         self._first.append(self._note(after))
         self._pipeline.ended(after.id, _ending(after), now_ms)
         return after
+
+    def _is_late(self, delivery: Delivery, now_ms: int) -> bool:
+        """Whether all that it tells for the first time was due long ago."""
+        if delivery.again or delivery.is_digest:
+            return False
+        due_ms = (
+            self._besides[name].due_ms for name, _ in delivery.alerts if name in self._besides
+        )
+        return now_ms - max(due_ms, default=now_ms) > self._late_after_ms
 
     # -- what follows --------------------------------------------------------------------------
 
@@ -273,6 +286,18 @@ class Outbox:
     def endpoint(self, endpoint: Endpoint) -> Record:
         """That an endpoint is disabled."""
         return self._journal.note(envelope.ENDPOINT + endpoint.receiver, endpoint)
+
+    def note_endpoint(self, endpoint: Endpoint) -> None:
+        """That an endpoint is disabled, to be recorded before what follows from it."""
+        self._first.append(self.endpoint(endpoint))
+
+    def note_failing(self, receiver: str, endpoint: Endpoint | None) -> None:
+        """Since when an endpoint fails, or that it does no longer, to be recorded."""
+        key = envelope.FAILING + receiver
+        if endpoint is None:
+            self._last.append(self._journal.write(key, None))
+        else:
+            self._last.append(self._journal.note(key, endpoint))
 
     def _why_withdrawn(self, delivery: Delivery, *, tried: bool) -> str:
         for alert_id, status in delivery.alerts:

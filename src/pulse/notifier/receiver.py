@@ -79,7 +79,8 @@ class ReceiverSettings:
     """One receiver of the configuration, with its secrets read.
 
     `keys` are those that sign, the current one first. `reasons` are shell patterns of alert
-    reasons. `schedule_s` are the waits before the first, the second, … attempt. `options` is what
+    reasons. `schedule_s` are the waits before the first, the second, … attempt. `rate`: the most
+    requests a second, None where there is no limit. `options` is what
     only its kind has, see `pulse.notifier.kinds`; None for a plain webhook.
     """
 
@@ -95,6 +96,7 @@ class ReceiverSettings:
     jitter: float = 0.2
     retry_after_cap_s: float = 3600.0
     concurrency: int = 32
+    rate: float | None = None
     timezone: str = "UTC"
     options: object = field(default=None, repr=False)
 

@@ -522,3 +522,35 @@ def test_a_digest_that_was_due_while_nobody_ran_is_told_at_once() -> None:
 
     (notice,) = story.pipeline.flush(story.now_ms)
     assert notice.is_digest
+
+
+def test_more_than_one_notification_holds_wait_for_it_and_do_not_replace_it() -> None:
+    story = tell(group_by=(), wait_ms=1_000)
+    story.receiver("cs").is_down(between(0, 30))
+    for number in range(30):
+        story.at(1).fires(f"a{number:02}", mrr=1000.0 - number)
+    story.at(3).fires("later", mrr=1.0)
+    first = [fires(f"a{number:02}") for number in range(25)]
+    rest = [fires(f"a{number:02}") for number in range(25, 30)]
+    story.receiver("cs").wants(between(30, 45), *first).wants(
+        between(30, 45), *rest, fires("later")
+    )
+    story.plays(60)
+
+    assert len({name for _, name in story.receiver("cs").attempts}) == 2
+
+
+def test_what_waits_behind_many_is_muted_and_overtaken_as_well() -> None:
+    story = tell(group_by=(), wait_ms=1_000)
+    story.receiver("cs").is_down(between(0, 9))
+    for number in range(60):
+        story.at(1).fires(f"a{number:02}", mrr=1000.0 - number)
+    story.at(4).silences("some", 20, accounts=("a3?",))
+    story.at(5).fires("worst", mrr=5000.0)
+    story.at(12.5).resolves("a59")
+    names = [f"a{number:02}" for number in range(60)]
+    free = [name for name in names if not name.startswith("a3")]
+    story.receiver("cs").wants(between(16, 16), *map(fires, ["worst", *free[:24]]))
+    story.receiver("cs").wants(between(16, 16), *map(fires, free[24:49]))
+    story.receiver("cs").wants(between(20, 20), *map(fires, names[30:40]))
+    story.plays(60)

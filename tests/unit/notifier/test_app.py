@@ -77,3 +77,16 @@ async def test_a_port_in_use_is_said_clearly() -> None:
         port = taken.getsockname()[1]
         with pytest.raises(PulseError, match=rf"127\.0\.0\.1:{port}.*notifier\.metrics_port"):
             await app.run(config({}, notifier={"metrics_port": port}), asyncio.Event())
+
+
+def test_a_receiver_may_say_how_much_it_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WHERE", "https://hooks.slack.example.com/x")
+    given = config({"rate": 5, "concurrency": 3}, {}, notifier={"concurrency": 32})
+    slack = Config.model_validate(
+        {"receivers": [{"name": "team", "kind": "slack", "url_env": "WHERE"}]}
+    )
+    settings = receiver_settings(given) | receiver_settings(slack)
+
+    assert (settings["r0"].rate, settings["r0"].concurrency) == (5, 3)
+    assert (settings["r1"].rate, settings["r1"].concurrency) == (None, 16)
+    assert (settings["team"].rate, settings["team"].concurrency) == (1, 1)

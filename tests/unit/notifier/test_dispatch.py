@@ -595,3 +595,82 @@ async def test_it_says_which_step_has_been_reached_before_the_next_is_taken() ->
         ("sent", 0, "pending"),
         ("logged", 0, "succeeded"),
     ]
+
+
+async def test_an_endpoint_that_fails_again_and_again_is_tried_now_and_then() -> None:
+    stage = Stage(replace(SETTINGS, schedule_s=(0, *[1] * 40)))
+    stage.desk.answers = [ERROR] * 14
+    async with stage.running() as notifier:
+        await stage.take(notifier, *(sample_alert(f"a{number}") for number in range(20)))
+        assert len(stage.desk.got) == 12, "and those under way when it was clear"
+        assert stage.metrics.registry.get_sample_value(
+            "pulse_receiver_circuit_open", {"receiver": "cs"}
+        )
+        assert notifier.fullness() is Fullness.ROOM
+        await stage.clock.advance(0.9)
+        assert len(stage.desk.got) == 12
+        await stage.clock.advance(1.2)
+        assert len(stage.desk.got) == 13
+        await stage.clock.advance(60)
+
+    assert set(stage.states().values()) == {"succeeded"}
+    assert len(stage.desk.got) == 14 + 20
+
+
+async def test_no_more_requests_a_second_than_the_receiver_takes() -> None:
+    stage = Stage(replace(SETTINGS, rate=2.0))
+    async with stage.running() as notifier:
+        await stage.take(notifier, *(sample_alert(f"a{number}") for number in range(5)))
+        await stage.clock.advance(10)
+
+    assert [at for at, _ in stage.desk.got] == [0.0, 0.5, 1.0, 1.5, 2.0]
+
+
+async def test_what_is_told_long_after_it_was_due_says_so() -> None:
+    stage = Stage()
+    at_ms = START_MS - 7_200_000
+    late, fresh = sample_alert("acme", at_ms=at_ms), sample_alert("bolt", at_ms=START_MS - 60_000)
+    said: dict[str, bool] = {}
+    send = stage.desk.send
+
+    async def listen(notification: Notification, attempt: Attempt) -> Outcome:
+        said[notification.alert.account_id] = notification.is_late
+        return await send(notification, attempt)
+
+    stage.desk.send = listen  # type: ignore[method-assign]  # to hear what else is said
+    stage.desk.answers = [ERROR]
+    async with stage.running() as notifier:
+        await stage.take(notifier, late, fresh)
+        await stage.clock.advance(10)
+
+    assert said == {"acme": True, "bolt": False}
+    late_ones = [each.is_late for each in stage.known().notifications.values()]
+    assert late_ones == [True, False]
+
+
+async def test_an_endpoint_that_fails_for_five_days_is_given_up_and_another_one_is_told() -> None:
+    patient = replace(SETTINGS, schedule_s=(0, *[21_600] * 40))
+    stage = Stage(patient, replace(SETTINGS, name="ops", url="http://ops.example"))
+    stage.desk.answers = [ERROR] * 1_000
+    day_s = 86_400
+    async with stage.running() as notifier:
+        await stage.take(notifier, sample_alert("acme"))
+        await stage.clock.advance(2 * day_s)
+    assert "failing/cs" in stage.topic.latest()
+    async with stage.running() as notifier:
+        await stage.take(notifier, sample_alert("bolt"))
+        await stage.clock.advance(2.9 * day_s)
+        await stage.take(notifier, sample_alert("cube"))
+        assert not stage.known().endpoints
+        await stage.clock.advance(0.2 * day_s)
+        before = len(stage.desk.got)
+        await stage.take(notifier, sample_alert("dune"))
+        await stage.clock.advance(day_s)
+
+    assert len(stage.desk.got) == before
+    assert stage.known().endpoints["cs"].why == "failing"
+    assert stage.desks["ops"].got[-2:] == [
+        (pytest.approx(5 * day_s, abs=30_000), "* firing"),
+        (pytest.approx(5.1 * day_s, abs=30_000), "dune firing"),
+    ]
+    assert not [each for each in stage.known().notifications.values() if each.is_open]

@@ -11,6 +11,7 @@ Version 2 stands in the topic's first partition alone. The topic is compacted. K
 | `budget/<owner>`, `owners` | what was told to an owner; whose turn it is |
 | `notification/<id>` | a `Delivery`: what has become of a notification |
 | `endpoint/<receiver>` | an `Endpoint` that gets nothing any more |
+| `failing/<receiver>` | an `Endpoint` that has failed for an hour, and since when |
 | `fleet` | the last time that the fleet fell together (`Episode`) |
 
 Who leads counts its epoch one up and writes it into its records: what is written late, by one that
@@ -35,6 +36,7 @@ JSON: Final = "json/"
 GROUP: Final = "group/"
 NOTIFICATION: Final = "notification/"
 ENDPOINT: Final = "endpoint/"
+FAILING: Final = "failing/"
 POSITION: Final = "position"
 FLEET: Final = "fleet"
 

@@ -55,6 +55,10 @@ class AnyReceiver(Section):
     """Where its hours and days are counted; the configuration's `timezone` if unsaid."""
     timeout_s: Annotated[float, Field(gt=0, le=300)] = 15.0
     """How long an answer may take."""
+    concurrency: Annotated[int, Field(ge=1, le=1024)] | None = None
+    """Requests under way at once, at most; its share of the notifier's where nothing is said."""
+    rate: Annotated[float, Field(gt=0, le=10_000)] | None = None
+    """Requests a second, at most; no limit where nothing is said, but for Slack, which takes 1."""
     retry: Retry = Retry()
     """When a failed delivery is tried again."""
 
