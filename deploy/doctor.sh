@@ -86,6 +86,8 @@ optional Node 'runs clients of product apps in the tests, 20.20 or newer' nodejs
 optional npm 'fetches clients of product apps for the tests, once' npm npm
 optional Chromium 'pages, and clients of product apps in a browser, in the tests' chromium \
     chromium chromium-browser google-chrome
+optional Alertmanager 'takes alerts in the tests; apt-get fetches one where it is there' \
+    prometheus-alertmanager prometheus-alertmanager alertmanager
 optional Prometheus 'checks the alert rules (promtool)' prometheus promtool
 
 if [ "$wanted" = all ]; then

@@ -1,17 +1,15 @@
 """The receiver kind `email`: a real SMTP server, with TLS, and a mail read as mail clients do."""
 
 import asyncio
-import shutil
 import ssl
-import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import pytest
 from aiosmtpd.controller import Controller
@@ -55,24 +53,6 @@ class Mailbox:
             self.envelopes.append(envelope)
             self.peers.append(session)
         return answer
-
-
-@pytest.fixture(scope="module")
-def certificate(
-    tmp_path_factory: pytest.TempPathFactory, without: Callable[[str], NoReturn]
-) -> Path:
-    """A certificate for localhost that nobody signed; its key lies beside it."""
-    openssl = shutil.which("openssl")
-    if openssl is None:
-        without("no `openssl` to make a certificate with")
-    file = tmp_path_factory.mktemp("tls") / "localhost.crt"
-    options = "-x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost"
-    names = ["-addext", "subjectAltName=DNS:localhost"]
-    files = ["-keyout", file.with_suffix(".key"), "-out", file]
-    subprocess.run(
-        [openssl, "req", *options.split(), *names, *files], check=True, capture_output=True
-    )
-    return file
 
 
 def tls_of(certificate: Path) -> ssl.SSLContext:

@@ -1,9 +1,7 @@
 """The receiver kind `webhook` against a real HTTP server."""
 
 import asyncio
-import shutil
 import ssl
-import subprocess
 import time
 from base64 import b64encode
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -11,7 +9,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from email.utils import formatdate
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import pytest
 from aiohttp import web
@@ -278,24 +276,6 @@ async def test_proxies_of_the_environment_are_not_used(monkeypatch: pytest.Monke
 
     assert outcome.verdict is Verdict.DELIVERED
     assert proxy.requests == []
-
-
-@pytest.fixture(scope="module")
-def certificate(
-    tmp_path_factory: pytest.TempPathFactory, without: Callable[[str], NoReturn]
-) -> Path:
-    """A certificate for localhost that nobody signed; its key lies beside it."""
-    openssl = shutil.which("openssl")
-    if openssl is None:
-        without("no `openssl` to make a certificate with")
-    file = tmp_path_factory.mktemp("tls") / "localhost.crt"
-    options = "-x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost"
-    names = ["-addext", "subjectAltName=DNS:localhost"]
-    files = ["-keyout", file.with_suffix(".key"), "-out", file]
-    subprocess.run(
-        [openssl, "req", *options.split(), *names, *files], check=True, capture_output=True
-    )
-    return file
 
 
 @pytest.mark.parametrize("trusted", [True, False])

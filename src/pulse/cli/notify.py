@@ -2,13 +2,12 @@
 
 import asyncio
 import signal
-import sys
 from pathlib import Path
 from typing import Annotated
 
-import structlog
 import typer
 
+from pulse import logs
 from pulse.config import Config
 from pulse.notifier import app
 
@@ -34,7 +33,7 @@ def command(
     SIGTERM ends it: requests under way are finished, the rest is sent when it starts again.
     """
     loaded = Config.load(config)
-    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    logs.to_stderr()
     if enable is not None:
         asyncio.run(app.enable(loaded, enable))
         print(f'receiver "{enable}" is enabled; start running notifiers again')

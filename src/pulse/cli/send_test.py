@@ -1,14 +1,13 @@
 """`pulse send-test RECEIVER`: a sample alert, really sent, and what was answered."""
 
 import asyncio
-import sys
 import time
 from pathlib import Path
 from typing import Annotated, Final
 
-import structlog
 import typer
 
+from pulse import logs
 from pulse.config import Config
 from pulse.config.suggestions import did_you_mean
 from pulse.errors import PulseError
@@ -65,7 +64,7 @@ def command(
     Example: pulse send-test customer-success --config pulse.yaml
     """
     settings = settings_for(Config.load(config), receiver)
-    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    logs.to_stderr()
     now_ms = time.time_ns() // 1_000_000
     notice = sample_notification(receiver, now_ms, resolved=resolved, several=several)
     began_s = time.monotonic()

@@ -83,8 +83,7 @@ async def connected_socket(
     failure = OSError(f"{host} has no address")
     for found in await names.resolve(host, port, socket.AF_UNSPEC):
         where = (found["host"], found["port"])
-        info = (found["family"], socket.SOCK_STREAM, 0, "", where)
-        made = checked_socket(info, (lambda _: None) if allow_private else refuse)
+        made = socket.socket(found["family"], socket.SOCK_STREAM)
         try:
             made.setblocking(False)
             await asyncio.get_running_loop().sock_connect(made, where)

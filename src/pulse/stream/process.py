@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from pulse import logs
 from pulse.metrics import serve
 from pulse.stream.core import take_own_core
 from pulse.stream.worker import Worker
@@ -58,7 +59,7 @@ async def _run(config: Config, at: Callable[[str, int | None], None] | None) -> 
 
 def quieten() -> None:
     """Logs on stderr, one line each; of the libraries only what a person can act on."""
-    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    logs.to_stderr()
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(name)s: %(message)s")
     # A broker that is away is said once by us; these say it for each try and each connection.
     for name in ("aiokafka", "kafka"):

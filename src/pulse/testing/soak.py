@@ -26,8 +26,7 @@ from statistics import linear_regression, median, quantiles
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-import structlog
-
+from pulse import logs
 from pulse.testing.kafka import KafkaServer
 from pulse.testing.paced import RULES, PacedInput, Player
 from pulse.testing.system import System
@@ -234,7 +233,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         sys.stderr.write(f"{line}\n")
         sys.stderr.flush()
 
-    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    logs.to_stderr()
     with tempfile.TemporaryDirectory(prefix="pulse-soak-") as folder:
         summary, wrong = soak(minutes, Path(folder), say)
     sys.stdout.write(f"{summary}\n")

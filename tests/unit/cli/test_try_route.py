@@ -115,6 +115,9 @@ def test_an_alert_from_a_file_is_tried_as_it_is(config: Path, tmp_path: Path) ->
 
     said = tried("--config", config, "--alert", file, "--at", "2026-11-28T06:00:00Z")
     load = tried("--config", config, "--alert", loaded)
+    ended = tmp_path / "ended.json"
+    ended.write_bytes(sample_alert("beta", "resolved", lifecycle="churned").to_json())
+    assert tried("--config", config, "--alert", ended, "--at", "2026-11-28T06:00:00Z") == said
 
     assert said[0].startswith("danger of beta (critical, segment enterprise, MRR 1200, owner kim")
     assert "inhibited: never told, by what it says itself (lifecycles=churned)" in said

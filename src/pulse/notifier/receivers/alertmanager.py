@@ -12,6 +12,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from pulse.alerting.alert import ENDLESS
 from pulse.model import Alert, format_ms
 from pulse.notifier.receiver import Attempt, Notification, Outcome, ReceiverSettings
 from pulse.notifier.receivers.http import JSON, HttpClient, read_answer
@@ -52,17 +53,17 @@ class Alertmanager:
 
     def _alert(self, alert: Alert, notification: Notification, attempt: Attempt) -> dict[str, Any]:
         links = notification.links.get(alert.id, {})
-        if alert.status == "firing":
-            ends_ms = attempt.at_ms + self._options.ends_after_ms
-        else:
-            # It must not end before it began, nor after now: then it would fire until then.
-            ends_ms = max(min(alert.at, attempt.at_ms), alert.started_at)
         pushed: dict[str, Any] = {
             "labels": labels_of(alert, self._options.labels),
             "annotations": annotations_of(alert, links),
             "startsAt": format_ms(alert.started_at),
-            "endsAt": format_ms(ends_ms),
         }
+        if alert.status == "resolved":
+            # It must not end before it began, nor after now: then it would fire until then.
+            ends_ms = max(min(alert.at, attempt.at_ms), alert.started_at)
+            pushed["endsAt"] = format_ms(ends_ms)
+        elif alert.reason not in ENDLESS:  # of those no end is told: Alertmanager's own time holds
+            pushed["endsAt"] = format_ms(attempt.at_ms + self._options.ends_after_ms)
         if "alert" in links:
             pushed["generatorURL"] = links["alert"]
         return pushed
