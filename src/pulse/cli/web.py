@@ -1,13 +1,12 @@
 """`pulse web`: the API and the account page."""
 
 import asyncio
-import sys
 from pathlib import Path
 from typing import Annotated
 
-import structlog
 import typer
 
+from pulse import logs
 from pulse.config import Config
 
 
@@ -27,7 +26,7 @@ def command(
     from pulse.web.process import run
 
     loaded = Config.load(config)
-    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    logs.to_stderr()
     try:
         import uvloop
 

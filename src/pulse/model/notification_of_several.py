@@ -115,10 +115,19 @@ def _said(alert: Alert, links: dict[str, str]) -> AlertInGroup:
         score=alert.score,
         started_at=alert.started_at,
         at=alert.at,
-        summary=alert.summary[:MAX_SUMMARY],
-        play=alert.play[:MAX_SUMMARY],
+        summary=cut(alert.summary, MAX_SUMMARY),
+        play=cut(alert.play, MAX_SUMMARY),
         links=links,
     )
+
+
+def cut(text: str, most: int) -> str:
+    """At most so many characters, which say where something is missing.
+
+    >>> cut("nothing meaningful", 18), cut("nothing meaningful", 9)
+    ('nothing meaningful', 'nothing…')
+    """
+    return text if len(text) <= most else text[: most - 1].rstrip() + "…"
 
 
 def _encode(body: GroupBody) -> bytes:
@@ -126,8 +135,8 @@ def _encode(body: GroupBody) -> bytes:
 
 
 _TRIMS: Final[tuple[Callable[[AlertInGroup], dict[str, object]], ...]] = (
-    lambda each: {"play": each.play[:_SHORT]},
-    lambda each: {"summary": each.summary[:_SHORT]},
+    lambda each: {"play": cut(each.play, _SHORT)},
+    lambda each: {"summary": cut(each.summary, _SHORT)},
     lambda each: {"links": {}},
     lambda each: {"name": None},
 )
