@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from typing import Final, Protocol
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
@@ -34,10 +34,11 @@ class DeliveryLog(Protocol):
         """Permit appending to a partition. Called when it is assigned."""
         ...
 
-    def read(self, partition: int) -> AsyncIterator[list[Record]]:
+    def read(self, partition: int) -> AsyncGenerator[list[Record], None]:
         """Every record from the first to the one that is the last now, in order.
 
-        Raises `LogUnavailable`; what was read until then is to be thrown away.
+        Raises `LogUnavailable`; what was read until then is to be thrown away. To be closed by who
+        does not read to the end (`contextlib.aclosing`): a connection is behind it.
         """
         ...
 
@@ -168,10 +169,13 @@ class KafkaDeliveryLog:
             raise
         return producer
 
-    async def read(self, partition: int) -> AsyncIterator[list[Record]]:
+    async def read(self, partition: int) -> AsyncGenerator[list[Record], None]:
         try:
-            async with _reader(self._kafka) as consumer:
-                async for batch in self._read_to_the_end(consumer, partition):
+            async with (
+                _reader(self._kafka) as consumer,
+                contextlib.aclosing(self._read_to_the_end(consumer, partition)) as batches,
+            ):
+                async for batch in batches:
                     yield batch
         except (KafkaError, OSError) as error:
             self._outage.away(error)
@@ -180,7 +184,7 @@ class KafkaDeliveryLog:
 
     async def _read_to_the_end(
         self, consumer: AIOKafkaConsumer, partition: int
-    ) -> AsyncIterator[list[Record]]:
+    ) -> AsyncGenerator[list[Record], None]:
         source = TopicPartition(self._kafka.deliveries_topic, partition)
         consumer.assign([source])
         first = (await consumer.beginning_offsets([source]))[source]

@@ -1,7 +1,7 @@
 """What was recorded is read back when the lead is taken over."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from contextlib import aclosing
 from typing import Final
 
 import structlog
@@ -62,10 +62,11 @@ class Recovery:
         while True:
             journal = Journal()
             try:
-                async for batch in self._topic.read(envelope.PARTITION):
-                    for key, value in batch:
-                        self._read(journal, key, value)
-                    await asyncio.sleep(0)
+                async with aclosing(self._topic.read(envelope.PARTITION)) as batches:
+                    async for batch in batches:
+                        for key, value in batch:
+                            self._read(journal, key, value)
+                        await asyncio.sleep(0)
             except LogUnavailable:
                 await self._clock.sleep(_AGAIN_S)
             else:
@@ -84,7 +85,7 @@ class Recovery:
 
     async def _take_over(self, journal: Journal, before: Before, partitions: int) -> list[Record]:
         for partition in range(partitions):
-            async for key, value in self._records_of(partition):
+            for key, value in await self._records_of(partition):
                 try:
                     before.read(partition, key, value)
                 except ValueError as error:
@@ -98,17 +99,15 @@ class Recovery:
                 self._letters.put(alert_id, status_of(each.said), each.said)
         return [journal.adopt(*each) for each in taken]
 
-    async def _records_of(self, partition: int) -> AsyncIterator[Record]:
+    async def _records_of(self, partition: int) -> list[Record]:
         """All records of a partition, however long that takes."""
-        found: list[Record] = []
         while True:
+            found: list[Record] = []
             try:
-                async for batch in self._topic.read(partition):
-                    found += batch
+                async with aclosing(self._topic.read(partition)) as batches:
+                    async for batch in batches:
+                        found += batch
             except LogUnavailable:
-                found = []
                 await self._clock.sleep(_AGAIN_S)
             else:
-                break
-        for record in found:
-            yield record
+                return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Final
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -52,16 +53,24 @@ class LogShelf:
             while True:
                 found: dict[str, bytes] = {}
                 try:
-                    async for batch in self._topic.read(envelope.PARTITION):
-                        for key, value in batch:
-                            if key in keys and value is not None:
-                                raw = unwrap(value).said
+                    async with aclosing(self._topic.read(envelope.PARTITION)) as batches:
+                        async for batch in batches:
+                            for key, value in batch:
+                                raw = _said(value) if key in keys else None
                                 if raw is not None and is_that(raw, keys[key]):
                                     found[keys[key].alert_id] = raw
                 except LogUnavailable:
                     await asyncio.sleep(_AGAIN_S)
                 else:
                     return found
+
+
+def _said(value: bytes | None) -> bytes | None:
+    """What a record says; None where nothing, or nothing that can be read."""
+    try:
+        return None if value is None else unwrap(value).said
+    except ValueError:
+        return None
 
 
 class AlertShelf:

@@ -1,7 +1,7 @@
 """A deliveries topic in memory, without a broker, and what such a topic says."""
 
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
 
 from pulse.alerting.records.reader import Deliveries
 from pulse.model import notification_id
@@ -25,7 +25,7 @@ class MemoryDeliveryLog:
     def open(self, partition: int) -> None:
         self._open.add(partition)
 
-    async def read(self, partition: int) -> AsyncIterator[list[Record]]:
+    async def read(self, partition: int) -> AsyncGenerator[list[Record], None]:
         yield list(self.records[partition])
 
     async def append(self, partition: int, records: Sequence[Record]) -> None:
