@@ -18,6 +18,8 @@ from pulse.alerting.records.delivery import Delivery, State
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from pulse.alerting.records.reader import Deliveries
+
 REPLAYABLE: Final = frozenset({State.FAILED, State.DISABLED})
 """What nobody was told of, unless somebody says otherwise."""
 
@@ -75,19 +77,21 @@ def delivery_of_replay(replay: Replay, now_ms: int, late_after_ms: int) -> Deliv
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """Which notifications: from an instant up to another one, by receiver and state."""
+    """Which notifications: from an instant up to another one, by receiver, state, account."""
 
     from_ms: int
     to_ms: int
     receiver: str | None = None
     states: frozenset[State] = REPLAYABLE
+    account: str | None = None
 
-    def matches(self, delivery: Delivery) -> bool:
+    def matches(self, delivery: Delivery, known: Deliveries) -> bool:
         """Whether it is one of them, by when it was made."""
         return (
             self.from_ms <= delivery.created_ms < self.to_ms
             and self.receiver in (None, delivery.receiver)
             and delivery.state in self.states
+            and (self.account is None or self.account in accounts_of(delivery, known))
         )
 
 
@@ -102,13 +106,20 @@ class Choice(NamedTuple):
     outdated: list[Delivery]
 
 
-def choose(notifications: Mapping[str, Delivery], wanted: Wanted) -> Choice:
+def accounts_of(delivery: Delivery, known: Deliveries) -> list[str]:
+    """The accounts that a notification tells of, the worst first, as far as they are known."""
+    entries = [known.alerts[name].entry for name, _ in delivery.alerts if name in known.alerts]
+    return list(dict.fromkeys(entry.brief.account_id for entry in entries))
+
+
+def choose(known: Deliveries, wanted: Wanted) -> Choice:
     """Choose by a range: what is open, or repeats another one, is none of it."""
+    notifications = known.notifications
     replays = repeats(notifications.values())
     choice = Choice([], [], [])
     found: dict[str, Delivery] = {}
     for each in sorted(notifications.values(), key=lambda each: (each.created_ms, each.id)):
-        if each.replay_of or each.is_open or not wanted.matches(each):
+        if each.replay_of or each.is_open or not wanted.matches(each, known):
             continue
         if any(again.is_open or again.state is State.SUCCEEDED for again in replays[each.id]):
             choice.repeated.append(each)
