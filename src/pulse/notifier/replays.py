@@ -26,7 +26,9 @@ _OPEN: Final = 1_000
 
 
 class Replays:
-    """Who leads has one. `asked` is all that people ask for, by replay id, in their order."""
+    """Who leads has one. `asked` is all that people ask for, by replay id, in their order; what is
+    erased there is gone from it at once.
+    """
 
     def __init__(self, receivers: Mapping[str, ReceiverSettings], late_after_ms: int) -> None:
         self.asked: Mapping[str, Replay] = {}
