@@ -1,4 +1,4 @@
-"""The records of the silences topic: what people have muted.
+"""The records of the silences topic: what people have muted, and what they want to be sent again.
 
 The topic is compacted and has one partition: one order for all that people say. Keys:
 
@@ -6,8 +6,11 @@ The topic is compacted and has one partition: one order for all that people say.
 |---|---|
 | `silence/<id>` | a `Silence`: alerts that match are held from its start to its end |
 | `snooze/<alert id>` | a `Snooze`: one alert is held until then, or taken over until it ends |
+| `replay/<id>` | a `Replay`: a notification is to be sent again |
 
-A tombstone lifts it. Instants are RFC 3339 here, milliseconds UTC in the program.
+A tombstone lifts it; that of a replay is written by the notifier that has it on record. Instants
+are RFC 3339 here, milliseconds UTC in the program; the notification in a replay is as in the
+deliveries topic.
 """
 
 from __future__ import annotations
@@ -19,6 +22,8 @@ import msgspec
 
 from pulse.alerting.matching import Matcher
 from pulse.alerting.muting import Silence, Snooze
+from pulse.alerting.records.delivery import Delivery
+from pulse.alerting.records.replays import Replay
 from pulse.model.time import format_ms, parse_ts
 
 if TYPE_CHECKING:
@@ -27,6 +32,7 @@ if TYPE_CHECKING:
 VERSION: Final = 1
 SILENCE_PREFIX: Final = "silence/"
 SNOOZE_PREFIX: Final = "snooze/"
+REPLAY_PREFIX: Final = "replay/"
 
 
 class _Silence(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -47,13 +53,24 @@ class _Snooze(msgspec.Struct, kw_only=True, omit_defaults=True):
     until: str | None = None
 
 
+class _Replay(msgspec.Struct, kw_only=True, omit_defaults=True):
+    v: int
+    id: str
+    author: str
+    asked_at: str
+    of: Delivery
+    new_id: bool = False
+
+
 _encode: Final = msgspec.json.Encoder().encode
 _silences: Final = msgspec.json.Decoder(_Silence)
 _snoozes: Final = msgspec.json.Decoder(_Snooze)
+_replays: Final = msgspec.json.Decoder(_Replay)
 
 
 class Muted:
-    """All that people have muted, as the topic says it.
+    """All that people have muted, as the topic says it; and what they want to be sent again, in the
+    order in which they asked.
 
     >>> muted = Muted()
     >>> muted.read(*encode_snooze(Snooze(alert_id="al_1", author="kim", until_ms=60_000)))
@@ -67,13 +84,15 @@ class Muted:
     def __init__(self) -> None:
         self.silences: dict[str, Silence] = {}
         self.snoozes: dict[str, Snooze] = {}
+        self.replays: dict[str, Replay] = {}
 
     def read(self, key: str, value: bytes | None) -> None:
         """Take a record over. Raises `ValueError` where it is none, or of a later version."""
         kind, _, name = key.partition("/")
-        of: Mapping[str, dict[str, Silence] | dict[str, Snooze]] = {
+        of: Mapping[str, dict[str, Silence] | dict[str, Snooze] | dict[str, Replay]] = {
             "silence": self.silences,
             "snooze": self.snoozes,
+            "replay": self.replays,
         }
         if kind not in of:
             raise ValueError(f"not a record of the silences topic: {key[:80]}")
@@ -81,6 +100,8 @@ class Muted:
             of[kind].pop(name, None)
         elif kind == "silence":
             self.silences[name] = decode_silence(value)
+        elif kind == "replay":
+            self.replays[name] = decode_replay(value)
         else:
             self.snoozes[name] = decode_snooze(value)
 
@@ -151,6 +172,32 @@ def decode_snooze(value: bytes) -> Snooze:
         author=record.author,
         reason=record.reason,
         until_ms=None if record.until is None else parse_ts(record.until),
+    )
+
+
+def encode_replay(replay: Replay) -> tuple[str, bytes]:
+    """Key and value of a replay's record."""
+    record = _Replay(
+        v=VERSION,
+        id=replay.id,
+        author=replay.author,
+        asked_at=format_ms(replay.asked_ms),
+        of=replay.of,
+        new_id=replay.new_id,
+    )
+    return REPLAY_PREFIX + replay.id, _encode(record)
+
+
+def decode_replay(value: bytes) -> Replay:
+    """The replay of a record's value. Raises `ValueError`."""
+    record = _replays.decode(value)
+    _check_version(record.v)
+    return Replay(
+        id=record.id,
+        of=record.of,
+        author=record.author,
+        asked_ms=parse_ts(record.asked_at),
+        new_id=record.new_id,
     )
 
 

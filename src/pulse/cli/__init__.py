@@ -51,6 +51,7 @@ _COMMANDS = {
             _SAY,
         ),
         ("try-route", "Say who would get an alert, and when.", _RUN),
+        ("deliveries", "List what became of notifications, show one, or send some again.", _RUN),
         ("send-test", "Send a sample alert to a receiver, and say what it answered.", _RUN),
         ("doctor", "Say what of a running pulse is in order, and what to do about the rest.", _RUN),
         ("source", "Say that a source of events has stopped, or that it runs again.", _RUN),
@@ -62,6 +63,7 @@ _COMMANDS = {
         ),
         ("accounts", "List accounts, worst first.", _LOOK),
         ("account", "Explain one account's score.", _LOOK),
+        ("alerts", "List alerts, or show why one was sent or not.", _LOOK),
         ("export", "Write every account as the workers' state in Kafka has it.", _LOOK),
     )
     if find_spec(f"pulse.cli.{name.replace('-', '_')}")

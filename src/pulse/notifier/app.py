@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 import structlog
@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry
 
 from pulse.alerting.fleet import FleetRule
 from pulse.alerting.records import envelope
+from pulse.alerting.silences import REPLAY_PREFIX
 from pulse.config import Config
 from pulse.config.pipeline import pipeline_rules
 from pulse.errors import PulseError
@@ -28,6 +29,7 @@ from pulse.notifier.log import KafkaDeliveryLog
 from pulse.notifier.metrics import NotifierMetrics
 from pulse.notifier.shelf import AlertShelf, LogShelf
 from pulse.notifier.silencing import SilenceHearing
+from pulse.producer import Outgoing, Producer
 
 log = structlog.get_logger("pulse.notifier")
 
@@ -82,6 +84,13 @@ async def run(
         guard = None if settings is None else FleetGuard(settings)
         shelf = AlertShelf(kafka, outage, LogShelf(topic))
         stack.push_async_callback(shelf.stop)
+        people = Producer(dict(kafka.client), idempotent=kafka.idempotence)
+        stack.push_async_callback(people.stop)
+
+        async def answer(replays: Sequence[str]) -> None:
+            keys = [(REPLAY_PREFIX + each).encode() for each in replays]
+            await people.send([Outgoing(kafka.silences_topic, 0, key, None) for key in keys])
+
         notifier = Notifier(
             ready,
             topic,
@@ -95,6 +104,7 @@ async def run(
             guard=guard,
             config_version=config.version,
             links=links,
+            answer=answer,
             at=at,
         )
         await notifier.start()

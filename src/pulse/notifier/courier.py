@@ -17,7 +17,7 @@ from pulse.notifier.breaker import Breaker
 from pulse.notifier.clock import Clock
 from pulse.notifier.lease import Lease
 from pulse.notifier.metrics import NotifierMetrics
-from pulse.notifier.outbox import Outbox, Started
+from pulse.notifier.outbox import Outbox
 from pulse.notifier.receiver import (
     Attempt,
     Notification,
@@ -26,6 +26,7 @@ from pulse.notifier.receiver import (
     ReceiverSettings,
     Verdict,
 )
+from pulse.notifier.turns import Started
 
 log = structlog.get_logger("pulse.notifier")
 

@@ -3,11 +3,20 @@
 `tests/unit/notifier/test_decide.py` holds the table.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
+from pulse.alerting.outgoing import Ending
 from pulse.alerting.records.delivery import Delivery, State
 from pulse.notifier import retry
 from pulse.notifier.receiver import Attempt, Outcome, ReceiverSettings, Verdict
+
+_ENDED: Final[Mapping[State, Ending]] = {
+    State.SUCCEEDED: "delivered",
+    State.RETRYING: "retry",
+    State.SUPERSEDED: "retry",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +61,13 @@ def after_attempt(
         first_attempt_ms=attempt.at_ms if first_ms is None else first_ms,
     )
     following = retry.next_attempt(receiver, delivery.id, progress, outcome, now_ms)
-    if following is None:
+    if following is None or (delivery.replay_of and outcome.reason == "alert_lost"):
         return tried.becomes(State.FAILED, now_ms)
     return tried.becomes(State.RETRYING, now_ms, next_ms=following.at_ms, step=following.step)
+
+
+def ending_of(delivery: Delivery) -> Ending:
+    """What the pipeline is told of a notification's last attempt, or of none."""
+    if delivery.state is State.DISABLED and not delivery.attempts:
+        return "dropped"
+    return _ENDED.get(delivery.state, "failed")

@@ -14,7 +14,7 @@ attempt with the same notification id.
 
 import asyncio
 import contextlib
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any, Final
 
 import structlog
@@ -35,7 +35,7 @@ from pulse.notifier.lease import Lease
 from pulse.notifier.letters import Letters, Shelf
 from pulse.notifier.log import DeliveryLog, PartitionClosed, Record
 from pulse.notifier.metrics import NotifierMetrics
-from pulse.notifier.outbox import Outbox, Started
+from pulse.notifier.outbox import Outbox
 from pulse.notifier.parcel import notification_of
 from pulse.notifier.receiver import (
     Attempt,
@@ -48,10 +48,14 @@ from pulse.notifier.receiver import (
 from pulse.notifier.recovery import Recovery
 from pulse.notifier.report import Reporter
 from pulse.notifier.shelf import LogShelf
+from pulse.notifier.turns import Started, Turn
 
 log = structlog.get_logger("pulse.notifier")
 
 _TOMBSTONES_AT_ONCE: Final = 500
+
+Answer = Callable[[Sequence[str]], Coroutine[None, None, None]]
+"""Called with the ids of replays that are on record and need not be asked for any more."""
 
 
 class Notifier:
@@ -63,7 +67,8 @@ class Notifier:
     test ends a notifier at that point. `rules`: the pipeline's; by default all alerts go to all
     receivers at once, each alone. `shelf`: where alerts are read that are not in memory.
     `partitions`: how many the deliveries topic has, all of which version 1 used. `links` makes what
-    leads from a message to the account page.
+    leads from a message to the account page. `answer`: where replays that are begun are asked for
+    no more; without it they stay there, and are known.
     """
 
     def __init__(
@@ -81,9 +86,11 @@ class Notifier:
         guard: FleetGuard | None = None,
         config_version: str = "000000000000",
         links: Links | None = None,
+        answer: Answer | None = None,
         at: At | None = None,
     ) -> None:
         self.at: At = at or (lambda step, partition: None)
+        self._answer = answer
         self._topic = topic
         self._clock = clock
         self._metrics = metrics
@@ -164,6 +171,7 @@ class Notifier:
         mine = outbox.position()
         await self._topic.append(envelope.PARTITION, [*again, *turn.records, mine])
         self._outbox = outbox
+        self._answered(turn)
         self._metrics.leads.set(1)
         if recovery.forget:
             self._soon(recovery.forget_before())
@@ -239,7 +247,12 @@ class Notifier:
         if turn.records:
             # Nothing may be awaited in between: the records keep their order.
             await self._topic.append(envelope.PARTITION, turn.records)
+        self._answered(turn)
         return turn.made
+
+    def _answered(self, turn: Turn) -> None:
+        if turn.replays and self._answer is not None:
+            self._soon(self._answer(turn.replays))
 
     async def _turn(self, outbox: Outbox) -> None:
         with contextlib.suppress(PartitionClosed):

@@ -8,7 +8,7 @@ attempt's outcome before what follows from it, how far the alerts were read at t
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -18,6 +18,8 @@ from pulse.alerting.records import envelope
 from pulse.alerting.records.delivery import Beside, Delivery, Position, State, delivery_of
 from pulse.notifier import decide, retry
 from pulse.notifier.letters import Wanted
+from pulse.notifier.replays import Replays, is_overtaken
+from pulse.notifier.turns import Started, Turn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -25,7 +27,6 @@ if TYPE_CHECKING:
     from pulse.alerting.book import Rules
     from pulse.alerting.fleet import Episode
     from pulse.alerting.grouping import Entry, Notice
-    from pulse.alerting.outgoing import Ending
     from pulse.alerting.records.delivery import Endpoint
     from pulse.alerting.silences import Muted
     from pulse.notifier.arrival import Arrival
@@ -38,27 +39,7 @@ if TYPE_CHECKING:
 _encode: Final = msgspec.json.Encoder().encode
 _NO_NEWS: Final = frozenset({"repeat", "already_resolved"})
 """Decisions that come again whenever alerts are read again."""
-_ENDED: Final[Mapping[State, Ending]] = {
-    State.SUCCEEDED: "delivered",
-    State.RETRYING: "retry",
-    State.SUPERSEDED: "retry",
-}
 _NOTHING: Final = Beside(origin="", due_ms=0)
-
-
-class Turn(NamedTuple):
-    """What is to be written, and the notifications to be scheduled when that is acknowledged."""
-
-    records: list[Record]
-    made: list[Delivery]
-
-
-class Started(NamedTuple):
-    """An attempt that begins: its alerts and where they are, their owners by alert id."""
-
-    delivery: Delivery
-    wanted: list[Wanted]
-    owners: dict[str, str]
 
 
 class Outbox:
@@ -88,6 +69,7 @@ class Outbox:
         self._report = report
         self._late_after_ms = late_after_ms
         self._pipeline = Pipeline(rules)
+        self._replays = Replays(receivers, late_after_ms)
         self._besides = journal.besides
         self._open: dict[str, Delivery] = {}
         self._done_ms: dict[str, int] = {}
@@ -122,10 +104,13 @@ class Outbox:
                 self._open[before.id] = before
             else:
                 # Its outcome was recorded, and not what follows from it.
-                self._pipeline.ended(notice.id, _ending(before), now_ms)
+                self._pipeline.ended(notice.id, decide.ending_of(before), now_ms)
         ids = {notice.id for notice in under_way}
         for delivery in known.values():
-            if delivery.is_open and delivery.id not in ids:
+            if delivery.is_open and delivery.replay_of:
+                self._put(delivery)
+                self._overtake(delivery.id, now_ms)
+            elif delivery.is_open and delivery.id not in ids:
                 self._first.append(self._note(self._left_open(delivery, now_ms)))
             elif not delivery.is_open:
                 self._done_ms.setdefault(delivery.id, delivery.at_ms)
@@ -155,10 +140,14 @@ class Outbox:
         )
         self._fresh[alert.id] = arrival.raw
         self._letters.put(alert.id, alert.status, arrival.raw)
+        for name in self._replays.telling(alert.id):
+            self._overtake(name, now_ms)
 
     def mute(self, muted: Muted, now_ms: int) -> None:
-        """What people have muted, all of it."""
+        """What people have muted, all of it, and what they want to be sent again."""
         self._pipeline.mute(muted.silences.values(), muted.snoozes, now_ms)
+        known = (self._open, self._done_ms)
+        self._replays.ask(muted.replays, lambda name: any(name in each for each in known))
 
     def hold_fleet(self, until_ms: int, now_ms: int) -> None:
         """The fleet falls together."""
@@ -193,16 +182,17 @@ class Outbox:
         found = self._open.get(delivery_id)
         if self.revoked or found is None or found.next_ms != due_ms or found.id in self.in_flight:
             return None
-        if not self._pipeline.begins(found.id):
+        if not found.replay_of and not self._pipeline.begins(found.id):
             return None
         self.in_flight.add(found.id)
         if not found.attempts and self._is_late(found, now_ms):
             found = msgspec.structs.replace(found, is_late=True)
         wanted: list[Wanted] = []
         owners: dict[str, str] = {}
-        for alert_id, status in found.alerts:
-            beside, entry = self._besides.get(alert_id), self._pipeline.entry(alert_id)
-            wanted.append(Wanted(alert_id, status, "" if beside is None else beside.origin))
+        origins = found.origins or (self._origin(alert_id) for alert_id, _ in found.alerts)
+        for (alert_id, status), origin in zip(found.alerts, origins, strict=True):
+            entry = self._pipeline.entry(alert_id)
+            wanted.append(Wanted(alert_id, status, origin))
             if entry is not None and entry.brief.owner:
                 owners[alert_id] = entry.brief.owner
         return Started(found, wanted, owners)
@@ -211,14 +201,29 @@ class Outbox:
         """An attempt has ended; returns what became of the notification."""
         self.in_flight.discard(delivery.id)
         standing = decide.Standing(
-            superseded=self._pipeline.is_overtaken(delivery.id),
+            superseded=is_overtaken(delivery, self._pipeline.entry)
+            if delivery.replay_of
+            else self._pipeline.is_overtaken(delivery.id),
             disabled=delivery.receiver in self.disabled,
         )
         receiver = self._receivers[delivery.receiver]
         after = decide.after_attempt(delivery, attempt, outcome, standing, receiver, now_ms)
-        self._first.append(self._note(after))
-        self._pipeline.ended(after.id, _ending(after), now_ms)
+        self._end(after, now_ms)
         return after
+
+    def _end(self, after: Delivery, now_ms: int) -> None:
+        self._first.append(self._note(after))
+        if not after.replay_of:
+            self._pipeline.ended(after.id, decide.ending_of(after), now_ms)
+
+    def _overtake(self, replay_id: str, now_ms: int) -> None:
+        """Give a replay up one of whose alerts has another state by now."""
+        found = self._open.get(replay_id)
+        if found is None or replay_id in self.in_flight:
+            return
+        if is_overtaken(found, self._pipeline.entry):
+            why = self._why_withdrawn(found, tried=found.attempts > 0)
+            self._settle(found.becomes(State.SUPERSEDED, now_ms, reason=why), now_ms)
 
     def _is_late(self, delivery: Delivery, now_ms: int) -> bool:
         """Whether all that it tells for the first time was due long ago."""
@@ -272,12 +277,16 @@ class Outbox:
                 self._report.settled(after)
                 records.append(self._note(after))
         found = [self._first_of(notice, now_ms) for notice in made.values()]
+        for each in self._replays.take_up(self.disabled, now_ms):
+            found.append(each)
+            if not each.is_open:
+                self._report.settled(each)
         records += [self._note(each) for each in found]
         records += self._last
         self._last = []
         if self.offsets != self._written:
             records.append(self.position())
-        return Turn(records, found)
+        return Turn(records, found, self._replays.recorded())
 
     def position(self) -> Record:
         """How far the alerts are recorded, and by whom."""
@@ -346,7 +355,7 @@ class Outbox:
         """What was done before an instant is forgotten with the next turn."""
         self._pipeline.forget(before_ms)
         for name, at_ms in list(self._done_ms.items()):
-            if at_ms < before_ms:
+            if at_ms < before_ms and name not in self._replays.asked:
                 del self._done_ms[name]
                 self._last.append(self._journal.write(envelope.NOTIFICATION + name, None))
 
@@ -357,10 +366,14 @@ class Outbox:
     # -- small parts ---------------------------------------------------------------------------
 
     def _first_of(self, notice: Notice, now_ms: int) -> Delivery:
-        found = delivery_of(notice, self._due_ms(notice), now_ms)
+        origins = tuple(self._origin(alert_id) for alert_id, _ in notice.alerts)
+        found = delivery_of(notice, self._due_ms(notice), now_ms, origins)
         to = self._receivers.get(notice.receiver)
         first_ms = now_ms if to is None else retry.first_attempt_ms(to, notice.id, now_ms)
         return found.becomes(State.PENDING, now_ms, next_ms=first_ms)
+
+    def _origin(self, alert_id: str) -> str:
+        return self._besides.get(alert_id, _NOTHING).origin
 
     def _due_ms(self, notice: Notice) -> int:
         """Where its latency counts from: what was held is due when it is let go."""
@@ -374,23 +387,21 @@ class Outbox:
     def _settle(self, after: Delivery, now_ms: int) -> None:
         """Note a notification that is given up, and count it."""
         self._report.settled(after)
-        self._first.append(self._note(after))
-        self._pipeline.ended(after.id, _ending(after), now_ms)
+        self._end(after, now_ms)
 
     def _note(self, delivery: Delivery) -> Record:
+        self._put(delivery)
+        return self._journal.note(envelope.NOTIFICATION + delivery.id, delivery)
+
+    def _put(self, delivery: Delivery) -> None:
         if delivery.is_open:
             self._open[delivery.id] = delivery
             self._done_ms.pop(delivery.id, None)
         else:
             self._open.pop(delivery.id, None)
             self._done_ms[delivery.id] = delivery.at_ms
-        return self._journal.note(envelope.NOTIFICATION + delivery.id, delivery)
-
-
-def _ending(delivery: Delivery) -> Ending:
-    if delivery.state is State.DISABLED and not delivery.attempts:
-        return "dropped"
-    return _ENDED.get(delivery.state, "failed")
+        if delivery.replay_of:
+            self._replays.note(delivery)
 
 
 def _may_be_told(entry: Entry, beside: Beside) -> bool:

@@ -29,7 +29,7 @@ def notification_of(
         return None
     is_alone = [name for name, _ in delivery.labels] == ["alert"]
     return Notification(
-        id=delivery.id,
+        id=delivery.sent_as,
         alerts=tuple(alerts),
         group=() if is_alone else delivery.labels,
         also_firing=delivery.also_firing,

@@ -46,6 +46,8 @@ class Reporter:
             "id": after.id,
             "attempt": after.attempts,
         }
+        if after.replay_of:
+            facts["replay_of"] = after.replay_of
         if outcome.verdict is Verdict.DELIVERED:
             log.info("notification delivered", status=outcome.http_status, **facts)
             due_s = max(0, after.at_ms - after.due_ms) / 1000

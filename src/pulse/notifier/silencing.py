@@ -7,7 +7,7 @@ import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from pulse.alerting.silences import Muted
+from pulse.alerting.silences import REPLAY_PREFIX, Muted
 from pulse.config.kafka_clients import close
 from pulse.notifier.dispatch import Notifier
 from pulse.notifier.kafka import KafkaSettings, Outage
@@ -59,19 +59,20 @@ class SilenceHearing:
         while True:
             polled: dict[TopicPartition, list[Any]] = await consumer.getmany(timeout_ms=_POLL_MS)
             records = polled.get(source, [])
-            for record in records:
-                self._take(record)
+            # What is erased because it is on record changes nothing, and there may be many.
+            is_news = sum(self._take(record) for record in records) > 0
             # Over what compaction left out, and over markers.
             self._next = await consumer.position(source)
             is_there = self._next >= max(end, consumer.highwater(source) or 0)
             if self.caught_up.is_set():
-                if records:
+                if is_news:
                     self._notifier.mute(self._muted)
             elif is_there:
                 self._notifier.mute(self._muted)
                 self.caught_up.set()
 
-    def _take(self, record: Any) -> None:
+    def _take(self, record: Any) -> bool:
+        """Take a record; whether the notifier has to hear of it."""
         key = "" if record.key is None else record.key.decode(errors="replace")
         try:
             self._muted.read(key, record.value)
@@ -82,3 +83,5 @@ class SilenceHearing:
                 offset=record.offset,
                 error=str(error),
             )
+            return False
+        return not (record.value is None and key.startswith(REPLAY_PREFIX))

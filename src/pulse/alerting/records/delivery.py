@@ -49,7 +49,10 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     instant its latency counts from. `next_ms`: when the next attempt is due, None where there is
     none. `step`: waits of the schedule used up. `reason`: why it is in this state, or why the last
     attempt failed. `again`: nothing in it is new. `is_late`: it was no news any more when it was
-    made.
+    made. `origins`: for each of the alerts `topic/partition/offset` of that state.
+
+    What is sent again because a person asked for it has a record of its own: `replay_of` is the
+    notification that it repeats, and `webhook_id` that one's id, unless a new one was asked for.
     """
 
     id: str
@@ -71,6 +74,14 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     again: bool = False
     is_digest: bool = False
     is_late: bool = False
+    origins: tuple[str, ...] = ()
+    replay_of: str = ""
+    webhook_id: str = ""
+
+    @property
+    def sent_as(self) -> str:
+        """The id that the receiver sees."""
+        return self.webhook_id or self.id
 
     @property
     def is_open(self) -> bool:
@@ -83,7 +94,9 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return msgspec.structs.replace(self, state=state, at_ms=at_ms, **following)
 
 
-def delivery_of(notice: Notice, due_ms: int, now_ms: int) -> Delivery:
+def delivery_of(
+    notice: Notice, due_ms: int, now_ms: int, origins: tuple[str, ...] = ()
+) -> Delivery:
     """The record of a notification that was just made."""
     return Delivery(
         id=notice.id,
@@ -98,6 +111,7 @@ def delivery_of(notice: Notice, due_ms: int, now_ms: int) -> Delivery:
         also_firing=notice.also_firing,
         again=notice.again,
         is_digest=notice.is_digest,
+        origins=origins,
     )
 
 
