@@ -20,7 +20,8 @@ test_flood             10,000 alerts to receivers that fail, throttle, are down 
                        notifier killed at random, Kafka once
 
 Every scenario asserts that there was something to lose when it was injured, and ends with the
-comparison of `pulse.testing.truth`, or with that of `reckoning`. `PULSE_SEEDS=all` runs each with all seeds.
+comparison of `pulse.testing.truth`, or with that of `reckoning`. `PULSE_SEEDS=all` runs each with
+all seeds.
 """
 
 from __future__ import annotations
