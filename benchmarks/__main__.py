@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from benchmarks import collector, scale, speed, table
+from benchmarks import collector, notifier, scale, speed, table
 from benchmarks.checks import WrongCountError
 from benchmarks.place import Place, quieten, say
 from benchmarks.results import Machine, Results
@@ -50,6 +50,8 @@ def main() -> None:
         if asked.part in ("all", "collector") and not asked.rows:
             rounds = 1 if asked.quick else asked.rounds
             results.collector = collector.measure(place, rounds=rounds, quick=asked.quick)
+        if asked.part in ("all", "notifier") and not asked.rows:
+            results.notifier = notifier.measure(place, quick=asked.quick)
     results.ended = datetime.now(UTC)
     path = build / "bench.json"
     path.write_bytes(msgspec.json.format(msgspec.json.encode(results), indent=1))
@@ -82,7 +84,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--rows", default="", help="only these, like pulse,hand")
     parser.add_argument("--rounds", type=int, default=3, help="of the rows that are not slow")
     parser.add_argument("--accounts", type=int, help="of the second table")
-    parser.add_argument("--part", choices=("all", "speed", "scale", "collector"), default="all")
+    parts = ("all", "speed", "scale", "collector", "notifier")
+    parser.add_argument("--part", choices=parts, default="all")
     asked = parser.parse_args()
     if asked.accounts is None:
         asked.accounts = 10_000 if asked.quick else 100_000

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from benchmarks.collector import CollectorSpeed
+from benchmarks.notifier import NotifierSpeed
 from benchmarks.scale import Scale
 from benchmarks.speed import Speed
 
@@ -37,6 +38,7 @@ class Results(msgspec.Struct):
     speed: Speed | None = None
     scale: Scale | None = None
     collector: CollectorSpeed | None = None
+    notifier: NotifierSpeed | None = None
 
 
 def read(path: Path) -> Results:

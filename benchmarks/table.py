@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from benchmarks.collector import CollectorSpeed
+    from benchmarks.notifier import NotifierSpeed
     from benchmarks.scale import Scale
     from benchmarks.speed import Speed
 
@@ -37,6 +38,8 @@ def text(results: Results) -> str:
         parts.append(_scale(results.scale))
     if results.collector is not None:
         parts.append(_collector(results.collector))
+    if results.notifier is not None:
+        parts.append(_notifier(results.notifier))
     parts.append(_targets(results))
     return "\n\n".join(part for part in parts if part)
 
@@ -130,6 +133,37 @@ def _collector(collector: CollectorSpeed) -> str:
         "events a CPU second", "… by CPU", "answered within, p50, ms", "p99, ms",
     )  # fmt: skip
     return _table(head, rows, right=range(1, 8))
+
+
+def _notifier(notifier: NotifierSpeed) -> str:
+    latency = notifier.latency
+    late = _table(
+        (
+            "alert on the topic → webhook", "alerts", "p50, ms", "p99, ms", "the latest, ms",
+            "of a core",
+        ),
+        [
+            (
+                f"{latency.a_second:.0f} a second", f"{latency.alerts:,}",
+                f"{1000 * latency.p50_s:.0f}", f"{1000 * latency.p99_s:.0f}",
+                f"{1000 * latency.longest_s:.0f}", f"{latency.core_share:.2f}",
+            )
+        ],
+        right=range(1, 6),
+    )  # fmt: skip
+    head = (
+        "alerts at once", "alerts", "alerts a second", "memory before, MB", "at most", "at the end",
+        "after as many again", "bytes kept of an alert", "at most beyond that, MB",
+    )  # fmt: skip
+    rows = [
+        (
+            each.way, f"{each.alerts:,}", f"{each.alerts / each.seconds:,.0f}",
+            f"{each.before_mb:.0f}", f"{each.peak_mb:.0f}", f"{each.end_mb:.0f}",
+            f"{each.twice_mb:.0f}", f"{each.kept_bytes:,.0f}", f"{each.beyond_mb:.0f}",
+        )
+        for each in notifier.bursts
+    ]  # fmt: skip
+    return f"{late}\n\n{_table(head, rows, right=range(1, 9))}"
 
 
 def _targets(results: Results) -> str:

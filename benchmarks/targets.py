@@ -81,6 +81,7 @@ def reached(results: Results) -> Iterator[Reached]:
             share = results.collector.share(batch)
             if share is not None:
                 yield Reached(Target(title, floor, stretch, "times", is_more_better=True), share)
+    yield from _of_notifier(results)
     scale = results.scale
     if scale is None:
         return
@@ -96,3 +97,15 @@ def reached(results: Results) -> Iterator[Reached]:
     ):
         if value is not None:
             yield Reached(Target(title, floor, stretch, unit), value)
+
+
+def _of_notifier(results: Results) -> Iterator[Reached]:
+    if results.notifier is None:
+        return
+    latency = results.notifier.latency
+    title = f"alert on the topic → webhook, p99 at {latency.a_second:.0f} a second"
+    yield Reached(Target(title, 0.5, 0.1, "s"), latency.p99_s)
+    for burst in results.notifier.bursts:
+        title = f"{burst.alerts:,} alerts at once, {burst.way}: memory beyond what is kept"
+        yield Reached(Target(title, 64, 32, "MB"), burst.beyond_mb)
+        yield Reached(Target("… what is kept of an alert", 4096, 2048, "bytes"), burst.kept_bytes)

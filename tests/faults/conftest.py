@@ -16,9 +16,12 @@ test_full_disk         a broker whose disk is full, and then is not
 test_clock             two tickers, one an hour ahead, none for five minutes
 test_collector         kill -9 of the collector under load; Kafka away under load
 test_collector_spool   Kafka away, the collector with a spool: nobody is told to come again
+test_flood             10,000 alerts to receivers that fail, throttle, are down and are gone, the
+                       notifier killed at random, Kafka once
 
 Every scenario asserts that there was something to lose when it was injured, and ends with the
-comparison of `pulse.testing.truth`. `PULSE_SEEDS=all` runs each with all seeds.
+comparison of `pulse.testing.truth`, or with that of `reckoning`. `PULSE_SEEDS=all` runs each with
+all seeds.
 """
 
 from __future__ import annotations

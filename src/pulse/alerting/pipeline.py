@@ -157,7 +157,7 @@ class Pipeline:
             free = self._unmuted(group, self._waiting(group, now_ms), now_ms)
             told = self._within_budget(group, free, now_ms)
             found, rest = told[:MOST], told[MOST:]
-            group.ranked = deque(each.id for each in rest)
+            group.ranked = deque(each.id for each in rest) if rest else None
         return found
 
     def _as_ranked(self, group: Group, now_ms: int) -> list[Brief] | None:

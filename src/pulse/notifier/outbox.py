@@ -98,7 +98,7 @@ class Outbox:
         under_way = self._pipeline.restore(self._journal.pipeline, now_ms)
         for notice in under_way:
             before = known.get(notice.id)
-            if before is None or before.state in (State.SUPERSEDED, State.SKIPPED):
+            if before is None or not before.is_of(notice):
                 self._first.append(self._note(self._first_of(notice, now_ms)))
             elif before.is_open:
                 self._open[before.id] = before

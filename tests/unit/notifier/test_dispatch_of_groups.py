@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import contextlib
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -20,7 +21,7 @@ from pulse.notifier.letters import Letters, Wanted
 from pulse.notifier.log import PartitionClosed
 from pulse.testing.alerts import sample_alert
 
-from .test_dispatch import ERROR, GONE, START_MS, Desk, Stage
+from .test_dispatch import ERROR, GONE, SETTINGS, START_MS, Desk, Stage
 
 if TYPE_CHECKING:
     from pulse.model import Alert
@@ -275,3 +276,30 @@ async def test_a_crash_after_any_record_loses_nothing(let: int) -> None:
         assert said or last == "resolved", (let, alert.account_id)
         assert said == sorted(said)
     assert not [e for e in play.known().notifications.values() if e.is_open]
+
+
+@pytest.mark.parametrize("let", range(20))
+async def test_an_id_that_is_used_again_tells_what_it_has_now_also_after_a_crash(let: int) -> None:
+    """What was not attempted gives way to another one with its id, and more in it."""
+    play = stage(group_by=("owner",), wait_ms=1_000)
+    play.settings = (replace(SETTINGS, schedule_s=(10, 5)),)
+    states = [of_kim("a"), of_kim("b")]
+
+    async def read(notifier: Any) -> None:
+        for number in range(play.position or 0, 2):
+            play.offset = number
+            await play.take(notifier, states[number])
+            await play.clock.advance(3)
+        await play.clock.advance(60)
+
+    play.topic.let = let
+    with contextlib.suppress(PartitionClosed):
+        async with play.running() as notifier:
+            await read(notifier)
+    play.topic.let = None
+    async with play.running() as notifier:
+        await read(notifier)
+
+    assert {name for each in told(play) for name in each.accounts} == {"a firing", "b firing"}
+    known = play.known()
+    assert {each.state for each in known.notifications.values()} <= {"succeeded", "superseded"}

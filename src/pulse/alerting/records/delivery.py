@@ -88,6 +88,15 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         """Whether it is still to be sent."""
         return self.state in OPEN
 
+    def is_of(self, notice: Notice) -> bool:
+        """Whether it is what became of that notification.
+
+        It is not where it gave way to another one before its first attempt: that has its id, and
+        other alerts.
+        """
+        gave_way = self.state in (State.SUPERSEDED, State.SKIPPED)
+        return not gave_way and self.alerts == notice.alerts
+
     def becomes(self, state: State, at_ms: int, **changes: Any) -> Delivery:
         """This delivery in another state; without a next attempt where none is given."""
         following = {"next_ms": None, **changes}

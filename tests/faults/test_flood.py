@@ -1,0 +1,341 @@
+"""Thousands of alerts to receivers that misbehave, the notifier killed at random meanwhile.
+
+Two receivers fail 30 % of their requests, throttle now and then, and are down for the middle third
+of the alerts; one of them is gone for good after a while (410). Each alert is delivered or
+accounted for, as `reckoning` says.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import time
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from aiokafka import AIOKafkaProducer
+from standardwebhooks.webhooks import Webhook, WebhookVerificationError
+
+from pulse.testing.alerts import sample_alert
+from pulse.testing.deliveries import outcomes
+from pulse.testing.kafka import KafkaServer
+from pulse.testing.system import System
+from pulse.testing.webhooks import EXAMPLE_SECRET, GONE, OK, Answer, WebhookReceiver, throttle
+
+from .reckoning import Witnesses, alone, grouped, waits_for_digest
+from .scenes import now_ms
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from pulse.alerting.records.reader import Deliveries
+    from pulse.model import Alert
+    from pulse.testing.webhooks import ReceivedRequest
+
+pytestmark = pytest.mark.timeout(420)
+
+log = logging.getLogger(__name__)
+
+_FAILS = 0.3
+_OWNERS = 20
+_AT_ONCE = 16
+"""Half of `notifier.concurrency`, since there are two receivers."""
+_SETTLES_S = 1.0
+"""Between an answer and its record, on a machine that is busy."""
+
+
+class Endpoint:
+    """A receiver that fails, throttles every `throttles` requests, and may be gone after some."""
+
+    def __init__(self, seed: int, *, throttles: int, gone_after: int | None = None) -> None:
+        self._chance = random.Random(seed)
+        self._verifier = Webhook(EXAMPLE_SECRET)
+        self._throttles = throttles
+        self._gone_after = gone_after
+        self._throttled_until_s = 0.0
+        self.is_gone = False
+        self.took = 0
+        self.unverified = 0
+        self.accepted: set[str] = set()
+        self.server = WebhookReceiver(behaviour=self._answer, listener=self._note)
+
+    def comes_back(self) -> None:
+        """The notifier died: it may not know that the endpoint is gone."""
+        self.is_gone = False
+
+    def _answer(self, request: ReceivedRequest) -> Answer:
+        self.took += 1
+        try:
+            self._verifier.verify(request.raw, dict(request.headers))
+        except WebhookVerificationError:
+            self.unverified += 1
+        if self._gone_after is not None and self.took > self._gone_after and not self.is_gone:
+            self.is_gone = True
+            return GONE
+        if self.took % self._throttles == 0:
+            self._throttled_until_s = time.monotonic() + 0.2
+        if time.monotonic() < self._throttled_until_s:
+            return throttle(1)
+        answer = Answer(500) if self._chance.random() < _FAILS else OK
+        return Answer(answer.status, after_s=0.01)
+
+    def _note(self, request: ReceivedRequest) -> None:
+        if request.accepted:
+            self.accepted.add(request.id)
+
+
+class Flood:
+    """Alerts in a topic, their receivers, and a notifier that dies now and then.
+
+    `lost`: when answers may have been lost, spans of Unix time.
+    """
+
+    def __init__(self, system: System, endpoints: dict[str, Endpoint], seed: int) -> None:
+        self.system = system
+        self.endpoints = endpoints
+        self.lost: list[tuple[float, float]] = []
+        self.states: list[tuple[str, Any]] = []
+        self._chance = random.Random(seed)
+        self._notifier = system.process("notify")
+
+    async def produce(self, alerts: Sequence[Alert], over_s: float = 0.0) -> None:
+        """Write alerts to the topic, evenly over some seconds."""
+        producer = AIOKafkaProducer(
+            bootstrap_servers=self.system.bootstrap, acks="all", linger_ms=5
+        )
+        await producer.start()
+        pieces = 20 if over_s else 1
+        try:
+            for number in range(pieces):
+                for alert in _piece(alerts, number, pieces):
+                    topic = self.system.config.kafka.topics.alerts
+                    await producer.send(topic, alert.to_json(), alert.account_id.encode())
+                    self.states.append((alert.id, alert.status))
+                await asyncio.sleep(over_s / pieces)
+        finally:
+            await producer.stop()
+
+    async def live_and_die(self, kills: int, each_life: float) -> None:
+        """Kill the notifier so often: while it starts, leads, or sends; then let it live.
+
+        Of the first receiver it gets about `each_life` answers between two kills.
+        """
+        for number in range(kills):
+            self._notifier.launch()
+            if self._chance.random() < 0.7:
+                await self._until_it_took(self._chance.uniform(0, 2) * each_life)
+            else:
+                await asyncio.sleep(self._chance.uniform(0, 9))
+            killed_s = time.time()
+            self._notifier.kill()
+            self.lost.append((killed_s - _SETTLES_S, killed_s + _SETTLES_S))
+            for endpoint in self.endpoints.values():
+                endpoint.comes_back()
+            said = {name: len(each.accepted) for name, each in self.endpoints.items()}
+            log.info("kill %d, accepted so far: %s", number + 1, said)
+        self._notifier.launch()
+
+    async def _until_it_took(self, more: float) -> None:
+        """Until the first receiver took so many requests more, or long enough takes none."""
+        first = next(iter(self.endpoints.values()))
+        least, took, deadline = first.took + more, first.took, time.monotonic() + 9
+        while first.took < least and time.monotonic() < deadline:
+            if first.took > took:
+                took, deadline = first.took, time.monotonic() + 9
+            await asyncio.sleep(0.02)
+
+    async def down(self, work: Callable[[], Any]) -> None:
+        """All endpoints are away while something is done."""
+        began_s = time.time()
+        for endpoint in self.endpoints.values():
+            await endpoint.server.stop()
+        self.lost.append((began_s - _SETTLES_S, time.time() + _SETTLES_S))
+        await work()
+        for endpoint in self.endpoints.values():
+            await endpoint.server.start()
+
+    async def without_broker(self, kafka: KafkaServer) -> None:
+        """`kill -9` of the broker, and its restart on the same disk."""
+        began_s = time.time()
+        await asyncio.to_thread(kafka.kill)
+        await asyncio.to_thread(kafka.start)
+        self.lost.append((began_s - _SETTLES_S, time.time() + 20))
+        log.info("the broker was away for %.1f s", time.time() - began_s)
+
+    async def until_accounted(self, receiver: str, count: int, within_s: float = 150) -> Deliveries:
+        """What is recorded, once nothing is left to be sent and so many states are known."""
+        deadline = time.monotonic() + within_s
+        while True:
+            known = await asyncio.to_thread(self.system.known_deliveries)
+            is_open = sum(each.is_open for each in known.notifications.values())
+            came = len(outcomes(known, receiver)) if count else len(self.states)
+            if not is_open and came >= count and self._all_came(known):
+                return known
+            assert time.monotonic() < deadline, (
+                f"{is_open} are open, {came} of {count} states known:\n{self._notifier.log_tail()}"
+            )
+            await asyncio.sleep(1)
+
+    def _all_came(self, known: Deliveries) -> bool:
+        last = dict(self.states)
+        return all(
+            name in known.alerts and known.alerts[name].entry.brief.status == status
+            for name, status in last.items()
+        )
+
+    def witnesses(self, known: Deliveries) -> list[Witnesses]:
+        """What is to be held against each other, for each receiver."""
+        return [
+            Witnesses(name, self.states, each.server.requests, known, self.lost, _AT_ONCE)
+            for name, each in self.endpoints.items()
+        ]
+
+
+def _piece(alerts: Sequence[Alert], number: int, pieces: int) -> Sequence[Alert]:
+    size = -(-len(alerts) // pieces)
+    return alerts[number * size : (number + 1) * size]
+
+
+def story(count: int, seed: int) -> list[Alert]:
+    """So many alerts that begin, and the ends of a third of them, soon or much later."""
+    chance = random.Random(seed)
+    at_ms = now_ms()
+    said: list[tuple[float, Alert]] = []
+    for number in range(count):
+        account = f"a{number}"
+        more: dict[str, Any] = {
+            "started_at_ms": at_ms,
+            "at_ms": at_ms,
+            "reason": chance.choice(["danger", "usage_drop", "payment_failed"]),
+            "profile": {
+                "name": account,
+                "owner": f"owner-{number % _OWNERS}",
+                "segment": f"segment-{number % 3}",
+                "mrr": chance.randrange(10_000),
+            },
+        }
+        said.append((number, sample_alert(account, **more)))
+        if chance.random() < 0.3:
+            after = chance.choice([1, count / 20, count / 3, count / 3, count / 2])
+            said.append((number + after, sample_alert(account, "resolved", **more)))
+    return [alert for _, alert in sorted(said, key=lambda each: each[0])]
+
+
+def _system(
+    bootstrap: str, folder: Path, prefix: str, flood: dict[str, Endpoint], **more: Any
+) -> System:
+    settings = {
+        "receivers": [
+            {
+                "name": name,
+                "kind": "webhook",
+                "url": each.server.url,
+                "secret_env": "PULSE_TEST_SECRET",
+                "allow_private": True,
+                "retry": {"schedule_s": [0, *[0.2] * 49]},
+            }
+            for name, each in flood.items()
+        ],
+        "notifier": {"fleet_guard": {"enabled": False}},
+        **more,
+    }
+    system = System(bootstrap, folder, prefix=prefix, settings=settings)
+    system.create_topics()
+    return system
+
+
+@pytest.fixture(autouse=True)
+def _secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PULSE_TEST_SECRET", EXAMPLE_SECRET)
+
+
+async def test_each_alert_alone(tmp_path: Path, unique: str, seed: int) -> None:
+    cs = Endpoint(seed, throttles=3_000)
+    crm = Endpoint(seed + 1, throttles=400, gone_after=1_500)
+    alerts = story(10_000, seed)
+    thirds = [_piece(alerts, number, 3) for number in range(3)]
+    async with AsyncExitStack() as stack:
+        for each in (cs, crm):
+            await stack.enter_async_context(each.server)
+        kafka = stack.enter_context(KafkaServer(tmp_path / "kafka"))
+        system = _system(kafka.bootstrap, tmp_path, unique, {"cs": cs, "crm": crm})
+        stack.callback(system.stop)
+        flood = Flood(system, {"cs": cs, "crm": crm}, seed)
+        await flood.produce(thirds[0])
+        dying = asyncio.create_task(flood.live_and_die(10, each_life=1_200))
+        await _until(lambda: len(cs.accepted) > 0.8 * 10_000 / 3)
+        await flood.down(lambda: flood.produce(thirds[1], over_s=10))
+        await flood.produce(thirds[2])
+        await _until(lambda: len(cs.accepted) > 0.5 * 10_000)
+        await flood.without_broker(kafka)
+        await dying
+        known = await flood.until_accounted("cs", len(alerts))
+
+    for seen in flood.witnesses(known):
+        assert alone(seen) == []
+    assert cs.unverified == crm.unverified == 0
+    # There must have been something to account for.
+    found = list(outcomes(known, "cs").values())
+    assert found.count("superseded") > 50
+    assert found.count("succeeded") > 9_000
+    assert list(outcomes(known, "crm").values()).count("disabled") > 5_000
+    assert known.endpoints["crm"].http_status == 410
+    gone = [each for each in crm.server.requests if each.status == 410]
+    assert 1 <= len(gone) <= 2
+    assert len(crm.server.requests) < 1_500 + 3 * _AT_ONCE
+
+
+async def test_in_groups_with_a_budget(
+    kafka: KafkaServer, tmp_path: Path, unique: str, seed: int
+) -> None:
+    cs = Endpoint(seed, throttles=100)
+    crm = Endpoint(seed + 1, throttles=100, gone_after=60)
+    alerts = story(2_000, seed)
+    thirds = [_piece(alerts, number, 3) for number in range(3)]
+    weekly = 60
+    at = datetime.now(UTC) + timedelta(hours=12)
+    async with AsyncExitStack() as stack:
+        for each in (cs, crm):
+            await stack.enter_async_context(each.server)
+        system = _system(
+            kafka.bootstrap,
+            tmp_path,
+            unique,
+            {"cs": cs, "crm": crm},
+            route={"group_by": ["owner"], "group_wait": "1s", "group_interval": "1s"},
+            budget={"weekly": weekly, "digest": {"at": f"{at:%H:%M}"}},
+            timezone="UTC",
+        )
+        stack.callback(system.stop)
+        flood = Flood(system, {"cs": cs, "crm": crm}, seed)
+        dying = asyncio.create_task(flood.live_and_die(5, each_life=25))
+        await flood.produce(thirds[0], over_s=15)
+        await flood.down(lambda: flood.produce(thirds[1], over_s=10))
+        await flood.produce(thirds[2], over_s=15)
+        await dying
+        known = await flood.until_accounted("cs", 0)
+
+    waiting = 0
+    for seen in flood.witnesses(known):
+        assert grouped(seen) == []
+        told = {state[0] for each in seen.told() for state in each.states}
+        by_owner = [
+            sum(known.alerts[name].entry.brief.owner == f"owner-{number}" for name in told)
+            for number in range(_OWNERS)
+        ]
+        assert max(by_owner) <= weekly
+        waiting += sum(waits_for_digest(seen, name) for name in known.alerts)
+    assert cs.unverified == crm.unverified == 0
+    assert waiting > 100
+    assert len(cs.accepted) > 50
+    assert known.endpoints["crm"].http_status == 410
+
+
+async def _until(condition: Callable[[], bool], within_s: float = 120.0) -> None:
+    async with asyncio.timeout(within_s):
+        while not condition():  # noqa: ASYNC110 - two servers and a process have no common event
+            await asyncio.sleep(0.05)
