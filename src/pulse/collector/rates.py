@@ -26,7 +26,7 @@ class Rates:
     >>> rates.take("web", 150)
     >>> rates.take("web", 1)
     Traceback (most recent call last):
-    pulse.collector.refusals.Refusal: more than 10 events a second of web come in
+    pulse.refusals.Refusal: more than 10 events a second of web come in
     >>> rates.take("app", 1)
     >>> rates.take("web", 1)
     """
