@@ -45,8 +45,8 @@ ONE_MISTAKE = [
     ("plays: {dager: x}", 'x:1:9: plays.dager: unknown key; did you mean "danger"?'),
     (
         "notifier: {qwx: 1}",
-        "x:1:12: notifier.qwx: unknown key; known here: metrics_port, metrics_host, concurrency, late_after, "
-        "fleet_guard",
+        "x:1:12: notifier.qwx: unknown key; known here: metrics_port, metrics_host, concurrency, "
+        "late_after, fleet_guard",
     ),
     ("clock: wal", 'x:1:8: clock: must be wall or events, not "wal"; did you mean "wall"?'),
     (
