@@ -22,7 +22,7 @@ from benchmarks.checks import WrongCountError
 from benchmarks.place import PARTITIONS, Place, say
 from benchmarks.rows import ROOT
 from benchmarks.work import cpu_s, metric, wait_for
-from pulse.alerting.fleet import ACCOUNTS_HEADER
+from pulse.alerting.everybody.fleet import ACCOUNTS_HEADER
 from pulse.model import notification_id
 from pulse.processes import Server
 from pulse.testing.alerts import sample_alert

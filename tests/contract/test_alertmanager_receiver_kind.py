@@ -16,7 +16,7 @@ from pulse.notifier.kinds import make_receiver
 from pulse.notifier.receiver import Attempt, Notification, Outcome, ReceiverSettings, Verdict
 from pulse.notifier.receivers.alertmanager import AlertmanagerOptions
 from pulse.notifier.receivers.alertmanager_body import alertmanager_body
-from pulse.notifier.signature import decode_secret
+from pulse.notifier.receivers.signature import decode_secret
 from pulse.processes import MissingProgramError
 from pulse.testing.alertmanager import AlertmanagerServer
 from pulse.testing.alerts import sample_alert

@@ -9,8 +9,8 @@ from kafka import KafkaAdminClient
 from kafka.admin import NewTopic
 
 from pulse.notifier.kafka import KafkaSettings, Outage
-from pulse.notifier.lease import Lease
-from pulse.notifier.log import DeliveryLog, KafkaDeliveryLog, PartitionClosed, Record
+from pulse.notifier.reading.lease import Lease
+from pulse.notifier.state.log import DeliveryLog, KafkaDeliveryLog, PartitionClosed, Record
 from pulse.testing.deliveries import MemoryDeliveryLog
 
 

@@ -18,7 +18,7 @@ from standardwebhooks.webhooks import Webhook as Standard
 from pulse.model import notification_id
 from pulse.notifier.kinds import make_receiver
 from pulse.notifier.receiver import Attempt, Notification, Outcome, ReceiverSettings, Verdict
-from pulse.notifier.signature import decode_secret
+from pulse.notifier.receivers.signature import decode_secret
 from pulse.testing.alerts import sample_alert
 from pulse.testing.webhooks import (
     EXAMPLE_SECRET,

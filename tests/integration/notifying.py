@@ -14,13 +14,13 @@ from kafka import KafkaAdminClient
 from kafka.admin import NewTopic
 from prometheus_client import CollectorRegistry
 
-from pulse.alerting.fleet import ACCOUNTS_HEADER
+from pulse.alerting.everybody.fleet import ACCOUNTS_HEADER
 from pulse.config import Config
 from pulse.model import Alert, notification_id
 from pulse.notifier import app
 from pulse.notifier.kafka import KafkaSettings, Outage
-from pulse.notifier.lease import Lease
-from pulse.notifier.log import KafkaDeliveryLog
+from pulse.notifier.reading.lease import Lease
+from pulse.notifier.state.log import KafkaDeliveryLog
 from pulse.processes import free_port
 from pulse.testing.alerts import sample_alert
 from pulse.testing.deliveries import outcomes, read_deliveries

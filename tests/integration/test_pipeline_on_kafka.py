@@ -12,9 +12,9 @@ import pytest
 from aiokafka import AIOKafkaProducer
 from standardwebhooks.webhooks import Webhook
 
-from pulse.alerting.matching import Matcher
-from pulse.alerting.muting import Silence, Snooze
-from pulse.alerting.silences import encode_silence, encode_snooze
+from pulse.alerting.people.silences import encode_silence, encode_snooze
+from pulse.alerting.stages.matching import Matcher
+from pulse.alerting.stages.muting import Silence, Snooze
 from pulse.config import Config
 from pulse.model import GroupBody, WebhookBody
 from pulse.testing.alerts import sample_alert

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
+from pulse.alerting.people.silences import Muted, encode_replay
 from pulse.alerting.records.delivery import State
 from pulse.alerting.records.replays import Replay
-from pulse.alerting.silences import Muted, encode_replay
 from pulse.notifier import app
 from pulse.testing.alerts import sample_alert
 from pulse.testing.webhooks import EXAMPLE_SECRET, GONE, Answer, WebhookReceiver, in_turn

@@ -8,11 +8,11 @@ import msgspec
 import pytest
 
 from pulse.alerting.brief import brief_of
-from pulse.alerting.grouping import Entry
-from pulse.alerting.outcomes import outcome_of
+from pulse.alerting.people.outcomes import outcome_of
+from pulse.alerting.people.silences import Muted
 from pulse.alerting.records.delivery import Beside, Delivery, State, Step
 from pulse.alerting.records.envelope import wrap
-from pulse.alerting.silences import Muted
+from pulse.alerting.stages.grouping import Entry
 from pulse.placement import partition_of
 from pulse.readmodel import ReadModel
 from pulse.web.tokens import Role

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 
-from pulse.alerting.outcomes import decode_outcome
-from pulse.alerting.silences import Muted
+from pulse.alerting.people.outcomes import decode_outcome
+from pulse.alerting.people.silences import Muted
 from pulse.readmodel import ReadModel
 
 from .browsing import Browser, browser_program

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
-from pulse.alerting.outcomes import outcome_of
-from pulse.alerting.silences import Muted
+from pulse.alerting.people.outcomes import outcome_of
+from pulse.alerting.people.silences import Muted
 from pulse.placement import partition_of
 from pulse.testing.kafka import KafkaServer
 

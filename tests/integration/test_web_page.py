@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pulse.alerting.links import Links
+from pulse.alerting.people.links import Links
 from pulse.keyring import hash_of
 from pulse.readmodel import ReadModel
 from pulse.web.tokens import Role

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 from kafka import KafkaProducer
 
-from pulse.alerting.links import Links
+from pulse.alerting.people.links import Links
 from pulse.placement import partition_of
 from pulse.processes import free_port
 from pulse.testing.alerts import sample_alert

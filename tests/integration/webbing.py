@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import msgspec
 
-from pulse.alerting.holdout import Holdout
-from pulse.alerting.links import Links
+from pulse.alerting.people.links import Links
+from pulse.alerting.stages.holdout import Holdout
 from pulse.config import Config
 from pulse.keyring import hash_of
 from pulse.model.time import parse_ts

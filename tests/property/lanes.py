@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from enum import Enum
 from fnmatch import fnmatchcase
 
-from pulse.alerting.digest import REASON as DIGEST
-from pulse.alerting.fleet import FALLS
-from pulse.alerting.fleet import REASON as FLEET_FALLS
+from pulse.alerting.everybody.digest import REASON as DIGEST
+from pulse.alerting.everybody.fleet import FALLS
+from pulse.alerting.everybody.fleet import REASON as FLEET_FALLS
 from pulse.alerting.records.delivery import State
 from pulse.model import Alert
 from pulse.notifier.receiver import ReceiverSettings

@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 
 from pulse.alerting.book import Rules
 from pulse.alerting.brief import Brief
-from pulse.alerting.budget import WEEK_MS, Budget
-from pulse.alerting.matching import Matcher
-from pulse.alerting.muting import Inhibition, Silence, Snooze
 from pulse.alerting.pipeline import Pipeline
-from pulse.alerting.routing import Addressee, Route
+from pulse.alerting.stages.budget import WEEK_MS, Budget
+from pulse.alerting.stages.matching import Matcher
+from pulse.alerting.stages.muting import Inhibition, Silence, Snooze
+from pulse.alerting.stages.routing import Addressee, Route
 
 if TYPE_CHECKING:
-    from pulse.alerting.grouping import Notice
+    from pulse.alerting.stages.grouping import Notice
 
 START_MS = 1_704_067_200_000
 MINUTE_MS, HOUR_MS, DAY_MS = 60_000, 3_600_000, 86_400_000

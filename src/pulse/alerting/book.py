@@ -15,17 +15,26 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from pulse.alerting.budget import WEEK_MS, Budget
-from pulse.alerting.grouping import Entry, Group, GroupRecord, Labels, Notice, Told, Word, group_id
-from pulse.alerting.holdout import Holdout
-from pulse.alerting.owners import Owners
-from pulse.alerting.routing import Addressee, Route
+from pulse.alerting.stages.budget import WEEK_MS, Budget
+from pulse.alerting.stages.grouping import (
+    Entry,
+    Group,
+    GroupRecord,
+    Labels,
+    Notice,
+    Told,
+    Word,
+    group_id,
+)
+from pulse.alerting.stages.holdout import Holdout
+from pulse.alerting.stages.owners import Owners
+from pulse.alerting.stages.routing import Addressee, Route
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from pulse.alerting.brief import Brief
-    from pulse.alerting.muting import Inhibition
+    from pulse.alerting.stages.muting import Inhibition
 
 Record = tuple[str, bytes | None]
 """Key and value; None is a tombstone."""

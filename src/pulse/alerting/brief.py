@@ -7,10 +7,10 @@ from typing import Final, NamedTuple
 import msgspec
 
 from pulse.alerting.alert import ENDLESS, EVERYBODY
-from pulse.alerting.digest import REASON as DIGEST
-from pulse.alerting.fleet import FALLS
-from pulse.alerting.fleet import REASON as FLEET_FALLS
-from pulse.alerting.unreachable import REASON as RECEIVER_DISABLED
+from pulse.alerting.everybody.digest import REASON as DIGEST
+from pulse.alerting.everybody.fleet import FALLS
+from pulse.alerting.everybody.fleet import REASON as FLEET_FALLS
+from pulse.alerting.everybody.unreachable import REASON as RECEIVER_DISABLED
 from pulse.model.alert import Alert, Severity, Status
 
 _RISK: Final = {"critical": 0.9, "warning": 0.6, "info": 0.3}

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import msgspec
 
-from pulse.alerting.grouping import Told, Word
+from pulse.alerting.stages.grouping import Told, Word
 
 if TYPE_CHECKING:
     from pulse.alerting.book import Book
     from pulse.alerting.brief import Brief
-    from pulse.alerting.budget import Budget
-    from pulse.alerting.grouping import Entry, Group, Notice
+    from pulse.alerting.stages.budget import Budget
+    from pulse.alerting.stages.grouping import Entry, Group, Notice
 
 Ending = Literal["delivered", "failed", "retry", "dropped"]
 """How an attempt ended; `failed`: no other one follows, and whoever it was for may have heard.

@@ -14,24 +14,24 @@ import msgspec
 
 from pulse.alerting.book import Book, Record, Rules
 from pulse.alerting.brief import Brief, Decision
-from pulse.alerting.budget import rank
-from pulse.alerting.grouping import MOST, Entry, Group, Notice, Told, Word
-from pulse.alerting.holdout import REASON as HOLDOUT
-from pulse.alerting.muting import Inhibitors, Mute, Mutes, closed
 from pulse.alerting.outgoing import Ending, Outgoing
-from pulse.alerting.routing import labels, route
+from pulse.alerting.stages.budget import rank
+from pulse.alerting.stages.grouping import MOST, Entry, Group, Notice, Told, Word
+from pulse.alerting.stages.holdout import REASON as HOLDOUT
+from pulse.alerting.stages.muting import Inhibitors, Mute, Mutes, closed
+from pulse.alerting.stages.routing import labels, route
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from pulse.alerting.muting import Silence, Snooze
     from pulse.alerting.outgoing import Withdrawn
+    from pulse.alerting.stages.muting import Silence, Snooze
 
 
 class Pipeline:
     """All alerts, from where they arrive to where they are sent.
 
-    >>> from pulse.alerting.routing import Addressee, Route
+    >>> from pulse.alerting.stages.routing import Addressee, Route
     >>> rules = Rules(root=Route(receivers=("cs",)), addressees={"cs": Addressee("cs")})
     >>> pipeline = Pipeline(rules)
     >>> said = {"id": "al_1", "account_id": "acme", "reason": "danger", "severity": "critical"}

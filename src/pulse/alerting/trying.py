@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from pulse.alerting.brief import Decision
-from pulse.alerting.fleet import FALLS
-from pulse.alerting.muting import closed
-from pulse.alerting.routing import labels, route
+from pulse.alerting.everybody.fleet import FALLS
+from pulse.alerting.stages.muting import closed
+from pulse.alerting.stages.routing import labels, route
 
 if TYPE_CHECKING:
     from pulse.alerting.book import Rules
     from pulse.alerting.brief import Brief
-    from pulse.alerting.muting import Inhibition, Mute
-    from pulse.alerting.routing import Addressee, Route
+    from pulse.alerting.stages.muting import Inhibition, Mute
+    from pulse.alerting.stages.routing import Addressee, Route
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ def try_route(rules: Rules, brief: Brief, now_ms: int) -> Trial:
 
     >>> from pulse.alerting.book import Rules
     >>> from pulse.alerting.brief import Brief
-    >>> from pulse.alerting.routing import Addressee, Route
+    >>> from pulse.alerting.stages.routing import Addressee, Route
     >>> rules = Rules(root=Route(receivers=("cs",)), addressees={"cs": Addressee("cs")})
     >>> said = {"account_id": "acme", "reason": "danger", "severity": "critical", "at_ms": 0}
     >>> trial = try_route(rules, Brief(id="al_1", status="firing", **said), now_ms=0)

@@ -14,7 +14,7 @@ from pulse.model.time import parse_ts
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from pulse.alerting.outcomes import Outcome
+    from pulse.alerting.people.outcomes import Outcome
 
 WEEK_MS: Final = 7 * DAY_MS
 NOBODY: Final = "nobody"

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 import typer
 
 from pulse.alerting.alert import SEVERITY
-from pulse.alerting.outcomes import EVENT, Outcome, newest, outcome_of
-from pulse.alerting.precision import Tally, by_reason, proposals
+from pulse.alerting.people.outcomes import EVENT, Outcome, newest, outcome_of
+from pulse.alerting.people.precision import Tally, by_reason, proposals
 from pulse.calibration.backtest import Comparison, Fired, compare, fired, judged, load_by_owner
 from pulse.calibration.holdout import effect
 from pulse.cli.feedback_words import effect_in_words, percent

@@ -10,7 +10,7 @@ import msgspec
 import redis
 from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
 
-from pulse.alerting.outcomes import SOURCE as OURS
+from pulse.alerting.people.outcomes import SOURCE as OURS
 from pulse.config.kafka_clients import for_kafka_python
 from pulse.doctor import DAY_MS, Cluster, Fresh, Group, Letters, Reason, Stream
 from pulse.engine.control import CONTROL_HEADER, read_source, tick_time

@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 
 from pulse.alerting.alert import SEVERITY
-from pulse.alerting.outcomes import WORDS, Outcome, event_of
-from pulse.alerting.precision import Tally, by_reason, proposals
+from pulse.alerting.people.outcomes import WORDS, Outcome, event_of
+from pulse.alerting.people.precision import Tally, by_reason, proposals
 from pulse.calibration.holdout import effect
 from pulse.cli.feedback_words import effect_in_words, percent
 from pulse.cli.outcomes import Horizon, read_outcomes_file

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pulse.alerting.precision import interval
+from pulse.alerting.people.precision import interval
 
 if TYPE_CHECKING:
     from pulse.calibration.holdout import Effect, Group

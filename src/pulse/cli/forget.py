@@ -18,7 +18,7 @@ from pulse.engagement.days import DAY_MS
 from pulse.engine.control import ControlRecord
 from pulse.engine.control import forget as record_of
 from pulse.errors import PulseError
-from pulse.notifier.arrival import Bounds
+from pulse.notifier.reading.arrival import Bounds
 from pulse.placement import partition_of
 from pulse.producer import Outgoing
 from pulse.topics.broker import Brokers

@@ -6,11 +6,11 @@ import getpass
 import time
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from pulse.alerting.people.silences import encode_replay
 from pulse.alerting.records.delivery import Delivery, State
 from pulse.alerting.records.reader import Deliveries
 from pulse.alerting.records.replays import Choice, Replay, Wanted, choose, new_replay_id, repeats
 from pulse.alerting.records.standing import why
-from pulse.alerting.silences import encode_replay
 from pulse.cli.records import deliveries_of, done, end_of, follow, moment, the_one
 from pulse.cli.words import count, listed
 from pulse.cli.writing import CONNECT_S, write

@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
-from pulse.alerting.matching import Matcher
-from pulse.alerting.muting import Silence
-from pulse.alerting.silences import new_silence_id
+from pulse.alerting.people.silences import new_silence_id
+from pulse.alerting.stages.matching import Matcher
+from pulse.alerting.stages.muting import Silence
 from pulse.cli.saying import Author, Because, ConfigFile, For, at_desk, author_of, end_of, now
 from pulse.cli.words import date
 from pulse.config import Config

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from pulse.alerting.muting import Snooze
+from pulse.alerting.stages.muting import Snooze
 from pulse.cli.saying import (
     Author,
     Because,

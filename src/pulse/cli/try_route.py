@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from pulse.alerting.alert import SEVERITY
 from pulse.alerting.brief import Brief, brief_of
-from pulse.alerting.muting import Inhibition
+from pulse.alerting.stages.muting import Inhibition
 from pulse.alerting.trying import Trial, Way, try_route
 from pulse.config import Config, duration_text
 from pulse.config.pipeline import pipeline_rules

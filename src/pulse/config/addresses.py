@@ -1,6 +1,6 @@
 """Which addresses a receiver's URL may name, as far as that can be said without resolving a name.
 
-The other half of the check, at the moment of connecting, is `pulse.notifier.address`.
+The other half of the check, at the moment of connecting, is `pulse.notifier.receivers.address`.
 """
 
 import unicodedata

@@ -4,13 +4,13 @@ from dataclasses import replace
 from typing import Any, get_args
 
 from pulse.alerting.book import Rules
-from pulse.alerting.budget import Budget
-from pulse.alerting.holdout import Holdout
-from pulse.alerting.hours import Hours, Interval
-from pulse.alerting.matching import Matcher
-from pulse.alerting.muting import Inhibition
-from pulse.alerting.owners import Owners
-from pulse.alerting.routing import Addressee, Route
+from pulse.alerting.stages.budget import Budget
+from pulse.alerting.stages.holdout import Holdout
+from pulse.alerting.stages.hours import Hours, Interval
+from pulse.alerting.stages.matching import Matcher
+from pulse.alerting.stages.muting import Inhibition
+from pulse.alerting.stages.owners import Owners
+from pulse.alerting.stages.routing import Addressee, Route
 from pulse.config import routes
 from pulse.config.root import Config
 from pulse.config.routes import Match, Weekday, minute_of, span_of

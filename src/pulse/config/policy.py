@@ -1,6 +1,6 @@
 """From the configuration to the rules that the engine runs on."""
 
-from pulse.alerting.outcomes import EVENT
+from pulse.alerting.people.outcomes import EVENT
 from pulse.config.line import LineSettings
 from pulse.config.root import Config
 from pulse.config.scoring import Minimum, OfBaseline, PerSeat, ScoreRule, Usage

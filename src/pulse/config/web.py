@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, StringConstraints, ValidationInfo, field_validator
 
-from pulse.alerting.links import Links
+from pulse.alerting.people.links import Links
 from pulse.config.fields import (
     Duration,
     EnvName,

@@ -22,9 +22,9 @@ from typing import TYPE_CHECKING, Annotated, Final, NamedTuple, TypeVar
 
 import msgspec
 
-from pulse.alerting.configuration import moved_alert
-from pulse.alerting.digest import REASON as DIGEST
-from pulse.alerting.digest import Number, Standing, digest_alert
+from pulse.alerting.everybody.configuration import moved_alert
+from pulse.alerting.everybody.digest import REASON as DIGEST
+from pulse.alerting.everybody.digest import Number, Standing, digest_alert
 from pulse.engagement.days import DAY_MS, FIRST_DAY
 from pulse.engine.control import CONTROL_HEADER, UNREADABLE, ControlRecord
 from pulse.model.instants import to_ms

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from pulse.alerting.sources import SOURCE_STOPPED, source_alert
+from pulse.alerting.everybody.sources import SOURCE_STOPPED, source_alert
 from pulse.engagement.days import DAY_MS, NEVER, day_start
 from pulse.engagement.sources import source_key
 from pulse.engine.control import read_source

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
-from pulse.alerting.digest import REASON as DIGEST
-from pulse.alerting.digest import Standing
+from pulse.alerting.everybody.digest import REASON as DIGEST
+from pulse.alerting.everybody.digest import Standing
 from pulse.engagement.days import DAY_MS
 from pulse.engine.fleet import (
     LINE,

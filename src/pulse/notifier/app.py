@@ -9,26 +9,26 @@ import structlog
 from aiokafka.errors import KafkaError
 from prometheus_client import CollectorRegistry
 
-from pulse.alerting.fleet import FleetRule
+from pulse.alerting.everybody.fleet import FleetRule
+from pulse.alerting.people.silences import REPLAY_PREFIX
 from pulse.alerting.records import envelope
-from pulse.alerting.silences import REPLAY_PREFIX
 from pulse.config import Config
 from pulse.config.pipeline import pipeline_rules
 from pulse.errors import PulseError
 from pulse.metrics import serve
-from pulse.notifier.arrival import At, Bounds
 from pulse.notifier.clock import WallClock
-from pulse.notifier.consumer import AlertConsumer, until
 from pulse.notifier.dispatch import Notifier
-from pulse.notifier.hearing import FleetHearing
-from pulse.notifier.inhibit import FleetGuard, GuardSettings
+from pulse.notifier.fleet.inhibit import FleetGuard, GuardSettings
 from pulse.notifier.kafka import KafkaSettings, Outage, partition_counts, quiet_client_logs
 from pulse.notifier.kinds import make_receiver, receiver_settings
-from pulse.notifier.lease import Lease
-from pulse.notifier.log import KafkaDeliveryLog
 from pulse.notifier.metrics import NotifierMetrics
-from pulse.notifier.shelf import AlertShelf, LogShelf
-from pulse.notifier.silencing import SilenceHearing
+from pulse.notifier.reading.arrival import At, Bounds
+from pulse.notifier.reading.consumer import AlertConsumer, until
+from pulse.notifier.reading.hearing import FleetHearing
+from pulse.notifier.reading.lease import Lease
+from pulse.notifier.reading.silencing import SilenceHearing
+from pulse.notifier.state.log import KafkaDeliveryLog
+from pulse.notifier.state.shelf import AlertShelf, LogShelf
 from pulse.producer import Outgoing, Producer
 
 log = structlog.get_logger("pulse.notifier")

@@ -20,23 +20,18 @@ from typing import Any, Final
 import structlog
 
 from pulse.alerting.book import Rules
-from pulse.alerting.links import Links
+from pulse.alerting.people.links import Links
+from pulse.alerting.people.silences import Muted
 from pulse.alerting.records import envelope
 from pulse.alerting.records.delivery import Delivery
-from pulse.alerting.routing import Addressee, Route
-from pulse.alerting.silences import Muted
-from pulse.notifier.arrival import Arrival, At, Bounds, Fullness, Heard
+from pulse.alerting.stages.routing import Addressee, Route
 from pulse.notifier.clock import Clock
-from pulse.notifier.courier import Courier
-from pulse.notifier.endpoints import Endpoints
-from pulse.notifier.holding import Holding
-from pulse.notifier.inhibit import FleetGuard
-from pulse.notifier.lease import Lease
-from pulse.notifier.letters import Letters, Shelf
-from pulse.notifier.log import DeliveryLog, PartitionClosed, Record
+from pulse.notifier.fleet.holding import Holding
+from pulse.notifier.fleet.inhibit import FleetGuard
 from pulse.notifier.metrics import NotifierMetrics
 from pulse.notifier.outbox import Outbox
-from pulse.notifier.parcel import notification_of
+from pulse.notifier.reading.arrival import Arrival, At, Bounds, Fullness, Heard
+from pulse.notifier.reading.lease import Lease
 from pulse.notifier.receiver import (
     Attempt,
     Notification,
@@ -45,9 +40,14 @@ from pulse.notifier.receiver import (
     ReceiverSettings,
     Verdict,
 )
-from pulse.notifier.recovery import Recovery
 from pulse.notifier.report import Reporter
-from pulse.notifier.shelf import LogShelf
+from pulse.notifier.sending.courier import Courier
+from pulse.notifier.sending.endpoints import Endpoints
+from pulse.notifier.sending.parcel import notification_of
+from pulse.notifier.state.letters import Letters, Shelf
+from pulse.notifier.state.log import DeliveryLog, PartitionClosed, Record
+from pulse.notifier.state.recovery import Recovery
+from pulse.notifier.state.shelf import LogShelf
 from pulse.notifier.turns import Started, Turn
 
 log = structlog.get_logger("pulse.notifier")

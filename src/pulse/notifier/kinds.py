@@ -29,10 +29,10 @@ from pulse.notifier.receivers.alertmanager_body import alertmanager_body
 from pulse.notifier.receivers.apprise import Apprise, AppriseOptions
 from pulse.notifier.receivers.email import Email, EmailOptions
 from pulse.notifier.receivers.pagerduty import PagerDuty, PagerDutyOptions
+from pulse.notifier.receivers.signature import decode_secret
 from pulse.notifier.receivers.slack import Slack
 from pulse.notifier.receivers.teams import Teams
 from pulse.notifier.receivers.webhook import Webhook
-from pulse.notifier.signature import decode_secret
 
 
 def receiver_settings(config: Config) -> dict[str, ReceiverSettings]:

@@ -16,25 +16,25 @@ from pulse.alerting.brief import brief_of
 from pulse.alerting.pipeline import Pipeline
 from pulse.alerting.records import envelope
 from pulse.alerting.records.delivery import Beside, Delivery, Position, State, delivery_of
-from pulse.notifier import decide, retry
-from pulse.notifier.letters import Wanted
 from pulse.notifier.replays import Replays, is_overtaken
+from pulse.notifier.sending import decide, retry
+from pulse.notifier.state.letters import Wanted
 from pulse.notifier.turns import Started, Turn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from pulse.alerting.book import Rules
-    from pulse.alerting.fleet import Episode
-    from pulse.alerting.grouping import Entry, Notice
+    from pulse.alerting.everybody.fleet import Episode
+    from pulse.alerting.people.silences import Muted
     from pulse.alerting.records.delivery import Endpoint
-    from pulse.alerting.silences import Muted
-    from pulse.notifier.arrival import Arrival
-    from pulse.notifier.journal import Journal
-    from pulse.notifier.letters import Letters
-    from pulse.notifier.log import Record
+    from pulse.alerting.stages.grouping import Entry, Notice
+    from pulse.notifier.reading.arrival import Arrival
     from pulse.notifier.receiver import Attempt, Outcome, ReceiverSettings
     from pulse.notifier.report import Reporter
+    from pulse.notifier.state.journal import Journal
+    from pulse.notifier.state.letters import Letters
+    from pulse.notifier.state.log import Record
 
 _encode: Final = msgspec.json.Encoder().encode
 _NO_NEWS: Final = frozenset({"repeat", "already_resolved"})

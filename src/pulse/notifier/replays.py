@@ -15,8 +15,8 @@ from pulse.alerting.records.replays import delivery_of_replay
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
-    from pulse.alerting.grouping import Entry
     from pulse.alerting.records.replays import Replay
+    from pulse.alerting.stages.grouping import Entry
     from pulse.notifier.receiver import ReceiverSettings
 
 _AT_ONCE: Final = 32

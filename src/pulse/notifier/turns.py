@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from pulse.alerting.records.delivery import Delivery
-    from pulse.notifier.letters import Wanted
-    from pulse.notifier.log import Record
+    from pulse.notifier.state.letters import Wanted
+    from pulse.notifier.state.log import Record
 
 
 class Turn(NamedTuple):

@@ -21,7 +21,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from pulse.alerting.fleet import ACCOUNTS_HEADER
+from pulse.alerting.everybody.fleet import ACCOUNTS_HEADER
 from pulse.engine import Columns, DeadLetter, Effects, Engine, Page, PartitionState, fleet
 from pulse.engine.columns import FORWARDED_HEADER
 from pulse.producer import Outgoing, Producer

@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, Iterable, Sequence
 
 from pulse.alerting.records.reader import Deliveries
 from pulse.model import notification_id
-from pulse.notifier.log import PartitionClosed, Record
+from pulse.notifier.state.log import PartitionClosed, Record
 
 
 class MemoryDeliveryLog:

@@ -21,7 +21,7 @@ from typing import Any, Final, Self
 
 from aiohttp import web
 
-from pulse.notifier.signature import SignatureMismatch, decode_secret, verify
+from pulse.notifier.receivers.signature import SignatureMismatch, decode_secret, verify
 
 EXAMPLE_SECRET: Final = "whsec_cHVsc2UtZXhhbXBsZS1zaWduaW5nLXNlY3JldC0wMQ=="
 """A secret for tests and the demo; everybody knows it."""

@@ -6,7 +6,7 @@ import secrets
 from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import urlsplit
 
-from pulse.alerting.links import BadTicketError, Ticket
+from pulse.alerting.people.links import BadTicketError, Ticket
 from pulse.keyring import hash_of
 from pulse.refusals import Refusal
 from pulse.web.rates import WrongTokens
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-    from pulse.alerting.links import Links
+    from pulse.alerting.people.links import Links
     from pulse.web.tokens import Role, TokenRing
 
 FORM_MS: Final = 12 * 3_600_000

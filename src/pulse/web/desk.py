@@ -6,14 +6,14 @@ import asyncio
 import time
 from typing import TYPE_CHECKING, Final
 
-from pulse.alerting.muting import Silence, Snooze
-from pulse.alerting.outcomes import encode_outcome, event_of
-from pulse.alerting.silences import (
+from pulse.alerting.people.outcomes import encode_outcome, event_of
+from pulse.alerting.people.silences import (
     SILENCE_PREFIX,
     SNOOZE_PREFIX,
     encode_silence,
     encode_snooze,
 )
+from pulse.alerting.stages.muting import Silence, Snooze
 from pulse.placement import partition_of
 from pulse.producer import Outgoing
 from pulse.refusals import Refusal
@@ -21,7 +21,7 @@ from pulse.refusals import Refusal
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
-    from pulse.alerting.outcomes import Outcome
+    from pulse.alerting.people.outcomes import Outcome
     from pulse.config import Kafka
     from pulse.web.following import MutedBook, OutcomeBook
 

@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 import structlog
 
-from pulse.alerting.outcomes import decode_outcome
-from pulse.alerting.silences import Muted
+from pulse.alerting.people.outcomes import decode_outcome
+from pulse.alerting.people.silences import Muted
 from pulse.model.alert import Severity, Status
 from pulse.model.time import parse_ts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pulse.alerting.outcomes import Outcome
+    from pulse.alerting.people.outcomes import Outcome
 
 log = structlog.get_logger("pulse.web")
 

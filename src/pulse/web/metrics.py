@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from pulse.alerting.precision import by_reason
+from pulse.alerting.people.precision import by_reason
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from pulse.alerting.outcomes import Outcome, Word
+from pulse.alerting.people.outcomes import Outcome, Word
 from pulse.readmodel import WORST_FIRST, ReadModelError
 from pulse.refusals import Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from pulse.alerting.holdout import Holdout
+    from pulse.alerting.stages.holdout import Holdout
     from pulse.config import Config
     from pulse.readmodel import ReadModel
     from pulse.web.access import Access

@@ -16,10 +16,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pulse.alerting.brief import Brief
-from pulse.alerting.matching import Matcher
-from pulse.alerting.muting import Silence, Snooze
 from pulse.alerting.pipeline import Pipeline
-from pulse.alerting.routing import Addressee
+from pulse.alerting.stages.matching import Matcher
+from pulse.alerting.stages.muting import Silence, Snooze
+from pulse.alerting.stages.routing import Addressee
 from pulse.model.time import parse_ts
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from pulse.alerting.book import Rules
     from pulse.alerting.brief import Decision
-    from pulse.alerting.grouping import Notice
+    from pulse.alerting.stages.grouping import Notice
 
 START_MS = parse_ts("2024-01-01T00:00:00Z")  # a Monday
 MINUTE, HOUR, DAY = 60, 3_600, 86_400

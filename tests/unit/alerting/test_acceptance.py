@@ -6,12 +6,12 @@ from datetime import date
 from typing import Any
 
 from pulse.alerting.book import Rules
-from pulse.alerting.budget import Budget
-from pulse.alerting.hours import Hours, Interval
-from pulse.alerting.matching import Matcher
-from pulse.alerting.muting import Inhibition
-from pulse.alerting.owners import Owners
-from pulse.alerting.routing import Route
+from pulse.alerting.stages.budget import Budget
+from pulse.alerting.stages.hours import Hours, Interval
+from pulse.alerting.stages.matching import Matcher
+from pulse.alerting.stages.muting import Inhibition
+from pulse.alerting.stages.owners import Owners
+from pulse.alerting.stages.routing import Route
 
 from .acceptance import (
     DAY,

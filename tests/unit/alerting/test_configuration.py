@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pulse.alerting.configuration import moved_alert
+from pulse.alerting.everybody.configuration import moved_alert
 from pulse.engagement.line import Line
 from pulse.model.notification import MAX_BODY_BYTES, webhook_body
 

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from pulse.alerting.digest import MOST_NAMED, Named, Standing, digest_alert
+from pulse.alerting.everybody.digest import MOST_NAMED, Named, Standing, digest_alert
 from pulse.engagement.line import Line
 from pulse.model.notification import MAX_BODY_BYTES, webhook_body
 

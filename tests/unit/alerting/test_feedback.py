@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from pulse.alerting.outcomes import (
+from pulse.alerting.people.outcomes import (
     EVENT,
     Outcome,
     Word,
@@ -15,7 +15,7 @@ from pulse.alerting.outcomes import (
     newest,
     outcome_of,
 )
-from pulse.alerting.precision import Tally, by_reason, interval, proposals
+from pulse.alerting.people.precision import Tally, by_reason, interval, proposals
 from pulse.config import Config
 from pulse.config.policy import policy
 from pulse.model import UsageEvent, read_record
@@ -139,7 +139,7 @@ def test_of_few_nothing_is_proposed_and_neither_where_chance_may_be() -> None:
 
 
 def test_every_setting_that_is_proposed_is_there() -> None:
-    from pulse.alerting.precision import _SETTINGS
+    from pulse.alerting.people.precision import _SETTINGS
 
     known = Config().model_dump(by_alias=True)
     for advice in _SETTINGS.values():

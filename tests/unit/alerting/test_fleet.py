@@ -2,7 +2,7 @@
 
 import pytest
 
-from pulse.alerting.fleet import Episode, Fact, Fleet, FleetRule, fleet_alert
+from pulse.alerting.everybody.fleet import Episode, Fact, Fleet, FleetRule, fleet_alert
 
 MINUTE = 60_000
 RULE = FleetRule(share=0.1, min_accounts=20)

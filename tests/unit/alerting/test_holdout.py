@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from pulse.alerting.book import Rules
-from pulse.alerting.budget import Budget
-from pulse.alerting.holdout import Holdout
-from pulse.alerting.muting import Inhibition, Matcher
-from pulse.alerting.owners import Owners
-from pulse.alerting.routing import Route
+from pulse.alerting.stages.budget import Budget
+from pulse.alerting.stages.holdout import Holdout
+from pulse.alerting.stages.muting import Inhibition, Matcher
+from pulse.alerting.stages.owners import Owners
+from pulse.alerting.stages.routing import Route
 
 from .acceptance import DAY, Story, addressees, between, fires, resolves
 

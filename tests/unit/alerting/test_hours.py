@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from pulse.alerting.hours import Hours, Interval, next_time
+from pulse.alerting.stages.hours import Hours, Interval, next_time
 
 WORK = Interval(name="work", weekdays=(0, 1, 2, 3, 4), times=((540, 720), (780, 1020)))
 NIGHT = Interval(name="night", times=((0, 360), (1320, 1440)))

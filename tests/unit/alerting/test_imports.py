@@ -6,6 +6,6 @@ import sys
 import pytest
 
 
-@pytest.mark.parametrize("module", ["pulse.alerting.alert", "pulse.alerting.fleet"])
+@pytest.mark.parametrize("module", ["pulse.alerting.alert", "pulse.alerting.everybody.fleet"])
 def test_a_module_can_be_the_first_one(module: str) -> None:
     subprocess.run([sys.executable, "-c", f"import {module}"], check=True)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pulse.alerting.links import ACTIONS, BadTicketError, Links, Ticket
+from pulse.alerting.people.links import ACTIONS, BadTicketError, Links, Ticket
 
 LINKS = Links("https://pulse.example.com/", b"a key of at least 32 characters!", 60_000)
 DIGITS = string.ascii_letters + string.digits + "-_"

@@ -5,11 +5,11 @@ from __future__ import annotations
 import msgspec
 import pytest
 
+from pulse.alerting.people.silences import Muted, encode_replay
 from pulse.alerting.records.delivery import Delivery, State
 from pulse.alerting.records.envelope import wrap
 from pulse.alerting.records.reader import Deliveries
 from pulse.alerting.records.replays import Choice, Replay, Wanted, choose, delivery_of_replay
-from pulse.alerting.silences import Muted, encode_replay
 
 FAILED = Delivery(
     id="n_1",

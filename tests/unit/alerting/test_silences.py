@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from pulse.alerting.matching import Matcher
-from pulse.alerting.muting import Silence, Snooze
-from pulse.alerting.silences import Muted, encode_silence, encode_snooze, new_silence_id
+from pulse.alerting.people.silences import Muted, encode_silence, encode_snooze, new_silence_id
+from pulse.alerting.stages.matching import Matcher
+from pulse.alerting.stages.muting import Silence, Snooze
 
 SILENCE = Silence(
     id=new_silence_id(),

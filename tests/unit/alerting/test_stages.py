@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from pulse.alerting.brief import Brief, brief_of
-from pulse.alerting.budget import WEEK_MS, Budget
-from pulse.alerting.grouping import GroupRecord, group_id, notice_id
-from pulse.alerting.matching import Matcher
-from pulse.alerting.muting import Inhibition, Inhibitors, Mutes, Silence, Snooze
-from pulse.alerting.owners import Owners
+from pulse.alerting.stages.budget import WEEK_MS, Budget
+from pulse.alerting.stages.grouping import GroupRecord, group_id, notice_id
+from pulse.alerting.stages.matching import Matcher
+from pulse.alerting.stages.muting import Inhibition, Inhibitors, Mutes, Silence, Snooze
+from pulse.alerting.stages.owners import Owners
 from pulse.testing.alerts import sample_alert
 
 DAY_MS = 86_400_000

@@ -133,7 +133,7 @@ def test_a_history_in_which_nobody_is_judged_is_said_to_be_short(tmp_path: Path)
 
 def closed(name: str, word: str, at_day: int) -> bytes:
     """What somebody said of the danger alert that the history raised for an account."""
-    from pulse.alerting.outcomes import Outcome, event_of
+    from pulse.alerting.people.outcomes import Outcome, event_of
 
     started_ms = START_MS + at_day * DAY_MS
     return event_of(

@@ -12,7 +12,7 @@ from pulse.cli.demo_parts import (
 )
 from pulse.config import Config
 from pulse.embedded import Broker, Valkey
-from pulse.notifier.signature import decode_secret
+from pulse.notifier.receivers.signature import decode_secret
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,12 +9,12 @@ import pytest
 
 from pulse.alerting.book import Rules
 from pulse.alerting.brief import Brief
-from pulse.alerting.budget import Budget
-from pulse.alerting.hours import Interval
-from pulse.alerting.matching import Matcher
-from pulse.alerting.muting import Inhibition
-from pulse.alerting.owners import Owners
-from pulse.alerting.routing import Addressee, Route, route
+from pulse.alerting.stages.budget import Budget
+from pulse.alerting.stages.hours import Interval
+from pulse.alerting.stages.matching import Matcher
+from pulse.alerting.stages.muting import Inhibition
+from pulse.alerting.stages.owners import Owners
+from pulse.alerting.stages.routing import Addressee, Route, route
 from pulse.config import Config, ConfigError
 from pulse.config.loading import read
 from pulse.config.pipeline import pipeline_rules

@@ -9,7 +9,8 @@ import pytest
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from pulse.config.addresses import refusal
-from pulse.notifier.address import (
+from pulse.notifier.receiver import Outcome, ReceiverSettings
+from pulse.notifier.receivers.address import (
     AddressRefused,
     CheckedResolver,
     checked_socket,
@@ -17,7 +18,6 @@ from pulse.notifier.address import (
     connector,
     refused_in,
 )
-from pulse.notifier.receiver import Outcome, ReceiverSettings
 from pulse.notifier.receivers.http import HttpClient
 from pulse.testing.addresses import REFUSED, SPELLINGS
 

@@ -8,7 +8,7 @@ from pulse.config import Config, SecretError
 from pulse.errors import PulseError
 from pulse.notifier import app
 from pulse.notifier.kinds import receiver_settings
-from pulse.notifier.signature import decode_secret
+from pulse.notifier.receivers.signature import decode_secret
 from pulse.testing.webhooks import EXAMPLE_SECRET
 
 

@@ -1,8 +1,8 @@
 import pytest
 
 from pulse.alerting.records.delivery import Delivery, State
-from pulse.notifier.decide import Standing, after_attempt
 from pulse.notifier.receiver import Attempt, Outcome, ReceiverSettings, Verdict
+from pulse.notifier.sending.decide import Standing, after_attempt
 
 RECEIVER = ReceiverSettings(name="cs", url="http://x", schedule_s=(0, 5), jitter=0)
 

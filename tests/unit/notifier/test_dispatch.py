@@ -11,19 +11,19 @@ import pytest
 from pulse.alerting.records.delivery import Delivery, State
 from pulse.alerting.records.reader import Deliveries
 from pulse.model import Alert
-from pulse.notifier.arrival import Arrival, Bounds, Fullness
 from pulse.notifier.dispatch import Notifier
-from pulse.notifier.lease import Lease
-from pulse.notifier.log import PartitionClosed, Record
 from pulse.notifier.metrics import NotifierMetrics
+from pulse.notifier.reading.arrival import Arrival, Bounds, Fullness
+from pulse.notifier.reading.lease import Lease
 from pulse.notifier.receiver import Attempt, Notification, Outcome, ReceiverSettings, Verdict
+from pulse.notifier.state.log import PartitionClosed, Record
 from pulse.testing.alerts import sample_alert
 from pulse.testing.clock import ManualClock, settle
 from pulse.testing.deliveries import MemoryDeliveryLog
 
 if TYPE_CHECKING:
     from pulse.alerting.book import Rules
-    from pulse.alerting.links import Links
+    from pulse.alerting.people.links import Links
 
 OK = Outcome(Verdict.DELIVERED, "ok", 200)
 ERROR = Outcome(Verdict.RETRY, "http_500", 500)

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pulse.alerting.book import Rules
-from pulse.alerting.budget import Budget
-from pulse.alerting.hours import Hours, Interval
-from pulse.alerting.links import Links
-from pulse.alerting.matching import Matcher
-from pulse.alerting.muting import Silence, Snooze
-from pulse.alerting.owners import Owners
-from pulse.alerting.routing import Addressee, Route
-from pulse.alerting.silences import Muted, encode_silence, encode_snooze
-from pulse.notifier.letters import Letters, Wanted
-from pulse.notifier.log import PartitionClosed
+from pulse.alerting.people.links import Links
+from pulse.alerting.people.silences import Muted, encode_silence, encode_snooze
+from pulse.alerting.stages.budget import Budget
+from pulse.alerting.stages.hours import Hours, Interval
+from pulse.alerting.stages.matching import Matcher
+from pulse.alerting.stages.muting import Silence, Snooze
+from pulse.alerting.stages.owners import Owners
+from pulse.alerting.stages.routing import Addressee, Route
+from pulse.notifier.state.letters import Letters, Wanted
+from pulse.notifier.state.log import PartitionClosed
 from pulse.testing.alerts import sample_alert
 
 from .test_dispatch import ERROR, GONE, SETTINGS, START_MS, Desk, Stage

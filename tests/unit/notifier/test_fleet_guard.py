@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pulse.alerting.fleet import FleetRule
+from pulse.alerting.everybody.fleet import FleetRule
 from pulse.alerting.records.reader import Deliveries
-from pulse.notifier.arrival import Arrival
 from pulse.notifier.dispatch import Notifier
-from pulse.notifier.inhibit import FleetGuard, GuardSettings
-from pulse.notifier.lease import Lease
-from pulse.notifier.log import PartitionClosed
+from pulse.notifier.fleet.inhibit import FleetGuard, GuardSettings
 from pulse.notifier.metrics import NotifierMetrics
+from pulse.notifier.reading.arrival import Arrival
+from pulse.notifier.reading.lease import Lease
 from pulse.notifier.receiver import Attempt, Notification, Outcome, ReceiverSettings, Verdict
+from pulse.notifier.state.log import PartitionClosed
 from pulse.testing.alerts import sample_alert
 from pulse.testing.clock import ManualClock, settle
 from pulse.testing.deliveries import MemoryDeliveryLog

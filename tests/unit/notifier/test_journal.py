@@ -4,7 +4,7 @@ import pytest
 from pulse.alerting.records.delivery import Beside, Delivery, Position, State, Step
 from pulse.alerting.records.envelope import unwrap, wrap
 from pulse.alerting.records.reader import Deliveries
-from pulse.notifier.journal import Journal
+from pulse.notifier.state.journal import Journal
 
 PENDING = Delivery(
     id="al_x_cs_firing",

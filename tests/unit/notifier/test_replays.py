@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
+from pulse.alerting.people.silences import Muted, encode_replay
 from pulse.alerting.records.delivery import Delivery, State
 from pulse.alerting.records.replays import Replay
-from pulse.alerting.silences import Muted, encode_replay
 from pulse.notifier.receiver import ReceiverSettings
 from pulse.testing.alerts import sample_alert
 from pulse.testing.clock import settle

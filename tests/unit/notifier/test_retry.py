@@ -1,7 +1,7 @@
 import pytest
 
 from pulse.notifier.receiver import Outcome, ReceiverSettings, Verdict
-from pulse.notifier.retry import (
+from pulse.notifier.sending.retry import (
     Progress,
     Retry,
     first_attempt_ms,

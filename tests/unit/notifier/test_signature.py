@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
-from pulse.notifier.signature import SignatureMismatch, decode_secret, sign, verify
+from pulse.notifier.receivers.signature import SignatureMismatch, decode_secret, sign, verify
 
 BODY = '{"type":"alert.firing","data":{"name":"Müller"}}'.encode()
 

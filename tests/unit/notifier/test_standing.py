@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pulse.alerting.budget import Budget
-from pulse.alerting.hours import Hours, Interval
-from pulse.alerting.matching import Matcher
-from pulse.alerting.muting import Silence, Snooze
+from pulse.alerting.people.silences import Muted, encode_silence, encode_snooze
 from pulse.alerting.records.standing import by_alert, standings
-from pulse.alerting.silences import Muted, encode_silence, encode_snooze
+from pulse.alerting.stages.budget import Budget
+from pulse.alerting.stages.hours import Hours, Interval
+from pulse.alerting.stages.matching import Matcher
+from pulse.alerting.stages.muting import Silence, Snooze
 from pulse.cli.alerts import record_of, shown
 from pulse.testing.alerts import sample_alert
 

@@ -106,7 +106,7 @@ async def test_a_crash_in_the_middle_of_it_loses_nothing(let: int) -> None:
         (1, version_1(sample_alert("bolt"), "succeeded", attempts=1)),
         (1, position(4)),
     )
-    from pulse.notifier.log import PartitionClosed
+    from pulse.notifier.state.log import PartitionClosed
 
     stage.topic.let = let
     try:

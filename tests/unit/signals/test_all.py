@@ -9,9 +9,9 @@ import msgspec
 import pytest
 
 from pulse.alerting.alert import SEVERITY
-from pulse.alerting.digest import REASON as DIGEST
-from pulse.alerting.fleet import REASON as FLEET_FALLS
-from pulse.alerting.sources import SOURCE_STOPPED
+from pulse.alerting.everybody.digest import REASON as DIGEST
+from pulse.alerting.everybody.fleet import REASON as FLEET_FALLS
+from pulse.alerting.everybody.sources import SOURCE_STOPPED
 from pulse.config import Config
 from pulse.config.plays import Plays
 from pulse.config.policy import policy

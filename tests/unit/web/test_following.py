@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import structlog
 
-from pulse.alerting.muting import Snooze
-from pulse.alerting.outcomes import Outcome, encode_outcome
+from pulse.alerting.people.outcomes import Outcome, encode_outcome
+from pulse.alerting.people.silences import encode_snooze
 from pulse.alerting.records.delivery import Step
 from pulse.alerting.records.envelope import wrap
-from pulse.alerting.silences import encode_snooze
+from pulse.alerting.stages.muting import Snooze
 from pulse.testing.alerts import sample_alert
 from pulse.web.deliveries import DeliveryBook
 from pulse.web.following import AlertBook, MutedBook, OutcomeBook

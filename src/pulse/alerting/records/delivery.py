@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from pulse.alerting.grouping import Labels
+from pulse.alerting.stages.grouping import Labels
 from pulse.model.alert import Status
 
 if TYPE_CHECKING:
     from pulse.alerting.brief import Decision
-    from pulse.alerting.grouping import Notice
+    from pulse.alerting.stages.grouping import Notice
 
 MOST_STEPS: Final = 12
 """So many decisions of an alert are kept."""

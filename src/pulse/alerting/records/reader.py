@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
 
-from pulse.alerting.grouping import Entry, GroupRecord
 from pulse.alerting.records.delivery import Beside, Delivery, Endpoint
 from pulse.alerting.records.envelope import Epochs, unwrap, version_of
+from pulse.alerting.stages.grouping import Entry, GroupRecord
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

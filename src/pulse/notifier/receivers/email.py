@@ -19,11 +19,11 @@ from typing import Final, Literal
 
 import aiosmtplib
 
-from pulse.notifier import address
 from pulse.notifier.messages.facts import MessageFacts, facts_of
 from pulse.notifier.messages.sparkline import picture, scores_of
 from pulse.notifier.messages.templates import Rendered, Templates
 from pulse.notifier.receiver import Attempt, Notification, Outcome, ReceiverSettings, Verdict
+from pulse.notifier.receivers import address
 from pulse.notifier.receivers.http import USER_AGENT, brief, without_secrets
 
 Security = Literal["starttls", "tls", "none"]

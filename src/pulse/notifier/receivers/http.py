@@ -14,8 +14,9 @@ from urllib.parse import unquote, urlsplit
 import aiohttp
 
 import pulse
-from pulse.notifier import address, retry
 from pulse.notifier.receiver import Attempt, Outcome, ReceiverSettings, Verdict
+from pulse.notifier.receivers import address
+from pulse.notifier.sending import retry
 
 USER_AGENT: Final = f"pulse/{pulse.__version__}"
 JSON: Final = {"content-type": "application/json"}

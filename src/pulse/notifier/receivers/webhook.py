@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pulse.model import group_body, webhook_body
 from pulse.notifier.receiver import Attempt, Notification, Outcome, ReceiverSettings
 from pulse.notifier.receivers.http import JSON, HttpClient, read_answer
-from pulse.notifier.signature import sign
+from pulse.notifier.receivers.signature import sign
 
 
 def body_of(notification: Notification) -> bytes:

@@ -6,8 +6,8 @@ import msgspec
 from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel, Field
 
-from pulse.alerting.muting import Snooze
-from pulse.alerting.outcomes import Word
+from pulse.alerting.people.outcomes import Word
+from pulse.alerting.stages.muting import Snooze
 from pulse.model import Alert
 from pulse.model.fields import PlainText, Timestamp
 from pulse.model.time import format_ms

@@ -5,8 +5,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Response
 from pydantic import BaseModel, Field
 
-from pulse.alerting.outcomes import Outcome, Word
-from pulse.alerting.precision import by_reason, proposals
+from pulse.alerting.people.outcomes import Outcome, Word
+from pulse.alerting.people.precision import by_reason, proposals
 from pulse.model.fields import PlainText
 from pulse.model.time import format_ms
 from pulse.serving import answer

@@ -6,9 +6,9 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Header, Path, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from pulse.alerting.matching import Matcher
-from pulse.alerting.muting import Silence
-from pulse.alerting.silences import new_silence_id
+from pulse.alerting.people.silences import new_silence_id
+from pulse.alerting.stages.matching import Matcher
+from pulse.alerting.stages.muting import Silence
 from pulse.model.fields import Timestamp
 from pulse.model.time import format_ms
 from pulse.refusals import Refusal

@@ -6,7 +6,7 @@ from urllib.parse import quote
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
-from pulse.alerting.links import ACTIONS
+from pulse.alerting.people.links import ACTIONS
 from pulse.refusals import Refusal
 from pulse.web.access import Session
 from pulse.web.api.asking import Shared, need

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qsl
 
-from pulse.alerting.links import ACTIONS
-from pulse.alerting.muting import Snooze
-from pulse.alerting.outcomes import WORDS
+from pulse.alerting.people.links import ACTIONS
+from pulse.alerting.people.outcomes import WORDS
+from pulse.alerting.stages.muting import Snooze
 from pulse.config.fields import duration_ms
 from pulse.refusals import Refusal
 from pulse.web.pages.views import FOR

@@ -1,0 +1,1 @@
+"""Alerts about no single account: fleet, source, configuration, receiver, digest. Pure."""

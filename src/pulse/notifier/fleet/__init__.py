@@ -1,0 +1,1 @@
+"""Whether the fleet falls together, and what is held while it does."""

@@ -1,0 +1,1 @@
+"""Kafka in: alerts, and what people say; and which notifier leads."""

@@ -1,0 +1,1 @@
+"""Notifications out: a courier a receiver, the schedule of attempts, endpoints that fail."""

@@ -1,0 +1,123 @@
+"""Endpoints that get nothing any more: they said so, or have failed for days."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import structlog
+
+from pulse.alerting.everybody.unreachable import AFTER_MS, REASON, unreachable_alert
+from pulse.alerting.records.delivery import Endpoint, url_hash
+from pulse.notifier.reading.arrival import Arrival
+from pulse.notifier.receiver import Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pulse.notifier.clock import Clock
+    from pulse.notifier.outbox import Outbox
+    from pulse.notifier.receiver import Outcome
+    from pulse.notifier.report import Reporter
+    from pulse.notifier.sending.courier import Courier
+    from pulse.notifier.state.journal import Journal
+    from pulse.notifier.state.log import Record
+
+log = structlog.get_logger("pulse.notifier")
+
+_WORTH_MS: Final = 3_600_000
+"""What fails for so long is recorded: many fail now and then."""
+
+
+class Endpoints:
+    """Disables endpoints, and knows since when they fail, over the couriers there are."""
+
+    def __init__(
+        self,
+        couriers: Mapping[str, Courier],
+        report: Reporter,
+        clock: Clock,
+        config_version: str,
+    ) -> None:
+        self._couriers = couriers
+        self._report = report
+        self._clock = clock
+        self._config_version = config_version
+        self._recorded: set[str] = set()
+        """Receivers of which it is recorded that they fail."""
+
+    def take_over(self, outbox: Outbox, journal: Journal) -> None:
+        """Go on with what is recorded; what was said of another URL is of another endpoint."""
+        self._recorded = set(journal.failing)
+        for name, courier in self._couriers.items():
+            is_url = url_hash(courier.settings.url)
+            failing, disabled = journal.failing.get(name), journal.endpoints.get(name)
+            if failing is not None and failing.url_sha256 == is_url:
+                courier.breaker.since_ms = failing.at_ms
+            if disabled is not None and disabled.url_sha256 == is_url:
+                if not courier.disabled:
+                    log.warning("receiver is disabled", receiver=name, why=disabled.why)
+                self.disable(outbox, courier)
+            elif courier.disabled:
+                courier.disabled = False
+                courier.breaker.succeeded()
+                self._report.disabled(name, disabled=False)
+
+    def gone(self, outbox: Outbox, courier: Courier, now_ms: int, outcome: Outcome) -> Record:
+        """An endpoint answered 410: send nothing more, from now on. Returns what says it."""
+        log.error(
+            "receiver answered 410 Gone and is disabled; it gets nothing until its URL is changed "
+            "or it is enabled again with `pulse notify --enable`",
+            receiver=courier.settings.name,
+        )
+        courier.disabled = True
+        return outbox.endpoint(_endpoint(courier, now_ms, outcome, "gone"))
+
+    def disable(self, outbox: Outbox, courier: Courier) -> None:
+        """Send nothing more there; what was to be sent is recorded as disabled."""
+        courier.disabled = True
+        self._report.disabled(courier.settings.name, disabled=True)
+        outbox.disable(courier.settings.name, self._clock.now_ms())
+
+    def ended(self, outbox: Outbox, courier: Courier, outcome: Outcome) -> None:
+        """An attempt has ended. An endpoint that has failed for days is disabled, and the other
+        receivers are told.
+        """
+        name, since_ms = courier.settings.name, courier.breaker.since_ms
+        if since_ms is None:
+            if name in self._recorded:
+                self._recorded.discard(name)
+                outbox.note_failing(name, None)
+            return
+        if outcome.verdict is Verdict.DELIVERED or courier.disabled:
+            return
+        now_ms = self._clock.now_ms()
+        if now_ms - since_ms >= AFTER_MS:
+            self._give_up(outbox, courier, outcome, now_ms)
+        elif now_ms - since_ms >= _WORTH_MS and name not in self._recorded:
+            self._recorded.add(name)
+            outbox.note_failing(name, _endpoint(courier, since_ms, outcome, "failing"))
+
+    def _give_up(self, outbox: Outbox, courier: Courier, outcome: Outcome, now_ms: int) -> None:
+        name, since_ms = courier.settings.name, courier.breaker.since_ms or now_ms
+        log.error(
+            "receiver has failed for five days and is disabled; it gets nothing until its URL is "
+            "changed or it is enabled again with `pulse notify --enable`",
+            receiver=name,
+            reason=outcome.reason,
+        )
+        outbox.note_endpoint(_endpoint(courier, now_ms, outcome, "failing"))
+        outbox.note_failing(name, None)
+        self._recorded.discard(name)
+        self.disable(outbox, courier)
+        alert = unreachable_alert(name, since_ms, now_ms, outcome.reason, self._config_version)
+        outbox.take(Arrival(alert, alert.to_json(), now_ms, REASON), now_ms)
+
+
+def _endpoint(courier: Courier, at_ms: int, outcome: Outcome, why: str) -> Endpoint:
+    return Endpoint(
+        receiver=courier.settings.name,
+        url_sha256=url_hash(courier.settings.url),
+        at_ms=at_ms,
+        http_status=outcome.http_status,
+        why=why,
+    )

@@ -1,0 +1,1 @@
+"""What the notifier knows, in the deliveries topic: written, read back, and from before."""
