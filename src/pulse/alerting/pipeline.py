@@ -203,7 +203,7 @@ class Pipeline:
     # -- inhibit, silence ----------------------------------------------------------------------
 
     def _unmuted(self, group: Group, briefs: Iterable[Brief], now_ms: int) -> list[Brief]:
-        group.is_held = False
+        group.is_held = group.repeat_is_held = False
         free: list[Brief] = []
         shut = self._shut(group, now_ms)
         for each in briefs:
@@ -213,7 +213,7 @@ class Pipeline:
                 continue
             group.is_held = True
             if each.id not in group.pending:
-                group.repeat_ms = now_ms  # to be told again as soon as it is looked at
+                group.repeat_is_held = True
             self._say(each, group.record.receiver, mute.stage, mute.reason, mute.until_ms)
             if mute.until_ms is not None:
                 self._book.look_at(group, mute.until_ms)

@@ -193,6 +193,16 @@ def test_what_still_fires_is_told_again_after_the_repeat_interval() -> None:
     assert [each.again for each in told] == [False, True, True, False]
 
 
+def test_what_is_held_without_an_end_keeps_no_other_from_being_told_again() -> None:
+    story = by_owner(repeat_ms=4 * HOUR * 1000)
+    story.at(0).fires("acme", owner="kim").fires("beta", owner="kim")
+    story.at(HOUR).acknowledges("acme")
+    cs = story.receiver("cs").wants(between(30, 30), fires("acme"), fires("beta"))
+    for hours in (4, 8, 12):
+        cs.wants(between(hours * HOUR, hours * HOUR + 200), fires("beta"))
+    story.plays(15 * HOUR)
+
+
 def test_a_group_that_begins_anew_has_other_ids() -> None:
     story = by_owner()
     for begin in (0, 10_000):

@@ -102,15 +102,16 @@ class Group:
 
     `pending` are the alerts whose newest state is not told, in the order of their arrival.
     `due_ms`: when it is to be looked at, `repeat_ms`: when something in it is to be told again;
-    None where nothing is. `tried`: the notification under way may have been attempted. `is_late`:
-    it was due while an attempt was under way. `overflows`: the last notification did not hold all.
-    `ranked`: what of it follows, the worst first, until something else waits; None where all that
-    waits must be looked at.
+    None where nothing is; `repeat_is_held`: something should have been told again and is muted, so
+    it is looked for whenever the group is looked at. `tried`: the notification under way may have
+    been attempted. `is_late`: it was due while an attempt was under way. `overflows`: the last
+    notification did not hold all. `ranked`: what of it follows, the worst first, until something
+    else waits; None where all that waits must be looked at.
     """
 
     __slots__ = (
         "addressee", "due_ms", "firing", "in_flight", "is_held", "is_late", "overflows", "pending",
-        "ranked", "record", "repeat_ms", "route", "tried",
+        "ranked", "record", "repeat_is_held", "repeat_ms", "route", "tried",
     )  # fmt: skip
 
     def __init__(self, record: GroupRecord, route: Route, addressee: Addressee) -> None:
@@ -121,6 +122,7 @@ class Group:
         self.firing: set[str] = set()
         self.due_ms: int | None = None
         self.repeat_ms: int | None = None
+        self.repeat_is_held = False
         self.tried = False
         self.in_flight = False
         self.is_held = False
@@ -177,7 +179,8 @@ class Group:
 
     def again(self, entries: Mapping[str, Entry], now_ms: int) -> tuple[list[str], int | None]:
         """The alerts that were told and are to be told again by now, and when the next ones are."""
-        if self.repeat_ms is None or self.repeat_ms > now_ms or self.route.repeat_ms is None:
+        is_due = self.repeat_ms is not None and self.repeat_ms <= now_ms
+        if self.route.repeat_ms is None or not (is_due or self.repeat_is_held):
             return [], self.repeat_ms
         found: list[str] = []
         later: list[int] = []
