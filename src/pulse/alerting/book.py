@@ -166,13 +166,14 @@ class Book:
     def close_if_empty(self, group: Group) -> None:
         """A group without alerts is forgotten."""
         if group.is_empty and self.groups.pop(group.id, None) is not None:
-            record = group.record
-            del self._known_by[record.route, record.receiver, record.labels, record.is_digest]
+            if self._known_by.get(group.known_by) is group:
+                del self._known_by[group.known_by]
             self._changes.append((f"group/{group.id}", None))
 
     def _open(self, record: GroupRecord, route: Route, addressee: Addressee) -> Group:
         group = self.groups[record.id] = Group(record, route, addressee)
-        self._known_by[record.route, record.receiver, record.labels, record.is_digest] = group
+        # Two are known by the same where one that was thought dead wrote a group late.
+        self._known_by.setdefault(group.known_by, group)
         return group
 
     # -- time ----------------------------------------------------------------------------------

@@ -89,9 +89,11 @@ class Outgoing:
         self._sent.pop(notice.id, None)
         self._withdrawn.append(Withdrawn(notice.id, group.tried))
         for alert_id, status in notice.alerts:
-            entry = self._book.entries[alert_id]
-            word = entry.told.get(group.id)
-            if group.tried and status == "firing" and word is not None and word.told is Told.NO:
+            entry = self._book.entries.get(alert_id)
+            word = None if entry is None else entry.told.get(group.id)
+            if entry is None or word is None or status != "firing":
+                continue
+            if group.tried and word.told is Told.NO:
                 self._book.note(entry.with_word(group.id, Word(Told.PERHAPS, now_ms)))
         # An id that was never used is used for what comes in its place.
         number = notice.number if group.tried else notice.number - 1
@@ -174,15 +176,19 @@ class Outgoing:
         return notice is not None and self._is_stale(notice)
 
     def _is_stale(self, notice: Notice) -> bool:
-        entries = self._book.entries
-        return any(entries[name].brief.status != status for name, status in notice.alerts)
+        """Whether one of its alerts has another state by now, or is not known."""
+        found = ((self._book.entries.get(name), status) for name, status in notice.alerts)
+        return any(entry is None or entry.brief.status != status for entry, status in found)
 
     def restore(self, now_ms: int) -> list[Notice]:
         """Go on with a book that was read back. Returns the notifications that are under way."""
         book = self._book
+        inhabited = {name for entry in book.entries.values() for name in entry.told}
         for group in book.groups.values():
             notice = group.record.under_way
-            if notice is not None and self._is_stale(notice):
+            # Nobody is in a group that was written late by one that was thought dead.
+            is_late = group.id not in inhabited
+            if notice is not None and (is_late or self._is_stale(notice)):
                 self.withdraw(group, now_ms)
             elif notice is not None:
                 self._sent[notice.id] = group

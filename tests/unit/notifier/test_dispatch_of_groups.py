@@ -303,3 +303,30 @@ async def test_an_id_that_is_used_again_tells_what_it_has_now_also_after_a_crash
     assert {name for each in told(play) for name in each.accounts} == {"a firing", "b firing"}
     known = play.known()
     assert {each.state for each in known.notifications.values()} <= {"succeeded", "superseded"}
+
+
+@pytest.mark.parametrize("number", [0, 1, 2])
+@pytest.mark.parametrize("is_known", [False, True])
+async def test_a_group_that_one_wrote_late_who_was_thought_dead_tells_nothing(
+    number: int, is_known: bool
+) -> None:
+    dead, play = stage(group_by=("owner",)), stage(group_by=("owner",))
+    async with dead.running() as notifier:
+        await dead.take(notifier, of_kim("bolt"))
+    said = [each for each in dead.topic.records[0] if each[0].startswith("group/")]
+    begun = [of_kim("acme"), of_kim("bolt")] if is_known else [of_kim("acme")]
+    for _ in range(2):
+        async with play.running() as notifier:
+            await play.take(notifier, *begun)
+    # Its first alert is another one, so its group has an id that nobody knows.
+    play.topic.records[0].append(said[number])
+    for _ in range(2):
+        async with play.running() as notifier:
+            await play.take(notifier, *(of_kim(each.account_id, "resolved") for each in begun))
+
+    names = [each.account_id for each in begun]
+    assert [each for one in told(play) for each in one.accounts] == [
+        *(f"{name} firing" for name in names),
+        *(f"{name} resolved" for name in names),
+    ]
+    assert play.known().groups == {}

@@ -136,6 +136,12 @@ class Group:
         return self.record.id
 
     @property
+    def known_by(self) -> tuple[str, str, Labels, bool]:
+        """What an alert finds it by: route, receiver, labels, whether it is a digest."""
+        record = self.record
+        return record.route, record.receiver, record.labels, record.is_digest
+
+    @property
     def is_empty(self) -> bool:
         """Whether nobody is in it and nothing under way."""
         return not (self.pending or self.firing or self.record.under_way)
