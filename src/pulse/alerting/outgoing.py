@@ -120,8 +120,13 @@ class Outgoing:
         return True
 
     def ended(self, notice_id: str, how: Ending, now_ms: int) -> None:
-        """An attempt has ended, or no other one will follow."""
-        group = self._sent[notice_id]
+        """An attempt has ended, or no other one will follow.
+
+        What was withdrawn meanwhile is passed over.
+        """
+        group = self._sent.get(notice_id)
+        if group is None:
+            return
         notice = group.record.under_way
         group.in_flight = False
         if notice is None:

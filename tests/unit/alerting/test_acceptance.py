@@ -359,6 +359,19 @@ def test_what_was_to_be_told_again_when_the_fleet_falls_is_told_after_it() -> No
     assert cs.told[-1].notice.id == again.id
 
 
+def test_what_the_fleet_withdrew_may_end_a_second_time() -> None:
+    # An endpoint that is gone ends all that is open, before the next turn hears of the fleet.
+    story = tell()
+    story.take("firing", "acme", "danger", {})
+    (notice,) = story.pipeline.flush(story.now_ms)
+    story.pipeline.hold_fleet(story.now_ms + 600_000, story.now_ms)
+    story.pipeline.ended(notice.id, "dropped", story.now_ms)
+
+    assert [each.notice_id for each in story.pipeline.withdrawn()] == [notice.id]
+    story.pipeline.hold_fleet(None, story.now_ms)
+    assert [each.id for each in story.pipeline.flush(story.now_ms)] == [notice.id]
+
+
 # -- silence --------------------------------------------------------------------------------------
 
 
