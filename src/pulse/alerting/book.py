@@ -200,10 +200,12 @@ class Book:
             heapq.heappop(self._due)
         return None
 
-    def due(self, now_ms: int) -> Iterator[Group]:
-        """The groups that are due, each once, in the order in which they became so."""
+    def due(self, now_ms: int, most: int | None = None) -> Iterator[Group]:
+        """The groups that are due, each once, in the order in which they became so; of more than
+        `most` the first ones.
+        """
         found: dict[str, Group] = {}
-        while (at_ms := self.next_ms()) is not None and at_ms <= now_ms:
+        while (at_ms := self.next_ms()) is not None and at_ms <= now_ms and len(found) != most:
             name = heapq.heappop(self._due)[2]
             found[name] = self.groups[name]
             if found[name].due_ms == at_ms:

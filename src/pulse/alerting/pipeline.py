@@ -61,9 +61,9 @@ class Pipeline:
         else:
             self._end(brief, known, now_ms)
 
-    def flush(self, now_ms: int) -> list[Notice]:
-        """The notifications that are to be made now, in order."""
-        made = (self._tell(group, now_ms) for group in self._book.due(now_ms))
+    def flush(self, now_ms: int, most: int | None = None) -> list[Notice]:
+        """The notifications that are to be made now, in order; `most` groups are looked at."""
+        made = (self._tell(group, now_ms) for group in self._book.due(now_ms, most))
         return [notice for notice in made if notice is not None]
 
     def _tell(self, group: Group, now_ms: int) -> Notice | None:

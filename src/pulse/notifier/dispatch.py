@@ -162,15 +162,21 @@ class Notifier:
         )
         self._topic.open(envelope.PARTITION)
         now_ms = self._clock.now_ms()
-        outbox.restore(now_ms)
+        # As threads: of many alerts that takes longer than a lease lasts, and the event loop must
+        # not stand still for so long. Nobody else has the outbox yet.
+        await asyncio.to_thread(outbox.restore, now_ms)
         self._endpoints.take_over(outbox, journal)
-        outbox.mute(self._muted, now_ms)
+        muted = self._muted
+        outbox.mute(muted, now_ms)
         self._holding.take_over(outbox)
-        turn = outbox.turn(now_ms)
+        turn = await asyncio.to_thread(outbox.turn, now_ms)
         # Its epoch is known before anything is sent.
         mine = outbox.position()
         await self._topic.append(envelope.PARTITION, [*again, *turn.records, mine])
         self._outbox = outbox
+        if self._muted is not muted:
+            outbox.mute(self._muted, now_ms)
+        self._holding.leads()
         self._answered(turn)
         self._metrics.leads.set(1)
         if recovery.forget:
@@ -269,6 +275,7 @@ class Notifier:
             next_ms = outbox.next_ms()
             if next_ms is not None and next_ms <= self._clock.now_ms():
                 await self._turn(outbox)
+                await asyncio.sleep(0)  # also where there was nothing to write
                 continue
             waiting: list[asyncio.Task[Any]] = [asyncio.create_task(self._due.wait())]
             if next_ms is not None:

@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 _encode: Final = msgspec.json.Encoder().encode
 _NO_NEWS: Final = frozenset({"repeat", "already_resolved"})
 """Decisions that come again whenever alerts are read again."""
+_GROUPS_AT_ONCE: Final = 1_000
+"""Groups that a turn looks at: the event loop stands still for a turn."""
 _NOTHING: Final = Beside(origin="", due_ms=0)
 
 
@@ -239,19 +241,20 @@ class Outbox:
         return self._pipeline.next_ms()
 
     def turn(self, now_ms: int) -> Turn:
-        """Everything that is to be told by now, and all that must be written before."""
+        """What is to be told by now, and all that must be written before. Where much is due, more
+        follows in the next turn, which is due then.
+        """
         made: dict[str, Notice] = {}
-        while notices := self._pipeline.flush(now_ms):
-            for notice in notices:
-                if notice.receiver in self.disabled:
-                    self._pipeline.ended(notice.id, "dropped", now_ms)
-                    self._kept.update(name for name, _ in notice.alerts)
-                    found = self._first_of(notice, now_ms)
-                    gone = found.becomes(State.DISABLED, now_ms, reason="endpoint_disabled")
-                    self._report.settled(gone)
-                    self._last.append(self._note(gone))
-                else:
-                    made[notice.id] = notice
+        for notice in self._pipeline.flush(now_ms, _GROUPS_AT_ONCE):
+            if notice.receiver in self.disabled:
+                self._pipeline.ended(notice.id, "dropped", now_ms)
+                self._kept.update(name for name, _ in notice.alerts)
+                found = self._first_of(notice, now_ms)
+                gone = found.becomes(State.DISABLED, now_ms, reason="endpoint_disabled")
+                self._report.settled(gone)
+                self._last.append(self._note(gone))
+            else:
+                made[notice.id] = notice
         return self._written_of(made, now_ms)
 
     def _written_of(self, made: dict[str, Notice], now_ms: int) -> Turn:

@@ -7,6 +7,8 @@ from pulse.alerting.records.reader import Deliveries
 from pulse.model import notification_id
 from pulse.notifier.state.log import PartitionClosed, Record
 
+_READ_AT_ONCE = 500
+
 
 class MemoryDeliveryLog:
     """The `DeliveryLog` of tests. It outlives the notifiers that write to it.
@@ -26,7 +28,9 @@ class MemoryDeliveryLog:
         self._open.add(partition)
 
     async def read(self, partition: int) -> AsyncGenerator[list[Record], None]:
-        yield list(self.records[partition])
+        found = list(self.records[partition])
+        for first in range(0, len(found), _READ_AT_ONCE):
+            yield found[first : first + _READ_AT_ONCE]
 
     async def append(self, partition: int, records: Sequence[Record]) -> None:
         if partition not in self._open:

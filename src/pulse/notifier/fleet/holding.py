@@ -58,6 +58,10 @@ class Holding:
                 _say(self._guard.episode)
             self._follow(self._guard, outbox)
 
+    def leads(self) -> None:
+        """What was taken over may be acted upon: look at the time from now on."""
+        self._begun.set()
+
     def _look(self, guard: FleetGuard) -> None:
         # Before somebody leads, nobody has said what was recorded.
         outbox = self._outbox()
