@@ -93,6 +93,7 @@ class Run:
         self.episodes: dict[tuple[str, str], int] = defaultdict(int)
         self.silenced_when_made: list[tuple[str, Notice]] = []
         self.made: list[Notice] = []
+        self.begun: list[Notice] = []
         self.until_ms = START_MS
 
     def step(self, what: str, how: Any) -> None:
@@ -140,6 +141,7 @@ class Run:
         name = names[which % len(names)]
         if self.pipeline.begins(name):
             self.in_flight = name
+            self.begun.append(self.queue[name])
             for alert_id, status in self.queue[name].alerts:
                 assert self.last[alert_id].status == status, "it has ended meanwhile"
         else:
@@ -330,7 +332,7 @@ def keeps_the_budget(run: Run) -> None:
     if weekly is None:
         return
     first: dict[str, Notice] = {}
-    for notice in run.made:
+    for notice in sorted(run.begun, key=lambda each: each.made_ms):
         for name, status in notice.alerts:
             if status == "firing":
                 first.setdefault(name, notice)

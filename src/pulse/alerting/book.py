@@ -114,6 +114,27 @@ class Book:
             self.spent[owner] = {**kept, **new}
             self._changes.append((f"budget/{owner}", _encode(self.spent[owner])))
 
+    def give_back(self, alert_ids: Iterable[str]) -> None:
+        """Their owners are not told of these after all: what no group told, or is telling, costs
+        nothing. Called when that is on record.
+        """
+        for alert_id in alert_ids:
+            entry = self.entries.get(alert_id)
+            # What has no end leaves a group that told it.
+            if entry is None or entry.brief.is_endless or self._is_told(entry):
+                continue
+            owner = entry.brief.owner
+            spent = self.spent.get(owner, {})
+            if alert_id in spent:
+                self.spent[owner] = {name: at for name, at in spent.items() if name != alert_id}
+                self._changes.append((f"budget/{owner}", _encode(self.spent[owner])))
+
+    def _is_told(self, entry: Entry) -> bool:
+        return any(
+            word.told is not Told.NO or self.groups[name].tells(entry.brief.id, "firing")
+            for name, word in entry.told.items()
+        )
+
     def forget(self, before_ms: int) -> None:
         """Drop alerts that ended before an instant, or have no end, and are in no group."""
         for alert_id, entry in list(self.entries.items()):

@@ -13,6 +13,8 @@ import msgspec
 from pulse.alerting.stages.grouping import Told, Word
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from pulse.alerting.book import Book
     from pulse.alerting.brief import Brief
     from pulse.alerting.stages.budget import Budget
@@ -67,7 +69,7 @@ class Outgoing:
         follow.
         """
         ranked = group.ranked
-        self.withdraw(group, now_ms)
+        self.withdraw(group, now_ms, but={each.id for each in told})
         group.ranked = ranked
         again = not any(each.id in group.pending for each in told)
         notice = group.notice(told, now_ms, again=again)
@@ -80,8 +82,10 @@ class Outgoing:
         self._sent[notice.id] = group
         return notice
 
-    def withdraw(self, group: Group, now_ms: int) -> None:
-        """What is under way is not sent any more; what was attempted of it is perhaps told."""
+    def withdraw(self, group: Group, now_ms: int, but: Collection[str] = ()) -> None:
+        """What is under way is not sent any more; what was attempted of it is perhaps told. `but`:
+        the alerts that the next one tells.
+        """
         notice = group.record.under_way
         if notice is None:
             return
@@ -99,6 +103,8 @@ class Outgoing:
         number = notice.number if group.tried else notice.number - 1
         group.record = msgspec.structs.replace(group.record, number=number, under_way=None)
         self._book.note_group(group)
+        if not group.tried:
+            self._book.give_back(name for name, _ in notice.alerts if name not in but)
         self._book.look_at(group, now_ms)
         if group.route.repeat_ms is not None:
             group.repeat_ms = now_ms  # it may be that something was told again
@@ -173,6 +179,7 @@ class Outgoing:
                 self._book.note(entry)
         group.record = msgspec.structs.replace(group.record, under_way=None)
         self._book.note_group(group)
+        self._book.give_back(name for name, status in notice.alerts if status == "firing")
 
     def is_overtaken(self, notice_id: str) -> bool:
         """Whether an alert of a notification under way has another state by now."""

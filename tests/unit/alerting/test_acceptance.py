@@ -471,6 +471,38 @@ def test_after_a_week_there_is_a_budget_again() -> None:
     story.plays(14 * DAY)
 
 
+def test_what_ends_before_it_was_told_costs_nothing() -> None:
+    story = budgeted(wait_ms=0, group_by=("alert",))
+    story.at(1).fires("a0", owner="kim")
+    story.plays(0.5)
+    story.now_ms += 1000
+    story._happen()
+    (notice,) = story.pipeline.flush(story.now_ms)
+    story.take("resolved", "a0", "danger", {"owner": "kim"})
+    story.at(10).fires("a1", owner="kim").fires("a2", owner="kim")
+    story.at(20).fires("a3", owner="kim").crashes()
+    cs = story.receiver("cs").wants(between(10, 10), fires("a1"))
+    cs.wants(between(10, 10), fires("a2")).wants(between(9 * HOUR, 9 * HOUR), fires("a3"))
+    story.plays(DAY)
+
+    assert notice.id not in {each.notice.id for each in cs.told}
+
+
+def test_what_a_disabled_receiver_is_not_told_costs_nothing() -> None:
+    story = tell("cs", "crm", budget=Budget(weekly=1))
+    story.take("firing", "a0", "danger", {"owner": "kim"})
+    notices = {each.receiver: each for each in story.pipeline.flush(story.now_ms)}
+    story.pipeline.ended(notices["crm"].id, "dropped", story.now_ms)
+    story.take("firing", "a1", "danger", {"owner": "kim"})
+    assert story.pipeline.flush(story.now_ms) == [], "cs is being told of the first"
+
+    story.pipeline.ended(notices["cs"].id, "dropped", story.now_ms)
+    story.take("firing", "a2", "danger", {"owner": "kim"})
+    assert [each.labels for each in story.pipeline.flush(story.now_ms)] == [
+        (("alert", "al_a2-danger-1"),), (("alert", "al_a2-danger-1"),)
+    ]  # fmt: skip
+
+
 def test_what_a_digest_told_ends_in_the_next_digest() -> None:
     story = budgeted()
     for number in range(3):
