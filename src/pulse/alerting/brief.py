@@ -13,6 +13,8 @@ from pulse.alerting.everybody.fleet import REASON as FLEET_FALLS
 from pulse.alerting.everybody.unreachable import REASON as RECEIVER_DISABLED
 from pulse.model.alert import Alert, Severity, Status
 
+WITHOUT_END: Final = ENDLESS | {RECEIVER_DISABLED}
+"""Reasons whose alerts only begin."""
 _RISK: Final = {"critical": 0.9, "warning": 0.6, "info": 0.3}
 """By severity, where there is no score."""
 
@@ -50,7 +52,7 @@ class Brief(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     @property
     def is_endless(self) -> bool:
         """Whether it only begins."""
-        return self.reason in ENDLESS or self.reason == RECEIVER_DISABLED
+        return self.reason in WITHOUT_END
 
     @property
     def is_of_nobody(self) -> bool:

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
+from pulse.alerting.brief import WITHOUT_END
 from pulse.config.fields import DAY_MS, Count, Duration, NotNegative, Pattern, Section, Text
 from pulse.config.mistakes import Place, refuse
 from pulse.config.suggestions import did_you_mean
@@ -172,7 +173,8 @@ class InhibitRule(Section):
     mutes: Subject
     """Which alerts are held."""
     by: Subject | None = None
-    """While which ones fire; where nothing is said, by what the held ones say themselves."""
+    """While which ones fire; where nothing is said, by what the held ones say themselves. What
+    only begins, as a digest, holds nothing."""
     same_account: bool = True
     """Only alerts of the account that fires; false: of all accounts."""
 
@@ -182,6 +184,14 @@ class InhibitRule(Section):
         if subject == Subject():
             raise refuse("must say which alerts", suggestion="for example reasons: [usage_drop]")
         return subject
+
+    @field_validator("by")
+    @classmethod
+    def _ends(cls, by: Subject | None) -> Subject | None:
+        for reason in () if by is None else by.reasons:
+            if reason in WITHOUT_END:
+                raise refuse(f"alerts of {reason} have no end, so they would hold others for ever")
+        return by
 
 
 class Digest(Section):

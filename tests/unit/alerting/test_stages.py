@@ -103,6 +103,14 @@ def test_two_that_mute_must_both_end() -> None:
     assert not inhibitors.ends("al_2")
 
 
+def test_what_only_begins_mutes_nothing() -> None:
+    inhibitors = Inhibitors((Inhibition(Matcher(reasons=("danger",)), Matcher(reasons=("*",))),))
+    inhibitors.begins(brief("al_1", reason="digest"))
+    inhibitors.begins(brief("al_2", reason="receiver_disabled"))
+
+    assert inhibitors.reason(brief("al_3")) is None
+
+
 def test_what_mutes_and_for_how_long() -> None:
     silence = Silence(
         id="s1", match=Matcher(accounts=("acme",)), author="kim", reason="known",

@@ -168,6 +168,11 @@ owners: {rule: least_loaded, team: [kim, lee]}
             "[usage_drop]",
         ),
         (
+            "inhibit: [{by: {reasons: [usage_drop, digest]}, mutes: {reasons: [danger]}}]",
+            "p.yaml:9:16: inhibit[0].by: alerts of digest have no end, so they would hold others "
+            "for ever",
+        ),
+        (
             "budget: {digest: {at: 9:00}}",
             "p.yaml:9:23: budget.digest.at: must be a time like 09:00",
         ),

@@ -101,8 +101,8 @@ class Inhibitors:
         self._by: dict[str, list[tuple[int, str]]] = {}
 
     def begins(self, brief: Brief) -> None:
-        """An alert fires; a repeat changes nothing."""
-        if brief.id in self._by:
+        """An alert fires; a repeat changes nothing. What only begins would mute for ever."""
+        if brief.id in self._by or brief.is_endless:
             return
         for number, rule in enumerate(self._rules):
             if rule.by is not None and rule.by.matches(brief):
