@@ -63,6 +63,18 @@ def test_what_never_opens_is_looked_at_again_within_a_year() -> None:
     assert never.held_until(at_ms, "UTC") == at_ms + 370 * 86_400_000
 
 
+def test_many_that_ask_within_a_minute_cost_one_search(monkeypatch: pytest.MonkeyPatch) -> None:
+    searches: list[int] = []
+    search = Hours.opens_ms
+    monkeypatch.setattr(Hours, "opens_ms", lambda *args: searches.append(args[1]) or search(*args))
+    hours = Hours(active=(Interval(name="rare", dates=(date(2024, 11, 30),)),))
+    at_ms = ms("2024-01-01T00:00", "UTC")
+    found = {hours.held_until(at_ms + 59 * number, "UTC") for number in range(1_000)}
+
+    assert found == {ms("2024-11-30T00:00", "UTC")}
+    assert len(searches) == 1
+
+
 def test_the_next_digest_is_at_its_hour_in_the_receivers_day() -> None:
     zone = "Europe/Berlin"
     friday = ms("2024-03-29T09:00", zone)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
@@ -56,9 +57,11 @@ class Hours:
         """When alerts go out that are held at an instant; None where they are not held."""
         if not (self.active or self.mute):
             return None
+        return _held_until(self, at_ms // 60_000, timezone)
+
+    def opens_ms(self, at_ms: int, timezone: str) -> int:
+        """When it opens that is closed at an instant."""
         zone = ZoneInfo(timezone)
-        if self._closed_by(at_ms, zone) is None:
-            return None
         for candidate_ms in self._boundaries(at_ms, zone):
             if candidate_ms > at_ms and self._closed_by(candidate_ms, zone) is None:
                 return candidate_ms
@@ -95,6 +98,14 @@ class Hours:
                     offset_ms + 60_000 * minute - _offset_ms(following, zone) for minute in minutes
                 )
             yield from sorted(found)
+
+
+@lru_cache(maxsize=256)
+def _held_until(hours: Hours, minute: int, timezone: str) -> int | None:
+    """Thousands of groups ask the same at once, and it opens and closes at whole minutes."""
+    if hours.closed_by(60_000 * minute, timezone) is None:
+        return None
+    return hours.opens_ms(60_000 * minute, timezone)
 
 
 def next_time(at_ms: int, minute: int, weekdays: tuple[int, ...], timezone: str) -> int:
