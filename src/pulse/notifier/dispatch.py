@@ -151,7 +151,8 @@ class Notifier:
         )
         self._topic.open(envelope.PARTITION)
         now_ms = self._clock.now_ms()
-        outbox.restore(now_ms)
+        # Seconds, where alerts are many: the group has to hear from this process meanwhile.
+        await asyncio.to_thread(outbox.restore, now_ms)
         self._endpoints.take_over(outbox, journal)
         outbox.mute(self._muted, now_ms)
         self._holding.take_over(outbox)

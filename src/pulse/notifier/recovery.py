@@ -38,7 +38,7 @@ class Recovery:
         are in the `route` of that key. Waits for a Kafka that is away.
         """
         journal = await self._journal()
-        again = journal.begin()
+        again = await asyncio.to_thread(journal.begin)
         if journal.is_new:
             again += await self._take_over(journal, Before(route), partitions)
         return journal, again
