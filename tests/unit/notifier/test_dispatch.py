@@ -235,6 +235,18 @@ async def test_a_schedule_goes_on_where_it_was_after_a_restart() -> None:
     assert [at for at, _ in stage.desk.got] == [0.0, 5.0, 305.0]
 
 
+async def test_what_cannot_be_opened_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = Stage()
+    async with stage.running() as notifier:
+        with monkeypatch.context() as broken:
+            broken.setattr("pulse.notifier.dispatch.notification_of", None)
+            await stage.take(notifier, sample_alert("acme"))
+        assert stage.states() == {"cs firing": "retrying bug"}
+        await stage.clock.advance(5)
+
+    assert stage.desk.got == [(5.0, "acme firing")]
+
+
 async def test_at_the_end_of_the_schedule_it_has_failed_and_its_end_is_still_told() -> None:
     stage = Stage()
     stage.desk.answers = [ERROR, ERROR, ERROR]

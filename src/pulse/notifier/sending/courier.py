@@ -176,17 +176,26 @@ class Courier:
     async def _attempt(self, outbox: Outbox, started: Started) -> None:
         delivery = started.delivery
         try:
-            notification = await self._open(started)
+            opened = await self._opened(started)
             attempt = Attempt(number=delivery.attempts + 1, at_ms=self._clock.now_ms())
-            if notification is None:
-                outcome = Outcome(Verdict.RETRY, "alert_lost")
+            if isinstance(opened, Outcome):
+                outcome = opened
             else:
                 with self._seconds.time():
-                    outcome = await self._send(notification, attempt)
+                    outcome = await self._send(opened, attempt)
             self._adapt(outcome)
             await self._finish(outbox, delivery, attempt, outcome)
         finally:
             outbox.in_flight.discard(delivery.id)
+
+    async def _opened(self, started: Started) -> Notification | Outcome:
+        try:
+            notification = await self._open(started)
+        except Exception:
+            # The attempt has begun: without an end its group would say nothing any more.
+            log.exception("a notification cannot be opened", id=started.delivery.id)
+            return Outcome(Verdict.RETRY, "bug")
+        return Outcome(Verdict.RETRY, "alert_lost") if notification is None else notification
 
     async def _send(self, notification: Notification, attempt: Attempt) -> Outcome:
         try:
