@@ -15,6 +15,7 @@ from aiokafka.errors import IllegalStateError, KafkaError
 from prometheus_client import Counter
 
 from pulse.config.kafka_clients import close
+from pulse.following import raise_ended
 from pulse.model import Alert
 from pulse.notifier.dispatch import Notifier
 from pulse.notifier.kafka import KafkaSettings, Outage
@@ -90,9 +91,7 @@ class AlertConsumer:
             await until(stop, self._consumer.start())
             while not stop.is_set() and self._lease.held:
                 self._hold_or_go_on()
-                if self._consumer._fetcher.error_future.done():
-                    # `getmany` would give nothing for ever, and not say so.
-                    raise KafkaError("fetching has ended")
+                raise_ended(self._consumer)
                 polled = await self._consumer.getmany(timeout_ms=_POLL_MS, max_records=500)
                 self._raise_failed_recovery()
                 recorded = await asyncio.gather(

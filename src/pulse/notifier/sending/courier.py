@@ -1,7 +1,6 @@
 """Sends one receiver's notifications as they fall due, a bounded number at a time."""
 
 import asyncio
-import contextlib
 import heapq
 import math
 from collections import deque
@@ -26,6 +25,7 @@ from pulse.notifier.receiver import (
 )
 from pulse.notifier.sending import retry
 from pulse.notifier.sending.breaker import Breaker
+from pulse.notifier.tasks import Tasks
 from pulse.notifier.turns import Started
 
 log = structlog.get_logger("pulse.notifier")
@@ -58,6 +58,7 @@ class Courier:
         metrics: NotifierMetrics,
         open_: Open,
         finish: Finish,
+        tasks: Tasks,
     ) -> None:
         self.settings = settings
         self.disabled = False
@@ -69,6 +70,7 @@ class Courier:
         self._broken = metrics.circuit_open.labels(settings.name)
         self._open = open_
         self._finish = finish
+        self._tasks = tasks
         # When it is due, an order of arrival, and which one: an entry that is overtaken by a newer
         # state of its delivery is found out when its turn comes.
         self._later: list[tuple[int, int, Outbox, str]] = []
@@ -90,15 +92,14 @@ class Courier:
 
     def start(self) -> None:
         """Begin to send; the event loop must run."""
-        self._task = asyncio.create_task(self._run(), name=f"courier {self.settings.name}")
+        self._task = self._tasks.start(self._run(), f"courier {self.settings.name}")
 
     async def stop(self) -> None:
         """Send nothing more; attempts under way are cancelled."""
         for task in (self._task, *self._attempts):
             if task is not None:
                 task.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await task
+                await asyncio.gather(task, return_exceptions=True)
         await self._receiver.close()
 
     def schedule(self, outbox: Outbox, delivery: Delivery) -> None:
@@ -143,15 +144,13 @@ class Courier:
             if started is not None:
                 if self.settings.rate is not None:
                     self._free_ms = max(self._free_ms, now_ms) + 1000 / self.settings.rate
-                task = asyncio.create_task(self._attempt(outbox, started))
+                task = self._tasks.start(self._attempt(outbox, started), f"attempt {delivery_id}")
                 self._attempts.add(task)
                 task.add_done_callback(self._ended)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._attempts.discard(task)
         self._wake.set()
-        if not task.cancelled() and task.exception() is not None:
-            log.error("an attempt ended in a bug", exc_info=task.exception())
 
     async def _wait(self) -> None:
         """Until something was scheduled or has ended, or the next one falls due."""
