@@ -77,7 +77,7 @@ async def run(
         partitions = await _wait_for_topics(kafka, outage, stop)
         if partitions is None:
             return
-        lease = Lease(kafka.lease_s)
+        lease = Lease(kafka.lease_s, kafka.session_s)
         topic = KafkaDeliveryLog(kafka, partitions, outage, lease)
         stack.push_async_callback(topic.stop)
         # Where it fails, the first write tries again.
@@ -122,7 +122,7 @@ async def run(
             hearing = FleetHearing(kafka, partitions, notifier, outage, back_ms)
             duties.append(hearing.run())
         for duty in duties:
-            stack.push_async_callback(_cancel, tasks.start(duty, duty.__qualname__))
+            stack.push_async_callback(_cancel, tasks.start(duty, "duty"))
         await until(stop, silencing.caught_up.wait())
         if hearing is not None:
             await until(stop, hearing.caught_up.wait())
@@ -224,7 +224,10 @@ async def _consume(join: Callable[[], AlertConsumer], outage: Outage, stop: asyn
                 await asyncio.wait_for(stop.wait(), _WAIT_S)
         else:
             if not stop.is_set():
-                log.warning("this process stood still for too long; joining the group again")
+                log.warning(
+                    "this process stood still, or did not reach Kafka, for too long; joining the "
+                    "group again"
+                )
 
 
 async def _watch(topic: KafkaDeliveryLog, outage: Outage) -> None:

@@ -339,7 +339,7 @@ class Notifier:
             log.debug("another notifier leads")
 
     def _soon(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
-        task = self.tasks.start(work, work.__qualname__)
+        task = self.tasks.start(work, "turn")
         self._work.add(task)
         task.add_done_callback(self._work.discard)
         return task

@@ -41,6 +41,11 @@ class KafkaSettings:
         """The gap after which the group may have given the partitions to others."""
         return (self.session_timeout_ms - 2 * self.heartbeat_ms) / 1000
 
+    @property
+    def session_s(self) -> float:
+        """How long the group waits for a sign of life."""
+        return self.session_timeout_ms / 1000
+
     @classmethod
     def of(cls, config: Config) -> "KafkaSettings":
         """The settings of a configuration. Raises `PulseError` where a secret is missing."""
