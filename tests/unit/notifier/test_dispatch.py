@@ -689,3 +689,25 @@ async def test_an_endpoint_that_fails_for_five_days_is_given_up_and_another_one_
         (pytest.approx(5.1 * day_s, abs=30_000), "dune firing"),
     ]
     assert not [each for each in stage.known().notifications.values() if each.is_open]
+
+
+async def test_days_on_which_nothing_was_to_be_sent_are_not_counted() -> None:
+    stage = Stage(replace(SETTINGS, schedule_s=(0, 7200)))
+    stage.desk.answers = [ERROR] * 3
+    async with stage.running() as notifier:
+        for account in ("acme", "bolt"):
+            await stage.take(notifier, sample_alert(account))
+            await stage.clock.advance(7 * 86_400)
+    assert stage.known().endpoints == {}
+    assert stage.desk.got[-1] == (7 * 86_400 + 7200, "bolt firing")
+
+
+async def test_too_many_requests_disable_nothing() -> None:
+    stage = Stage(replace(SETTINGS, schedule_s=(0, *[86_400] * 8)))
+    stage.desk.answers = [throttled(None)] * 7
+    async with stage.running() as notifier:
+        await stage.take(notifier, sample_alert("acme"))
+        for _ in range(8):
+            await stage.clock.advance(86_400)
+    assert stage.known().endpoints == {}
+    assert stage.states() == {"cs firing": "succeeded"}

@@ -5,6 +5,7 @@ import heapq
 import math
 from collections import deque
 from collections.abc import Awaitable, Callable
+from http import HTTPStatus
 from itertools import count
 from typing import Any
 
@@ -221,7 +222,8 @@ class Courier:
             self.breaker.succeeded()
             if before:
                 log.info("receiver answers again", receiver=name)
-        elif outcome.reason not in _OURS:
+        elif outcome.reason not in _OURS and outcome.http_status != HTTPStatus.TOO_MANY_REQUESTS:
+            # Who says that it is too much is there, and is left alone for as long as it asks.
             self.breaker.failed(self._clock.now_ms())
             if self.breaker.is_open and not before:
                 log.warning(

@@ -82,7 +82,10 @@ class Endpoints:
         """An attempt has ended. An endpoint that has failed for days is disabled, and the other
         receivers are told.
         """
-        name, since_ms = courier.settings.name, courier.breaker.since_ms
+        name = courier.settings.name
+        if not any(each.receiver == name for each in outbox):
+            courier.breaker.nothing_waits()
+        since_ms = courier.breaker.since_ms
         if since_ms is None:
             if name in self._recorded:
                 self._recorded.discard(name)
