@@ -303,3 +303,15 @@ async def test_an_id_that_is_used_again_tells_what_it_has_now_also_after_a_crash
     assert {name for each in told(play) for name in each.accounts} == {"a firing", "b firing"}
     known = play.known()
     assert {each.state for each in known.notifications.values()} <= {"succeeded", "superseded"}
+
+
+async def test_a_late_attempt_says_so_and_what_hours_held_does_not() -> None:
+    work = Interval(name="work", times=((8 * 60, 17 * 60),))
+    play = stage(hours=Hours(active=(work,)))  # it starts at 22:13 UTC
+    play.settings = (replace(SETTINGS, schedule_s=(0, 5, 7200)),)
+    play.desk.answers = [ERROR, ERROR]
+    async with play.running() as notifier:
+        await play.take(notifier, of_kim("acme"))
+        await play.clock.advance(DAY_MS // 2000)
+        await play.clock.advance(3 * 3600)
+    assert [each.notification.is_late for each in told(play)] == [False, False, True]
