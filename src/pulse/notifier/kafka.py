@@ -7,6 +7,7 @@ from typing import Any
 
 import structlog
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import InconsistentGroupProtocolError
 
 from pulse.config import Config
 from pulse.config.kafka_clients import for_aiokafka
@@ -89,6 +90,9 @@ class Outage:
         if not self._away:
             self._away = True
             what = str(error) or type(error).__name__
+            if isinstance(error, InconsistentGroupProtocolError):
+                log.warning("waiting: notifiers of an older version are in the group; end them")
+                return
             log.warning("Kafka is away; waiting, nothing is lost", error=what)
 
     def back(self) -> None:

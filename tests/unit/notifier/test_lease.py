@@ -6,6 +6,8 @@ import asyncio
 import socket
 
 import pytest
+import structlog
+from aiokafka.errors import InconsistentGroupProtocolError
 
 from pulse.notifier.kafka import KafkaSettings, Outage
 from pulse.notifier.reading.lease import Lease
@@ -43,3 +45,9 @@ async def test_nothing_is_written_late_where_kafka_is_away_for_too_long() -> Non
     with pytest.raises(PartitionClosed):
         await asyncio.wait_for(writing, 10)
     await log.stop()
+
+
+def test_an_older_version_in_the_group_is_not_called_an_outage() -> None:
+    with structlog.testing.capture_logs() as lines:
+        Outage().away(InconsistentGroupProtocolError())
+    assert "older version" in lines[0]["event"]
