@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from aiokafka import AIOKafkaConsumer
-from aiokafka.errors import UnknownTopicOrPartitionError
+from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
 
 from pulse.config.kafka_clients import close
 
@@ -17,6 +17,14 @@ if TYPE_CHECKING:
 
 WITHIN_S = 10.0
 """Kafka must answer, and go on answering, within this time."""
+
+
+def raise_ended(consumer: Any) -> None:
+    """Raise `KafkaError` where a consumer of aiokafka has given fetching up: `getmany` would give
+    nothing for ever, and not say so.
+    """
+    if consumer._fetcher.error_future.done():
+        raise KafkaError("fetching has ended")
 
 
 class Follower:
@@ -74,7 +82,7 @@ class Follower:
             consumer.seek(place, end if first is None else first.offset)
 
     async def run(self) -> None:
-        """Go on, until cancelled."""
+        """Go on, until cancelled. Raises `KafkaError` where that is possible no more."""
         consumer = self._consumer
         while consumer is not None:
             await self._take(consumer)
@@ -85,6 +93,7 @@ class Follower:
             await close(self._consumer)
 
     async def _take(self, consumer: AIOKafkaConsumer) -> None:
+        raise_ended(consumer)
         for records in (await consumer.getmany(timeout_ms=500)).values():
             for record in records:
                 self._take_record(record.key or b"", record.value)

@@ -122,7 +122,7 @@ async def test_several_alerts_are_listed_the_worst_first_with_how_many_more_fire
     ]
     footer = body["blocks"][-1]["elements"][0]["text"]
     assert "A digest" in footer
-    assert "This comes late: it was due at 2023-11-14 22:13 UTC." in footer
+    assert "This comes late: it is of 2023-11-14 22:13 UTC." in footer
     assert "You were told of this before" in footer
     assert "Besides, 40 alerts of the same group fire." in footer
 

@@ -29,6 +29,7 @@ from pulse.notifier.reading.lease import Lease
 from pulse.notifier.reading.silencing import SilenceHearing
 from pulse.notifier.state.log import KafkaDeliveryLog
 from pulse.notifier.state.shelf import AlertShelf, LogShelf
+from pulse.notifier.tasks import Tasks
 from pulse.producer import Outgoing, Producer
 
 log = structlog.get_logger("pulse.notifier")
@@ -51,14 +52,17 @@ async def run(
 
     A Kafka that is away is waited for. Metrics are served where the configuration says; a caller
     that serves them itself, like the demo, passes the `registry` they go to. Raises `PulseError`
-    for what a person has to mend: a secret, a URL, topics that do not fit, a port in use.
+    for what a person has to mend: a secret, a URL, topics that do not fit, a port in use. What ends
+    in a bug sets `stop`, and is raised when all is closed as far as it can be.
     """
     kafka = KafkaSettings.of(config)
     receivers, links = receiver_settings(config), config.web.links()
     quiet_client_logs()
     if not receivers:
         log.warning("the configuration has no receivers: alerts are read and sent nowhere")
+    tasks = Tasks()
     async with contextlib.AsyncExitStack() as stack:
+        stack.push_async_callback(_cancel, asyncio.create_task(_stop_if_failed(tasks, stop)))
         metrics = NotifierMetrics(registry)
         if registry is None:
             server = serve(
@@ -73,7 +77,7 @@ async def run(
         partitions = await _wait_for_topics(kafka, outage, stop)
         if partitions is None:
             return
-        lease = Lease(kafka.lease_s)
+        lease = Lease(kafka.lease_s, kafka.session_s)
         topic = KafkaDeliveryLog(kafka, partitions, outage, lease)
         stack.push_async_callback(topic.stop)
         # Where it fails, the first write tries again.
@@ -105,6 +109,7 @@ async def run(
             config_version=config.version,
             links=links,
             answer=answer,
+            tasks=tasks,
             at=at,
         )
         await notifier.start()
@@ -117,8 +122,7 @@ async def run(
             hearing = FleetHearing(kafka, partitions, notifier, outage, back_ms)
             duties.append(hearing.run())
         for duty in duties:
-            task = asyncio.create_task(duty)
-            stack.push_async_callback(_cancel, task)
+            stack.push_async_callback(_cancel, tasks.start(duty, "duty"))
         await until(stop, silencing.caught_up.wait())
         if hearing is not None:
             await until(stop, hearing.caught_up.wait())
@@ -135,6 +139,7 @@ async def run(
             outage,
             stop,
         )
+    tasks.raise_failed()
     log.info("notifier stopped")
 
 
@@ -219,7 +224,10 @@ async def _consume(join: Callable[[], AlertConsumer], outage: Outage, stop: asyn
                 await asyncio.wait_for(stop.wait(), _WAIT_S)
         else:
             if not stop.is_set():
-                log.warning("this process stood still for too long; joining the group again")
+                log.warning(
+                    "this process stood still, or did not reach Kafka, for too long; joining the "
+                    "group again"
+                )
 
 
 async def _watch(topic: KafkaDeliveryLog, outage: Outage) -> None:
@@ -236,6 +244,11 @@ async def _forget(notifier: Notifier) -> None:
     while True:
         await asyncio.sleep(_FORGET_EVERY_S)
         await notifier.forget_old()
+
+
+async def _stop_if_failed(tasks: Tasks, stop: asyncio.Event) -> None:
+    await tasks.failed.wait()
+    stop.set()
 
 
 async def _cancel(task: asyncio.Task[None]) -> None:

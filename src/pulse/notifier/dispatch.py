@@ -48,6 +48,7 @@ from pulse.notifier.state.letters import Letters, Shelf
 from pulse.notifier.state.log import DeliveryLog, PartitionClosed, Record
 from pulse.notifier.state.recovery import Recovery
 from pulse.notifier.state.shelf import LogShelf
+from pulse.notifier.tasks import Tasks
 from pulse.notifier.turns import Started, Turn
 
 log = structlog.get_logger("pulse.notifier")
@@ -68,7 +69,7 @@ class Notifier:
     receivers at once, each alone. `shelf`: where alerts are read that are not in memory.
     `partitions`: how many the deliveries topic has, all of which version 1 used. `links` makes what
     leads from a message to the account page. `answer`: where replays that are begun are asked for
-    no more; without it they stay there, and are known.
+    no more; without it they stay there, and are known. `tasks` is told of what ends in a bug.
     """
 
     def __init__(
@@ -87,10 +88,12 @@ class Notifier:
         config_version: str = "000000000000",
         links: Links | None = None,
         answer: Answer | None = None,
+        tasks: Tasks | None = None,
         at: At | None = None,
     ) -> None:
         self.at: At = at or (lambda step, partition: None)
         self._answer = answer
+        self.tasks = tasks or Tasks()
         self._topic = topic
         self._clock = clock
         self._metrics = metrics
@@ -104,7 +107,9 @@ class Notifier:
         self._muted = Muted()
         self._outbox: Outbox | None = None
         self._couriers = {
-            name: Courier(settings, receiver, clock, lease, metrics, self._open, self._finish)
+            name: Courier(
+                settings, receiver, clock, lease, metrics, self._open, self._finish, self.tasks
+            )
             for name, (settings, receiver) in receivers.items()
         }
         self._work: set[asyncio.Task[None]] = set()
@@ -190,7 +195,7 @@ class Notifier:
                 "notifications wait for receivers that the configuration no longer has",
                 notifications=orphans,
             )
-        self._timer = asyncio.create_task(self._watch(outbox))
+        self._timer = self.tasks.start(self._watch(outbox), "timer")
         log.info("this notifier leads", undelivered=len(outbox))
         return dict(outbox.offsets)
 
@@ -341,7 +346,7 @@ class Notifier:
             log.debug("another notifier leads")
 
     def _soon(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
-        task = asyncio.create_task(work)
+        task = self.tasks.start(work, "turn")
         self._work.add(task)
         task.add_done_callback(self._work.discard)
         return task

@@ -7,6 +7,7 @@ from typing import Any
 
 import structlog
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import InconsistentGroupProtocolError
 
 from pulse.config import Config
 from pulse.config.kafka_clients import for_aiokafka
@@ -40,6 +41,11 @@ class KafkaSettings:
     def lease_s(self) -> float:
         """The gap after which the group may have given the partitions to others."""
         return (self.session_timeout_ms - 2 * self.heartbeat_ms) / 1000
+
+    @property
+    def session_s(self) -> float:
+        """How long the group waits for a sign of life."""
+        return self.session_timeout_ms / 1000
 
     @classmethod
     def of(cls, config: Config) -> "KafkaSettings":
@@ -84,6 +90,9 @@ class Outage:
         if not self._away:
             self._away = True
             what = str(error) or type(error).__name__
+            if isinstance(error, InconsistentGroupProtocolError):
+                log.warning("waiting: notifiers of an older version are in the group; end them")
+                return
             log.warning("Kafka is away; waiting, nothing is lost", error=what)
 
     def back(self) -> None:

@@ -61,7 +61,8 @@ def settings_of(said: Configured, timezone: str, concurrency: int = 1) -> Receiv
                 token="" if token is None else token.reveal(),
             )
         case PagerDutyReceiver():
-            mine["options"] = PagerDutyOptions(routing_key=said.routing_key().reveal())
+            key = mine["identity"] = said.routing_key().reveal()
+            mine["options"] = PagerDutyOptions(routing_key=key)
         case SlackReceiver():
             # Slack takes about one message a second.
             concurrency, rate = 1, 1.0
@@ -70,9 +71,13 @@ def settings_of(said: Configured, timezone: str, concurrency: int = 1) -> Receiv
             mine["options"] = _templates(said, "template")
         case EmailReceiver():
             mine["options"] = _email(said)
+            # Not the password: a hash of this stands in a topic, and a password may be guessed.
+            login = (said.host, said.port, said.security, said.username)
+            mine["identity"] = repr((*login, said.sender, said.recipients))
         case AppriseReceiver():
             templates = _templates(said, "template")
-            mine["options"] = AppriseOptions(url=said.address().reveal(), templates=templates)
+            address = mine["identity"] = said.address().reveal()
+            mine["options"] = AppriseOptions(url=address, templates=templates)
     if isinstance(said, AtUrl):
         mine["url"], mine["allow_private"] = _url(said), said.allow_private
     return ReceiverSettings(

@@ -187,7 +187,7 @@ class Outbox:
         if not found.replay_of and not self._pipeline.begins(found.id):
             return None
         self.in_flight.add(found.id)
-        if not found.attempts and self._is_late(found, now_ms):
+        if not found.is_late and self._is_late(found, now_ms):
             found = msgspec.structs.replace(found, is_late=True)
         wanted: list[Wanted] = []
         owners: dict[str, str] = {}
@@ -228,11 +228,18 @@ class Outbox:
             self._settle(found.becomes(State.SUPERSEDED, now_ms, reason=why), now_ms)
 
     def _is_late(self, delivery: Delivery, now_ms: int) -> bool:
-        """Whether all that it tells for the first time was due long ago."""
+        """Whether it was due long ago, or all that it tells came long after it was due; how long
+        something held it does not count.
+        """
         if delivery.again or delivery.is_digest:
             return False
-        due_ms = max(self._besides.get(name, _NOTHING).due_ms for name, _ in delivery.alerts)
-        return 0 < due_ms < now_ms - self._late_after_ms
+        if delivery.due_ms < now_ms - self._late_after_ms:
+            return True
+        return all(self._came_late(name) for name, _ in delivery.alerts)
+
+    def _came_late(self, alert_id: str) -> bool:
+        entry, beside = self._pipeline.entry(alert_id), self._besides.get(alert_id, _NOTHING)
+        return entry is not None and 0 < beside.due_ms < entry.arrived_ms - self._late_after_ms
 
     # -- what follows --------------------------------------------------------------------------
 

@@ -81,7 +81,8 @@ class ReceiverSettings:
     `keys` are those that sign, the current one first. `reasons` are shell patterns of alert
     reasons. `schedule_s` are the waits before the first, the second, … attempt. `rate`: the most
     requests a second, None where there is no limit. `options` is what
-    only its kind has, see `pulse.notifier.kinds`; None for a plain webhook.
+    only its kind has, see `pulse.notifier.kinds`; None for a plain webhook. `identity`: what makes
+    it another endpoint when it changes, besides its URL.
     """
 
     name: str
@@ -99,6 +100,12 @@ class ReceiverSettings:
     rate: float | None = None
     timezone: str = "UTC"
     options: object = field(default=None, repr=False)
+    identity: str = field(default="", repr=False)
+
+    @property
+    def endpoint(self) -> str:
+        """What its endpoint is known by, a secret: what was said of another one is not of this."""
+        return self.url + self.identity
 
 
 class Receiver(Protocol):

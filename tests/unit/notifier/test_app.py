@@ -90,3 +90,27 @@ def test_a_receiver_may_say_how_much_it_takes(monkeypatch: pytest.MonkeyPatch) -
     assert (settings["r0"].rate, settings["r0"].concurrency) == (5, 3)
     assert (settings["r1"].rate, settings["r1"].concurrency) == (None, 16)
     assert (settings["team"].rate, settings["team"].concurrency) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("said", "changed"),
+    [
+        ({"kind": "pagerduty", "routing_key_env": "OLD"}, {"routing_key_env": "NEW"}),
+        ({"kind": "email", "host": "mail.example.com", "from": "p@example.com",
+          "to": ["kim@example.com"]}, {"to": ["lee@example.com"]}),
+        ({"kind": "webhook", "secret_env": "SECRET", "url": "https://a.example.com"},
+         {"url": "https://b.example.com"}),
+    ],
+)  # fmt: skip
+def test_what_is_mended_is_another_endpoint(
+    said: dict[str, Any], changed: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OLD", "a" * 32)
+    monkeypatch.setenv("NEW", "b" * 32)
+
+    def endpoint(**said: Any) -> str:
+        given = Config.model_validate({"receivers": [{"name": "cs", **said}]})
+        return receiver_settings(given)["cs"].endpoint
+
+    assert endpoint(**said) == endpoint(**said)
+    assert endpoint(**said) != endpoint(**said | changed)

@@ -59,3 +59,12 @@ def test_what_is_not_worth_another_attempt(verdict: Verdict) -> None:
     assert ended(verdict, superseded=True).state is State.SUPERSEDED
     assert ended(verdict, disabled=True).state is State.DISABLED
     assert ended(Verdict.GONE).state is State.DISABLED
+
+
+def test_what_is_nowhere_any_more_is_not_looked_for_again() -> None:
+    lost = Outcome(Verdict.RETRY, "alert_lost")
+    standing = Standing(superseded=False, disabled=False)
+
+    after = after_attempt(PENDING, Attempt(1, 2_000), lost, standing, RECEIVER, 2_500)
+
+    assert (after.state, after.reason, after.next_ms) == (State.FAILED, "alert_lost", None)

@@ -235,6 +235,18 @@ async def test_a_schedule_goes_on_where_it_was_after_a_restart() -> None:
     assert [at for at, _ in stage.desk.got] == [0.0, 5.0, 305.0]
 
 
+async def test_what_cannot_be_opened_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = Stage()
+    async with stage.running() as notifier:
+        with monkeypatch.context() as broken:
+            broken.setattr("pulse.notifier.dispatch.notification_of", None)
+            await stage.take(notifier, sample_alert("acme"))
+        assert stage.states() == {"cs firing": "retrying bug"}
+        await stage.clock.advance(5)
+
+    assert stage.desk.got == [(5.0, "acme firing")]
+
+
 async def test_at_the_end_of_the_schedule_it_has_failed_and_its_end_is_still_told() -> None:
     stage = Stage()
     stage.desk.answers = [ERROR, ERROR, ERROR]
@@ -677,3 +689,25 @@ async def test_an_endpoint_that_fails_for_five_days_is_given_up_and_another_one_
         (pytest.approx(5.1 * day_s, abs=30_000), "dune firing"),
     ]
     assert not [each for each in stage.known().notifications.values() if each.is_open]
+
+
+async def test_days_on_which_nothing_was_to_be_sent_are_not_counted() -> None:
+    stage = Stage(replace(SETTINGS, schedule_s=(0, 7200)))
+    stage.desk.answers = [ERROR] * 3
+    async with stage.running() as notifier:
+        for account in ("acme", "bolt"):
+            await stage.take(notifier, sample_alert(account))
+            await stage.clock.advance(7 * 86_400)
+    assert stage.known().endpoints == {}
+    assert stage.desk.got[-1] == (7 * 86_400 + 7200, "bolt firing")
+
+
+async def test_too_many_requests_disable_nothing() -> None:
+    stage = Stage(replace(SETTINGS, schedule_s=(0, *[86_400] * 8)))
+    stage.desk.answers = [throttled(None)] * 7
+    async with stage.running() as notifier:
+        await stage.take(notifier, sample_alert("acme"))
+        for _ in range(8):
+            await stage.clock.advance(86_400)
+    assert stage.known().endpoints == {}
+    assert stage.states() == {"cs firing": "succeeded"}

@@ -330,3 +330,15 @@ async def test_a_group_that_one_wrote_late_who_was_thought_dead_tells_nothing(
         *(f"{name} resolved" for name in names),
     ]
     assert play.known().groups == {}
+
+
+async def test_a_late_attempt_says_so_and_what_hours_held_does_not() -> None:
+    work = Interval(name="work", times=((8 * 60, 17 * 60),))
+    play = stage(hours=Hours(active=(work,)))  # it starts at 22:13 UTC
+    play.settings = (replace(SETTINGS, schedule_s=(0, 5, 7200)),)
+    play.desk.answers = [ERROR, ERROR]
+    async with play.running() as notifier:
+        await play.take(notifier, of_kim("acme"))
+        await play.clock.advance(DAY_MS // 2000)
+        await play.clock.advance(3 * 3600)
+    assert [each.notification.is_late for each in told(play)] == [False, False, True]

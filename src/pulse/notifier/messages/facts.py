@@ -244,7 +244,7 @@ def _notes(notification: Notification, zone: ZoneInfo) -> list[str]:
         notes.append("A digest: what was over the week's budget, the worst first.")
     if notification.is_late:
         due = _time(min(each.at for each in notification.alerts), zone)
-        notes.append(f"This comes late: it was due at {due}.")
+        notes.append(f"This comes late: it is of {due}.")
     if notification.again:
         notes.append("You were told of this before: it goes on.")
     if notification.also_firing:

@@ -6,6 +6,7 @@ disagree, the further one counts.
 """
 
 import asyncio
+import time
 from collections.abc import Collection, Sequence
 from typing import Any, Final
 
@@ -15,6 +16,7 @@ from aiokafka.errors import IllegalStateError, KafkaError
 from prometheus_client import Counter
 
 from pulse.config.kafka_clients import close
+from pulse.following import raise_ended
 from pulse.model import Alert
 from pulse.notifier.dispatch import Notifier
 from pulse.notifier.kafka import KafkaSettings, Outage
@@ -71,6 +73,7 @@ class AlertConsumer:
             rebalance_timeout_ms=_REBALANCE_MS,
             partition_assignment_strategy=(one_leads(),),
         )
+        self._leads = False
         self._ready: set[TopicPartition] = set()
         self._recovery: asyncio.Task[None] | None = None
         self._holding = False
@@ -88,11 +91,11 @@ class AlertConsumer:
         self._consumer.subscribe([self._kafka.alerts_topic], listener=_Rebalance(self))
         try:
             await until(stop, self._consumer.start())
+            if not stop.is_set():
+                self._hear_the_group()
             while not stop.is_set() and self._lease.held:
                 self._hold_or_go_on()
-                if self._consumer._fetcher.error_future.done():
-                    # `getmany` would give nothing for ever, and not say so.
-                    raise KafkaError("fetching has ended")
+                raise_ended(self._consumer)
                 polled = await self._consumer.getmany(timeout_ms=_POLL_MS, max_records=500)
                 self._raise_failed_recovery()
                 recorded = await asyncio.gather(
@@ -121,6 +124,8 @@ class AlertConsumer:
         if not partitions:
             log.info("another notifier leads; this one stands by")
             return
+        self._leads = True
+        self._lease.answered(time.monotonic())
         self._consumer.pause(*partitions)
         self._recovery = asyncio.create_task(self._recover(tuple(partitions)))
 
@@ -129,11 +134,27 @@ class AlertConsumer:
         if self._given_up:
             return
         self._ready.clear()
+        self._leads = False
+        self._lease.free()
         recovery, self._recovery = self._recovery, None
         if recovery is not None:
             recovery.cancel()
             await asyncio.gather(recovery, return_exceptions=True)
         await self._notifier.resign()
+
+    def _hear_the_group(self) -> None:
+        """Note when the group answers a sign of life, of which aiokafka does not tell."""
+        coordinator = self._consumer._coordinator
+        beat = coordinator._do_heartbeat
+
+        async def noted() -> bool:
+            sent_s = time.monotonic()
+            is_answered: bool = await beat()
+            if is_answered and self._leads:
+                self._lease.answered(sent_s)
+            return is_answered
+
+        coordinator._do_heartbeat = noted
 
     async def _recover(self, sources: Sequence[TopicPartition]) -> None:
         try:

@@ -14,6 +14,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from pulse.config.kafka_clients import close
+from pulse.following import raise_ended
 from pulse.notifier.dispatch import Notifier
 from pulse.notifier.kafka import KafkaSettings, Outage
 from pulse.notifier.reading.arrival import hear
@@ -78,6 +79,7 @@ class FleetHearing:
         while True:
             if not self.caught_up.is_set() and all(self._next[s] >= ends[s] for s in self._sources):
                 self.caught_up.set()
+            raise_ended(consumer)
             polled: dict[TopicPartition, list[Any]] = await consumer.getmany(
                 timeout_ms=_POLL_MS, max_records=_AT_ONCE
             )

@@ -9,6 +9,7 @@ from aiokafka.errors import KafkaError
 
 from pulse.alerting.people.silences import REPLAY_PREFIX, Muted
 from pulse.config.kafka_clients import close
+from pulse.following import raise_ended
 from pulse.notifier.dispatch import Notifier
 from pulse.notifier.kafka import KafkaSettings, Outage
 
@@ -57,6 +58,7 @@ class SilenceHearing:
             self._next = (await consumer.beginning_offsets([source]))[source]
         consumer.seek(source, self._next)
         while True:
+            raise_ended(consumer)
             polled: dict[TopicPartition, list[Any]] = await consumer.getmany(timeout_ms=_POLL_MS)
             records = polled.get(source, [])
             # What is erased because it is on record changes nothing, and there may be many.

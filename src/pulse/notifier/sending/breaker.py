@@ -44,6 +44,10 @@ class Breaker:
         self.failures = self.wait_ms = self.until_ms = 0
         self.since_ms = None
 
+    def nothing_waits(self) -> None:
+        """Nothing is to be sent there: the time until something is says nothing of it."""
+        self.since_ms = None
+
     def failed(self, now_ms: int) -> None:
         """An attempt has failed."""
         self.failures += 1

@@ -1,11 +1,11 @@
 """Sends one receiver's notifications as they fall due, a bounded number at a time."""
 
 import asyncio
-import contextlib
 import heapq
 import math
 from collections import deque
 from collections.abc import Awaitable, Callable
+from http import HTTPStatus
 from itertools import count
 from typing import Any
 
@@ -26,6 +26,7 @@ from pulse.notifier.receiver import (
 )
 from pulse.notifier.sending import retry
 from pulse.notifier.sending.breaker import Breaker
+from pulse.notifier.tasks import Tasks
 from pulse.notifier.turns import Started
 
 log = structlog.get_logger("pulse.notifier")
@@ -58,6 +59,7 @@ class Courier:
         metrics: NotifierMetrics,
         open_: Open,
         finish: Finish,
+        tasks: Tasks,
     ) -> None:
         self.settings = settings
         self.disabled = False
@@ -69,6 +71,7 @@ class Courier:
         self._broken = metrics.circuit_open.labels(settings.name)
         self._open = open_
         self._finish = finish
+        self._tasks = tasks
         # When it is due, an order of arrival, and which one: an entry that is overtaken by a newer
         # state of its delivery is found out when its turn comes.
         self._later: list[tuple[int, int, Outbox, str]] = []
@@ -90,15 +93,14 @@ class Courier:
 
     def start(self) -> None:
         """Begin to send; the event loop must run."""
-        self._task = asyncio.create_task(self._run(), name=f"courier {self.settings.name}")
+        self._task = self._tasks.start(self._run(), f"courier {self.settings.name}")
 
     async def stop(self) -> None:
         """Send nothing more; attempts under way are cancelled."""
         for task in (self._task, *self._attempts):
             if task is not None:
                 task.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await task
+                await asyncio.gather(task, return_exceptions=True)
         await self._receiver.close()
 
     def schedule(self, outbox: Outbox, delivery: Delivery) -> None:
@@ -143,15 +145,13 @@ class Courier:
             if started is not None:
                 if self.settings.rate is not None:
                     self._free_ms = max(self._free_ms, now_ms) + 1000 / self.settings.rate
-                task = asyncio.create_task(self._attempt(outbox, started))
+                task = self._tasks.start(self._attempt(outbox, started), f"attempt {delivery_id}")
                 self._attempts.add(task)
                 task.add_done_callback(self._ended)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._attempts.discard(task)
         self._wake.set()
-        if not task.cancelled() and task.exception() is not None:
-            log.error("an attempt ended in a bug", exc_info=task.exception())
 
     async def _wait(self) -> None:
         """Until something was scheduled or has ended, or the next one falls due."""
@@ -176,17 +176,26 @@ class Courier:
     async def _attempt(self, outbox: Outbox, started: Started) -> None:
         delivery = started.delivery
         try:
-            notification = await self._open(started)
+            opened = await self._opened(started)
             attempt = Attempt(number=delivery.attempts + 1, at_ms=self._clock.now_ms())
-            if notification is None:
-                outcome = Outcome(Verdict.RETRY, "alert_lost")
+            if isinstance(opened, Outcome):
+                outcome = opened
             else:
                 with self._seconds.time():
-                    outcome = await self._send(notification, attempt)
+                    outcome = await self._send(opened, attempt)
             self._adapt(outcome)
             await self._finish(outbox, delivery, attempt, outcome)
         finally:
             outbox.in_flight.discard(delivery.id)
+
+    async def _opened(self, started: Started) -> Notification | Outcome:
+        try:
+            notification = await self._open(started)
+        except Exception:
+            # The attempt has begun: without an end its group would say nothing any more.
+            log.exception("a notification cannot be opened", id=started.delivery.id)
+            return Outcome(Verdict.RETRY, "bug")
+        return Outcome(Verdict.RETRY, "alert_lost") if notification is None else notification
 
     async def _send(self, notification: Notification, attempt: Attempt) -> Outcome:
         try:
@@ -213,7 +222,8 @@ class Courier:
             self.breaker.succeeded()
             if before:
                 log.info("receiver answers again", receiver=name)
-        elif outcome.reason not in _OURS:
+        elif outcome.reason not in _OURS and outcome.http_status != HTTPStatus.TOO_MANY_REQUESTS:
+            # Who says that it is too much is there, and is left alone for as long as it asks.
             self.breaker.failed(self._clock.now_ms())
             if self.breaker.is_open and not before:
                 log.warning(

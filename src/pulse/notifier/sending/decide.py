@@ -61,7 +61,7 @@ def after_attempt(
         first_attempt_ms=attempt.at_ms if first_ms is None else first_ms,
     )
     following = retry.next_attempt(receiver, delivery.id, progress, outcome, now_ms)
-    if following is None or (delivery.replay_of and outcome.reason == "alert_lost"):
+    if following is None or outcome.reason == "alert_lost":
         return tried.becomes(State.FAILED, now_ms)
     return tried.becomes(State.RETRYING, now_ms, next_ms=following.at_ms, step=following.step)
 

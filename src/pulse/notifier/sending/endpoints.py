@@ -46,14 +46,14 @@ class Endpoints:
         """Receivers of which it is recorded that they fail."""
 
     def take_over(self, outbox: Outbox, journal: Journal) -> None:
-        """Go on with what is recorded; what was said of another URL is of another endpoint."""
+        """Go on with what is recorded; what was said of another endpoint is not of this."""
         self._recorded = set(journal.failing)
         for name, courier in self._couriers.items():
-            is_url = url_hash(courier.settings.url)
+            is_of = url_hash(courier.settings.endpoint)
             failing, disabled = journal.failing.get(name), journal.endpoints.get(name)
-            if failing is not None and failing.url_sha256 == is_url:
+            if failing is not None and failing.url_sha256 == is_of:
                 courier.breaker.since_ms = failing.at_ms
-            if disabled is not None and disabled.url_sha256 == is_url:
+            if disabled is not None and disabled.url_sha256 == is_of:
                 if not courier.disabled:
                     log.warning("receiver is disabled", receiver=name, why=disabled.why)
                 self.disable(outbox, courier)
@@ -65,8 +65,8 @@ class Endpoints:
     def gone(self, outbox: Outbox, courier: Courier, now_ms: int, outcome: Outcome) -> Record:
         """An endpoint answered 410: send nothing more, from now on. Returns what says it."""
         log.error(
-            "receiver answered 410 Gone and is disabled; it gets nothing until its URL is changed "
-            "or it is enabled again with `pulse notify --enable`",
+            "receiver answered 410 Gone and is disabled; it gets nothing until its address "
+            "is changed or it is enabled again with `pulse notify --enable`",
             receiver=courier.settings.name,
         )
         courier.disabled = True
@@ -82,7 +82,10 @@ class Endpoints:
         """An attempt has ended. An endpoint that has failed for days is disabled, and the other
         receivers are told.
         """
-        name, since_ms = courier.settings.name, courier.breaker.since_ms
+        name = courier.settings.name
+        if not any(each.receiver == name for each in outbox):
+            courier.breaker.nothing_waits()
+        since_ms = courier.breaker.since_ms
         if since_ms is None:
             if name in self._recorded:
                 self._recorded.discard(name)
@@ -100,8 +103,8 @@ class Endpoints:
     def _give_up(self, outbox: Outbox, courier: Courier, outcome: Outcome, now_ms: int) -> None:
         name, since_ms = courier.settings.name, courier.breaker.since_ms or now_ms
         log.error(
-            "receiver has failed for five days and is disabled; it gets nothing until its URL is "
-            "changed or it is enabled again with `pulse notify --enable`",
+            "receiver has failed for five days and is disabled; it gets nothing until its address "
+            "is changed or it is enabled again with `pulse notify --enable`",
             receiver=name,
             reason=outcome.reason,
         )
@@ -116,7 +119,7 @@ class Endpoints:
 def _endpoint(courier: Courier, at_ms: int, outcome: Outcome, why: str) -> Endpoint:
     return Endpoint(
         receiver=courier.settings.name,
-        url_sha256=url_hash(courier.settings.url),
+        url_sha256=url_hash(courier.settings.endpoint),
         at_ms=at_ms,
         http_status=outcome.http_status,
         why=why,

@@ -108,9 +108,16 @@ class KafkaDeliveryLog:
         for partition in range(self._partitions):
             await self.write(partition, [record])
 
-    async def write(self, partition: int, records: Sequence[Record]) -> None:
-        """Produce until acknowledged, however long Kafka is away."""
+    async def write(
+        self, partition: int, records: Sequence[Record], lease: Lease | None = None
+    ) -> None:
+        """Produce until acknowledged, however long Kafka is away.
+
+        Raises `PartitionClosed` where the lease is lost before that.
+        """
         while True:
+            if lease is not None and not lease.held:
+                raise PartitionClosed(str(partition))
             producer = self._producer
             try:
                 if producer is None:
@@ -239,13 +246,12 @@ class _Writer:
             await self._work.wait()
             self._work.clear()
             batch, self._waiting = self._waiting, []
-            if not self._lease.held:
+            try:
+                records = [record for records, _ in batch for record in records]
+                await self._topic.write(self._partition, records, self._lease)
+            except PartitionClosed:
                 self._give_up(batch)
                 continue
-            try:
-                await self._topic.write(
-                    self._partition, [record for records, _ in batch for record in records]
-                )
             except BaseException:
                 self._closed = True
                 self._give_up(batch)

@@ -45,7 +45,7 @@ def test_every_fact_is_said_somewhere() -> None:
         "What to do: Nothing: it has arrived.",
         "Close with an outcome: https://pulse.example/close/1",
         "Digest of 3 alerts for owner nobody",
-        "This comes late: it was due at 2023-11-14 23:13 CET.",
+        "This comes late: it is of 2023-11-14 23:13 CET.",
         "You were told of this before: it goes on.",
         "Besides, 7 alerts of the same group fire.",
     ):
