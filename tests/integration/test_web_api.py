@@ -412,6 +412,29 @@ async def test_only_an_admin_silences_everything_and_ends_what_others_made(scene
 
 
 @pytest.mark.parametrize(
+    ("match", "status"),
+    [
+        ({"accounts": ["*"]}, 403),
+        ({"accounts": ["acme", "**"], "reasons": ["*"]}, 403),
+        ({"mrr_from": 0}, 403),
+        ({"segments": ["smb"], "accounts": ["*"]}, 201),
+        ({"mrr_below": 0}, 201),
+    ],
+)
+async def test_what_leaves_nothing_out_is_everything(
+    scene: Scene, match: dict[str, Any], status: int
+) -> None:
+    body = {**SILENCE, "match": match}
+
+    by_role = {
+        role: (await scene.api[role].post("/api/v1/silences", json=body)).status_code
+        for role in (Role.responder, Role.admin)
+    }
+
+    assert by_role == {Role.responder: status, Role.admin: 201}
+
+
+@pytest.mark.parametrize(
     "body",
     [
         {**SILENCE, "reason": ""},
