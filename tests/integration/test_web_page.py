@@ -45,6 +45,12 @@ def scene(accounts: ReadModel) -> Scene:
     return Scene(accounts)
 
 
+async def test_who_watches_it_is_told_that_it_runs(scene: Scene) -> None:
+    answered = await scene.client().get("/healthz")
+
+    assert (answered.status_code, answered.json()) == (200, {"status": "ok"})
+
+
 # -- links -----------------------------------------------------------------------------------------
 
 

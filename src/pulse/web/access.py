@@ -71,10 +71,11 @@ class Access:
 
     def who(self, request: Request, token: str) -> Who:
         """Whose token it is. Raises `Refusal` (401, 429)."""
-        address = "" if request.client is None else request.client.host
-        self._wrong.check(address)
         found = self.tokens.find(token)
         if found is None:
+            # Only wrong ones wait: behind a proxy all may come from one address.
+            address = "" if request.client is None else request.client.host
+            self._wrong.check(address)
             self._wrong.note(address)
             self._on_wrong()
             raise Refusal(

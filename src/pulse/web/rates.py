@@ -36,7 +36,7 @@ class WrongTokens:
         self._of: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
     def check(self, address: str) -> None:
-        """Raises `Refusal` (429) where there were too many: no token is looked at then."""
+        """Raises `Refusal` (429) where there were too many."""
         count, at_s = self._of.get(_network(address), (0.0, 0.0))
         if count - (self._monotonic_s() - at_s) > AT_ONCE - 1:
             raise Refusal(

@@ -61,6 +61,13 @@ class Match(BaseModel):
         }
         return Matcher(**said)
 
+    def is_everything(self) -> bool:
+        """Whether nothing is left out: nothing is said, or only what fits all, as `*` does."""
+        return all(
+            not patterns or any(set(pattern) == {"*"} for pattern in patterns)
+            for patterns in self.model_dump(exclude={"mrr_from", "mrr_below"}).values()
+        ) and (not self.mrr_from and self.mrr_below is None)
+
 
 class SilenceBody(BaseModel):
     """What is to be held, and until when."""
@@ -162,11 +169,11 @@ async def make_silence(
         ),
     ] = None,
 ) -> Response:
-    """Kafka has it when this is answered. Without a matcher it needs the role admin."""
+    """Kafka has it when this is answered. What matches all alerts needs the role admin."""
     now_ms = service.now_ms()
     check_until(body.ends_at, now_ms)
     match = body.match.matcher()
-    if match == Matcher():
+    if body.match.is_everything():
         need(who, Role.admin)
     starts_ms = now_ms if body.starts_at is None else body.starts_at
     if starts_ms >= body.ends_at:

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
 from pulse.refusals import Refusal
+from pulse.serving import answer
 from pulse.web.api.asking import Shared
 from pulse.web.pages.forms import local, read
 from pulse.web.pages.views import ICON, STYLE, page
@@ -14,9 +15,9 @@ router = APIRouter(include_in_schema=False, default_response_class=Response)
 
 
 @router.get("/healthz")
-async def healthz() -> dict[str, str]:
+async def healthz() -> Response:
     """Whether it runs."""
-    return {"status": "ok"}
+    return answer(200, {"status": "ok"})
 
 
 @router.get("/style.css")
