@@ -18,7 +18,7 @@ from pulse.alerting.fleet import ACCOUNTS_HEADER
 from pulse.config import Config
 from pulse.model import Alert, notification_id
 from pulse.notifier import app
-from pulse.notifier.delivery import Delivery, decode
+from pulse.notifier.delivery import POSITION_KEY, Delivery, decode, decode_position
 from pulse.notifier.kafka import KafkaSettings, Outage
 from pulse.notifier.lease import Lease
 from pulse.notifier.log import KafkaDeliveryLog
@@ -102,14 +102,23 @@ class Place:
         await producer.stop()
 
     async def deliveries(self) -> dict[str, Delivery]:
-        """The newest record of every notification."""
+        """The newest record of every notification that is believed: none that was written late, by
+        a holder that was thought dead.
+        """
         kafka = KafkaSettings.of(self.config("http://x"))
         topic = KafkaDeliveryLog(kafka, self.partitions, Outage(), Lease(60.0))
-        found: dict[str, bytes | None] = {}
+        found: dict[str, Delivery] = {}
         for partition in range(self.partitions):
+            epoch = 0
             async for batch in topic.read(partition):
-                found.update(batch)
-        return {key: decode(value) for key, value in found.items() if value and key[:3] == "al_"}
+                for key, value in batch:
+                    if value is None:
+                        found.pop(key, None)
+                    elif key == POSITION_KEY:
+                        epoch = max(epoch, decode_position(value).epoch)
+                    elif key.startswith("al_") and (said := decode(value)).epoch >= epoch:
+                        epoch, found[key] = said.epoch, said
+        return found
 
     async def wait_until_recorded(self, state: str, ids: set[str]) -> dict[str, Delivery]:
         async with asyncio.timeout(30):
