@@ -313,7 +313,7 @@ class Notifier:
             gone = self._endpoints.gone(outbox, courier, now_ms, outcome)
             # Recorded also where this attempt is cancelled meanwhile.
             await asyncio.shield(self._soon(self._append(gone)))
-            self._endpoints.disable(outbox, courier)
+            self._endpoints.disable_gone(outbox, courier, outcome)
         after = outbox.end(delivery, attempt, outcome, self._clock.now_ms())
         self._report.attempted(after, outcome)
         self._endpoints.ended(outbox, courier, outcome)
