@@ -2,8 +2,8 @@
 
 An alert is one of PagerDuty's by its id (`dedup_key`): what is sent twice is one, and its end
 resolves it. A notification of several is several events, in order; after one that was not taken the
-rest waits for the next attempt, in which those before it are sent again and change nothing. An event
-that is invalid (400) keeps none of the others back.
+rest waits for the next attempt, in which those before it are sent again and change nothing. An
+event that is invalid (400) keeps none of the others back.
 """
 
 import json
