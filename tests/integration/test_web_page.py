@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from prometheus_client import generate_latest
 
 from pulse.alerting.people.links import Links
 from pulse.keyring import hash_of
@@ -460,6 +461,21 @@ async def test_every_answer_says_what_browsers_may_do_with_it(scene: Scene, path
     assert headers["referrer-policy"] == "same-origin"
     assert headers["cache-control"] == ("max-age=3600" if path == "/style.css" else "no-store")
     assert "server" not in headers
+
+
+@pytest.mark.parametrize("path", ["/broken", "/api/v1/broken"])
+async def test_a_bug_is_answered_as_all_else_is_and_counted(scene: Scene, path: str) -> None:
+    async def broken() -> None:
+        raise RuntimeError("a bug")
+
+    scene.app.add_api_route(path, broken)
+    answer = await scene.client().get(path)
+    assert (answer.status_code, "its log says more" in answer.text) == (500, True)
+    assert answer.headers["content-security-policy"].startswith("default-src 'none'")
+    assert answer.headers["cache-control"] == "no-store"
+    assert 'pulse_web_requests_total{status="500"} 1.0' in (
+        generate_latest(scene.metrics.registry).decode()
+    )
 
 
 async def test_no_page_needs_what_the_policy_forbids(scene: Scene) -> None:

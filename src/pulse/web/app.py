@@ -41,7 +41,6 @@ def make_app(service: Service, metrics: WebMetrics) -> FastAPI:
         redoc_url=None,
     )
     app.state.service = service
-    app.add_middleware(Hardened, note=lambda status: metrics.requests.labels(status).inc())
 
     def tell(request: Request, refusal: Refusal) -> Response:
         metrics.refused.labels(refusal.reason).inc()
@@ -74,12 +73,14 @@ def make_app(service: Service, metrics: WebMetrics) -> FastAPI:
         told.headers.update(error.headers or {})
         return told
 
-    @app.exception_handler(Exception)
-    async def _broken(request: Request, error: Exception) -> Response:
+    def broken(request: Request, error: Exception) -> Response:
         # Not `exc_info`, which would show the values of variables, tokens among them.
         log.error("a request failed", traceback="".join(traceback.format_exception(error)))
         return tell(request, Refusal(500, "broken", "this is a bug of pulse; its log says more"))
 
+    app.add_middleware(
+        Hardened, note=lambda status: metrics.requests.labels(status).inc(), broken=broken
+    )
     for router in (*api.ROUTERS, *pages.ROUTERS):
         app.include_router(router)
     _describe(app.openapi())

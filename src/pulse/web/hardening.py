@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from starlette.exceptions import HTTPException
+from starlette.requests import Request
 
 from pulse.serving import answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, MutableMapping
 
+    from starlette.responses import Response
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 MOST_BYTES: Final = 64 << 10
@@ -32,11 +34,20 @@ _HEADERS: Final = {
 
 
 class Hardened:
-    """An application whose answers have these headers, and whose requests are small."""
+    """An application whose answers have these headers, and whose requests are small.
 
-    def __init__(self, app: ASGIApp, note: Callable[[int], None]) -> None:
+    `broken` answers for what the application raises: FastAPI would do that outside of this.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        note: Callable[[int], None],
+        broken: Callable[[Request, Exception], Response],
+    ) -> None:
         self._app = app
         self._note = note
+        self._broken = broken
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
@@ -44,8 +55,12 @@ class Hardened:
             await self._app(scope, receive, send)
             return
 
+        has_started = False
+
         async def with_headers(message: MutableMapping[str, Any]) -> None:
+            nonlocal has_started
             if message["type"] == "http.response.start":
+                has_started = True
                 self._note(message["status"])
                 there = {name for name, _ in message["headers"]}
                 more = dict(_HEADERS)
@@ -59,7 +74,13 @@ class Hardened:
             said = {"error": {"reason": "too_large", "detail": _TOO_LARGE}}
             await answer(413, said)(scope, receive, with_headers)
             return
-        await self._app(scope, _bounded(receive), with_headers)
+        try:
+            await self._app(scope, _bounded(receive), with_headers)
+        except Exception as error:
+            told = self._broken(Request(scope), error)
+            if has_started:
+                raise  # the connection is closed, so half an answer is not taken for a whole one
+            await told(scope, receive, with_headers)
 
 
 _TOO_LARGE: Final = f"the body has more than {MOST_BYTES} bytes"
