@@ -19,7 +19,16 @@ from pydantic import BaseModel
 from pulse.compatibility import Direction, Schema, breaks
 from pulse.config import Config
 from pulse.errors import PulseError
-from pulse.model import AccountStatus, Alert, GroupBody, ProfileRecord, UsageEvent, WebhookBody
+from pulse.model import (
+    AccountDay,
+    AccountMoved,
+    AccountStatus,
+    Alert,
+    GroupBody,
+    ProfileRecord,
+    UsageEvent,
+    WebhookBody,
+)
 
 _DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 
@@ -39,6 +48,8 @@ PUBLISHED: Final = {
     "webhook": Published(WebhookBody, "out"),
     "webhook-group": Published(GroupBody, "out"),
     "account": Published(AccountStatus, "out"),
+    "account-day": Published(AccountDay, "out"),
+    "account-moved": Published(AccountMoved, "out"),
 }
 
 

@@ -1,6 +1,6 @@
 """The worker on Apache Kafka gives what a replay of the same files gives, whatever happens to it.
 
-The real input, account states byte for byte, and the set of alerts.
+The real input, account states byte for byte, the set of alerts, and the day starts.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import pytest
 from pulse.config import Config
 from pulse.config.policy import policy
 from pulse.config.scoring import DEFAULT_SCORECARD
+from pulse.history.days import Day, Days, read_day
 from pulse.playback.emit import PlayProgress, PlaySettings, play
 from pulse.playback.lines import Lines, read_lines
 from pulse.playback.replay import Replay
@@ -24,7 +25,7 @@ from pulse.playback.script import Script
 from pulse.testing.system import System
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from pulse.testing.kafka import KafkaServer
 
@@ -40,6 +41,7 @@ pytestmark = pytest.mark.timeout(300)
 class Expected:
     accounts: list[bytes]
     alerts: list[tuple[str, ...]]
+    days: dict[tuple[str, str], bytes]
     records: int
 
 
@@ -55,18 +57,31 @@ def usage() -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def expected() -> Expected:
-    replay = Replay(policy(Config.model_validate(usage())))
+    days = Days()
+    replay = Replay(policy(Config.model_validate(usage())), days.observe)
     replay.run(Script(read_lines([HISTORY])))
     alerts = [msgspec.json.decode(alert) for alert in replay.alerts()]
     return Expected(
         [msgspec.json.encode(account) for account in replay.accounts()],
         sorted(facts(alert) for alert in alerts),
+        by_day(value for _, value in days.take()),
         replay.tally.counts["events"],
     )
 
 
 def facts(alert: dict[str, Any]) -> tuple[str, ...]:
     return tuple(alert[name] for name in ("id", "account_id", "reason", "status", "started_at"))
+
+
+def by_day(values: Iterable[bytes | None]) -> dict[tuple[str, str], bytes]:
+    """What was said of each day of an account, last."""
+    out = {}
+    for value in values:
+        assert value is not None
+        said = read_day(value)
+        assert isinstance(said, Day)
+        out[said.account_id, said.day] = value
+    return out
 
 
 @pytest.fixture
@@ -100,6 +115,7 @@ def assert_same(system: System, expected: Expected) -> None:
     system.wait_until_applied(within_s=120)
     assert system.accounts() == expected.accounts
     assert {facts(alert) for alert in system.alerts()} == set(expected.alerts)
+    assert by_day(record.value for record in system.read("history")) == expected.days
 
 
 def test_one_worker(system: System, expected: Expected) -> None:

@@ -195,6 +195,9 @@ def places(
     ended = until(topics.silences, SILENCES_MS, lag)
     yield f"{topics.silences}: {ended}, if no silence that goes on names it: `pulse silence list`"
     yield f"{topics.deadletter}: {kept(topics.deadletter)}"
+    if config.history.enabled:
+        yield f"{topics.history}: {kept(topics.history)}"
+        yield f"histories, {config.history.file}: once each `pulse web` has come to it"
     yield f"{topics.deliveries}: {until(topics.deliveries, sent_ms, lag)}, if receivers answer"
     if config.collector.spool is not None:
         yield f"collectors, {config.collector.spool}: when Kafka has taken it; say this again then"

@@ -152,6 +152,8 @@ class Topics(Section):
     """What people have silenced, snoozed and taken over; compacted, one partition."""
     outcomes: TopicName = "pulse.outcomes"
     """What became of alerts, as those who closed them say it; one partition."""
+    history: TopicName = "pulse.history"
+    """How each account stood at the start of each of its days, by account."""
     tokens: TopicName = "pulse.tokens"
     """Hashes of the tokens of the API; compacted."""
     changelog: TopicName = Field(default="pulse.state", validate_default=True)
@@ -181,6 +183,8 @@ class Retention(Section):
     """The history of alerts."""
     outcomes: SomeDays = 400
     """What became of them, by which it is seen which reasons are right."""
+    history: SomeDays = 35
+    """How long `pulse web`, which keeps the history, may be away without a gap in it."""
 
 
 class Kafka(Section):
@@ -232,6 +236,17 @@ class Redis(Section):
         """The address to connect to. Raises `SecretError` where `url_env` is not set."""
         found = find_secret(self.url_env, None, setting="redis.url")
         return found or Secret(self.url, origin="redis.url")
+
+
+class History(Section):
+    """Each account's days, which `pulse web` keeps in a file: the year behind an account."""
+
+    enabled: bool = True
+    """false: workers write no days, and nothing keeps any."""
+    file: Text = "pulse-history.sqlite3"
+    """The file, on a disk of the process's own; who runs several `pulse web` gives each one."""
+    days: Annotated[int, Field(ge=35, le=3_660)] = 400
+    """For how long they are kept."""
 
 
 # --- processes --------------------------------------------------------------

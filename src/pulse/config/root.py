@@ -11,7 +11,7 @@ from pydantic import Field, ValidationInfo, ValidatorFunctionWrapHandler, field_
 from pydantic_core import PydanticCustomError
 
 from pulse.config.collector import Collector
-from pulse.config.connections import Kafka, Notifier, Redis, Worker
+from pulse.config.connections import History, Kafka, Notifier, Redis, Worker
 from pulse.config.document import dotted
 from pulse.config.fields import Section, SomeDays, Text, TimeZone
 from pulse.config.line import LineSettings, Segment, order_mistakes, segment_mistakes
@@ -100,6 +100,8 @@ class Config(Section):
     """The brokers and the topics."""
     redis: Redis = Redis()
     """The read model."""
+    history: History = History()
+    """The year behind each account."""
     collector: Collector = Collector()
     """How `pulse collect` runs."""
     worker: Worker = Worker()

@@ -7,12 +7,15 @@ Nothing here reads a file, a clock or the environment, or logs. Every other room
 
 from pulse.model.account import AccountStatus, Lifecycle, Line, Measures, Windows, Zone
 from pulse.model.alert import Alert, Resolution, Severity, Status, ThenAndNow
+from pulse.model.day import AccountDay, AccountMoved
 from pulse.model.notification import AlertNotice, WebhookBody, notification_id, webhook_body
 from pulse.model.notification_of_several import GroupBody, group_body
 from pulse.model.time import format_ms, parse_ts
 from pulse.model.usage import AccountProfile, ProfileRecord, UsageEvent, read_record
 
 __all__ = [
+    "AccountDay",
+    "AccountMoved",
     "AccountProfile",
     "AccountStatus",
     "Alert",

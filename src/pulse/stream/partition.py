@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from pulse.alerting.everybody.fleet import ACCOUNTS_HEADER
 from pulse.engine import Columns, DeadLetter, Effects, Engine, Page, PartitionState, fleet
 from pulse.engine.columns import FORWARDED_HEADER
+from pulse.history.days import moved
 from pulse.producer import Outgoing, Producer
 from pulse.stream.kafka.outbox import Outbox, PartitionLostError
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable, Sequence
 
     from pulse.config import Config
+    from pulse.history import Days
     from pulse.metrics import WorkerMetrics
     from pulse.stream.state.checkpoint import Checkpoint, Written
     from pulse.stream.state.pages import ChangelogRecord
@@ -65,6 +67,8 @@ class Surroundings:
     metrics: WorkerMetrics
     partitions: int
     at: Callable[[str, int | None], None] = _pass
+    days: Days | None = None
+    """Where the engine leaves the day starts that it evaluates; None: no history is written."""
 
 
 class Bound(NamedTuple):
@@ -104,6 +108,7 @@ class Partition:
         """Apply records in log order; what they cause is on its way."""
         around = self._around
         started_s = time.thread_time()
+        gone_before = set(self.state.gone) if self.state.gone else ()
         effects = around.engine.apply_columns(self.state, columns)
         self.work_s += time.thread_time() - started_s
         around.metrics.count(effects.counts)
@@ -112,6 +117,9 @@ class Partition:
             around.metrics.moved(segment, before, after, times)
         self._handed_on |= bool(effects.dead_letters or effects.misplaced or effects.summaries)
         self._outbox.add(self._outgoing(effects))
+        if around.days is not None:
+            gone = self.state.gone.difference(gone_before) if self.state.gone else ()
+            self._outbox.add(self._history(around.days, gone))
 
     def is_closed(self) -> bool:
         """Whether the partition is somebody else's."""
@@ -221,6 +229,17 @@ class Partition:
         await self._around.producer.send(outgoing)
         sizes = (len(each.key or b"") + len(each.value or b"") for each in outgoing)
         self._around.metrics.state_bytes.inc(sum(sizes))
+
+    def _history(self, days: Days, gone: Iterable[str]) -> list[Outgoing]:
+        """The days that have begun, then which accounts are not there any more, and why."""
+        topic = self._around.config.kafka.topics.history
+        out = [Outgoing(topic, self.number, key, value) for key, value in days.take()]
+        for account_id in gone:
+            tombstone = self.state.tombstone_of(account_id)
+            to = "" if tombstone is None else tombstone.to
+            value = moved(account_id, to) if to else None
+            out.append(Outgoing(topic, self.number, account_id.encode(), value))
+        return out
 
     def _outgoing(self, effects: Effects) -> list[Outgoing]:
         topics, metrics = self._around.config.kafka.topics, self._around.metrics

@@ -17,6 +17,7 @@ from pulse.config.kafka_clients import for_aiokafka
 from pulse.config.policy import policy
 from pulse.engine import Engine
 from pulse.errors import PulseError
+from pulse.history import Days
 from pulse.metrics import WorkerMetrics
 from pulse.placement import partition_of
 from pulse.producer import Producer
@@ -90,9 +91,14 @@ class Worker:
         count = await wait_for_topics(config, self._settings, self._stop)
         if self._stop.is_set():
             return
-        engine = Engine(policy(config), lambda account_id: partition_of(account_id, count))
+        days = Days() if config.history.enabled else None
+        engine = Engine(
+            policy(config),
+            lambda account_id: partition_of(account_id, count),
+            observe=None if days is None else days.observe,
+        )
         producer = Producer(self._settings, idempotent=config.kafka.idempotence)
-        self._around = Surroundings(config, engine, producer, self.metrics, count, self._at)
+        self._around = Surroundings(config, engine, producer, self.metrics, count, self._at, days)
         self._ticker = Ticker(self._settings, self._topic, count, config.worker.tick_interval_s)
         with tempfile.TemporaryDirectory(prefix="pulse-") as folder:
             self._app = self._make_app(folder)

@@ -79,6 +79,7 @@ class System:
                     "silences",
                     "outcomes",
                     "tokens",
+                    "history",
                 )
             },
             **self.settings.get("kafka", {}),
@@ -88,7 +89,7 @@ class System:
 
     def create_topics(self) -> None:
         """Create the topics as `pulse topics` does, on one broker."""
-        for name in ("events", "alerts", "deadletter", "outcomes", *_COMPACTED):
+        for name in ("events", "alerts", "deadletter", "outcomes", "history", *_COMPACTED):
             self.create_topic(name)
 
     def create_topic(self, name: str, **settings: str) -> None:

@@ -47,7 +47,7 @@ class WantedTopic:
 
 def wanted_topics(kafka: Kafka) -> list[WantedTopic]:
     """The topics of a configuration: events, alerts, dead letters, deliveries, keys,
-    links, state, tokens, silences, outcomes.
+    links, state, tokens, history, silences, outcomes.
 
     All but the last two have the number of partitions of the events: an account's state, alerts and
     deliveries lie where its events do.
@@ -93,6 +93,7 @@ def wanted_topics(kafka: Kafka) -> list[WantedTopic]:
         topic(names.links, "which account each user belongs to", compacted),
         topic(names.changelog, "the accounts' state", compacted),
         topic(names.tokens, "hashes of the tokens of the API", compacted, fixed=False),
+        topic(names.history, "how accounts stood, day by day", _kept_for(days.history)),
         # People write it, in one order for all.
         replace(
             topic(names.silences, "what people have silenced", compacted),

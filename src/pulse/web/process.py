@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import structlog
@@ -15,6 +16,7 @@ from pulse.config.kafka_clients import for_aiokafka
 from pulse.config.pipeline import holdout
 from pulse.errors import PulseError
 from pulse.following import WITHIN_S, Follower
+from pulse.history import History
 from pulse.metrics import serve
 from pulse.producer import Producer
 from pulse.readmodel import ReadModel
@@ -26,6 +28,7 @@ from pulse.web.deliveries import DeliveryBook
 from pulse.web.desk import Desk
 from pulse.web.following import AlertBook, MutedBook, OutcomeBook
 from pulse.web.metrics import WebMetrics
+from pulse.web.recorder import Recorder
 from pulse.web.service import Books, Service
 from pulse.web.tokens import TokenRing
 
@@ -70,6 +73,14 @@ async def run(config: Config) -> None:
             await _read(follower)
         producer = Producer(settings, idempotent=kafka.idempotence)
         stack.push_async_callback(producer.stop)
+        history = None
+        recording: list[Recorder] = []
+        if config.history.enabled:
+            history = History(Path(config.history.file))
+            await asyncio.to_thread(history.prepare)
+            recording.append(
+                Recorder(settings, topics.history, kafka.partitions, history, config.history.days)
+            )
         metrics = WebMetrics(books.outcomes, lambda: len(books.alerts), lambda: len(ring))
         accounts = None
         if config.redis.enabled:
@@ -79,6 +90,7 @@ async def run(config: Config) -> None:
             config=config,
             books=books,
             accounts=accounts,
+            history=history,
             access=Access(
                 ring,
                 links,
@@ -119,7 +131,7 @@ async def run(config: Config) -> None:
                  alerts=len(books.alerts), links=links is not None, metrics=page.url)  # fmt: skip
         if not len(ring):
             log.warning("there is no token yet, so nobody can sign in: `pulse tokens make`")
-        await _serve(server, listening, followers)
+        await _serve(server, listening, [*followers, *recording])
 
 
 def now_ms() -> int:
@@ -127,7 +139,9 @@ def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-async def _serve(server: Server, listening: socket.socket, followers: Sequence[Follower]) -> None:
+async def _serve(
+    server: Server, listening: socket.socket, followers: Sequence[Follower | Recorder]
+) -> None:
     """Serve, and follow; where that is not possible any more, end.
 
     Who does not follow would let revoked tokens in, and show what is not so any more.
@@ -169,6 +183,7 @@ def _look_at_topics(config: Config) -> None:
             topics.silences,
             topics.outcomes,
             topics.tokens,
+            *((topics.history,) if config.history.enabled else ()),
         )
     if found[topics.events].partitions != kafka.partitions:
         raise PulseError(

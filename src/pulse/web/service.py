@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from pulse.alerting.stages.holdout import Holdout
     from pulse.config import Config
+    from pulse.history import History
     from pulse.readmodel import ReadModel
     from pulse.web.access import Access
     from pulse.web.deliveries import DeliveryBook
@@ -54,6 +55,8 @@ class Service:
     desk: Desk
     holdout: Holdout
     now_ms: Callable[[], int]
+    history: History | None = None
+    """None where no history is kept."""
 
     async def account(self, account_id: str) -> dict[str, Any] | None:
         """An account's document; None where there is none. Raises `Refusal` (503)."""

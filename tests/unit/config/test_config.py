@@ -64,7 +64,7 @@ def test_every_setting_decides_results_or_does_not() -> None:
     # A line file says what `line` is, and that decides.
     running = {
         "clock", "kafka", "redis", "worker", "collector", "receivers", "notifier", "line_file",
-        "time_intervals", "owners", "route", "inhibit", "budget", "holdout", "web",
+        "time_intervals", "owners", "route", "inhibit", "budget", "holdout", "web", "history",
     }  # fmt: skip
 
     assert running | set(Config.DECIDES_RESULTS) == set(Config.model_fields)

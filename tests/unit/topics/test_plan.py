@@ -46,6 +46,7 @@ def test_the_topics_and_their_settings() -> None:
         "pulse.links",
         "pulse.state",
         "pulse.tokens",
+        "pulse.history",
         "pulse.silences",
         "pulse.outcomes",
     ]
@@ -178,7 +179,7 @@ def test_other_copies_are_noted() -> None:
     found = as_wanted(wanted_topics(kafka(replication=1)))
     notes = plan(wanted_topics(kafka(replication=2)), found).notes
 
-    assert len(notes) == 10
+    assert len(notes) == 11
     assert notes[0].startswith("pulse.events has 1 of 2 copies; kafka-reassign-partitions")
 
 

@@ -31,6 +31,8 @@ async def wait_for_topics(config: Config, settings: dict[str, Any], stop: asynci
             await admin.start()
             topics = config.kafka.topics
             names = [topics.events, topics.changelog, topics.alerts, topics.deadletter]
+            if config.history.enabled:
+                names.append(topics.history)
             counts = {
                 topic["topic"]: len(topic["partitions"])
                 for topic in await admin.describe_topics(names)
@@ -58,7 +60,8 @@ def _check(config: Config, counts: dict[str, int]) -> int:
     if missing:
         raise PulseError(f"no topic {', '.join(missing)}", hint="run `pulse topics` to create them")
     events = counts[topics.events]
-    for name in (topics.changelog, topics.alerts):
+    days = (topics.history,) if config.history.enabled else ()
+    for name in (topics.changelog, topics.alerts, *days):
         if counts[name] != events:
             raise PulseError(
                 f"topic {name} has {counts[name]} partitions, {topics.events} has {events}",

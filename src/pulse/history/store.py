@@ -1,0 +1,392 @@
+"""The history in a file: a SQLite database, which one process writes and any may read.
+
+What is read of the topic and how far it was read are written in one transaction, so nothing counts
+twice and nothing is left out, whenever the process ends. Two that write to one file take turns.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import Counter
+from contextlib import closing, contextmanager
+from datetime import date
+from typing import TYPE_CHECKING, Final, NamedTuple, get_args
+
+import structlog
+
+from pulse.errors import PulseError
+from pulse.history.days import Day, Moved, read_day
+from pulse.history.tables import FORM, INDEX_OF, MAKE, bucket_of
+from pulse.model.account import Lifecycle, Zone
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+log = structlog.get_logger("pulse.history")
+
+_ZONES: Final[tuple[Zone, ...]] = get_args(Zone)
+_LIFECYCLES: Final[tuple[Lifecycle, ...]] = get_args(Lifecycle)
+_WAIT_S: Final = 30.0
+_SLICE: Final = 2_000
+"""Accounts whose old days go in one transaction."""
+
+
+class HistoryError(PulseError):
+    """The file cannot be read or written."""
+
+
+class Record(NamedTuple):
+    """A record of the history topic."""
+
+    partition: int
+    offset: int
+    key: bytes
+    value: bytes | None
+    """None: the account was forgotten."""
+
+
+class DayRow(NamedTuple):
+    """How an account stood at the start of one of its days."""
+
+    day: date
+    score: float | None
+    zone: Zone
+    lifecycle: Lifecycle
+    line: float
+    approach: float
+    mrr: float
+    events: float
+    value: float
+    active_users: int
+    features: int
+    active_days: int
+
+
+class FleetDay(NamedTuple):
+    """How many accounts stood where at the start of their day. `mrr` is theirs together."""
+
+    day: date
+    zone: Zone
+    lifecycle: Lifecycle
+    accounts: int
+    mrr: float
+
+
+class ZoneMove(NamedTuple):
+    """How many accounts went from one zone to another on a day; `was` is None for new ones."""
+
+    day: date
+    was: Zone | None
+    now: Zone
+    accounts: int
+
+
+class History:
+    """The file. Made with `open_to_write`; who only reads needs no more than the path.
+
+    Methods take and give days as `date`; an account's days are its own. They raise `HistoryError`.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    # --- writing --------------------------------------------------------------------------------
+
+    def prepare(self) -> None:
+        """Make the file, where there is none. Raises `HistoryError`, also for another version's."""
+        with self._writing() as db:
+            (form,) = db.execute("PRAGMA user_version").fetchone()
+            if form not in (0, FORM):
+                raise HistoryError(
+                    f"{self._path} was written in form {form}, this pulse reads {FORM}",
+                    hint="name another file in history.file, or use the pulse that wrote it",
+                )
+            for statement in MAKE:
+                db.execute(statement)
+            db.execute(f"PRAGMA user_version = {FORM}")
+
+    def places(self) -> dict[int, int]:
+        """The next offset of each partition that was read."""
+        with self._reading() as db:
+            return dict(db.execute("SELECT partition, next FROM place"))
+
+    def take(self, records: Iterable[Record]) -> int:
+        """Write records of the topic; returns how many were new. Those already read are skipped."""
+        with self._writing() as db:
+            places = dict(db.execute("SELECT partition, next FROM place"))
+            batch = _Batch(db)
+            for record in records:
+                if record.offset < places.get(record.partition, 0):
+                    continue
+                places[record.partition] = record.offset + 1
+                batch.take(record)
+            batch.end()
+            db.executemany("INSERT OR REPLACE INTO place VALUES (?, ?)", places.items())
+        return batch.taken
+
+    def begin_again(self, partition: int) -> None:
+        """Read a partition from its beginning: its topic is another one."""
+        with self._writing() as db:
+            db.execute("DELETE FROM place WHERE partition = ?", (partition,))
+
+    def forget_before(self, first: date) -> int:
+        """Remove the days before `first`; returns how many of accounts' days went."""
+        day, gone, after = first.toordinal(), 0, 0
+        while True:
+            with self._writing() as db:
+                (last,) = db.execute(
+                    "SELECT max(id) FROM (SELECT id FROM account WHERE id > ? ORDER BY id LIMIT ?)",
+                    (after, _SLICE),
+                ).fetchone()
+                if last is None:
+                    db.execute("DELETE FROM fleet WHERE day < ?", (day,))
+                    db.execute("DELETE FROM move WHERE day < ?", (day,))
+                    return gone
+                gone += db.execute(
+                    "DELETE FROM day WHERE account > ? AND account <= ? AND day < ?",
+                    (after, last, day),
+                ).rowcount
+                db.execute(
+                    "DELETE FROM account WHERE id > ? AND id <= ? AND NOT EXISTS "
+                    "(SELECT 1 FROM day WHERE day.account = account.id)",
+                    (after, last),
+                )
+            after = last
+
+    # --- reading --------------------------------------------------------------------------------
+
+    def newest(self) -> date | None:
+        """The newest day of which there is anything."""
+        with self._reading() as db:
+            (day,) = db.execute("SELECT max(day) FROM fleet").fetchone()
+        return None if day is None else date.fromordinal(day)
+
+    def account(self, account_id: str, since: date) -> list[DayRow]:
+        """An account's days from `since` on, the oldest first."""
+        with self._reading() as db:
+            found = db.execute(
+                "SELECT day, score, zone, lifecycle, line, approach, mrr, events, value, "
+                "active_users, features, active_days FROM day "
+                "WHERE account = (SELECT id FROM account WHERE account_id = ?) AND day >= ? "
+                "ORDER BY day",
+                (account_id, since.toordinal()),
+            ).fetchall()
+        return [
+            DayRow(
+                date.fromordinal(day),
+                None if score is None else score / 100.0,
+                _ZONES[zone],
+                _LIFECYCLES[lifecycle],
+                line / 100.0,
+                approach / 100.0,
+                *rest,
+            )
+            for day, score, zone, lifecycle, line, approach, *rest in found
+        ]
+
+    def fleet(self, since: date, segment: str | None = None) -> list[FleetDay]:
+        """How many accounts stood where, each day from `since` on, the oldest first."""
+        with self._reading() as db:
+            found = db.execute(
+                "SELECT day, zone, lifecycle, sum(accounts), sum(mrr) FROM fleet "
+                "WHERE day >= ? AND (?2 IS NULL OR segment = ?2) "
+                "GROUP BY day, zone, lifecycle HAVING sum(accounts) > 0 ORDER BY day",
+                (since.toordinal(), segment),
+            ).fetchall()
+        return [
+            FleetDay(date.fromordinal(day), _ZONES[zone], _LIFECYCLES[lifecycle], accounts, mrr)
+            for day, zone, lifecycle, accounts, mrr in found
+        ]
+
+    def moves(self, since: date, segment: str | None = None) -> list[ZoneMove]:
+        """How many accounts went from zone to zone, each day from `since` on."""
+        with self._reading() as db:
+            found = db.execute(
+                "SELECT day, was, now, sum(accounts) FROM move "
+                "WHERE day >= ? AND (?2 IS NULL OR segment = ?2) "
+                "GROUP BY day, was, now HAVING sum(accounts) > 0 ORDER BY day",
+                (since.toordinal(), segment),
+            ).fetchall()
+        return [
+            ZoneMove(date.fromordinal(day), None if was < 0 else _ZONES[was], _ZONES[now], accounts)
+            for day, was, now, accounts in found
+        ]
+
+    def distribution(self, day: date, segment: str | None = None) -> list[int]:
+        """How many accounts had a score of 0 to 5, 5 to 10, …, 95 to 100 on a day: 20 numbers."""
+        counts = [0] * 20
+        with self._reading() as db:
+            for bucket, accounts in db.execute(
+                "SELECT bucket, sum(accounts) FROM fleet WHERE day = ?1 AND bucket >= 0 "
+                "AND (?2 IS NULL OR segment = ?2) GROUP BY bucket",
+                (day.toordinal(), segment),
+            ):
+                counts[bucket] = accounts
+        return counts
+
+    def segments(self) -> list[str]:
+        """The segments that are known; an empty one for accounts without."""
+        with self._reading() as db:
+            return [name for (name,) in db.execute("SELECT DISTINCT segment FROM fleet ORDER BY 1")]
+
+    # --- the file -------------------------------------------------------------------------------
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        """A connection within a transaction: all of it is written, or nothing."""
+        with self._told(), closing(self._connect(read_only=False)) as db:
+            db.execute("BEGIN IMMEDIATE")
+            try:
+                yield db
+            except BaseException:
+                db.execute("ROLLBACK")
+                raise
+            db.execute("COMMIT")
+
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        with self._told(), closing(self._connect(read_only=True)) as db:
+            yield db
+
+    def _connect(self, *, read_only: bool) -> sqlite3.Connection:
+        uri = f"{self._path.absolute().as_uri()}{'?mode=ro' if read_only else ''}"
+        db = sqlite3.connect(uri, uri=True, timeout=_WAIT_S, isolation_level=None)
+        if not read_only:
+            # Readers go on while it is written; what the last moment lacks is read again.
+            db.execute("PRAGMA journal_mode = WAL")
+            db.execute("PRAGMA synchronous = NORMAL")
+        return db
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise HistoryError(
+                f"{self._path}: {error}",
+                hint="history.file names it; is there room, and may it be written?",
+            ) from error
+
+
+class _Batch:
+    """Records that are written in one transaction; what they add to the fleet, once at the end."""
+
+    def __init__(self, db: sqlite3.Connection) -> None:
+        self._db = db
+        self._accounts: Counter[tuple[int, str, int, int, int]] = Counter()
+        self._mrr: dict[tuple[int, str, int, int, int], float] = {}
+        self._moves: Counter[tuple[int, str, int, int]] = Counter()
+        self.taken = 0
+
+    def take(self, record: Record) -> None:
+        self.taken += 1
+        if record.value is None:
+            self._forget(record.key.decode(errors="replace"))
+            return
+        try:
+            said = read_day(record.value)
+            day = 0 if isinstance(said, Moved) else date.fromisoformat(said.day).toordinal()
+        except (ValueError, UnicodeDecodeError) as error:
+            log.warning(
+                "a record of the history is none",
+                origin=f"{record.partition}/{record.offset}",
+                error=str(error),
+            )
+            return
+        if isinstance(said, Moved):
+            self._move(said)
+        else:
+            self._keep(said, day)
+
+    def end(self) -> None:
+        """Write what the fleet is by it."""
+        self._db.executemany(
+            "INSERT INTO fleet VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
+            "accounts = accounts + excluded.accounts, mrr = mrr + excluded.mrr",
+            [(*at, accounts, self._mrr[at]) for at, accounts in self._accounts.items()],
+        )
+        self._db.executemany(
+            "INSERT INTO move VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
+            "accounts = accounts + excluded.accounts",
+            [(*at, accounts) for at, accounts in self._moves.items()],
+        )
+
+    def _keep(self, said: Day, day: int) -> None:
+        db = self._db
+        account = self._id(said.account_id)
+        zone, lifecycle = INDEX_OF[said.zone], INDEX_OF[said.lifecycle]
+        score = None if said.score is None else round(said.score * 100.0)
+        was = db.execute(
+            "SELECT day, segment, zone, lifecycle, score, mrr FROM day "
+            "WHERE account = ? AND day <= ? ORDER BY day DESC LIMIT 2",
+            (account, day),
+        ).fetchall()
+        if was and was[0][0] == day:
+            # It was said before, by a worker that has begun again.
+            _, segment, old_zone, old_lifecycle, old_score, old_mrr = was.pop(0)
+            self._count(day, segment, old_zone, old_lifecycle, old_score, old_mrr, -1)
+            self._moved(day, segment, was[0][2] if was else -1, old_zone, -1)
+        self._count(day, said.segment, zone, lifecycle, score, said.mrr, 1)
+        self._moved(day, said.segment, was[0][2] if was else -1, zone, 1)
+        measured = said.measures
+        db.execute(
+            "INSERT OR REPLACE INTO day VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                account,
+                day,
+                score,
+                zone,
+                lifecycle,
+                round(said.line * 100.0),
+                round(said.approach * 100.0),
+                said.segment,
+                said.mrr,
+                measured.events,
+                measured.value,
+                measured.active_users,
+                measured.features,
+                measured.active_days,
+            ),
+        )
+
+    def _count(
+        self, day: int, segment: str, zone: int, lifecycle: int, score: int | None, mrr: float,
+        times: int,
+    ) -> None:  # fmt: skip
+        at = (day, segment, zone, lifecycle, bucket_of(score))
+        self._accounts[at] += times
+        self._mrr[at] = self._mrr.get(at, 0.0) + times * mrr
+
+    def _moved(self, day: int, segment: str, was: int, now: int, times: int) -> None:
+        if was != now:
+            self._moves[day, segment, was, now] += times
+
+    def _id(self, account_id: str) -> int:
+        found = self._find(account_id)
+        if found is not None:
+            return found
+        made = self._db.execute("INSERT INTO account (account_id) VALUES (?)", (account_id,))
+        assert made.lastrowid is not None
+        return made.lastrowid
+
+    def _find(self, account_id: str) -> int | None:
+        found = self._db.execute("SELECT id FROM account WHERE account_id = ?", (account_id,))
+        row = found.fetchone()
+        return None if row is None else int(row[0])
+
+    def _forget(self, account_id: str) -> None:
+        """Remove an account's days. That it was counted among others tells nothing of it."""
+        found = self._find(account_id)
+        if found is not None:
+            self._db.execute("DELETE FROM day WHERE account = ?", (found,))
+            self._db.execute("DELETE FROM account WHERE id = ?", (found,))
+
+    def _move(self, said: Moved) -> None:
+        """Give an account's days to the one that goes on with them, which keeps its own."""
+        found = self._find(said.account_id)
+        if found is None:
+            return
+        to = self._id(said.renamed_to)
+        self._db.execute("UPDATE OR IGNORE day SET account = ? WHERE account = ?", (to, found))
+        self._forget(said.account_id)

@@ -1,0 +1,105 @@
+"""From the history topic into the file."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+import structlog
+from aiokafka import AIOKafkaConsumer
+from aiokafka.errors import KafkaError
+from aiokafka.structs import TopicPartition
+
+from pulse.config.kafka_clients import close, start
+from pulse.following import raise_ended
+from pulse.history.store import History, Record
+
+if TYPE_CHECKING:
+    from datetime import date
+
+log = structlog.get_logger("pulse.history")
+
+_MOST: Final = 5_000
+_AGAIN_S: Final = 5.0
+
+
+class Recorder:
+    """Writes what comes on the topic into the file, and lets days go that are too old.
+
+    Kafka may be away, as long as the topic keeps its records: what came meanwhile is read then.
+    """
+
+    def __init__(
+        self, settings: dict[str, Any], topic: str, partitions: int, history: History, days: int
+    ) -> None:
+        self._settings = settings
+        self._places = [TopicPartition(topic, number) for number in range(partitions)]
+        self._history = history
+        self._days = days
+        self._first: date | None = None
+        """The oldest day that is kept, when old ones last went."""
+
+    async def run(self) -> None:
+        """Go on, until cancelled. Raises `HistoryError` where the file cannot be written."""
+        is_away = False
+        while True:
+            consumer = AIOKafkaConsumer(
+                group_id=None, enable_auto_commit=False, auto_offset_reset="earliest",
+                **self._settings,
+            )  # fmt: skip
+            try:
+                await start(consumer)
+                await self._go_to(consumer)
+                if is_away:
+                    log.info("the history is written again")
+                is_away = False
+                while True:
+                    await self.step(consumer)
+            except (KafkaError, OSError) as error:
+                if not is_away:
+                    log.warning("the history cannot be read from Kafka; what is there is shown",
+                                reason=repr(error))  # fmt: skip
+                is_away = True
+                await asyncio.sleep(_AGAIN_S)
+            finally:
+                await close(consumer)
+
+    async def _go_to(self, consumer: AIOKafkaConsumer) -> None:
+        consumer.assign(self._places)
+        known = await asyncio.to_thread(self._history.places)
+        ends = await consumer.end_offsets(self._places)
+        for place in self._places:
+            next_offset = known.get(place.partition)
+            if next_offset is not None and next_offset > ends[place]:
+                log.warning("the history topic was made again", partition=place.partition)
+                await asyncio.to_thread(self._history.begin_again, place.partition)
+                next_offset = None
+            if next_offset is None:
+                await consumer.seek_to_beginning(place)
+            else:
+                consumer.seek(place, next_offset)
+
+    async def step(self, consumer: AIOKafkaConsumer) -> int:
+        """Write what has come; returns how many records."""
+        raise_ended(consumer)
+        polled = await consumer.getmany(timeout_ms=500, max_records=_MOST)
+        records = [
+            Record(place.partition, each.offset, each.key or b"", each.value)
+            for place, batch in polled.items()
+            for each in batch
+        ]
+        if not records:
+            return 0
+        taken = await asyncio.to_thread(self._history.take, records)
+        await self._let_go()
+        return taken
+
+    async def _let_go(self) -> None:
+        newest = await asyncio.to_thread(self._history.newest)
+        if newest is None:
+            return
+        first = newest - timedelta(days=self._days - 1)
+        if self._first is None or first > self._first:
+            self._first = first
+            await asyncio.to_thread(self._history.forget_before, first)

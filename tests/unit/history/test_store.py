@@ -1,0 +1,181 @@
+"""What the topic says is in the file, once, however often it was said."""
+
+from __future__ import annotations
+
+import random
+from datetime import date, timedelta
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import msgspec
+import pytest
+
+from pulse.history.days import Day, Measures, moved
+from pulse.history.store import FleetDay, History, HistoryError, Record, ZoneMove
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pulse.model.account import Zone
+
+FIRST = date(2025, 1, 1)
+
+
+def value(
+    account_id: str, on: date, score: float | None, zone: Zone, *, segment: str = "pro"
+) -> bytes:
+    said = Day(
+        account_id, on.isoformat(), f"{on}T00:00:00Z", score, zone, "current", 40.0, 50.0,
+        segment, 100.0, Measures(7.5, 0, 3, 2, 5),
+    )  # fmt: skip
+    return msgspec.json.encode(said)
+
+
+def record(offset: int, account_id: str, value: bytes | None, partition: int = 0) -> Record:
+    return Record(partition, offset, account_id.encode(), value)
+
+
+@pytest.fixture
+def history(tmp_path: Path) -> History:
+    made = History(tmp_path / "history.sqlite3")
+    made.prepare()
+    return made
+
+
+def story(accounts: int = 5, days: int = 30) -> list[Record]:
+    """Accounts that go through the zones, each day one record of each."""
+    chance, out = random.Random(7), []
+    for day in range(days):
+        for number in range(accounts):
+            score = round(chance.uniform(0, 100), 2)
+            zone: Zone = "danger" if score < 40 else "approaching" if score < 50 else "healthy"
+            name = f"a{number}"
+            out.append(record(len(out), name, value(name, FIRST + timedelta(day), score, zone)))
+    return out
+
+
+def everything(history: History) -> object:
+    return (
+        [history.account(f"a{number}", FIRST) for number in range(5)],
+        history.fleet(FIRST),
+        history.moves(FIRST),
+        [history.distribution(FIRST + timedelta(day)) for day in range(30)],
+        history.places(),
+    )
+
+
+def test_an_account_is_as_it_was_said(history: History) -> None:
+    history.take([record(0, "a", value("a", FIRST, 31.27, "danger"))])
+    (row,) = history.account("a", FIRST)
+    assert (row.day, row.score, row.zone, row.lifecycle) == (FIRST, 31.27, "danger", "current")
+    assert (row.line, row.approach, row.mrr, row.events) == (40.0, 50.0, 100.0, 7.5)
+    assert (row.active_users, row.features, row.active_days) == (3, 2, 5)
+    assert history.account("b", FIRST) == []
+    assert history.account("a", FIRST + timedelta(1)) == []
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_however_it_comes(tmp_path: Path, seed: int) -> None:
+    """Read again from anywhere, cut anywhere, said twice by a worker that began again."""
+    records, chance = story(), random.Random(seed)
+    plain, other = History(tmp_path / "plain"), History(tmp_path / "other")
+    for each in (plain, other):
+        each.prepare()
+    plain.take(records)
+    # A worker that began again says the last records once more, at new offsets.
+    at = chance.randrange(20, len(records))
+    again = records[:at] + records[at - 20 : at] + records[at:]
+    again = [each._replace(offset=offset) for offset, each in enumerate(again)]
+    start = 0
+    while start < len(again):
+        end = start + chance.randrange(1, 60)
+        other.take(again[max(0, start - chance.randrange(30)) : end])
+        start = end
+    *expected, _ = everything(plain)  # type: ignore[misc]
+    *found, places = everything(other)  # type: ignore[misc]
+    assert found == expected
+    assert places == {0: len(again)}
+
+
+def test_the_fleet_is_the_sum_of_its_accounts(history: History) -> None:
+    history.take(story())
+    rows = [history.account(f"a{number}", FIRST) for number in range(5)]
+    for day in (FIRST, FIRST + timedelta(29)):
+        zones = [row.zone for each in rows for row in each if row.day == day]
+        fleet = [each for each in history.fleet(FIRST) if each.day == day]
+        assert {each.zone: each.accounts for each in fleet} == {
+            zone: zones.count(zone) for zone in set(zones)
+        }
+        assert sum(each.mrr for each in fleet) == 500.0
+        assert sum(history.distribution(day)) == 5
+    turns = sum(was.zone != now.zone for each in rows for was, now in pairwise(each))
+    moves = history.moves(FIRST)
+    assert sum(each.accounts for each in moves if each.was is not None) == turns > 20
+    assert sum(each.accounts for each in moves if each.was is None) == 5
+
+
+def test_by_segment(history: History) -> None:
+    history.take(
+        [
+            record(0, "a", value("a", FIRST, 10.0, "danger", segment="pro")),
+            record(1, "b", value("b", FIRST, 90.0, "healthy", segment="")),
+        ]
+    )
+    assert history.segments() == ["", "pro"]
+    assert history.fleet(FIRST, "pro") == [FleetDay(FIRST, "danger", "current", 1, 100.0)]
+    assert history.moves(FIRST, "") == [ZoneMove(FIRST, None, "healthy", 1)]
+    assert history.distribution(FIRST, "pro")[2] == 1 == sum(history.distribution(FIRST, "pro"))
+
+
+def test_a_day_that_turned_out_otherwise_counts_once(history: History) -> None:
+    history.take([record(0, "a", value("a", FIRST, 10.0, "danger", segment="pro"))])
+    history.take([record(1, "a", value("a", FIRST, None, "unknown", segment="basic"))])
+    assert history.fleet(FIRST) == [FleetDay(FIRST, "unknown", "current", 1, 100.0)]
+    assert history.moves(FIRST) == [ZoneMove(FIRST, None, "unknown", 1)]
+    assert sum(history.distribution(FIRST)) == 0
+
+
+def test_an_account_that_was_forgotten_has_no_history(history: History, tmp_path: Path) -> None:
+    history.take([*story(), record(150, "a1", None)])
+    assert history.account("a1", FIRST) == []
+    assert len(history.account("a2", FIRST)) == 30
+    history.take([record(151, "a1", value("a1", FIRST + timedelta(40), 50.0, "healthy"))])
+    assert [row.day for row in history.account("a1", FIRST)] == [FIRST + timedelta(40)]
+
+
+def test_an_account_that_was_renamed_goes_on_with_its_days(history: History) -> None:
+    last = FIRST + timedelta(9)
+    history.take([record(n, "old", value("old", FIRST + timedelta(n), 60.0, "healthy"))
+                  for n in range(10)])  # fmt: skip
+    history.take([record(0, "new", value("new", last, 20.0, "danger"), partition=1)])
+    history.take([record(10, "old", moved("old", "new"))])
+    found = history.account("new", FIRST)
+    assert [row.score for row in found] == [60.0] * 9 + [20.0]  # what it has itself, it keeps
+    assert history.account("old", FIRST) == []
+
+
+def test_old_days_go_and_accounts_without_any(history: History) -> None:
+    history.take([record(0, "gone", value("gone", FIRST, 1.0, "danger"))])
+    history.take([each._replace(offset=each.offset + 1) for each in story()])
+    first = FIRST + timedelta(20)
+    assert history.forget_before(first) == 1 + 5 * 20
+    assert [len(history.account(f"a{number}", FIRST)) for number in range(5)] == [10] * 5
+    assert {each.day for each in history.fleet(FIRST)} == {first + timedelta(n) for n in range(10)}
+    assert min(each.day for each in history.moves(FIRST)) == first
+    assert history.newest() == FIRST + timedelta(29)
+
+
+def test_what_is_no_record_is_passed_over(history: History) -> None:
+    wrong = value("a", FIRST, 1.0, "danger").replace(b'2025-01-01"', b'2025-13-01"', 1)
+    bad = [b"", b"{", b"[]", b"\xff", b'{"account_id": "a"}', b'{"renamed_to": 7}', wrong]
+    records = [record(offset, "a", each) for offset, each in enumerate(bad)]
+    assert history.take([*records, record(len(bad), "a", value("a", FIRST, 1.0, "danger"))]) == 8
+    assert len(history.account("a", FIRST)) == 1
+
+
+def test_a_file_that_is_none_is_told(tmp_path: Path) -> None:
+    (tmp_path / "text").write_text("no database, but a text that is long enough to be read" * 9)
+    with pytest.raises(HistoryError, match="not a database"):
+        History(tmp_path / "text").prepare()
+    with pytest.raises(HistoryError, match="unable to open"):
+        History(tmp_path / "no" / "folder").prepare()
