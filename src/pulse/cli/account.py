@@ -12,6 +12,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from pulse.cli.account_year import as_json as year_as_json
+from pulse.cli.account_year import days_of, year
 from pulse.cli.reading import (
     ZONE_STYLES,
     ConfigFile,
@@ -24,13 +26,15 @@ from pulse.cli.reading import (
     said_if_empty,
 )
 from pulse.cli.words import listed
+from pulse.config import Config
 from pulse.errors import PulseError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from rich.console import RenderableType
 
+    from pulse.history import DayRow
     from pulse.readmodel import ReadModel
 
 _BAR: Final = 24
@@ -66,8 +70,9 @@ def command(
     """Explain one account's score.
 
     Shows where the account stands and since when, what its score is made of, what it measured and
-    what that was 28 days ago, and the alerts that are open. Reads what the workers last wrote to
-    Redis; `pulse accounts` lists the ids.
+    what that was 28 days ago, the alerts that are open, and its year where `pulse web` keeps a
+    history on this machine. Reads what the workers last wrote to Redis; `pulse accounts` lists the
+    ids.
     """
     model = read_model(config, redis)
 
@@ -81,16 +86,23 @@ def command(
     found = asyncio.run(find())
     if found is None:
         raise typer.Exit(1)
+    days = days_of(Config.load(config), found)
     if as_json:
-        print(msgspec.json.encode(found).decode())
+        more = {} if days is None else {"history": year_as_json(days)}
+        print(msgspec.json.encode({**found, **more}).decode())
         return
     screen = Screen(sys.stdout)
-    for each in explained(found, "█░" if screen.can_draw else "#."):
+    for each in explained(found, "█░" if screen.can_draw else "#.", days):
         screen.show(each)
 
 
-def explained(account: dict[str, Any], bar: str) -> Iterator[RenderableType]:
-    """What there is to say of an account, from the top; `bar` is drawn with two characters."""
+def explained(
+    account: dict[str, Any], bar: str, days: Sequence[DayRow] | None = None
+) -> Iterator[RenderableType]:
+    """What there is to say of an account, from the top; `bar` is drawn with two characters.
+
+    `days` is its year, None where no history is kept.
+    """
     yield _title(account)
     yield Text.assemble(*_standing(account))
     yield Text(_life(account))
@@ -101,6 +113,8 @@ def explained(account: dict[str, Any], bar: str) -> Iterator[RenderableType]:
     yield Padding(_measures(account), (0, 0, 0, 2), expand=False)
     if "approximate" in account:
         yield Text(f"  {listed(account['approximate'])}: so many that they are estimated")
+    if days is not None:
+        yield from year(days, can_draw=bar[0] != "#")
     yield Text("\nOpen alerts" if account["alerts"] else "\nNo open alerts")
     for alert in account["alerts"]:
         words = _REASONS.get(alert["reason"], "the condition holds")
