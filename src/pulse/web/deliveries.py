@@ -56,6 +56,7 @@ def view(delivery: Delivery) -> dict[str, Any]:
         "http_status": delivery.http_status,
         "is_digest": delivery.is_digest,
         "is_late": delivery.is_late,
+        "replay_of": delivery.replay_of or None,
     }
 
 

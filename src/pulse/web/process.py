@@ -25,6 +25,7 @@ from pulse.web.app import make_app
 from pulse.web.deliveries import DeliveryBook
 from pulse.web.desk import Desk
 from pulse.web.following import AlertBook, MutedBook, OutcomeBook
+from pulse.web.hardening import PATIENCE_S
 from pulse.web.metrics import WebMetrics
 from pulse.web.service import Books, Service
 from pulse.web.tokens import TokenRing
@@ -40,8 +41,8 @@ log = structlog.get_logger("pulse.web")
 LAST_S = 10.0
 """How long requests under way are waited for at the end."""
 _DAY_MS = 86_400_000
-_PATIENCE_S = 20.0
-"""A request's head must have come in within this time."""
+_MOST_CONNECTIONS = 1_000
+"""More than these get 503. Each holds a body of 64 KiB at most, before its token is looked at."""
 
 
 async def run(config: Config) -> None:
@@ -107,7 +108,8 @@ async def run(config: Config) -> None:
         server = Server(
             uvicorn.Config(
                 make_app(service, metrics),
-                http=patient(_PATIENCE_S),
+                http=patient(PATIENCE_S),
+                limit_concurrency=_MOST_CONNECTIONS,
                 log_config=None,
                 access_log=False,  # the addresses of links are keys
                 server_header=False,
@@ -117,6 +119,9 @@ async def run(config: Config) -> None:
         )
         log.info("serving", url=f"http://{web.host}:{web.port}", tokens=len(ring),
                  alerts=len(books.alerts), links=links is not None, metrics=page.url)  # fmt: skip
+        if links is None:
+            log.warning("web.link_secret_env is not set, so sessions hold at this process alone, "
+                        "and end with it")  # fmt: skip
         if not len(ring):
             log.warning("there is no token yet, so nobody can sign in: `pulse tokens make`")
         await _serve(server, listening, followers)

@@ -38,6 +38,9 @@ class DeliveryView(BaseModel):
     http_status: int | None
     is_digest: bool
     is_late: bool
+    replay_of: str | None = Field(
+        description="The notification that this one sends again, because a person asked for it."
+    )
 
 
 class Deliveries(BaseModel):
