@@ -1,6 +1,8 @@
 """The receiver kind `apprise`: the real library, to a real HTTP server."""
 
+import asyncio
 import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -60,6 +62,42 @@ async def test_it_is_not_waited_for_longer_than_the_time_out() -> None:
 
     assert (outcome.verdict, outcome.reason) == (Verdict.RETRY, "timeout")
     assert time.monotonic() - began_s < 4
+
+
+async def test_one_that_hangs_takes_nothing_from_another() -> None:
+    notice = Notification(id="n", alerts=(sample_alert(),))
+    async with Endpoint(*[HANG] * 12) as hanging, Endpoint() as well:
+        url = at(hanging) + "?rto=3&cto=3"
+        many = [asyncio.create_task(send(url, notice, timeout_s=3)) for _ in range(12)]
+        await hanging.wait_for(lambda: len(hanging.posts) >= 6)
+        began_s = time.monotonic()
+        outcome = await send(at(well), notice)
+        await asyncio.to_thread(len, "so that names are resolved")
+        took_s = time.monotonic() - began_s
+        await asyncio.gather(*many)
+
+    assert outcome.verdict is Verdict.DELIVERED
+    assert took_s < 2
+
+
+async def test_what_no_thread_has_begun_in_time_is_never_sent() -> None:
+    notice = Notification(id="n", alerts=(sample_alert(),))
+    options = AppriseOptions(url="", templates=Templates(Style.TEXT))
+    async with Endpoint(HANG) as endpoint:
+        settings = ReceiverSettings(
+            name="phones",
+            kind="apprise",
+            timeout_s=0.3,
+            concurrency=1,
+            options=replace(options, url=at(endpoint) + "?rto=1&cto=1"),
+        )
+        receiver = make_receiver(settings)
+        outcomes = [await receiver.send(notice, Attempt(number, 0)) for number in (1, 2)]
+        await asyncio.sleep(1)
+        await receiver.close()
+
+    assert [each.reason for each in outcomes] == ["timeout"] * 2
+    assert len(endpoint.posts) == 1
 
 
 def test_an_address_that_it_does_not_know_is_refused_without_repeating_it(

@@ -96,6 +96,14 @@ async def test_several_alerts_are_an_event_each_until_one_is_not_taken() -> None
     assert keys == [each.id for each in (*alerts[:2], *alerts)]
 
 
+async def test_an_invalid_event_keeps_none_of_the_others_back() -> None:
+    async with Endpoint(accepted(), Answer(400), accepted()) as endpoint:
+        outcome = await post(endpoint, *(sample_alert(f"a{number}") for number in range(3)))
+
+    assert (outcome.verdict, outcome.reason) == (Verdict.RETRY, "http_400")
+    assert len(endpoint.posts) == 3
+
+
 @pytest.mark.parametrize(
     ("answer", "verdict", "reason"),
     [

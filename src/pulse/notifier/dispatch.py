@@ -313,7 +313,7 @@ class Notifier:
             gone = self._endpoints.gone(outbox, courier, now_ms, outcome)
             # Recorded also where this attempt is cancelled meanwhile.
             await asyncio.shield(self._soon(self._append(gone)))
-            self._endpoints.disable(outbox, courier)
+            self._endpoints.disable_gone(outbox, courier, outcome)
         after = outbox.end(delivery, attempt, outcome, self._clock.now_ms())
         self._report.attempted(after, outcome)
         self._endpoints.ended(outbox, courier, outcome)
@@ -332,7 +332,8 @@ class Notifier:
         if outbox is None or outbox.revoked:
             return
         tombstones = outbox.tombstones()
-        outbox.forget(self._clock.now_ms() - self._bounds.retention_days * 86_400_000)
+        now_ms = self._clock.now_ms()
+        outbox.forget(now_ms - self._bounds.retention_days * 86_400_000, now_ms)
         await self._turn(outbox)
         for first in range(0, len(tombstones), _TOMBSTONES_AT_ONCE):
             await self._append(*tombstones[first : first + _TOMBSTONES_AT_ONCE])

@@ -74,6 +74,8 @@ class Outbox:
         self._replays = Replays(receivers, late_after_ms)
         self._besides = journal.besides
         self._open: dict[str, Delivery] = {}
+        self._orphans: set[str] = set()
+        """Those of them whose receiver the configuration has no longer."""
         self._done_ms: dict[str, int] = {}
         self._fresh: dict[str, bytes] = {}
         """JSON of alerts that were taken and are not written yet."""
@@ -85,8 +87,8 @@ class Outbox:
         self._written = dict(journal.offsets)
 
     def __len__(self) -> int:
-        """How many notifications are still to be sent."""
-        return len(self._open)
+        """How many notifications are still to be sent to receivers that there are."""
+        return len(self._open) - len(self._orphans)
 
     def __iter__(self) -> Iterator[Delivery]:
         """What is still to be sent."""
@@ -103,7 +105,7 @@ class Outbox:
             if before is None or not before.is_of(notice):
                 self._first.append(self._note(self._first_of(notice, now_ms)))
             elif before.is_open:
-                self._open[before.id] = before
+                self._put(before)
             else:
                 # Its outcome was recorded, and not what follows from it.
                 self._pipeline.ended(notice.id, decide.ending_of(before), now_ms)
@@ -361,8 +363,14 @@ class Outbox:
             self._besides[alert_id] = beside
             yield self._journal.write(envelope.ALERT + alert_id, said, beside)
 
-    def forget(self, before_ms: int) -> None:
-        """What was done before an instant is forgotten with the next turn."""
+    def forget(self, before_ms: int, now_ms: int) -> None:
+        """What was done before an instant is forgotten with the next turn; what waits since then
+        for a receiver that was removed is given up.
+        """
+        for found in [self._open[name] for name in self._orphans]:
+            if found.created_ms < before_ms:
+                gone = found.becomes(State.DISABLED, now_ms, reason="receiver_removed")
+                self._settle(gone, now_ms)
         self._pipeline.forget(before_ms)
         for name, at_ms in list(self._done_ms.items()):
             if at_ms < before_ms and name not in self._replays.asked:
@@ -407,8 +415,11 @@ class Outbox:
         if delivery.is_open:
             self._open[delivery.id] = delivery
             self._done_ms.pop(delivery.id, None)
+            if delivery.receiver not in self._receivers:
+                self._orphans.add(delivery.id)
         else:
             self._open.pop(delivery.id, None)
+            self._orphans.discard(delivery.id)
             self._done_ms[delivery.id] = delivery.at_ms
         if delivery.replay_of:
             self._replays.note(delivery)

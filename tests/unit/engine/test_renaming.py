@@ -442,7 +442,9 @@ def test_what_a_load_holds_is_held_under_the_new_id() -> None:
     assert {each.caused_by for each in told} == {"load"}
     for account in PLACES:
         story.all.control(account, "loaded", loaded("load-1", 0).value)
-    assert not story.all.state_of("globex").account("globex").load.is_on  # type: ignore[union-attr]
+    left = story.all.state_of("globex").account("globex").load
+    assert left is not None
+    assert not left.is_on
 
 
 def test_nothing_is_renamed_to_an_id_that_was_erased() -> None:

@@ -327,11 +327,17 @@ async def test_gone_disables_the_endpoint_for_good() -> None:
         await stage.clock.advance(1000)
 
     assert len(stage.desk.got) == 2
-    assert len(stage.desks["ops"].got) == 4
+    told = [what for _, what in stage.desks["ops"].got]
+    assert sorted(told) == [
+        "* firing",
+        *(f"{each} firing" for each in ("acme", "bolt", "cube", "dune")),
+    ]
     known = stage.known()
     ours = [each for each in known.notifications.values() if each.receiver == "cs"]
-    assert [each.state for each in ours] == [State.DISABLED] * 4
-    assert all(known.json[name] for each in ours for name, _ in each.alerts), "kept"
+    assert [each.state for each in ours] == [State.DISABLED] * 5
+    assert {sample_alert(each).id for each in ("acme", "bolt", "cube", "dune")} <= set(
+        known.json
+    ), "kept"
     assert known.endpoints["cs"].why == "gone"
 
 
@@ -536,6 +542,29 @@ async def test_notifications_of_a_removed_receiver_wait_for_its_return() -> None
         pass
 
     assert stage.states() == {"cs firing": "succeeded"}
+
+
+async def test_what_waits_for_a_removed_receiver_stops_no_reading_and_is_given_up_in_time() -> None:
+    ops = replace(SETTINGS, name="ops", url="http://ops.example")
+    stage = Stage(SETTINGS, ops, undelivered=2)
+    stage.desk.answers = [ERROR] * 2
+    async with stage.running() as notifier:
+        await stage.take(notifier, sample_alert("acme"), sample_alert("bolt"))
+        assert notifier.fullness() is Fullness.TOO_MUCH_WAITS
+    stage.settings = (ops,)
+    async with stage.running() as notifier:
+        assert notifier.undelivered() == 0
+        assert notifier.fullness() is Fullness.ROOM
+        await stage.take(notifier, sample_alert("acme", "resolved"))
+        assert notifier.fullness() is Fullness.ROOM
+        await stage.clock.advance(29 * 86_400)
+        await notifier.forget_old()
+        assert stage.states()["cs firing"] == "retrying http_500"
+        await stage.clock.advance(2 * 86_400)
+        await notifier.forget_old()
+
+    assert stage.states()["cs firing"] == "disabled receiver_removed"
+    assert not [each for each in stage.known().notifications.values() if each.is_open]
 
 
 async def test_old_alerts_are_forgotten() -> None:

@@ -1,4 +1,4 @@
-"""The alert that a receiver was given up: it failed for days, and gets nothing any more."""
+"""The alert that a receiver gets nothing any more: it failed for days, or said so itself."""
 
 from __future__ import annotations
 
@@ -13,10 +13,21 @@ AFTER_MS: Final = 5 * 86_400_000
 
 
 def unreachable_alert(
-    receiver: str, since_ms: int, now_ms: int, why: str, config_version: str
+    receiver: str, since_ms: int | None, now_ms: int, why: str, config_version: str
 ) -> Alert:
-    """The alert, which has no end. `why` is the reason of the last attempt's failure."""
-    days = (now_ms - since_ms) // 86_400_000
+    """The alert, which has no end. `since_ms`: since when it fails, None where it wants nothing
+    more. `why` is the reason of the last attempt's failure.
+    """
+    evidence = {"receiver": receiver, "last": why}
+    cause = f"it answered that it wants nothing any more: {why}."
+    if since_ms is not None:
+        days = (now_ms - since_ms) // 86_400_000
+        evidence["failing_since"] = format_ms(since_ms)
+        cause = (
+            f"no attempt has succeeded for {days} days, since {format_ms(since_ms)}. "
+            f"The last one: {why}."
+        )
+    since_ms = now_ms if since_ms is None else since_ms
     return Alert.model_validate(
         {
             **NOBODY,
@@ -28,9 +39,8 @@ def unreachable_alert(
             "at": now_ms,
             "since": since_ms,
             "severity": "critical",
-            "summary": f"The receiver {receiver} gets nothing any more: no attempt has succeeded "
-            f"for {days} days, since {format_ms(since_ms)}. The last one: {why}.",
-            "evidence": {"receiver": receiver, "failing_since": format_ms(since_ms), "last": why},
+            "summary": f"The receiver {receiver} gets nothing any more: {cause}",
+            "evidence": evidence,
             "play": "Mend what it stands for, permit it again with "
             f"`pulse notify --enable {receiver}`, and start the notifiers again.",
             "config_version": config_version,

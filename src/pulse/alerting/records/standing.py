@@ -28,6 +28,7 @@ _STATES: Final[Mapping[str, str]] = {
     "overtaken": "what came meanwhile is told with it",
     "held": "something holds its alerts",
     "endpoint_disabled": "the receiver gets nothing any more",
+    "receiver_removed": "the configuration has no such receiver any more",
     "no_such_receiver": "the configuration of the notifier has no such receiver",
     "alert_lost": "its alerts are nowhere any more",
 }

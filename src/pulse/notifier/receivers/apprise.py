@@ -7,7 +7,9 @@ addresses are secrets, all of them.
 
 import asyncio
 import logging
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from pulse.errors import PulseError
@@ -41,9 +43,15 @@ class Apprise:
             ) from None
         # It logs the addresses that it is given where it does not know them.
         logging.getLogger("apprise").setLevel(logging.CRITICAL + 1)
+        # Threads of its own: a service that hangs would fill those that the library shares among
+        # all services, to which it hands what has a time-out of its or may run at once.
         asset = apprise.AppriseAsset(
-            app_id="pulse", storage_mode=apprise.PersistentStoreMode.MEMORY
+            app_id="pulse",
+            storage_mode=apprise.PersistentStoreMode.MEMORY,
+            async_mode=False,
+            service_timeout=0,
         )
+        self._threads = ThreadPoolExecutor(settings.concurrency, f"apprise {settings.name}")
         self._service: Any = apprise.Apprise(asset=asset)
         if not self._service.add(options.url):
             raise PulseError(
@@ -55,14 +63,18 @@ class Apprise:
         facts = facts_of(notification, self._settings.timezone)
         message = self._templates.render(facts)
         parts = [*message.alerts, message.footer]
+        notify = partial(
+            self._service.notify,
+            title=message.title,
+            body="\n\n".join(each for each in parts if each),
+            body_format="text",
+            notify_type=_type(notification),
+        )
         try:
+            # What no thread has begun by then is never sent; what one has begun may still arrive.
             async with asyncio.timeout(self._settings.timeout_s):
-                went_well = await self._service.async_notify(
-                    title=message.title,
-                    body="\n\n".join(each for each in parts if each),
-                    body_format="text",
-                    notify_type=_type(notification),
-                )
+                loop = asyncio.get_running_loop()
+                went_well = await loop.run_in_executor(self._threads, notify)
         except TimeoutError:
             return Outcome(Verdict.RETRY, "timeout")
         if went_well:
@@ -70,7 +82,8 @@ class Apprise:
         return Outcome(Verdict.RETRY, "apprise", detail="apprise says only that it failed")
 
     async def close(self) -> None:
-        """It keeps nothing open."""
+        """Begin nothing more; what hangs ends by the library's own time-outs."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
 
 
 def _type(notification: Notification) -> str:

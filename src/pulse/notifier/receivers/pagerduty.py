@@ -2,11 +2,13 @@
 
 An alert is one of PagerDuty's by its id (`dedup_key`): what is sent twice is one, and its end
 resolves it. A notification of several is several events, in order; after one that was not taken the
-rest waits for the next attempt, in which those before it are sent again and change nothing.
+rest waits for the next attempt, in which those before it are sent again and change nothing. An
+event that is invalid (400) keeps none of the others back.
 """
 
 import json
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any, Final
 
 from pulse.model import Alert, format_ms
@@ -34,15 +36,18 @@ class PagerDuty:
 
     async def send(self, notification: Notification, attempt: Attempt) -> Outcome:
         outcome = Outcome(Verdict.DELIVERED, "ok")
+        invalid: Outcome | None = None
         for each in notification.alerts:
             event = {"routing_key": self._routing_key, **self._event(each, notification)}
             answer = await self._http.post(self._settings.url, json.dumps(event).encode(), JSON)
             if isinstance(answer, Outcome):
                 return answer
             outcome = _outcome(answer, attempt)
-            if outcome.verdict is not Verdict.DELIVERED:
-                break
-        return outcome
+            if answer.status == HTTPStatus.BAD_REQUEST:
+                invalid = outcome
+            elif outcome.verdict is not Verdict.DELIVERED:
+                return outcome
+        return invalid or outcome
 
     async def close(self) -> None:
         await self._http.close()

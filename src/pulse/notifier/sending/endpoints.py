@@ -78,6 +78,11 @@ class Endpoints:
         self._report.disabled(courier.settings.name, disabled=True)
         outbox.disable(courier.settings.name, self._clock.now_ms())
 
+    def disable_gone(self, outbox: Outbox, courier: Courier, outcome: Outcome) -> None:
+        """It is recorded that an endpoint wants nothing more: the other receivers are told."""
+        self.disable(outbox, courier)
+        self._tell(outbox, courier, None, outcome, self._clock.now_ms())
+
     def ended(self, outbox: Outbox, courier: Courier, outcome: Outcome) -> None:
         """An attempt has ended. An endpoint that has failed for days is disabled, and the other
         receivers are told.
@@ -112,7 +117,15 @@ class Endpoints:
         outbox.note_failing(name, None)
         self._recorded.discard(name)
         self.disable(outbox, courier)
-        alert = unreachable_alert(name, since_ms, now_ms, outcome.reason, self._config_version)
+        self._tell(outbox, courier, since_ms, outcome, now_ms)
+
+    def _tell(
+        self, outbox: Outbox, courier: Courier, since_ms: int | None, outcome: Outcome, now_ms: int
+    ) -> None:
+        if len(self._couriers) == 1:
+            return  # there is nobody else: the log and the metric say it
+        name, why = courier.settings.name, outcome.reason
+        alert = unreachable_alert(name, since_ms, now_ms, why, self._config_version)
         outbox.take(Arrival(alert, alert.to_json(), now_ms, REASON), now_ms)
 
 
