@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Sequence
 
+    from fastapi import FastAPI
+
     from pulse.config import Config
 
 log = structlog.get_logger("pulse.web")
@@ -41,7 +43,7 @@ log = structlog.get_logger("pulse.web")
 LAST_S = 10.0
 """How long requests under way are waited for at the end."""
 _DAY_MS = 86_400_000
-_MOST_CONNECTIONS = 1_000
+MOST_CONNECTIONS = 1_000
 """More than these get 503. Each holds a body of 64 KiB at most, before its token is looked at."""
 
 
@@ -105,18 +107,7 @@ async def run(config: Config) -> None:
             web.metrics_host, web.metrics_port, metrics.registry, setting="web.metrics_port"
         )
         stack.callback(page.close)
-        server = Server(
-            uvicorn.Config(
-                make_app(service, metrics),
-                http=patient(PATIENCE_S),
-                limit_concurrency=_MOST_CONNECTIONS,
-                log_config=None,
-                access_log=False,  # the addresses of links are keys
-                server_header=False,
-                lifespan="off",
-                timeout_graceful_shutdown=int(LAST_S),
-            )
-        )
+        server = make_server(make_app(service, metrics))
         log.info("serving", url=f"http://{web.host}:{web.port}", tokens=len(ring),
                  alerts=len(books.alerts), links=links is not None, metrics=page.url)  # fmt: skip
         if links is None:
@@ -125,6 +116,24 @@ async def run(config: Config) -> None:
         if not len(ring):
             log.warning("there is no token yet, so nobody can sign in: `pulse tokens make`")
         await _serve(server, listening, followers)
+
+
+def make_server(
+    app: FastAPI, *, within_s: float = PATIENCE_S, most_connections: int = MOST_CONNECTIONS
+) -> Server:
+    """The application's server: a request's head comes within that time, or its connection ends."""
+    return Server(
+        uvicorn.Config(
+            app,
+            http=patient(within_s),
+            limit_concurrency=most_connections + 1,  # uvicorn refuses the one that reaches it
+            log_config=None,
+            access_log=False,  # the addresses of links are keys
+            server_header=False,
+            lifespan="off",
+            timeout_graceful_shutdown=int(LAST_S),
+        )
+    )
 
 
 def now_ms() -> int:
