@@ -154,7 +154,7 @@ async def list_alerts(
         "severity": severity,
     }
     said = [(name, value) for name, value in wanted.items() if value is not None]
-    found, following = service.find_alerts(
+    found, following = await service.find_alerts(
         lambda each: all(getattr(each, name) == value for name, value in said), limit, cursor
     )
     return answer(200, {"items": [view(service, each) for each in found], "cursor": following})

@@ -9,7 +9,7 @@ from pulse.model import Status
 from pulse.serving import answer
 from pulse.web.api.asking import PREFIX, Cursor, Limit, Shared, Viewer, answers
 from pulse.web.deliveries import view
-from pulse.web.service import paged
+from pulse.web.lists import paged
 
 router = APIRouter(prefix=f"{PREFIX}/deliveries", tags=["deliveries"])
 
@@ -64,7 +64,7 @@ async def list_deliveries(
     cursor: Cursor = None,
 ) -> Response:
     """What the notifier remembers. What was sent itself is not shown."""
-    found, following = paged(
+    found, following = await paged(
         (
             each
             for each in service.books.deliveries
