@@ -13,6 +13,8 @@ from aiokafka.errors import KafkaError
 
 from pulse.config.kafka_clients import for_aiokafka
 from pulse.config.pipeline import holdout
+from pulse.desk.books import AlertBook, MutedBook, OutcomeBook
+from pulse.desk.desk import Desk
 from pulse.errors import PulseError
 from pulse.following import WITHIN_S, Follower
 from pulse.metrics import serve
@@ -23,8 +25,6 @@ from pulse.topics.broker import Brokers, quiet_client_logs
 from pulse.web.access import Access
 from pulse.web.app import make_app
 from pulse.web.deliveries import DeliveryBook
-from pulse.web.desk import Desk
-from pulse.web.following import AlertBook, MutedBook, OutcomeBook
 from pulse.web.hardening import PATIENCE_S
 from pulse.web.metrics import WebMetrics
 from pulse.web.service import Books, Service

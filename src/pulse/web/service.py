@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
     from pulse.alerting.stages.holdout import Holdout
     from pulse.config import Config
+    from pulse.desk.books import AlertBook, KnownAlert, MutedBook, OutcomeBook
+    from pulse.desk.desk import Desk
     from pulse.readmodel import ReadModel
     from pulse.web.access import Access
     from pulse.web.deliveries import DeliveryBook
-    from pulse.web.desk import Desk
-    from pulse.web.following import AlertBook, KnownAlert, MutedBook, OutcomeBook
 
 _PLACE: Final = re.compile(rf"({'|'.join(WORST_FIRST)}):[0-9]{{1,9}}")
 _LOOKED_AT: Final = 2_000

@@ -15,7 +15,7 @@ from pulse.web.pages.drawing import gauge
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pulse.web.following import KnownAlert
+    from pulse.desk.books import KnownAlert
     from pulse.web.service import Service
 
 COMPARED: Final = (

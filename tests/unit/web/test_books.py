@@ -12,9 +12,9 @@ from pulse.alerting.people.silences import encode_snooze
 from pulse.alerting.records.delivery import Step
 from pulse.alerting.records.envelope import wrap
 from pulse.alerting.stages.muting import Snooze
+from pulse.desk.books import AlertBook, MutedBook, OutcomeBook
 from pulse.testing.alerts import sample_alert
 from pulse.web.deliveries import DeliveryBook
-from pulse.web.following import AlertBook, MutedBook, OutcomeBook
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from pulse.alerting.people.outcomes import Outcome
 
-log = structlog.get_logger("pulse.web")
+log = structlog.get_logger("pulse.desk")
 
 MOST_OUTCOMES: Final = 200_000
 
