@@ -13,18 +13,17 @@ from pulse.cli.writing import CONNECT_S, done
 from pulse.config import Config
 from pulse.config.fields import duration_ms
 from pulse.config.kafka_clients import for_aiokafka
+from pulse.desk.books import AlertBook, KnownAlert, MutedBook, OutcomeBook
+from pulse.desk.desk import MOST_MS, Desk
 from pulse.errors import PulseError
 from pulse.following import Follower
+from pulse.model.fields import is_plain_text
 from pulse.producer import Producer
 from pulse.refusals import Refusal
 from pulse.topics.broker import Brokers
-from pulse.web.desk import Desk
-from pulse.web.following import AlertBook, KnownAlert, MutedBook, OutcomeBook
 
 T = TypeVar("T")
 
-DAY_MS = 86_400_000
-MOST_MS = 366 * DAY_MS
 _ALERT_ID = re.compile(r"al_[0-9A-Za-z]{26}")
 
 ConfigFile = Annotated[
@@ -61,7 +60,7 @@ def author_of(said: str | None) -> str:
         name = said if said is not None else getpass.getuser()
     except (OSError, KeyError):  # a user without a name, as in some containers
         name = ""
-    if not 0 < len(name) <= 256 or not name.isprintable():
+    if not is_plain_text(name):
         raise PulseError("somebody must say it", hint="name them: --author NAME")
     return name
 

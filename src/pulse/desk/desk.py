@@ -23,8 +23,10 @@ if TYPE_CHECKING:
 
     from pulse.alerting.people.outcomes import Outcome
     from pulse.config import Kafka
-    from pulse.web.following import MutedBook, OutcomeBook
+    from pulse.desk.books import MutedBook, OutcomeBook
 
+MOST_MS: Final = 366 * 86_400_000
+"""How far ahead something may be muted."""
 KEPT_MS: Final = 90 * 86_400_000
 """Silences that ended so long ago are taken out of the topic."""
 
