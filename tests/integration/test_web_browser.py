@@ -72,7 +72,7 @@ async def test_from_the_link_of_a_message_to_the_topics(webbing: Webbing, browse
 
     assert "Ac<b>me" in shown
     assert "Acme is in danger" in shown
-    assert (is_open, drawn > 100, color) == (True, True, "rgb(198, 40, 40)")
+    assert (is_open, drawn > 100, color) == (True, True, "rgb(201, 53, 43)")
     assert "You have taken it over." in taken
     assert (first.author, first.reason, first.until_ms) == ("Kim (by link)", "I call them", None)
     assert "Snoozed until" in snoozed

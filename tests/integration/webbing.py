@@ -174,14 +174,17 @@ class _Forms(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         said = {name: value or "" for name, value in attrs}
         if tag == "form":
-            self._at = said["action"]
-            self.found[self._at] = {}
+            self._at = said["action"] if said.get("method") == "post" else ""
+            if self._at:
+                self.found[self._at] = {}
+        elif not self._at:
+            pass  # a search, which changes nothing
         elif tag == "input" and said.get("type") == "hidden":
             self.found[self._at][said["name"]] = said["value"]
 
 
 def forms(page: httpx.Response) -> dict[str, dict[str, str]]:
-    """The forms of a page: where each goes, and its hidden fields."""
+    """The forms of a page that change something: where each goes, and its hidden fields."""
     parser = _Forms()
     parser.feed(page.text)
     return parser.found

@@ -22,8 +22,9 @@ PATIENCE_S: Final = 20.0
 """A request's head must have come in within this time, and its body within the same again."""
 
 _HEADERS: Final = {
-    # No script at all, no frames, nothing from elsewhere; forms go to us.
-    b"content-security-policy": b"default-src 'none'; style-src 'self'; img-src 'self'; "
+    # Our one script, none within a page; no frames, nothing from elsewhere; forms go to us.
+    b"content-security-policy": b"default-src 'none'; script-src 'self'; connect-src 'self'; "
+    b"style-src 'self'; img-src 'self'; "
     b"form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
     b"x-frame-options": b"DENY",
     b"x-content-type-options": b"nosniff",

@@ -1,4 +1,4 @@
-"""The pages: rendered here, without scripts, for whoever has a link or is signed in."""
+"""The pages: rendered here, readable without a script, for whoever has a link or is signed in."""
 
 from pulse.web.pages import account, sign_in
 

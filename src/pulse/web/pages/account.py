@@ -1,6 +1,6 @@
 """The account's page, by a link or by a session; and the first page, which lists accounts."""
 
-from typing import Annotated, Any
+from typing import Annotated
 from urllib.parse import quote
 
 from fastapi import APIRouter, Query, Request, Response
@@ -11,6 +11,7 @@ from pulse.refusals import Refusal
 from pulse.web.access import Session
 from pulse.web.api.asking import Shared, need
 from pulse.web.pages.forms import act, author_of, read
+from pulse.web.pages.frame import signed_in, to_sign_in
 from pulse.web.pages.views import account_view, page
 from pulse.web.service import Service
 from pulse.web.tokens import Role
@@ -70,7 +71,7 @@ async def first(
     """Accounts, the worst first."""
     session = service.access.session(request)
     if session is None:
-        return _to_sign_in("/")
+        return to_sign_in("/")
     if zone not in (None, "danger", "approaching", "healthy", "unknown", "churned"):
         raise Refusal(400, "zone", "there is no such zone")
     found, following = await service.find_accounts(zone, 50, cursor)
@@ -79,7 +80,7 @@ async def first(
         accounts=found,
         cursor=following,
         zone=zone,
-        **_signed_in(service, session),
+        **signed_in(service, session),
     )
 
 
@@ -90,7 +91,7 @@ async def by_session(
     """An account, to whoever is signed in."""
     session = service.access.session(request)
     if session is None:
-        return _to_sign_in(f"/accounts/{quote(account_id, safe='')}")
+        return to_sign_in(f"/accounts/{quote(account_id, safe='')}")
     return await _show(
         service,
         account_id,
@@ -108,7 +109,7 @@ async def act_by_session(request: Request, service: Shared, alert_id: str, actio
     """Acts on an alert, for whoever is signed in and may."""
     session = service.access.session(request)
     if session is None:
-        return _to_sign_in("/")
+        return to_sign_in("/")
     said = await read(request)
     service.access.check_form(request, said.get("form", ""), session.mark)
     need(session.who, Role.responder)
@@ -152,17 +153,9 @@ async def _show(
         base=base,
         form=service.access.form_token(mark),
         note=note,
-        **({} if session is None else _signed_in(service, session)),
+        **({} if session is None else signed_in(service, session)),
     )
 
 
 def _may(session: Session | None) -> bool:
     return session is not None and session.who.role.may(Role.responder)
-
-
-def _signed_in(service: Service, session: Session) -> dict[str, Any]:
-    return {"who": session.who, "sign_out_token": service.access.form_token(session.mark)}
-
-
-def _to_sign_in(path: str) -> Response:
-    return RedirectResponse(f"/sign-in?next={quote(path, safe='')}", 303)

@@ -9,7 +9,7 @@ from pulse.refusals import Refusal
 from pulse.serving import answer
 from pulse.web.api.asking import Shared
 from pulse.web.pages.forms import local, read
-from pulse.web.pages.views import ICON, STYLE, page
+from pulse.web.pages.views import ICON, KEPT, SCRIPT, STYLE, page
 
 router = APIRouter(include_in_schema=False, default_response_class=Response)
 
@@ -21,15 +21,28 @@ async def healthz() -> Response:
 
 
 @router.get("/style.css")
-async def style() -> Response:
-    """The one style sheet; it and the icon are all that browsers may keep."""
-    return Response(STYLE, media_type="text/css", headers={"Cache-Control": "max-age=3600"})
+async def style(request: Request) -> Response:
+    """The one style sheet; it, the script and the icon are all that browsers may keep."""
+    return _kept(request, STYLE, "text/css")
+
+
+@router.get("/pulse.js")
+async def script(request: Request) -> Response:
+    """The one script; the pages work without it, but live."""
+    return _kept(request, SCRIPT, "text/javascript")
 
 
 @router.get("/icon.svg")
-async def icon() -> Response:
+async def icon(request: Request) -> Response:
     """What a browser shows beside the title."""
-    return Response(ICON, media_type="image/svg+xml", headers={"Cache-Control": "max-age=3600"})
+    return _kept(request, ICON, "image/svg+xml")
+
+
+def _kept(request: Request, content: bytes, media_type: str) -> Response:
+    # Pages ask with what it is made of, so that nobody has an old one after an update.
+    lasts_s = 30_000_000 if request.url.query == KEPT else 3_600
+    headers = {"Cache-Control": f"max-age={lasts_s}"}
+    return Response(content, media_type=media_type, headers=headers)
 
 
 @router.get("/docs")

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import UTC, datetime
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final
 
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
-from pulse.model.time import parse_ts
+from pulse.model.time import format_ms, parse_ts
 from pulse.web.pages.drawing import gauge
 
 if TYPE_CHECKING:
@@ -44,14 +46,59 @@ MOST_ENDED: Final = 10
 
 
 def _when(instant: str | int | None) -> str:
-    """An instant for people.
+    """An instant for people; the script shows it in the reader's zone.
 
     >>> _when("2024-10-24T19:33:01Z"), _when(None)
-    ('2024-10-24 19:33 UTC', '-')
+    (Markup('<time datetime="2024-10-24T19:33:01Z">2024-10-24 19:33 UTC</time>'), '-')
     """
     if instant is None:
         return "-"
     ms = parse_ts(instant) if isinstance(instant, str) else instant
+    return _TIME.format(format_ms(ms), _utc(ms))
+
+
+def _ago(instant: str | int | None, now_ms: int) -> str:
+    """How far an instant is from now, in words; its title says when that is.
+
+    >>> _ago(0, 3 * 86_400_000)
+    Markup('<time datetime="1970-01-01T00:00:00Z" title="1970-01-01 00:00 UTC">3 days ago</time>')
+    """
+    if instant is None:
+        return "-"
+    ms = parse_ts(instant) if isinstance(instant, str) else instant
+    return _TIME_SAID.format(format_ms(ms), _utc(ms), distance(ms - now_ms))
+
+
+def distance(ms: int) -> str:
+    """A span of time in words, towards the future where it is positive.
+
+    >>> distance(-3 * 86_400_000), distance(90_000_000), distance(0), distance(-400 * 86_400_000)
+    ('3 days ago', 'in 25 hours', 'now', '13 months ago')
+    """
+    span, words = abs(ms), ""
+    for unit_ms, from_, name in _UNITS:
+        if span >= from_ * unit_ms:
+            count = span // unit_ms
+            words = f"{count} {name}{'' if count == 1 else 's'}"
+            break
+    if not words:
+        return "now"
+    return f"in {words}" if ms > 0 else f"{words} ago"
+
+
+_MINUTE_MS: Final = 60_000
+# Of each unit, from how many on it is used.
+_UNITS: Final = (
+    (43_200 * _MINUTE_MS, 3, "month"),
+    (1_440 * _MINUTE_MS, 2, "day"),
+    (60 * _MINUTE_MS, 2, "hour"),
+    (_MINUTE_MS, 1, "minute"),
+)
+_TIME: Final = Markup('<time datetime="{}">{}</time>')
+_TIME_SAID: Final = Markup('<time datetime="{}" title="{}">{}</time>')
+
+
+def _utc(ms: int) -> str:
     return f"{datetime.fromtimestamp(ms / 1000, tz=UTC):%Y-%m-%d %H:%M} UTC"
 
 
@@ -72,18 +119,29 @@ _pages: Final = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_pages.filters.update(when=_when, number=_number, words=_words)
+_pages.filters.update(when=_when, ago=_ago, number=_number, words=_words)
 
-STYLE: Final = files("pulse.web.pages").joinpath("style.css").read_bytes()
+
+def _joined(kind: str, suffix: str) -> bytes:
+    """The files of a kind as one, the frame's first."""
+    found = (each for each in files("pulse.web.pages").joinpath(kind).iterdir())
+    parts = sorted((each.name != f"frame.{suffix}", each.name, each) for each in found)
+    return b"\n".join(each.read_bytes() for _, name, each in parts if name.endswith(suffix))
+
+
+STYLE: Final = _joined("style", "css")
+SCRIPT: Final = _joined("script", "js")
 ICON: Final = (
     b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16"><path d="M1 8h3l2-6 4 12 2-6h3" '
-    b'fill="none" stroke="#c62828" stroke-width="2"/></svg>'
+    b'fill="none" stroke="#c9352b" stroke-width="2"/></svg>'
 )
+KEPT: Final = hashlib.sha256(STYLE + SCRIPT).hexdigest()[:12]
+"""What the addresses of style and script end in."""
 
 
 def page(template: str, status: int = 200, /, **said: Any) -> HTMLResponse:
     """A page of a template. Whatever is said is escaped."""
-    base: dict[str, Any] = {"who": None, "sign_out_token": "", "note": ""}
+    base: dict[str, Any] = {"who": None, "sign_out_token": "", "note": "", "kept": KEPT}
     return HTMLResponse(_pages.get_template(template).render({**base, **said}), status)
 
 
