@@ -31,6 +31,8 @@ _TOO_NEAR: Final = 9.0
 """Marks that are nearer to each other are one."""
 _LEAST_BAND: Final = 15.0
 """A band must be so high to have its name in it."""
+_ROW: Final = 12.0
+"""The height of a row of letters."""
 _WEEKLY_FROM: Final = 150
 """More days than that are told by their weeks."""
 
@@ -119,6 +121,8 @@ class Chart(NamedTuple):
     """The score; days without one are gaps."""
     end: tuple[float, float, str] | None
     """Where it is now, and how much."""
+    now_y: float
+    """Where that is written beside the plot, out of the way of the line's words."""
     marks: list[Mark]
     ahead: Ahead | None
     ribbon: list[Part]
@@ -169,6 +173,7 @@ def chart(
         line_says=f"line {days[-1].line:g}",
         score=" ".join(_runs(axes, scored)),
         end=None if now is None else (axes.x(now.day), axes.y(now.score), f"{now.score:.0f}"),
+        now_y=_beside(enter[-1][1], axes.y(days[-1].score or 0.0 if now is None else now.score)),
         marks=_marks(axes, fired, scored),
         ahead=None if crossing is None else _ahead(axes, last, now, days[-1], crossing),
         ribbon=list(_ribbon(axes, days, end if now is None else now.day)),
@@ -177,6 +182,17 @@ def chart(
         tips=[_tip(axes, group) for group in groups(days)],
         says=_says(days, now, crossing),
     )
+
+
+def _beside(line_y: float, y: float) -> float:
+    """Where words are written about a height, unless the line's words are there.
+
+    >>> _beside(100.0, 50.0), _beside(100.0, 98.0), _beside(100.0, 103.0)
+    (54.0, 90.0, 118.0)
+    """
+    if abs(y - line_y) >= _ROW:
+        return y + 4.0
+    return line_y + 4.0 + (_ROW + 2.0 if y >= line_y else -_ROW - 2.0)
 
 
 def groups(days: Sequence[DayRow]) -> list[list[DayRow]]:
@@ -220,6 +236,20 @@ def _steps(axes: Axes, days: Sequence[DayRow], what: str) -> list[tuple[float, f
             x = axes.x(day.day.toordinal())
             points += [(x, points[-1][1]), (x, y)]
     return [*points, (axes.right, points[-1][1])]
+
+
+def week_or_day(group: Sequence[DayRow]) -> str:
+    """Which days a group has, in words.
+
+    >>> from pulse.history import DayRow
+    >>> day = DayRow(date(2026, 3, 2), 50.0, "healthy", "current", 40.0, 55.0, 0, 0, 0, 0, 0, 0)
+    >>> week_or_day([day._replace(day=date(2026, 2, 24)), day]), week_or_day([day])
+    ('24 Feb to 2 March 2026', '2 March 2026')
+    """
+    first, last = group[0].day, group[-1].day
+    if first == last:
+        return words_of(last)
+    return f"{first.day} {first:%b} to {words_of(last)}"
 
 
 def _path(points: Iterable[tuple[float, float]]) -> str:
@@ -333,10 +363,7 @@ def _tip(axes: Axes, group: list[DayRow]) -> Tip:
     x = axes.x(group[0].day.toordinal())
     width = round(axes.x(group[-1].day.toordinal() + 1) - x, 1)
     day, score = group[-1], mean(group)
-    if len(group) > 1:
-        words = f"{group[0].day.day} {group[0].day:%b} to {words_of(day.day)}, on average "
-    else:
-        words = f"{words_of(day.day)}: "
+    words = f"{week_or_day(group)}{', on average ' if len(group) > 1 else ': '}"
     words += "no score" if score is None else f"score {score:.1f}"
     return Tip(x, width, f"{words}, line {day.line:g}, {worst(group)}")
 
