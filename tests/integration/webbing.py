@@ -29,6 +29,7 @@ from pulse.web.tokens import Role, TokenRing, make
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from pulse.history import History
     from pulse.model import Alert
     from pulse.producer import Outgoing
     from pulse.readmodel import ReadModel
@@ -83,6 +84,7 @@ class Scene:
     accounts: ReadModel | None
     settings: dict[str, Any] = field(default_factory=dict)
     has_links: bool = True
+    history: History | None = None
     written: list[Outgoing] = field(default_factory=list)
     away: bool = False
 
@@ -121,6 +123,7 @@ class Scene:
         self.service = Service(
             config, self.books, self.accounts, access, desk,
             Holdout(config.holdout.share, config.holdout.salt), lambda: self.now_ms,
+            self.history,
         )  # fmt: skip
         self.app = make_app(self.service, self.metrics)
         self.api = {role: self.client(self.token(role)) for role in Role}
