@@ -228,8 +228,10 @@ class History:
                 counts[bucket] = accounts
         return counts
 
-    def try_line(self, since: date, held: Line, other: Line, segment: str | None = None) -> Trial:
-        """What another line would have said since a day, beside the one that holds.
+    def try_line(
+        self, since: date, until: date, held: Line, other: Line, segment: str | None = None
+    ) -> Trial:
+        """What another line would have said from a day to another, beside the one that holds.
 
         `segment`: of the accounts that were in it on each of the days; None for all.
         """
@@ -238,9 +240,9 @@ class History:
             # Each account's newest days: not all that there are.
             found = db.execute(
                 "SELECT a.account_id, d.day, d.score, d.zone, d.lifecycle FROM account a "
-                "CROSS JOIN day d ON d.account = a.id AND d.day >= ?1 "
+                "CROSS JOIN day d ON d.account = a.id AND d.day BETWEEN ?1 AND ?3 "
                 "WHERE ?2 IS NULL OR d.segment = ?2 ORDER BY a.id, d.day",
-                (since.toordinal(), segment),
+                (since.toordinal(), segment, until.toordinal()),
             )
             return tried(
                 (

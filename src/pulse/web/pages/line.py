@@ -118,7 +118,7 @@ def _look(history: History, held: Line, other: Line, segment: str | None) -> See
     if newest is None:
         return None
     last = newest - timedelta(days=1)
-    trial = history.try_line(last - timedelta(days=DAYS), held, other, segment)
+    trial = history.try_line(last - timedelta(days=DAYS - 1), last, held, other, segment)
     plot = distribution(history.distribution(last, segment), other.enter, other.approach)
     return Seen(last, trial, plot)
 

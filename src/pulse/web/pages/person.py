@@ -190,9 +190,7 @@ def _entered(days: Sequence[DayRow], alerts: Sequence[KnownAlert]) -> Iterator[F
             before = day.zone
 
 
-def _name(
-    account_id: str, document: Mapping[str, Any] | None, alerts: Sequence[KnownAlert]
-) -> str:
+def _name(account_id: str, document: Mapping[str, Any] | None, alerts: Sequence[KnownAlert]) -> str:
     if document is not None:
         return document["profile"].get("name") or account_id
     return next((each.name for each in alerts if each.name), account_id)

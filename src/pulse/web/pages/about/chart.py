@@ -300,9 +300,7 @@ def _marks(
     return [_mark(axes, several, scored) for several in found]
 
 
-def _mark(
-    axes: Axes, several: list[Fired], scored: Sequence[tuple[float, float | None]]
-) -> Mark:
+def _mark(axes: Axes, several: list[Fired], scored: Sequence[tuple[float, float | None]]) -> Mark:
     reasons = {each.reason for each in several}
     kind = next((each for each in ("danger", "approaching") if each in reasons), "signal")
     day = several[0].day

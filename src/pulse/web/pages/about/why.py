@@ -93,9 +93,14 @@ def _standing(document: Mapping[str, Any]) -> Iterator[str]:
     yield f"{said}."
     since = document["since"]
     if since is not None and zone != "unknown":
-        since_day, today = date.fromisoformat(since[:10]), date.fromisoformat(document["as_of"][:10])
+        since_day, today = (
+            date.fromisoformat(since[:10]),
+            date.fromisoformat(document["as_of"][:10]),
+        )
         ago = (today - since_day).days
-        lasts = "since today" if not ago else f"for {_count(ago, 'day')}, since {words_of(since_day)}"
+        lasts = (
+            "since today" if not ago else f"for {_count(ago, 'day')}, since {words_of(since_day)}"
+        )
         words = {"danger": "in danger", "approaching": "approaching danger"}.get(zone, zone)
         yield f"It has been {words} {lasts}."
 
