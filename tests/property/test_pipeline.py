@@ -74,8 +74,10 @@ CRASHES = st.sampled_from([None, None, None, 0, 1, 2, 3, 4])
 class Run:
     """A pipeline and a receiver, driven step by step; everything that must hold is watched."""
 
-    def __init__(self, rules: Rules) -> None:
+    def __init__(self, rules: Rules, most: int | None = None) -> None:
         self.rules = rules
+        self.most = most
+        """How many notifications there may be at once."""
         self.pipeline = Pipeline(rules)
         self.now_ms = START_MS
         self.log: list[tuple[str, bytes | None]] = []
@@ -115,12 +117,19 @@ class Run:
         self.now_ms += ms
 
     def do_flush(self, _: None) -> None:
-        for notice in self.pipeline.flush(self.now_ms):
+        before = len(self.queue)
+        for notice in self.pipeline.flush(self.now_ms, room=self.room):
             self.made.append(notice)
             for name, _status in notice.alerts:
                 if self._is_silenced(name):
                     self.silenced_when_made.append((name, notice))
             self.queue[notice.id] = notice
+        assert self.most is None or len(self.queue) <= max(self.most, before)
+
+    def room(self, _: str) -> int:
+        for each in self.pipeline.withdrawn():
+            self.queue.pop(each.notice_id, None)
+        return 1_000 if self.most is None else self.most - len(self.queue)
 
     def do_race(self, how: tuple[tuple[str, str], str]) -> None:
         """An alert changes while an attempt is under way."""
@@ -264,7 +273,7 @@ class Run:
             while self.queue:
                 self.step("attempt", 0)
                 self.step("answer", "delivered")
-            next_ms = self.pipeline.next_ms()
+            next_ms = self.pipeline.next_ms(self.room)
             if next_ms is None or next_ms > until_ms:
                 return
             self.now_ms = max(self.now_ms, next_ms)
@@ -381,11 +390,11 @@ def waits_between_notifications(run: Run) -> None:
 
 
 @settings(max_examples=400, deadline=None)
-@given(RULES, STORIES)
+@given(RULES, STORIES, st.sampled_from([None, None, 1, 2]))
 def test_any_interleaving_tells_the_last_state_of_each_alert(
-    given_rules: Rules, steps: list[tuple[str, Any]]
+    given_rules: Rules, steps: list[tuple[str, Any]], most: int | None
 ) -> None:
-    run = Run(given_rules)
+    run = Run(given_rules, most)
     for what, how in steps:
         run.step(what, how)
     run.drain()
@@ -399,11 +408,15 @@ def test_any_interleaving_tells_the_last_state_of_each_alert(
 
 
 @settings(max_examples=400, deadline=None)
-@given(RULES, st.lists(st.tuples(STEPS, CRASHES), min_size=10, max_size=50))
+@given(
+    RULES,
+    st.lists(st.tuples(STEPS, CRASHES), min_size=10, max_size=50),
+    st.sampled_from([None, None, 1, 2]),
+)
 def test_a_process_that_dies_anywhere_loses_nothing(
-    given_rules: Rules, steps: list[tuple[tuple[str, Any], int | None]]
+    given_rules: Rules, steps: list[tuple[tuple[str, Any], int | None]], most: int | None
 ) -> None:
-    run = Run(given_rules)
+    run = Run(given_rules, most)
     for (what, how), kept in steps:
         if kept is None:
             run.step(what, how)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import heapq
 from collections import Counter
 from dataclasses import dataclass, field
-from itertools import count
+from itertools import count, islice
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -31,10 +31,13 @@ from pulse.alerting.stages.owners import Owners
 from pulse.alerting.stages.routing import Addressee, Route
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from pulse.alerting.brief import Brief
     from pulse.alerting.stages.muting import Inhibition
+
+    Room = Callable[[str], int]
+    """How many more notifications may be made for a receiver; 0 or less: none."""
 
 Record = tuple[str, bytes | None]
 """Key and value; None is a tombstone."""
@@ -73,6 +76,8 @@ class Book:
         self._known_by: dict[tuple[str, str, Labels, bool], Group] = {}
         self._accounts: dict[str, tuple[str, set[str]]] = {}
         self._due: list[tuple[int, int, str]] = []
+        self._kept: dict[str, dict[str, int]] = {}
+        """By receiver the groups that are kept back, since when they are due, in that order."""
         self._order = count()
         self._changes: list[Record] = []
 
@@ -189,6 +194,7 @@ class Book:
         if group.is_empty and self.groups.pop(group.id, None) is not None:
             if self._known_by.get(group.known_by) is group:
                 del self._known_by[group.known_by]
+            self._kept.get(group.record.receiver, {}).pop(group.id, None)
             self._changes.append((f"group/{group.id}", None))
 
     def _open(self, record: GroupRecord, route: Route, addressee: Addressee) -> Group:
@@ -221,17 +227,44 @@ class Book:
             heapq.heappop(self._due)
         return None
 
-    def due(self, now_ms: int, most: int | None = None) -> Iterator[Group]:
-        """The groups that are due, each once, in the order in which they became so; of more than
-        `most` the first ones.
+    def due(
+        self, now_ms: int, most: int | None = None, room: Room | None = None
+    ) -> Iterator[tuple[Group, int]]:
+        """The groups that are due and since when, each once, in the order in which they became so,
+        those that were kept back and have room first; of more than `most` the first ones.
         """
-        found: dict[str, Group] = {}
+        found = {} if room is None else self._let_go(room, most)
         while (at_ms := self.next_ms()) is not None and at_ms <= now_ms and len(found) != most:
             name = heapq.heappop(self._due)[2]
-            found[name] = self.groups[name]
-            if found[name].due_ms == at_ms:
-                found[name].due_ms = None
-        yield from found.values()
+            group = self.groups[name]
+            if name not in found:
+                group.kept_ms = self._kept.get(group.record.receiver, {}).pop(name, None)
+                found[name] = at_ms if group.kept_ms is None else group.kept_ms
+            if group.due_ms == at_ms:
+                group.due_ms = None
+        for name, since_ms in found.items():
+            yield self.groups[name], since_ms
+
+    def _let_go(self, room: Room, most: int | None) -> dict[str, int]:
+        found: dict[str, int] = {}
+        for receiver, kept in self._kept.items():
+            for name in tuple(islice(kept, max(room(receiver), 0))):
+                if len(found) == most:
+                    return found
+                found[name] = self.groups[name].kept_ms = kept.pop(name)
+        return found
+
+    def keep_back(self, group: Group, since_ms: int) -> None:
+        """Look at a group once there is room for it, which was due then."""
+        self._kept.setdefault(group.record.receiver, {})[group.id] = since_ms
+
+    def kept_back(self, receiver: str) -> int:
+        """How many groups of a receiver are kept back."""
+        return len(self._kept.get(receiver, ()))
+
+    def has_room(self, room: Room) -> bool:
+        """Whether there is room for some that are kept back."""
+        return any(kept and room(receiver) > 0 for receiver, kept in self._kept.items())
 
     # -- after a crash -------------------------------------------------------------------------
 

@@ -24,6 +24,7 @@ from pulse.alerting.stages.routing import labels, route
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from pulse.alerting.book import Room
     from pulse.alerting.outgoing import Withdrawn
     from pulse.alerting.stages.muting import Silence, Snooze
 
@@ -61,10 +62,22 @@ class Pipeline:
         else:
             self._end(brief, known, now_ms)
 
-    def flush(self, now_ms: int, most: int | None = None) -> list[Notice]:
-        """The notifications that are to be made now, in order; `most` groups are looked at."""
-        made = (self._tell(group, now_ms) for group in self._book.due(now_ms, most))
-        return [notice for notice in made if notice is not None]
+    def flush(self, now_ms: int, most: int | None = None, room: Room | None = None) -> list[Notice]:
+        """The notifications that are to be made now, in order; `most` groups are looked at.
+
+        `room` says how many more there may be of a receiver. What is above waits in its groups,
+        where an alert that ends meanwhile is told to nobody; other receivers do not wait for it.
+        """
+        made: list[Notice] = []
+        left: dict[str, int] = {}
+        for group, since_ms in self._book.due(now_ms, most, room):
+            receiver = group.record.receiver
+            if room is not None and left.setdefault(receiver, room(receiver)) <= 0:
+                self._book.keep_back(group, since_ms)
+            elif (notice := self._tell(group, now_ms)) is not None:
+                made.append(notice)
+                left[receiver] = left.get(receiver, 0) - 1
+        return made
 
     def _tell(self, group: Group, now_ms: int) -> Notice | None:
         if group.in_flight:
@@ -298,13 +311,26 @@ class Pipeline:
         """What is known of an alert; None where nothing is."""
         return self._book.entries.get(alert_id)
 
+    def kept_ms(self, group_id: str) -> int | None:
+        """Since when a group was due that was kept back until its last look; None: it was not."""
+        group = self._book.groups.get(group_id)
+        return None if group is None else group.kept_ms
+
+    def kept_back(self, receiver: str) -> int:
+        """How many groups of a receiver wait for room."""
+        return self._book.kept_back(receiver)
+
     def last_of(self, group_id: str) -> Notice | None:
         """The notification of a group that was done last, where that is known."""
         group = self._book.groups.get(group_id)
         return None if group is None else group.record.last
 
-    def next_ms(self) -> int | None:
-        """When to flush next; None where nothing waits for time."""
+    def next_ms(self, room: Room | None = None) -> int | None:
+        """When to flush next; None where nothing waits for time. 0 where there is room for what was
+        kept back.
+        """
+        if room is not None and self._book.has_room(room):
+            return 0
         return self._book.next_ms()
 
     def changes(self) -> list[Record]:

@@ -44,6 +44,7 @@ from pulse.notifier.report import Reporter
 from pulse.notifier.sending.courier import Courier
 from pulse.notifier.sending.endpoints import Endpoints
 from pulse.notifier.sending.parcel import notification_of
+from pulse.notifier.sending.room import Room
 from pulse.notifier.state.letters import Letters, Shelf
 from pulse.notifier.state.log import DeliveryLog, PartitionClosed, Record
 from pulse.notifier.state.recovery import Recovery
@@ -141,11 +142,23 @@ class Notifier:
         return 0 if self._outbox is None else len(self._outbox)
 
     def fullness(self) -> Fullness:
-        """Whether more alerts may be read."""
-        if self.undelivered() >= self._bounds.undelivered:
-            return Fullness.TOO_MUCH_WAITS
-        backlog = sum(courier.backlog for courier in self._couriers.values())
-        return Fullness.BUSY if backlog >= self._bounds.backlog else Fullness.ROOM
+        """Whether more alerts may be read: not where no receiver has room for them."""
+        outbox, bounds = self._outbox, self._bounds
+        if outbox is None:
+            return Fullness.ROOM
+        full: set[Fullness] = set()
+        for name, courier in self._couriers.items():
+            if courier.disabled:
+                continue
+            if outbox.waiting(name) >= bounds.undelivered:
+                full.add(Fullness.TOO_MUCH_WAITS)
+            elif outbox.untried(name) >= bounds.backlog and not courier.is_held:
+                full.add(Fullness.BUSY)
+            else:
+                return Fullness.ROOM
+        if not full:
+            return Fullness.ROOM
+        return Fullness.BUSY if Fullness.BUSY in full else Fullness.TOO_MUCH_WAITS
 
     # --- the lead -----------------------------------------------------------------------------
 
@@ -163,6 +176,7 @@ class Notifier:
             journal,
             self._letters,
             self._report,
+            Room(self._settings, self._bounds.backlog, self._bounds.undelivered),
             self._bounds.late_after_ms,
         )
         self._topic.open(envelope.PARTITION)

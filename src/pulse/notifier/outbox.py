@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from pulse.notifier.reading.arrival import Arrival
     from pulse.notifier.receiver import Attempt, Outcome, ReceiverSettings
     from pulse.notifier.report import Reporter
+    from pulse.notifier.sending.room import Room
     from pulse.notifier.state.journal import Journal
     from pulse.notifier.state.letters import Letters
     from pulse.notifier.state.log import Record
@@ -58,8 +59,10 @@ class Outbox:
         journal: Journal,
         letters: Letters,
         report: Reporter,
+        room: Room,
         late_after_ms: int = 3_600_000,
     ) -> None:
+        self.room = room
         self.offsets = dict(journal.offsets)
         self.disabled: set[str] = set()
         self.fleet = journal.fleet
@@ -87,8 +90,18 @@ class Outbox:
         self._written = dict(journal.offsets)
 
     def __len__(self) -> int:
-        """How many notifications are still to be sent to receivers that there are."""
-        return len(self._open) - len(self._orphans)
+        """How many notifications are still to be sent to receivers that there are, with those that
+        are not made yet for want of room.
+        """
+        return sum(self.waiting(name) for name in self._receivers)
+
+    def waiting(self, receiver: str) -> int:
+        """How many of them one receiver has."""
+        return self.room.open[receiver] + self._pipeline.kept_back(receiver)
+
+    def untried(self, receiver: str) -> int:
+        """How many of them were not attempted yet."""
+        return self.room.untried[receiver] + self._pipeline.kept_back(receiver)
 
     def __iter__(self) -> Iterator[Delivery]:
         """What is still to be sent."""
@@ -247,14 +260,14 @@ class Outbox:
 
     def next_ms(self) -> int | None:
         """When to take the next turn; None where nothing waits for time."""
-        return self._pipeline.next_ms()
+        return self._pipeline.next_ms(self.room.of)
 
     def turn(self, now_ms: int) -> Turn:
         """What is to be told by now, and all that must be written before. Where much is due, more
         follows in the next turn, which is due then.
         """
         made: dict[str, Notice] = {}
-        for notice in self._pipeline.flush(now_ms, _GROUPS_AT_ONCE):
+        for notice in self._pipeline.flush(now_ms, _GROUPS_AT_ONCE, self.room.of):
             if notice.receiver in self.disabled:
                 self._pipeline.ended(notice.id, "dropped", now_ms)
                 self._kept.update(name for name, _ in notice.alerts)
@@ -396,11 +409,13 @@ class Outbox:
     def _due_ms(self, notice: Notice) -> int:
         """Where its latency counts from: what was held is due when it is let go."""
         due_ms: list[int] = []
+        kept_ms = self._pipeline.kept_ms(notice.group)
+        since_ms = notice.made_ms if kept_ms is None else kept_ms
         for alert_id, _ in notice.alerts:
             entry, beside = self._pipeline.entry(alert_id), self._besides.get(alert_id)
-            came_now = entry is not None and entry.arrived_ms == notice.made_ms
-            due_ms.append(beside.due_ms if beside is not None and came_now else notice.made_ms)
-        return max(due_ms, default=notice.made_ms)
+            came_now = entry is not None and entry.arrived_ms >= since_ms
+            due_ms.append(beside.due_ms if beside is not None and came_now else since_ms)
+        return max(due_ms, default=since_ms)
 
     def _settle(self, after: Delivery, now_ms: int) -> None:
         """Note a notification that is given up, and count it."""
@@ -412,6 +427,7 @@ class Outbox:
         return self._journal.note(envelope.NOTIFICATION + delivery.id, delivery)
 
     def _put(self, delivery: Delivery) -> None:
+        self.room.change(self._open.get(delivery.id), delivery)
         if delivery.is_open:
             self._open[delivery.id] = delivery
             self._done_ms.pop(delivery.id, None)

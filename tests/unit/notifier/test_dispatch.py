@@ -426,7 +426,7 @@ async def test_a_throttled_endpoint_is_left_alone_and_then_met_gently() -> None:
 
 
 async def test_no_more_requests_at_once_than_allowed_and_the_rest_is_a_backlog() -> None:
-    stage = Stage(replace(SETTINGS, concurrency=2), backlog=5, undelivered=100)
+    stage = Stage(replace(SETTINGS, concurrency=2), backlog=7, undelivered=100)
     stage.desk.takes_s = 1
     async with stage.running() as notifier:
         await stage.take(notifier, *(sample_alert(f"a{number}") for number in range(6)))
@@ -547,6 +547,7 @@ async def test_notifications_of_a_removed_receiver_wait_for_its_return() -> None
 async def test_what_waits_for_a_removed_receiver_stops_no_reading_and_is_given_up_in_time() -> None:
     ops = replace(SETTINGS, name="ops", url="http://ops.example")
     stage = Stage(SETTINGS, ops, undelivered=2)
+    stage.settings = (SETTINGS,)
     stage.desk.answers = [ERROR] * 2
     async with stage.running() as notifier:
         await stage.take(notifier, sample_alert("acme"), sample_alert("bolt"))

@@ -90,7 +90,7 @@ async def test_to_take_many_over_does_not_hold_the_event_loop() -> None:
 
 
 async def test_what_is_let_go_at_once_is_told_in_several_turns() -> None:
-    stage = Stage(replace(SETTINGS, concurrency=1))
+    stage = Stage(replace(SETTINGS, concurrency=1), backlog=5_000)
     stage.rules = Rules(root=ROOT, addressees={"cs": Addressee("cs")})
     stage.topic.records[0] += recorded(2_500, 0, Told.NO)
     before = len(stage.topic.records[0])

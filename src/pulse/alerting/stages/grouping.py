@@ -105,13 +105,14 @@ class Group:
     None where nothing is; `repeat_is_held`: something should have been told again and is muted, so
     it is looked for whenever the group is looked at. `tried`: the notification under way may have
     been attempted. `is_late`: it was due while an attempt was under way. `overflows`: the last
-    notification did not hold all. `ranked`: what of it follows, the worst first, until something
-    else waits; None where all that waits must be looked at.
+    notification did not hold all. `kept_ms`: since when it was due, where it was kept back for want
+    of room until its last look; None where it was not. `ranked`: what of it follows, the worst
+    first, until something else waits; None where all that waits must be looked at.
     """
 
     __slots__ = (
-        "addressee", "due_ms", "firing", "in_flight", "is_held", "is_late", "overflows", "pending",
-        "ranked", "record", "repeat_is_held", "repeat_ms", "route", "tried",
+        "addressee", "due_ms", "firing", "in_flight", "is_held", "is_late", "kept_ms",
+        "overflows", "pending", "ranked", "record", "repeat_is_held", "repeat_ms", "route", "tried",
     )  # fmt: skip
 
     def __init__(self, record: GroupRecord, route: Route, addressee: Addressee) -> None:
@@ -128,6 +129,7 @@ class Group:
         self.is_held = False
         self.is_late = False
         self.overflows = False
+        self.kept_ms: int | None = None
         self.ranked: deque[str] | None = None
 
     @property
