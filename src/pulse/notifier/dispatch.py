@@ -185,16 +185,16 @@ class Notifier:
         # not stand still for so long. Nobody else has the outbox yet.
         await asyncio.to_thread(outbox.restore, now_ms)
         self._endpoints.take_over(outbox, journal)
-        muted = self._muted
-        outbox.mute(muted, now_ms)
+        outbox.mute(self._muted, now_ms)
         self._holding.take_over(outbox)
         turn = await asyncio.to_thread(outbox.turn, now_ms)
         # Its epoch is known before anything is sent.
         mine = outbox.position()
         await self._topic.append(envelope.PARTITION, [*again, *turn.records, mine])
         self._outbox = outbox
-        if self._muted is not muted:
-            outbox.mute(self._muted, now_ms)
+        # It changes in place, and may have done so since.
+        outbox.mute(self._muted, self._clock.now_ms())
+        self._turn_soon()
         self._holding.leads()
         self._answered(turn)
         self._metrics.leads.set(1)
