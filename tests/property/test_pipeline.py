@@ -94,6 +94,13 @@ class Run:
         self.fleet_until_ms: int | None = None
         self.episodes: dict[tuple[str, str], int] = defaultdict(int)
         self.silenced_when_made: list[tuple[str, Notice]] = []
+        self.digest_ms: dict[str, int] = {}
+        """By alert over the budget, when its digest is due."""
+        self.moved_ms: set[int] = set()
+        self.came_ms: dict[tuple[str, str], int] = {}
+        """By alert and state, when it came."""
+        self.on_time: list[Notice] = []
+        """Made when the pipeline wanted to be asked, and all before was delivered."""
         self.made: list[Notice] = []
         self.begun: list[Notice] = []
         self.until_ms = START_MS
@@ -101,7 +108,10 @@ class Run:
     def step(self, what: str, how: Any) -> None:
         getattr(self, f"do_{what}")(how)
         self.log += self.pipeline.changes()
-        self.pipeline.decisions()
+        for each in self.pipeline.decisions():
+            if each.reason == "over_budget":
+                self.moved_ms.add(self.now_ms)
+                self.digest_ms[each.alert_id] = self.rules.budget.digest_at(self.now_ms, "UTC")
 
     def do_begin(self, alert: tuple[str, str]) -> None:
         if self._is_firing(alert):
@@ -128,7 +138,8 @@ class Run:
 
     def room(self, _: str) -> int:
         for each in self.pipeline.withdrawn():
-            self.queue.pop(each.notice_id, None)
+            if each.notice_id != self.in_flight:
+                self.queue.pop(each.notice_id, None)
         return 1_000 if self.most is None else self.most - len(self.queue)
 
     def do_race(self, how: tuple[tuple[str, str], str]) -> None:
@@ -268,8 +279,10 @@ class Run:
         if self.rules.root.repeat_ms == 10 * MINUTE_MS:
             until_ms = self.now_ms + 3 * DAY_MS
         self.until_ms = until_ms
-        for _ in range(5_000):
+        for number in range(5_000):
+            before = len(self.made)
             self.step("flush", None)
+            self.on_time += self.made[before:] if number else []
             while self.queue:
                 self.step("attempt", 0)
                 self.step("answer", "delivered")
@@ -300,6 +313,7 @@ class Run:
             severity="warning", at_ms=self.now_ms, owner=ACCOUNTS[account], mrr=1.0, risk=0.5,
         )  # fmt: skip
         self.last[brief.id] = brief
+        self.came_ms[brief.id, status] = self.now_ms
         self.pipeline.take(brief, self.now_ms)
 
     def _id(self, alert: tuple[str, str]) -> str:
@@ -389,6 +403,28 @@ def waits_between_notifications(run: Run) -> None:
                 assert after.made_ms - before.made_ms >= interval_ms
 
 
+def tells_nothing_before_its_time(run: Run) -> None:
+    """A notification is made once one of its alerts has waited; a digest, once all came to their
+    hour, and at no other.
+    """
+    for notice in run.made:
+        if notice.is_digest:
+            for name, status in notice.alerts:
+                came_ms = run.came_ms[name, status]
+                due_ms = run.digest_ms[name]
+                if status == "resolved":
+                    due_ms = run.rules.budget.digest_at(came_ms, "UTC")
+                assert notice.made_ms >= due_ms, f"{name} was told before its digest"
+        elif not notice.again:
+            waited = [notice.made_ms - run.came_ms[each] for each in notice.alerts]
+            # Or who had waited went to the digest in its place.
+            assert max(waited) >= run.rules.root.wait_ms or notice.made_ms in run.moved_ms
+    for notice in run.on_time:
+        if notice.is_digest and run.most is None:
+            due_ms = run.rules.budget.digest_at(notice.made_ms - 1, "UTC")
+            assert notice.made_ms == due_ms, "a digest at any time"
+
+
 @settings(max_examples=400, deadline=None)
 @given(RULES, STORIES, st.sampled_from([None, None, 1, 2]))
 def test_any_interleaving_tells_the_last_state_of_each_alert(
@@ -404,6 +440,7 @@ def test_any_interleaving_tells_the_last_state_of_each_alert(
     says_nothing_twice(run)
     says_again_what_still_fires(run)
     waits_between_notifications(run)
+    tells_nothing_before_its_time(run)
     assert run.silenced_when_made == []
 
 

@@ -53,16 +53,26 @@ class Outgoing:
         if not group.take(entry):
             return False
         if entry.brief.id in group.pending:
-            self._book.look_at(group, self._ready_ms(group, entry))
+            ready_ms = self.ready_ms(group, entry)
+            if not group.record.is_digest and group.record.made_ms is not None:
+                ready_ms = max(ready_ms, group.record.made_ms + group.route.interval_ms)
+            self._book.look_at(group, ready_ms)
         elif group.repeat_ms is not None:
             self._book.repeat_at(group, group.repeat_ms)
         return True
 
-    def _ready_ms(self, group: Group, entry: Entry) -> int:
+    def ready_ms(self, group: Group, entry: Entry) -> int:
+        """Since when an alert of a group may be told: its wait is over, its digest's hour came."""
         if not group.record.is_digest:
-            return group.ready_ms(entry)
-        since_ms = max(entry.arrived_ms, entry.told[group.id].at_ms)
-        return self._budget.digest_at(since_ms, group.addressee.timezone)
+            return entry.arrived_ms + group.route.wait_ms
+        word = entry.told[group.id]
+        if entry.brief.is_firing and word.told is not Told.NO:
+            return word.at_ms  # it was attempted: its hour came before
+        return self.digest_ms(group, max(entry.arrived_ms, word.at_ms))
+
+    def digest_ms(self, group: Group, at_ms: int) -> int:
+        """When the next digest of a group is due after an instant."""
+        return self._budget.digest_at(at_ms, group.addressee.timezone)
 
     def make(self, group: Group, told: list[Brief], now_ms: int, *, more: bool) -> Notice:
         """Make the notification that tells these, the worst first; where there are `more`, they

@@ -168,6 +168,7 @@ class Pipeline:
         found = self._as_ranked(group, now_ms)
         if found is None:
             free = self._unmuted(group, self._waiting(group, now_ms), now_ms)
+            free = self._ready(group, free, now_ms)
             told = self._within_budget(group, free, now_ms)
             found, rest = told[:MOST], told[MOST:]
             group.ranked = deque(each.id for each in rest) if rest else None
@@ -213,6 +214,26 @@ class Pipeline:
             self._book.repeat_at(group, following_ms)
         return [entries[alert_id].brief for alert_id in (*group.pending, *again)]
 
+    def _ready(self, group: Group, free: list[Brief], now_ms: int) -> list[Brief]:
+        """What may be told by now, though the group is looked at for something else: all, once one
+        has waited; in a digest only what its hour has come of.
+        """
+        is_digest, entries = group.record.is_digest, self._book.entries
+        if not (is_digest or group.route.wait_ms):
+            return free
+        later: dict[str, int] = {}
+        for each in free:
+            if each.id in group.pending:
+                ready_ms = self._outgoing.ready_ms(group, entries[each.id])
+                if ready_ms > now_ms:
+                    later[each.id] = ready_ms
+        # What is under way is told already.
+        now = (b for b in free if b.id not in later and not group.tells(b.id, b.status))
+        if not later or (not is_digest and any(now)):
+            return free
+        self._book.look_at(group, min(later.values()))
+        return [each for each in free if each.id not in later]
+
     # -- inhibit, silence ----------------------------------------------------------------------
 
     def _unmuted(self, group: Group, briefs: Iterable[Brief], now_ms: int) -> list[Brief]:
@@ -229,7 +250,7 @@ class Pipeline:
                 group.repeat_is_held = True
             self._say(each, group.record.receiver, mute.stage, mute.reason, mute.until_ms)
             if mute.until_ms is not None:
-                self._book.look_at(group, mute.until_ms)
+                self._look_at(group, mute.until_ms)
         return free
 
     def mute(self, silences: Iterable[Silence], snoozes: Mapping[str, Snooze], now_ms: int) -> None:
@@ -255,7 +276,14 @@ class Pipeline:
     def _look_again(self, now_ms: int) -> None:
         for group in self._book.groups.values():
             if group.is_held:
-                self._book.look_at(group, now_ms)
+                self._look_at(group, now_ms)
+
+    def _look_at(self, group: Group, at_ms: int) -> None:
+        """Look at what was held; in a digest at its next hour."""
+        is_digest = group.record.is_digest
+        self._book.look_at(
+            group, self._outgoing.digest_ms(group, at_ms - 1) if is_digest else at_ms
+        )
 
     # -- budget --------------------------------------------------------------------------------
 

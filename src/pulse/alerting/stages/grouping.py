@@ -200,13 +200,6 @@ class Group:
                 later.append(again_ms)
         return found, min(later, default=None)
 
-    def ready_ms(self, entry: Entry) -> int:
-        """When an alert may be told: after the wait, and not before the interval is over."""
-        at_ms = entry.arrived_ms + self.route.wait_ms
-        if self.record.made_ms is not None:
-            at_ms = max(at_ms, self.record.made_ms + self.route.interval_ms)
-        return at_ms
-
     def tells(self, alert_id: str, status: Status) -> bool:
         """Whether the notification under way tells that state of an alert."""
         under_way = self.record.under_way
