@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
+import pytest
+
 from pulse.alerting.book import Rules
 from pulse.alerting.stages.budget import Budget
 from pulse.alerting.stages.hours import Hours, Interval
@@ -293,6 +295,21 @@ def test_a_failed_payment_mutes_a_drop_of_the_same_account() -> None:
     story.plays(DAY)
 
     assert story.reasons("acme", "usage_drop") == ["payment_failed", "told"]
+
+
+@pytest.mark.parametrize("quiet", ["historical", "load", "configuration"])
+def test_what_nobody_was_told_of_mutes_nothing(quiet: str) -> None:
+    story = tell(inhibitions=(PAYMENT,))
+    story.at(1).fires("acme", "payment_failed", quiet=quiet)
+    story.at(2).fires("acme", "usage_drop")
+    story.at(3).crashes()
+    story.at(4).fires("beta", "payment_failed", quiet=quiet)
+    story.at(5).crashes()
+    story.at(6).fires("beta", "usage_drop")
+    cs = story.receiver("cs")
+    cs.wants(between(2, 2), fires("acme", "usage_drop"))
+    cs.wants(between(6, 6), fires("beta", "usage_drop"))
+    story.plays(DAY)
 
 
 def test_what_ends_while_it_is_muted_is_never_told() -> None:
