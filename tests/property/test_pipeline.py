@@ -6,7 +6,7 @@ from collections import defaultdict
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pulse.alerting.book import Rules
@@ -69,6 +69,19 @@ STEPS = st.one_of(
 STORIES = st.lists(STEPS, min_size=10, max_size=50)
 CRASHES = st.sampled_from([None, None, None, 0, 1, 2, 3, 4])
 """After a step nothing happens, or the process dies with so many of its records written."""
+
+
+DIES_AFTER_A_REPEAT: list[tuple[tuple[str, Any], int | None]] = [
+    (("begin", ("a", "danger")), None),
+    (("flush", None), None),
+    (("attempt", 0), None),
+    (("answer", "delivered"), None),
+    (("pass", DAY_MS), None),
+    (("flush", None), None),
+    (("attempt", 0), None),
+    (("answer", "delivered"), 1),
+]
+"""That the repeat was told is written in its group's record, and in its alert's not any more."""
 
 
 class Run:
@@ -450,6 +463,7 @@ def test_any_interleaving_tells_the_last_state_of_each_alert(
     st.lists(st.tuples(STEPS, CRASHES), min_size=10, max_size=50),
     st.sampled_from([None, None, 1, 2]),
 )
+@example(rules(repeat_ms=DAY_MS), DIES_AFTER_A_REPEAT, None)
 def test_a_process_that_dies_anywhere_loses_nothing(
     given_rules: Rules, steps: list[tuple[tuple[str, Any], int | None]], most: int | None
 ) -> None:

@@ -304,7 +304,8 @@ class Book:
             entry = self.entries.get(alert_id)
             if entry is None or notice.group not in entry.told:
                 continue
+            word = entry.told[notice.group]
             if status == "resolved" or entry.brief.is_endless:
                 self.note(entry.with_word(notice.group, None))
-            elif entry.told[notice.group].told is not Told.YES:
+            elif word.told is not Told.YES or word.at_ms < notice.made_ms:
                 self.note(entry.with_word(notice.group, Word(Told.YES, notice.made_ms)))

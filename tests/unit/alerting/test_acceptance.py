@@ -636,6 +636,22 @@ def test_what_is_under_way_in_a_crash_is_told_with_the_same_id() -> None:
     assert len({name for _, name in story.receiver("cs").attempts}) == 1
 
 
+def test_a_repeat_that_only_its_groups_record_tells_of_is_not_told_again() -> None:
+    story = tell(repeat_ms=4 * HOUR * 1000)
+    story.at(0).fires("acme")
+    story.receiver("cs").wants(between(0, 0), fires("acme"))
+    story.plays(1)
+    story.now_ms += 4 * HOUR * 1000
+    story._send(story.pipeline.flush(story.now_ms))
+    story._attempt()
+    last = [key.partition("/")[0] for key, _ in story.log[-2:]]
+    assert last == ["group", "alert"]
+    del story.log[-1]
+    story.crash()
+
+    assert story.pipeline.next_ms() == story.now_ms + 4 * HOUR * 1000
+
+
 def test_a_digest_that_was_due_while_nobody_ran_is_told_at_once() -> None:
     story = budgeted()
     for number in range(3):
