@@ -17,7 +17,6 @@ from pulse.alerting.brief import Brief, Decision
 from pulse.alerting.outgoing import Ending, Outgoing
 from pulse.alerting.stages.budget import rank
 from pulse.alerting.stages.grouping import MOST, Entry, Group, Notice, Told, Word
-from pulse.alerting.stages.holdout import REASON as HOLDOUT
 from pulse.alerting.stages.muting import Inhibitors, Mute, Mutes, closed
 from pulse.alerting.stages.routing import labels, route
 
@@ -57,7 +56,7 @@ class Pipeline:
             is_repeat = brief.status == known.brief.status
             self._say(brief, "", "group", "repeat" if is_repeat else "already_resolved")
         elif brief.is_firing:
-            brief = self._with_owner(self._held_out(brief))
+            brief = self._with_owner(self._rules.holdout.of(brief))
             self._begin(brief, self._routed(brief), now_ms)
         else:
             self._end(brief, known, now_ms)
@@ -99,13 +98,7 @@ class Pipeline:
             self._say(each, notice.receiver, "deduplicate", word)
         return notice
 
-    # -- hold out, route -----------------------------------------------------------------------
-
-    def _held_out(self, brief: Brief) -> Brief:
-        """Recorded as any other, and told to nobody, where its account is held out."""
-        if brief.quiet or not self._rules.holdout.has(brief.account_id):
-            return brief
-        return msgspec.structs.replace(brief, quiet=HOLDOUT)
+    # -- route ---------------------------------------------------------------------------------
 
     def _with_owner(self, brief: Brief) -> Brief:
         owners, book = self._rules.owners, self._book

@@ -36,6 +36,7 @@ _REASONS: Final[Mapping[str, str]] = {
     "historical": "from a history: nobody is told",
     "load": "it began or ended within a load; the digest tells of what stands at its end",
     "configuration": "other rules or another line caused it; one alert tells of all",
+    "holdout": "its account is held out: nobody is told, to see what telling does",
     "reason_not_wanted": "the receiver's `reasons` do not match",
     "routed_before": "the receiver has it by an earlier route",
     "least_loaded": "who has the fewest accounts was chosen to look after it",
