@@ -19,7 +19,7 @@ from pulse.alerting.stages.routing import Addressee, Route
 from pulse.testing.alerts import sample_alert
 from pulse.testing.clock import settle
 
-from .test_dispatch import ERROR, SETTINGS, START_MS, Stage
+from .test_dispatch import ERROR, OK, SETTINGS, START_MS, Stage
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -87,6 +87,24 @@ async def test_to_take_many_over_does_not_hold_the_event_loop() -> None:
     assert stage.desk.got == []
     assert max(gaps) < took_s / 3
     assert len(stage.known().groups) == 5_000
+
+
+async def test_what_waits_for_one_receiver_costs_an_attempt_at_another_nothing() -> None:
+    patient = replace(SETTINGS, schedule_s=(3_600,))
+    stage = Stage(patient, replace(SETTINGS, name="ops", url="http://ops.example"), backlog=5_000)
+    stage.rules = Rules(root=ROOT, addressees={"cs": Addressee("cs")})
+    stage.topic.records[0] += recorded(4_000, 0, Told.NO)
+    async with stage.running() as notifier:
+        outbox = notifier._outbox
+        assert outbox is not None
+        assert len(outbox) == 4_000
+        begin_s = time.process_time()
+        for _ in range(1_000):
+            notifier._endpoints.ended(outbox, notifier._couriers["ops"], OK)
+        took_s = time.process_time() - begin_s
+
+    # To go through all of them each time took 0.19 s.
+    assert took_s < 0.05
 
 
 async def test_what_is_let_go_at_once_is_told_in_several_turns() -> None:
