@@ -342,8 +342,12 @@ class Notifier:
             return
         tombstones = outbox.tombstones()
         now_ms = self._clock.now_ms()
-        outbox.forget(now_ms - self._bounds.retention_days * 86_400_000, now_ms)
-        await self._turn(outbox)
+        before_ms = now_ms - self._bounds.retention_days * 86_400_000
+        more = True
+        while more:
+            more = outbox.forget(before_ms, now_ms)
+            await self._turn(outbox)
+            await asyncio.sleep(0)
         for first in range(0, len(tombstones), _TOMBSTONES_AT_ONCE):
             await self._append(*tombstones[first : first + _TOMBSTONES_AT_ONCE])
 

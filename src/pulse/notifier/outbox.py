@@ -9,6 +9,7 @@ attempt's outcome before what follows from it, how far the alerts were read at t
 from __future__ import annotations
 
 from collections import Counter
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -43,6 +44,7 @@ _NO_NEWS: Final = frozenset({"repeat", "already_resolved"})
 AT_ONCE: Final = 1_000
 """Groups that a turn looks at, alerts of which no more than the way is written: the event loop
 stands still for a turn."""
+_FORGET_AT_ONCE: Final = 5_000
 _NOTHING: Final = Beside(origin="", due_ms=0)
 
 
@@ -371,19 +373,22 @@ class Outbox:
             self._besides[alert_id] = beside
             yield self._journal.write(envelope.ALERT + alert_id, said, beside)
 
-    def forget(self, before_ms: int, now_ms: int) -> None:
+    def forget(self, before_ms: int, now_ms: int) -> bool:
         """What was done before an instant is forgotten with the next turn; what waits since then
-        for a receiver that was removed is given up.
+        for a receiver that was removed is given up. Returns whether to go on: some at once.
         """
         for found in [self._open[name] for name in self._orphans]:
             if found.created_ms < before_ms:
                 gone = found.becomes(State.DISABLED, now_ms, reason="receiver_removed")
                 self._settle(gone, now_ms)
-        self._pipeline.forget(before_ms)
-        for name, at_ms in list(self._done_ms.items()):
-            if at_ms < before_ms and name not in self._replays.asked:
-                del self._done_ms[name]
-                self._last.append(self._journal.write(envelope.NOTIFICATION + name, None))
+        more = self._pipeline.forget(before_ms, _FORGET_AT_ONCE)
+        asked = self._replays.asked
+        old = (k for k, at_ms in self._done_ms.items() if at_ms < before_ms and k not in asked)
+        names = list(islice(old, _FORGET_AT_ONCE))
+        for name in names:
+            del self._done_ms[name]
+            self._last.append(self._journal.write(envelope.NOTIFICATION + name, None))
+        return more or len(names) == _FORGET_AT_ONCE
 
     def tombstones(self) -> list[Record]:
         """For what is gone since an hour. Called once an hour."""

@@ -149,3 +149,23 @@ async def test_what_is_let_go_at_once_is_told_in_several_turns() -> None:
     assert len(made) == 5_000
     # A turn of its own, and a few after each attempt.
     assert max(sizes) <= 1_000 + 30 * 25 + 30
+
+
+async def test_what_is_forgotten_at_once_is_forgotten_in_several_turns() -> None:
+    stage = Stage()
+    stage.rules = Rules(root=ROOT, addressees={"cs": Addressee("cs")})
+    stage.topic.records[0] += recorded(0, 12_000, Told.NO)
+    async with stage.running() as notifier:
+        await stage.clock.advance(40 * 86_400)
+        sizes: list[int] = []
+        append = stage.topic.append
+
+        async def appended(partition: int, records: list[tuple[str, bytes | None]]) -> None:
+            sizes.append(len(records))
+            await append(partition, records)
+
+        stage.topic.append = appended  # type: ignore[method-assign, assignment]
+        await notifier.forget_old()
+
+    assert max(sizes) <= 5_000
+    assert stage.known().alerts == {}
