@@ -10,7 +10,7 @@ from __future__ import annotations
 import heapq
 from collections import Counter
 from dataclasses import dataclass, field
-from itertools import count
+from itertools import count, islice
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -135,13 +135,16 @@ class Book:
             for name, word in entry.told.items()
         )
 
-    def forget(self, before_ms: int) -> None:
-        """Drop alerts that ended before an instant, or have no end, and are in no group."""
-        for alert_id, entry in list(self.entries.items()):
-            goes_on = entry.brief.is_firing and not entry.brief.is_endless
-            if not (goes_on or entry.told) and entry.arrived_ms < before_ms:
-                del self.entries[alert_id]
-                self._changes.append((f"alert/{alert_id}", None))
+    def forget(self, before_ms: int, most: int | None = None) -> bool:
+        """Drop alerts that ended before an instant, or have no end, and are in no group. Of more
+        than `most` the first ones; returns whether there were so many.
+        """
+        old = (name for name, entry in self.entries.items() if _is_over(entry, before_ms))
+        found = list(islice(old, most))
+        for alert_id in found:
+            del self.entries[alert_id]
+            self._changes.append((f"alert/{alert_id}", None))
+        return len(found) == most
 
     def _count(self, entry: Entry) -> None:
         brief = entry.brief
@@ -275,3 +278,8 @@ class Book:
                 self.note(entry.with_word(notice.group, None))
             elif entry.told[notice.group].told is not Told.YES:
                 self.note(entry.with_word(notice.group, Word(Told.YES, notice.made_ms)))
+
+
+def _is_over(entry: Entry, before_ms: int) -> bool:
+    goes_on = entry.brief.is_firing and not entry.brief.is_endless
+    return not (goes_on or entry.told) and entry.arrived_ms < before_ms

@@ -88,7 +88,7 @@ class Endpoints:
         receivers are told.
         """
         name = courier.settings.name
-        if not any(each.receiver == name for each in outbox):
+        if not outbox.waits_for(name):
             courier.breaker.nothing_waits()
         since_ms = courier.breaker.since_ms
         if since_ms is None:
