@@ -19,6 +19,7 @@ import pytest
 from aiokafka import AIOKafkaProducer
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
+from pulse.alerting.everybody.unreachable import REASON
 from pulse.testing.alerts import sample_alert
 from pulse.testing.deliveries import outcomes
 from pulse.testing.kafka import KafkaServer
@@ -209,10 +210,17 @@ class Flood:
 
     def witnesses(self, known: Deliveries) -> list[Witnesses]:
         """What is to be held against each other, for each receiver."""
+        own: list[tuple[str, Any]] = [(name, "firing") for name in said_by_pulse(known)]
+        states = [*self.states, *own]
         return [
-            Witnesses(name, self.states, each.server.requests, known, self.lost, _AT_ONCE)
+            Witnesses(name, states, each.server.requests, known, self.lost, _AT_ONCE)
             for name, each in self.endpoints.items()
         ]
+
+
+def said_by_pulse(known: Deliveries) -> list[str]:
+    """The ids of the alerts that a receiver gets nothing any more."""
+    return [k for k, each in known.alerts.items() if each.entry.brief.reason == REASON]
 
 
 def _piece(alerts: Sequence[Alert], number: int, pieces: int) -> Sequence[Alert]:
@@ -307,6 +315,8 @@ async def test_each_alert_alone(tmp_path: Path, unique: str, seed: int) -> None:
     assert known.endpoints["crm"].http_status == 410
     gone = [each for each in crm.server.requests if each.status == 410]
     assert 1 <= len(gone) <= 2
+    # That it is disabled is recorded before the others are told: a kill in between, and nobody is.
+    assert len(said_by_pulse(known)) <= len(gone)
     assert len(crm.server.requests) < 1_500 + 3 * _AT_ONCE
 
 

@@ -8,7 +8,7 @@ be told than was.
 from __future__ import annotations
 
 import heapq
-from collections import Counter
+from collections import Counter, OrderedDict, defaultdict
 from dataclasses import dataclass, field
 from itertools import count, islice
 from typing import TYPE_CHECKING, Final
@@ -76,8 +76,9 @@ class Book:
         self._known_by: dict[tuple[str, str, Labels, bool], Group] = {}
         self._accounts: dict[str, tuple[str, set[str]]] = {}
         self._due: list[tuple[int, int, str]] = []
-        self._kept: dict[str, dict[str, int]] = {}
-        """By receiver the groups that are kept back, since when they are due, in that order."""
+        self._kept: defaultdict[str, OrderedDict[str, int]] = defaultdict(OrderedDict)
+        """By receiver the groups that are kept back, since when they are due, in that order:
+        the first ones leave it again and again, which takes longer and longer in a plain dict."""
         self._order = count()
         self._changes: list[Record] = []
 
@@ -140,13 +141,16 @@ class Book:
             for name, word in entry.told.items()
         )
 
-    def forget(self, before_ms: int) -> None:
-        """Drop alerts that ended before an instant, or have no end, and are in no group."""
-        for alert_id, entry in list(self.entries.items()):
-            goes_on = entry.brief.is_firing and not entry.brief.is_endless
-            if not (goes_on or entry.told) and entry.arrived_ms < before_ms:
-                del self.entries[alert_id]
-                self._changes.append((f"alert/{alert_id}", None))
+    def forget(self, before_ms: int, most: int | None = None) -> bool:
+        """Drop alerts that ended before an instant, or have no end, and are in no group. Of more
+        than `most` the first ones; returns whether there were so many.
+        """
+        old = (name for name, entry in self.entries.items() if _is_over(entry, before_ms))
+        found = list(islice(old, most))
+        for alert_id in found:
+            del self.entries[alert_id]
+            self._changes.append((f"alert/{alert_id}", None))
+        return len(found) == most
 
     def _count(self, entry: Entry) -> None:
         brief = entry.brief
@@ -194,7 +198,7 @@ class Book:
         if group.is_empty and self.groups.pop(group.id, None) is not None:
             if self._known_by.get(group.known_by) is group:
                 del self._known_by[group.known_by]
-            self._kept.get(group.record.receiver, {}).pop(group.id, None)
+            self._kept[group.record.receiver].pop(group.id, None)
             self._changes.append((f"group/{group.id}", None))
 
     def _open(self, record: GroupRecord, route: Route, addressee: Addressee) -> Group:
@@ -238,7 +242,7 @@ class Book:
             name = heapq.heappop(self._due)[2]
             group = self.groups[name]
             if name not in found:
-                group.kept_ms = self._kept.get(group.record.receiver, {}).pop(name, None)
+                group.kept_ms = self._kept[group.record.receiver].pop(name, None)
                 found[name] = at_ms if group.kept_ms is None else group.kept_ms
             if group.due_ms == at_ms:
                 group.due_ms = None
@@ -256,7 +260,7 @@ class Book:
 
     def keep_back(self, group: Group, since_ms: int) -> None:
         """Look at a group once there is room for it, which was due then."""
-        self._kept.setdefault(group.record.receiver, {})[group.id] = since_ms
+        self._kept[group.record.receiver][group.id] = since_ms
 
     def kept_back(self, receiver: str) -> int:
         """How many groups of a receiver are kept back."""
@@ -309,3 +313,8 @@ class Book:
                 self.note(entry.with_word(notice.group, None))
             elif word.told is not Told.YES or word.at_ms < notice.made_ms:
                 self.note(entry.with_word(notice.group, Word(Told.YES, notice.made_ms)))
+
+
+def _is_over(entry: Entry, before_ms: int) -> bool:
+    goes_on = entry.brief.is_firing and not entry.brief.is_endless
+    return not (goes_on or entry.told) and entry.arrived_ms < before_ms

@@ -363,9 +363,11 @@ class Pipeline:
         said, self._said = self._said, []
         return said
 
-    def forget(self, before_ms: int) -> None:
-        """Drop alerts that ended before an instant, for log and memory alike."""
-        self._book.forget(before_ms)
+    def forget(self, before_ms: int, most: int | None = None) -> bool:
+        """Drop alerts that ended before an instant, for log and memory alike. Of more than `most`
+        the first ones; returns whether there were so many.
+        """
+        return self._book.forget(before_ms, most)
 
     def restore(self, records: Iterable[Record], now_ms: int) -> list[Notice]:
         """Go on with what was written; called once, before anything else.

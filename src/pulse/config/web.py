@@ -49,7 +49,7 @@ class Web(Section):
     session_ms: Duration = Field(default=12 * 3_600_000, alias="session", ge=60_000)
     """How long somebody stays signed in."""
     alert_days: SomeDays = 30
-    """Alerts whose newest state is older are not shown."""
+    """Alerts that ended before that are not shown."""
     most_alerts: Annotated[int, Field(ge=100, le=1_000_000)] = 50_000
     """And no more than so many: those that ended go first, then the oldest."""
     ack_timeout_s: Positive = 10.0

@@ -29,7 +29,7 @@ from pulse.notifier.clock import Clock
 from pulse.notifier.fleet.holding import Holding
 from pulse.notifier.fleet.inhibit import FleetGuard
 from pulse.notifier.metrics import NotifierMetrics
-from pulse.notifier.outbox import Outbox
+from pulse.notifier.outbox import AT_ONCE, Outbox
 from pulse.notifier.reading.arrival import Arrival, At, Bounds, Fullness, Heard
 from pulse.notifier.reading.lease import Lease
 from pulse.notifier.receiver import (
@@ -45,6 +45,7 @@ from pulse.notifier.sending.courier import Courier
 from pulse.notifier.sending.endpoints import Endpoints
 from pulse.notifier.sending.parcel import notification_of
 from pulse.notifier.sending.room import Room
+from pulse.notifier.state.garbage import Garbage
 from pulse.notifier.state.letters import Letters, Shelf
 from pulse.notifier.state.log import DeliveryLog, PartitionClosed, Record
 from pulse.notifier.state.recovery import Recovery
@@ -55,6 +56,9 @@ from pulse.notifier.turns import Started, Turn
 log = structlog.get_logger("pulse.notifier")
 
 _TOMBSTONES_AT_ONCE: Final = 500
+_FEW: Final = 25
+"""Groups that a turn looks at of which many may come at once: after an attempt, say. What more is
+due has a turn of its own."""
 
 Answer = Callable[[Sequence[str]], Coroutine[None, None, None]]
 """Called with the ids of replays that are on record and need not be asked for any more."""
@@ -113,6 +117,7 @@ class Notifier:
             )
             for name, (settings, receiver) in receivers.items()
         }
+        self._garbage = Garbage()
         self._work: set[asyncio.Task[None]] = set()
         self._due = asyncio.Event()
         self._timer: asyncio.Task[None] | None = None
@@ -168,6 +173,7 @@ class Notifier:
         Returns by partition the offset of the alerts topic from which alerts are not recorded yet;
         without those of which nothing is said. Called before `take`.
         """
+        self._garbage.spare()
         recovery = Recovery(self._topic, self._letters, self._clock)
         journal, again = await recovery.read_back(self._rules.root.key, self._partitions)
         outbox = Outbox(
@@ -201,9 +207,11 @@ class Notifier:
         if recovery.forget:
             self._soon(recovery.forget_before())
         orphans = 0
-        for delivery in outbox:
+        for number, delivery in enumerate(outbox, 1):
             orphans += delivery.receiver not in self._couriers
             self._schedule(outbox, delivery)
+            if number % AT_ONCE == 0:
+                await asyncio.sleep(0)
         if orphans:
             log.warning(
                 "notifications wait for receivers that the configuration no longer has",
@@ -230,6 +238,7 @@ class Notifier:
         if self._outbox is outbox:
             self._outbox = None
             self._metrics.leads.set(0)
+            self._garbage.spare_nothing()
 
     # --- alerts -------------------------------------------------------------------------------
 
@@ -248,7 +257,7 @@ class Notifier:
             self._metrics.alerts_read.inc()
             outbox.take(arrival, now_ms)
         outbox.offsets[partition] = next_offset
-        made = await self._record(outbox)
+        made = await self._record(outbox, _FEW + len(arrivals))
         self.at("recorded", partition)
         self._schedule_all(outbox, made)
 
@@ -265,9 +274,9 @@ class Notifier:
 
     # --- turns --------------------------------------------------------------------------------
 
-    async def _record(self, outbox: Outbox) -> list[Delivery]:
+    async def _record(self, outbox: Outbox, most: int = _FEW) -> list[Delivery]:
         """Write what is to be written; returns what is to be scheduled."""
-        turn = outbox.turn(self._clock.now_ms())
+        turn = outbox.turn(self._clock.now_ms(), most)
         self._due.set()
         if turn.records:
             # Nothing may be awaited in between: the records keep their order.
@@ -279,9 +288,9 @@ class Notifier:
         if turn.replays and self._answer is not None:
             self._soon(self._answer(turn.replays))
 
-    async def _turn(self, outbox: Outbox) -> None:
+    async def _turn(self, outbox: Outbox, most: int = _FEW) -> None:
         with contextlib.suppress(PartitionClosed):
-            self._schedule_all(outbox, await self._record(outbox))
+            self._schedule_all(outbox, await self._record(outbox, most))
 
     def _turn_soon(self) -> None:
         if self._outbox is not None:
@@ -293,7 +302,7 @@ class Notifier:
             self._due.clear()
             next_ms = outbox.next_ms()
             if next_ms is not None and next_ms <= self._clock.now_ms():
-                await self._turn(outbox)
+                await self._turn(outbox, AT_ONCE)
                 await asyncio.sleep(0)  # also where there was nothing to write
                 continue
             waiting: list[asyncio.Task[Any]] = [asyncio.create_task(self._due.wait())]
@@ -347,8 +356,12 @@ class Notifier:
             return
         tombstones = outbox.tombstones()
         now_ms = self._clock.now_ms()
-        outbox.forget(now_ms - self._bounds.retention_days * 86_400_000, now_ms)
-        await self._turn(outbox)
+        before_ms = now_ms - self._bounds.retention_days * 86_400_000
+        more = True
+        while more:
+            more = outbox.forget(before_ms, now_ms)
+            await self._turn(outbox)
+            await asyncio.sleep(0)
         for first in range(0, len(tombstones), _TOMBSTONES_AT_ONCE):
             await self._append(*tombstones[first : first + _TOMBSTONES_AT_ONCE])
 

@@ -8,6 +8,7 @@ attempt's outcome before what follows from it, how far the alerts were read at t
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -40,8 +41,10 @@ if TYPE_CHECKING:
 _encode: Final = msgspec.json.Encoder().encode
 _NO_NEWS: Final = frozenset({"repeat", "already_resolved"})
 """Decisions that come again whenever alerts are read again."""
-_GROUPS_AT_ONCE: Final = 1_000
-"""Groups that a turn looks at: the event loop stands still for a turn."""
+AT_ONCE: Final = 1_000
+"""Groups that a turn looks at, alerts of which no more than the way is written: the event loop
+stands still for a turn."""
+_FORGET_AT_ONCE: Final = 5_000
 _NOTHING: Final = Beside(origin="", due_ms=0)
 
 
@@ -262,12 +265,12 @@ class Outbox:
         """When to take the next turn; None where nothing waits for time."""
         return self._pipeline.next_ms(self.room.of)
 
-    def turn(self, now_ms: int) -> Turn:
-        """What is to be told by now, and all that must be written before. Where much is due, more
-        follows in the next turn, which is due then.
+    def turn(self, now_ms: int, most: int = AT_ONCE) -> Turn:
+        """What is to be told by now, and all that must be written before. Of more than `most`
+        groups that are due the first ones: more follows in the next turn, which is due then.
         """
         made: dict[str, Notice] = {}
-        for notice in self._pipeline.flush(now_ms, _GROUPS_AT_ONCE, self.room.of):
+        for notice in self._pipeline.flush(now_ms, most, self.room.of):
             if notice.receiver in self.disabled:
                 self._pipeline.ended(notice.id, "dropped", now_ms)
                 self._kept.update(name for name, _ in notice.alerts)
@@ -376,19 +379,22 @@ class Outbox:
             self._besides[alert_id] = beside
             yield self._journal.write(envelope.ALERT + alert_id, said, beside)
 
-    def forget(self, before_ms: int, now_ms: int) -> None:
+    def forget(self, before_ms: int, now_ms: int) -> bool:
         """What was done before an instant is forgotten with the next turn; what waits since then
-        for a receiver that was removed is given up.
+        for a receiver that was removed is given up. Returns whether to go on: some at once.
         """
         for found in [self._open[name] for name in self._orphans]:
             if found.created_ms < before_ms:
                 gone = found.becomes(State.DISABLED, now_ms, reason="receiver_removed")
                 self._settle(gone, now_ms)
-        self._pipeline.forget(before_ms)
-        for name, at_ms in list(self._done_ms.items()):
-            if at_ms < before_ms and name not in self._replays.asked:
-                del self._done_ms[name]
-                self._last.append(self._journal.write(envelope.NOTIFICATION + name, None))
+        more = self._pipeline.forget(before_ms, _FORGET_AT_ONCE)
+        asked = self._replays.asked
+        old = (k for k, at_ms in self._done_ms.items() if at_ms < before_ms and k not in asked)
+        names = list(islice(old, _FORGET_AT_ONCE))
+        for name in names:
+            del self._done_ms[name]
+            self._last.append(self._journal.write(envelope.NOTIFICATION + name, None))
+        return more or len(names) == _FORGET_AT_ONCE
 
     def tombstones(self) -> list[Record]:
         """For what is gone since an hour. Called once an hour."""

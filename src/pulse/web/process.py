@@ -42,7 +42,6 @@ log = structlog.get_logger("pulse.web")
 
 LAST_S = 10.0
 """How long requests under way are waited for at the end."""
-_DAY_MS = 86_400_000
 MOST_CONNECTIONS = 1_000
 """More than these get 503. Each holds a body of 64 KiB at most, before its token is looked at."""
 
@@ -59,13 +58,12 @@ async def run(config: Config) -> None:
         stack.callback(listening.close)
         books = Books(AlertBook(web.most_alerts), OutcomeBook(), MutedBook(), DeliveryBook())
         ring = TokenRing()
-        since_ms = now_ms() - web.alert_days * _DAY_MS
         topics = kafka.topics
         followers = [
             Follower(settings, topics.tokens, ring.take),
             Follower(settings, topics.silences, books.muted.take),
             Follower(settings, topics.outcomes, books.outcomes.take),
-            Follower(settings, topics.alerts, books.alerts.take, since_ms=since_ms),
+            Follower(settings, topics.alerts, books.alerts.take),
             Follower(settings, topics.deliveries, books.deliveries.take),
         ]
         for follower in followers:

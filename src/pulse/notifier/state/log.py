@@ -17,6 +17,8 @@ Record = tuple[str, bytes | None]
 
 _RETRY_S: Final = 1.0
 _PROBE_WITHIN_S: Final = 5.0
+_AT_ONCE: Final = 1_000
+"""Records that are handed to Kafka in one go: the event loop stands still meanwhile."""
 
 
 class LogUnavailable(Exception):
@@ -115,14 +117,15 @@ class KafkaDeliveryLog:
 
         Raises `PartitionClosed` where the lease is lost before that.
         """
-        while True:
+        done = 0
+        while done < len(records):
             if lease is not None and not lease.held:
                 raise PartitionClosed(str(partition))
             producer = self._producer
             try:
                 if producer is None:
                     producer = await self._renew(None)
-                await self._produce(producer, partition, records)
+                await self._produce(producer, partition, records[done : done + _AT_ONCE])
             except Exception as error:
                 # Not only KafkaError: what aiokafka and the event loop raise as a connection breaks
                 # would end the writer, and nothing would be sent any more.
@@ -135,7 +138,7 @@ class KafkaDeliveryLog:
                         await self._renew(producer)
             else:
                 self._outage.back()
-                return
+                done += _AT_ONCE
 
     async def _produce(
         self, producer: AIOKafkaProducer, partition: int, records: Sequence[Record]

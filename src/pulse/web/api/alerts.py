@@ -142,7 +142,7 @@ async def list_alerts(
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> Response:
-    """As far back as `web.alert_days` says."""
+    """What fires, and what ended within `web.alert_days`."""
     wanted = {
         "account_id": account,
         "reason": reason,

@@ -71,7 +71,7 @@ async def act(
     if action == "acknowledge":
         await service.desk.snooze(Snooze(alert_id=alert_id, author=author, reason=note))
     elif action == "snooze":
-        until_ms = _until(said, service.now_ms())
+        until_ms = until_of(said, service.now_ms())
         await service.desk.snooze(
             Snooze(alert_id=alert_id, author=author, reason=note, until_ms=until_ms)
         )
@@ -86,7 +86,7 @@ async def act(
         await service.desk.close(outcome)
 
 
-def _until(said: dict[str, str], now_ms: int) -> int:
+def until_of(said: dict[str, str], now_ms: int) -> int:
     """Until when: the end of a day, where one is named, else after so long."""
     day = said.get("until", "").strip()
     if not day:
