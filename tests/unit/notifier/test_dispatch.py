@@ -642,6 +642,32 @@ async def test_it_says_which_step_has_been_reached_before_the_next_is_taken() ->
     ]
 
 
+async def test_nothing_is_sent_before_what_leads_to_it_is_recorded() -> None:
+    """Also no other attempt, before it is recorded how the one before ended."""
+    stage = Stage()
+    stage.desk.answers = [ERROR, ERROR]
+    writes = asyncio.Semaphore(0)
+    append = stage.topic.append
+
+    async def slow(partition: int, records: Sequence[Record]) -> None:
+        await writes.acquire()
+        await append(partition, records)
+
+    async with stage.running() as notifier:
+        stage.topic.append = slow  # type: ignore[method-assign]  # a Kafka that is slow
+        taking = asyncio.create_task(stage.take(notifier, sample_alert("acme")))
+        for sent in range(3):
+            await stage.clock.advance(1000)
+            assert len(stage.desk.got) == sent
+            writes.release()
+        await stage.clock.advance(1000)
+        assert len(stage.desk.got) == 3
+        writes.release()
+        await taking
+
+    assert stage.states() == {"cs firing": "succeeded"}
+
+
 async def test_an_endpoint_that_fails_again_and_again_is_tried_now_and_then() -> None:
     stage = Stage(replace(SETTINGS, schedule_s=(0, *[1] * 40)))
     stage.desk.answers = [ERROR] * 14

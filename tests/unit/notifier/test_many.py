@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 ROOT = Route(receivers=("cs",))
 LEASE_S = KafkaSettings(client={}, group="", alerts_topic="", deliveries_topic="").lease_s
+STILL_S = LEASE_S / 10
+"""For the numbers here: in one piece they take 0.6 s, on the machine where 100,000 took 2.9 s."""
 
 
 def record(key: str, said: Entry | GroupRecord) -> tuple[str, bytes]:
@@ -95,7 +97,7 @@ async def test_to_take_many_over_does_not_hold_the_event_loop() -> None:
     stage = Stage()
     stage.rules = Rules(root=ROOT, addressees={"cs": Addressee("cs")})
     # An alert and its group are two records.
-    stage.topic.records[0] += recorded(50_000, 50_000, Told.YES)
+    stage.topic.records[0] += recorded(25_000, 10_000, Told.YES)
     async with watched() as gaps, stage.running():
         spared = gc.get_freeze_count()
 
@@ -104,21 +106,21 @@ async def test_to_take_many_over_does_not_hold_the_event_loop() -> None:
     assert gc.get_freeze_count() == 0
     assert stage.position == 7
     assert stage.desk.got == []
-    assert max(gaps) < LEASE_S / 2
-    assert len(stage.known().groups) == 50_000
+    assert max(gaps) < STILL_S
+    assert len(stage.known().groups) == 25_000
 
 
 async def test_what_version_1_left_is_taken_over_beside_the_event_loop() -> None:
     stage = Stage()
     stage.topic.records[0] += [
         version_1(sample_alert(f"acme-{number}"), "succeeded", attempts=1)
-        for number in range(40_000)
+        for number in range(20_000)
     ]
     async with watched() as gaps, stage.running():
         pass
 
-    assert len(stage.known().groups) == 40_000
-    assert max(gaps) < LEASE_S / 4
+    assert len(stage.known().groups) == 20_000
+    assert max(gaps) < STILL_S
 
 
 async def test_what_waits_for_one_receiver_costs_an_attempt_at_another_nothing() -> None:
@@ -143,7 +145,7 @@ async def test_what_is_let_go_at_once_is_told_in_several_turns() -> None:
     """Also where many attempts end at once, each of which is followed by a turn."""
     stage = Stage(replace(SETTINGS, concurrency=30), backlog=5_000)
     stage.rules = Rules(root=ROOT, addressees={"cs": Addressee("cs")})
-    stage.topic.records[0] += recorded(5_000, 0, Told.NO)
+    stage.topic.records[0] += recorded(2_500, 0, Told.NO)
     before = len(stage.topic.records[0])
     sizes = [0]
     append = stage.topic.append
@@ -164,7 +166,7 @@ async def test_what_is_let_go_at_once_is_told_in_several_turns() -> None:
     counting.cancel()
 
     made = {key for key, _ in stage.topic.records[0][before:] if key.startswith("notification/")}
-    assert len(made) == 5_000
+    assert len(made) == 2_500
     # A turn of its own, and a few after each attempt.
     assert max(sizes) <= 1_000 + 30 * 25 + 30
 
@@ -172,7 +174,7 @@ async def test_what_is_let_go_at_once_is_told_in_several_turns() -> None:
 async def test_what_is_forgotten_at_once_is_forgotten_in_several_turns() -> None:
     stage = Stage()
     stage.rules = Rules(root=ROOT, addressees={"cs": Addressee("cs")})
-    stage.topic.records[0] += recorded(0, 12_000, Told.NO)
+    stage.topic.records[0] += recorded(0, 7_000, Told.NO)
     async with stage.running() as notifier:
         await stage.clock.advance(40 * 86_400)
         sizes: list[int] = []
