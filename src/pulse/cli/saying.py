@@ -15,6 +15,8 @@ from pulse.config.fields import duration_ms
 from pulse.config.kafka_clients import for_aiokafka
 from pulse.errors import PulseError
 from pulse.following import Follower
+from pulse.model.fields import is_plain_text
+from pulse.model.time import MAX_DURATION_MS
 from pulse.producer import Producer
 from pulse.refusals import Refusal
 from pulse.topics.broker import Brokers
@@ -23,8 +25,6 @@ from pulse.web.following import AlertBook, KnownAlert, MutedBook, OutcomeBook
 
 T = TypeVar("T")
 
-DAY_MS = 86_400_000
-MOST_MS = 366 * DAY_MS
 _ALERT_ID = re.compile(r"al_[0-9A-Za-z]{26}")
 
 ConfigFile = Annotated[
@@ -61,7 +61,7 @@ def author_of(said: str | None) -> str:
         name = said if said is not None else getpass.getuser()
     except (OSError, KeyError):  # a user without a name, as in some containers
         name = ""
-    if not 0 < len(name) <= 256 or not name.isprintable():
+    if not is_plain_text(name):
         raise PulseError("somebody must say it", hint="name them: --author NAME")
     return name
 
@@ -71,7 +71,7 @@ def end_of(lasts_ms: int | None, until_ms: int | None, now_ms: int) -> int:
     if (lasts_ms is None) == (until_ms is None):
         raise PulseError("it must end", hint="say --for 2d, or --until 2026-12-24")
     end_ms = now_ms + lasts_ms if lasts_ms is not None else until_ms or 0
-    if not now_ms < end_ms <= now_ms + MOST_MS:
+    if not now_ms < end_ms <= now_ms + MAX_DURATION_MS:
         raise PulseError("it must end after now, and within 366 days")
     return end_ms
 

@@ -11,6 +11,7 @@ from pulse.cli.writing import CONNECT_S, done
 from pulse.config import Config
 from pulse.config.kafka_clients import for_aiokafka
 from pulse.errors import PulseError
+from pulse.model.fields import is_plain_text
 from pulse.topics.broker import Brokers
 from pulse.web import tokens
 from pulse.web.tokens import Role
@@ -60,7 +61,7 @@ def command(
     settings = for_aiokafka(loaded.kafka)
     if action is Action.make:
         name = subject or ""
-        if not 0 < len(name) <= 256 or not name.isprintable():
+        if not is_plain_text(name):
             raise PulseError(
                 "a token is somebody's", hint="name them: `pulse tokens make kim --role responder`"
             )
