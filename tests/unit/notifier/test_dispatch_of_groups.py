@@ -92,6 +92,18 @@ async def test_messages_lead_to_the_page_the_same_over_all_attempts() -> None:
     assert of_nobody.links == {of_nobody.alert.id: {}}
 
 
+async def test_a_request_for_each_alert_counts_as_so_many() -> None:
+    play = stage(group_by=("owner",), wait_ms=1_000)
+    play.settings = (replace(SETTINGS, rate=2.0, per_alert=True),)
+    async with play.running() as notifier:
+        await play.take(notifier, *(of_kim(f"a{number}") for number in range(6)))
+        await play.clock.advance(1)
+        await play.take(notifier, sample_alert("b"))
+        await play.clock.advance(10)
+
+    assert [(each.at_s, len(each.accounts)) for each in told(play)] == [(1.0, 6), (4.0, 1)]
+
+
 async def test_alerts_of_an_owner_are_told_together() -> None:
     play = stage(group_by=("owner",), wait_ms=30_000, interval_ms=5 * MINUTE_MS)
     async with play.running() as notifier:
