@@ -52,6 +52,8 @@ class PagerDuty:
 
     async def send(self, notification: Notification, attempt: Attempt) -> Outcome:
         taken = self._taken.pop(notification.id, set())
+        if attempt.number == 1:
+            taken = set()  # somebody wants it to be sent anew, under the same id
         within_s = self._settings.timeout_s + _FURTHER_S * (len(notification.alerts) - 1)
         try:
             async with asyncio.timeout(within_s):
