@@ -240,7 +240,7 @@ async def test_alerts_that_are_in_memory_no_longer_are_read_again_to_be_sent() -
         assert play.position is None
         outbox = notifier._outbox
         assert outbox is not None
-        outbox._letters = notifier._letters
+        outbox._besides._letters = notifier._letters
         await play.take(notifier, *(sample_alert(f"a{n}") for n in range(30)))
         assert notifier._letters.kept(Wanted(sample_alert("a0").id, "firing", "")) is None
         await play.clock.advance(61)
