@@ -191,14 +191,14 @@ class Outbox:
     def end(self, delivery: Delivery, attempt: Attempt, outcome: Outcome, now_ms: int) -> Delivery:
         """An attempt has ended; returns what became of the notification."""
         self.in_flight.discard(delivery.id)
-        standing = decide.Standing(
+        meanwhile = decide.Circumstances(
             superseded=is_overtaken(delivery, self._pipeline.entry)
             if delivery.replay_of
             else self._pipeline.is_overtaken(delivery.id),
             disabled=delivery.receiver in self.disabled,
         )
         receiver = self._receivers[delivery.receiver]
-        after = decide.after_attempt(delivery, attempt, outcome, standing, receiver, now_ms)
+        after = decide.after_attempt(delivery, attempt, outcome, meanwhile, receiver, now_ms)
         self._end(after, now_ms)
         return after
 

@@ -10,7 +10,7 @@ from pulse.alerting.records.delivery import Delivery, State, Step
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from pulse.alerting.records.reader import Deliveries, KnownAlert
+    from pulse.alerting.records.reader import Deliveries, RecordedAlert
 
 _HOLDS: Final = frozenset({"inhibit", "silence", "hours"})
 _WORDS: Final[Mapping[str, str]] = {
@@ -80,14 +80,14 @@ def by_alert(notifications: Iterable[Delivery]) -> Mapping[str, list[Delivery]]:
     return found
 
 
-def standings(alert: KnownAlert, told: Iterable[Delivery], known: Deliveries) -> list[Standing]:
+def standings(alert: RecordedAlert, told: Iterable[Delivery], known: Deliveries) -> list[Standing]:
     """How an alert's newest state stands with every receiver; `told` is of `by_alert`."""
     brief, path = alert.entry.brief, alert.beside.path
     last_of: dict[str, Delivery] = {each.receiver: each for each in told if not each.replay_of}
     steps: dict[str, Step] = {each.receiver: each for each in path if each.stage != "owner"}
     waits = {
-        group.receiver: word.at_ms
-        for name, word in alert.entry.told.items()
+        group.receiver: telling.at_ms
+        for name, telling in alert.entry.told.items()
         if (group := known.groups.get(name)) is not None
     }
     found: list[Standing] = []
