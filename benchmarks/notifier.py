@@ -119,9 +119,8 @@ def _latency(place: Place, seconds: float) -> Latency:
     say(f"{ALERTS_A_SECOND} alerts a second for {seconds:g} s, each alone")
     with _Running(place, {}) as running:
         running.produce("warm", round(_WARM_UP_S * ALERTS_A_SECOND), ALERTS_A_SECOND)
-        began_s, used_s = time.perf_counter(), cpu_s(running.notifier.pid)
-        running.produce("then", round(seconds * ALERTS_A_SECOND), ALERTS_A_SECOND)
-        took_s = time.perf_counter() - began_s
+        used_s = cpu_s(running.notifier.pid)
+        took_s = running.produce("then", round(seconds * ALERTS_A_SECOND), ALERTS_A_SECOND)
         used_s = cpu_s(running.notifier.pid) - used_s
         running.wait_until_sent()
         late_s = sorted(running.late_s("then"))
@@ -218,8 +217,8 @@ class _Running:
         self._system.stop()
         self._receiver.stop()
 
-    def produce(self, word: str, alerts: int, a_second: float | None = None) -> None:
-        """Alerts of as many accounts, at an even pace where one is said."""
+    def produce(self, word: str, alerts: int, a_second: float | None = None) -> float:
+        """Alerts of as many accounts, at an even pace where one is said; seconds it took."""
         now_ms = time.time_ns() // 1_000_000
         topic = self._system.config.kafka.topics.alerts
         headers = [(ACCOUNTS_HEADER, str(_ACCOUNTS // PARTITIONS).encode())]
@@ -236,10 +235,12 @@ class _Running:
                 if a_second is not None:
                     time.sleep(max(0.0, began_s + number / a_second - time.perf_counter()))
                 producer.send(topic, line, key=key, headers=headers)
+            took_s = time.perf_counter() - began_s
             producer.flush()
         finally:
             producer.close()
         self._produced += alerts
+        return took_s
 
     def wait_until_read(self) -> None:
         """Until all that was produced is read, and its records are written."""

@@ -335,6 +335,17 @@ def judge_keys(by_source: Iterable[str]) -> Finding:
     return Finding("write keys", Verdict.ok, f"{_count(sources.total(), 'key')}: {of}")
 
 
+def judge_tokens(by_role: Iterable[str]) -> Finding:
+    """Are there tokens of the API? They hold until they are revoked."""
+    roles = Counter(by_role)
+    if not roles:
+        says = "there are none, so that nobody can sign in, or ask the API"
+        advice = "`pulse tokens make NAME --role responder` makes one"
+        return Finding("tokens", Verdict.warning, says, advice)
+    of = ", ".join(f"{name} ({number})" for name, number in sorted(roles.items()))
+    return Finding("tokens", Verdict.ok, f"{_count(roles.total(), 'token')}: {of}")
+
+
 def judge_redis(where: str, error: str | None) -> Finding:
     """Is Redis there?"""
     if error is None:

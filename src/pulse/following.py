@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
 
-from pulse.config.kafka_clients import close
+from pulse.config.kafka_clients import close, start
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -59,7 +59,7 @@ class Follower:
             **self._settings,
         )
         async with asyncio.timeout(WITHIN_S):
-            await consumer.start()
+            await start(consumer)
             places = list(consumer.assignment())
             if not places:
                 raise UnknownTopicOrPartitionError(self.topic)

@@ -15,7 +15,7 @@ import msgspec
 import structlog
 from aiokafka import AIOKafkaProducer
 
-from pulse.config.kafka_clients import close
+from pulse.config.kafka_clients import close, start
 from pulse.following import WITHIN_S, Follower
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ async def write(settings: dict[str, Any], topic: str, hashed: str, key: Kept | N
     producer = AIOKafkaProducer(acks="all", **settings)
     try:
         async with asyncio.timeout(WITHIN_S):
-            await producer.start()
+            await start(producer)
             value = None if key is None else msgspec.json.encode(key)
             await producer.send_and_wait(topic, value, key=hashed.encode())
     finally:

@@ -11,7 +11,7 @@ import structlog
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError, RecordTooLargeError
 
-from pulse.config.kafka_clients import close, hand_over
+from pulse.config.kafka_clients import close, hand_over, start
 from pulse.errors import PulseError
 
 log = structlog.get_logger("pulse.kafka")
@@ -96,7 +96,7 @@ class Producer:
                     **self._settings,
                 )
                 try:
-                    await producer.start()
+                    await start(producer)
                 except BaseException:
                     await close(producer)
                     raise

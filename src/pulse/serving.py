@@ -64,7 +64,8 @@ class Server(uvicorn.Server):
 def patient(within_s: float) -> type[HttpToolsProtocol]:
     """A protocol that closes a connection whose request has no head after so long.
 
-    uvicorn waits for ever for the first byte, and for the next one.
+    And no end after twice that again: applications refuse a slow body earlier, but one that nobody
+    reads comes in for as long as its client likes. uvicorn waits for ever for the next byte.
     """
 
     class Patient(HttpToolsProtocol):
@@ -79,16 +80,20 @@ def patient(within_s: float) -> type[HttpToolsProtocol]:
             self._wait()
 
         def on_headers_complete(self) -> None:
-            self._wait_no_more()
+            self._wait(2 * within_s)
             super().on_headers_complete()
+
+        def on_message_complete(self) -> None:
+            self._wait_no_more()
+            super().on_message_complete()
 
         def connection_lost(self, exc: Exception | None) -> None:
             self._wait_no_more()
             super().connection_lost(exc)
 
-        def _wait(self) -> None:
+        def _wait(self, so_long_s: float = within_s) -> None:
             self._wait_no_more()
-            self._too_slow = self.loop.call_later(within_s, self.transport.close)
+            self._too_slow = self.loop.call_later(so_long_s, self.transport.close)
 
         def _wait_no_more(self) -> None:
             if self._too_slow is not None:

@@ -109,6 +109,7 @@ def test_with_topics_alone(system: System) -> None:
         "dead letters": "ok",
         "unlinked": "ok",
         "write keys": "warning",
+        "tokens": "warning",
     }, said.out
 
 
@@ -144,6 +145,7 @@ def test_with_a_pulse_that_runs(system: System) -> None:
         "dead letters": "warning",
         "unlinked": "warning",
         "write keys": "warning",
+        "tokens": "warning",
     }, said.out
     assert said.code == 0
     says = {about: each[0]["says"] for about, each in said.findings.items()}
@@ -179,6 +181,7 @@ def test_with_a_notifier_a_redis_and_a_source_that_stopped(
         for number in range(20):
             emitter.event(f"account-{number}", "report.run")
     run("source", "stopped", "web-app", *config_of(system))
+    run("tokens", "make", "kim", "--role", "responder", *config_of(system))
 
     # A group settles, and state is written, in a few seconds.
     deadline = time.monotonic() + 60
@@ -190,6 +193,7 @@ def test_with_a_notifier_a_redis_and_a_source_that_stopped(
         "sources": "warning",
     }
     assert said.findings["notifier"][0]["says"].startswith("1 member in the group")
+    assert said.findings["tokens"][0]["says"] == "1 token: responder (1)"
 
 
 def test_without_kafka_and_redis(system: System, kafka: KafkaServer) -> None:

@@ -583,12 +583,26 @@ async def test_deliveries_and_the_way_of_an_alert_are_shown(scene: Scene) -> Non
 
     (found,) = listed["items"]
     assert (found["receiver"], found["attempts"], found["http_status"]) == ("crm", 2, 503)
+    assert found["replay_of"] is None
     assert found["alerts"] == [{"id": danger.id, "status": "firing"}]
     assert (len(of_alert["items"]), of_alert["cursor"] is None) == (1, False)
     assert [(each["stage"], each["reason"], each["until"]) for each in shown["path"]] == [
         ("hours", "night", "2026-03-02T12:01:00Z"),
         ("deduplicate", "told", None),
     ]
+
+
+async def test_what_is_sent_again_says_what_it_repeats(scene: Scene) -> None:
+    again = Delivery(
+        id="rp_1", group="gr_1", receiver="cs", alerts=(("al_1", "firing"),), labels=(),
+        state=State.SUCCEEDED, at_ms=NOW_MS, created_ms=NOW_MS, due_ms=NOW_MS,
+        replay_of="al_1_cs_firing",
+    )  # fmt: skip
+    scene.books.deliveries.take(b"notification/rp_1", wrap(1, msgspec.json.encode(again)))
+
+    (found,) = (await scene.api[Role.viewer].get("/api/v1/deliveries")).json()["items"]
+
+    assert (found["id"], found["replay_of"]) == ("rp_1", "al_1_cs_firing")
 
 
 # -- as a whole ------------------------------------------------------------------------------------

@@ -329,6 +329,20 @@ async def test_a_session_ends_with_its_token_its_time_and_its_sign_out(scene: Sc
     assert (await other.get("/")).status_code == 303
 
 
+@pytest.mark.parametrize("has_key", [True, False])
+async def test_who_signs_in_at_one_process_is_at_all_that_have_the_key(
+    accounts: ReadModel, *, has_key: bool
+) -> None:
+    one, another = (Scene(accounts, has_links=has_key) for _ in range(2))
+    browser = await signed_in(one)
+    another.tokens = another.service.access.tokens = one.tokens
+    there = another.browser()
+    there.cookies = browser.cookies
+
+    assert (await there.get("/")).status_code == (200 if has_key else 303)
+    assert (await browser.get("/")).status_code == 200
+
+
 async def test_a_session_that_somebody_made_up_is_none(scene: Scene) -> None:
     token = scene.token(Role.admin)
     for value in (hash_of(token), f"{hash_of(token)}.x", "x.y", "ü.ü", "." * 5_000):

@@ -14,14 +14,14 @@ import msgspec
 from pulse.alerting.people.links import Links
 from pulse.alerting.stages.holdout import Holdout
 from pulse.config import Config
+from pulse.desk.books import AlertBook, MutedBook, OutcomeBook
+from pulse.desk.desk import Desk
 from pulse.keyring import hash_of
 from pulse.model.time import parse_ts
 from pulse.testing.alerts import sample_alert
 from pulse.web.access import Access
 from pulse.web.app import make_app
 from pulse.web.deliveries import DeliveryBook
-from pulse.web.desk import Desk
-from pulse.web.following import AlertBook, MutedBook, OutcomeBook
 from pulse.web.metrics import WebMetrics
 from pulse.web.service import Books, Service
 from pulse.web.tokens import Role, TokenRing, make

@@ -165,9 +165,14 @@ def test_the_sources() -> None:
     assert doctor.judge_sources(short, QUIET_MS).verdict is OK
 
 
-def test_keys_and_redis() -> None:
+def test_keys_tokens_and_redis() -> None:
     assert doctor.judge_keys(["web", "mobile", "web"]).says == "3 keys: mobile (1), web (2)"
     assert doctor.judge_keys([]).verdict is WARNING
+    assert doctor.judge_tokens(["viewer", "admin", "viewer"]).says == (
+        "3 tokens: admin (1), viewer (2)"
+    )
+    assert doctor.judge_tokens([]).verdict is WARNING
+    assert "pulse tokens make" in doctor.judge_tokens([]).advice
     assert doctor.judge_redis("redis://localhost", None).verdict is OK
     assert doctor.judge_redis("redis://localhost", "refused").verdict is PROBLEM
 

@@ -40,7 +40,8 @@ def command(
     """Say what of a running pulse is in order, and what to do about the rest.
 
     Looks at Kafka, the topics, who writes events, the clocks, the worker, the notifier, what could
-    not be counted, the sources, the write keys and Redis, one after the other, and changes nothing.
+    not be counted, the sources, the write keys, the tokens and Redis, one after the other, and
+    changes nothing.
     Ends with exit code 1 where something is a problem, 0 where there are warnings at most.
 
     Example: pulse doctor --config pulse.yaml
@@ -97,6 +98,7 @@ def _on_kafka(config: Config, looker: Looker, timeout_s: float) -> Iterator[Find
         ((names.alerts,), _notifier(config, looker)),
         ((names.deadletter,), _letters(looker)),
         ((names.keys,), _keys(config)),
+        ((names.tokens,), _tokens(config)),
     ):
         if missing.isdisjoint(needed):
             for about, look in checks:
@@ -147,6 +149,18 @@ def _keys(config: Config) -> Iterator[Check]:
         return doctor.judge_keys(each.source for _, each in ring)
 
     yield "write keys", look
+
+
+def _tokens(config: Config) -> Iterator[Check]:
+    from pulse.keyring import read
+    from pulse.web.tokens import TokenRing
+
+    def look() -> Finding:
+        topic = config.kafka.topics.tokens
+        ring = asyncio.run(read(for_aiokafka(config.kafka), topic, TokenRing()))
+        return doctor.judge_tokens(each.role for _, each in ring)
+
+    yield "tokens", look
 
 
 def _found(about: str, look: Callable[[], Finding | list[Finding]]) -> Iterator[Finding]:

@@ -17,11 +17,11 @@ from pulse.cli.writing import CONNECT_S, done
 from pulse.config import Config
 from pulse.config.kafka_clients import for_aiokafka
 from pulse.config.pipeline import holdout
+from pulse.desk.books import AlertBook, OutcomeBook
 from pulse.errors import PulseError
 from pulse.following import Follower
 from pulse.playback.outputs import LineFile
 from pulse.topics.broker import Brokers
-from pulse.web.following import AlertBook, OutcomeBook
 
 REPORT = "report"
 _MOST_ALERTS = 1_000_000

@@ -19,7 +19,7 @@ from pulse.alerting.records.reader import Deliveries
 from pulse.cli.progress import file_progress
 from pulse.cli.words import count
 from pulse.cli.writing import CONNECT_S
-from pulse.config.kafka_clients import close, for_aiokafka
+from pulse.config.kafka_clients import close, for_aiokafka, start
 from pulse.errors import PulseError
 from pulse.topics.broker import Brokers
 
@@ -98,7 +98,7 @@ async def _reader(config: Config) -> AsyncIterator[tuple[AIOKafkaConsumer, Topic
     )
     try:
         async with asyncio.timeout(CONNECT_S):
-            await consumer.start()
+            await start(consumer)
         consumer.assign([source])
         yield consumer, source
     finally:

@@ -13,6 +13,8 @@ from pulse.cli.writing import CONNECT_S, done
 from pulse.config import Config
 from pulse.config.fields import duration_ms
 from pulse.config.kafka_clients import for_aiokafka
+from pulse.desk.books import AlertBook, KnownAlert, MutedBook, OutcomeBook
+from pulse.desk.desk import Desk
 from pulse.errors import PulseError
 from pulse.following import Follower
 from pulse.model.fields import is_plain_text
@@ -20,8 +22,6 @@ from pulse.model.time import MAX_DURATION_MS
 from pulse.producer import Producer
 from pulse.refusals import Refusal
 from pulse.topics.broker import Brokers
-from pulse.web.desk import Desk
-from pulse.web.following import AlertBook, KnownAlert, MutedBook, OutcomeBook
 
 T = TypeVar("T")
 

@@ -11,10 +11,10 @@ from pulse.alerting.stages.muting import Silence
 from pulse.cli.saying import Author, Because, ConfigFile, For, at_desk, author_of, end_of, now
 from pulse.cli.words import date
 from pulse.config import Config
+from pulse.desk.books import MutedBook
+from pulse.desk.desk import Desk
 from pulse.errors import PulseError
 from pulse.model.time import format_ms
-from pulse.web.desk import Desk
-from pulse.web.following import MutedBook
 
 
 class Action(StrEnum):

@@ -1,4 +1,4 @@
-"""What Kafka's clients are given: addresses, name, TLS and passwords; and how one is closed.
+"""What Kafka's clients are given: addresses, name, TLS, passwords; how one starts and is closed.
 
 The dicts are keyword arguments for every client class of a library (producer, consumer, admin).
 They may hold a password: they are handed on, never printed or logged.
@@ -9,6 +9,7 @@ import ssl
 from collections.abc import Awaitable
 from pathlib import Path
 from typing import Any, Final, TypeVar
+from weakref import WeakKeyDictionary
 
 import structlog
 
@@ -24,6 +25,7 @@ HAND_OVER_WITHIN_S: Final = 60.0
 """Longer than a producer may wait for room (`request_timeout_ms`)."""
 
 _closing: Final[set[asyncio.Future[None]]] = set()
+_starting: Final[WeakKeyDictionary[Any, asyncio.Future[None]]] = WeakKeyDictionary()
 
 
 def for_aiokafka(kafka: Kafka) -> dict[str, Any]:
@@ -107,6 +109,18 @@ def _readable(path: str | None, setting: str) -> Path | None:
     return file
 
 
+async def start(client: Any) -> None:
+    """Start a client of aiokafka; raises what its `start` does. `close` it in any case.
+
+    `start` runs in a task of its own, which nobody cancels: one that is given up while it asks the
+    first broker leaves that connection open. Where the caller is cancelled, `close` waits for it.
+    """
+    task = asyncio.ensure_future(client.start())
+    _starting[client] = task
+    task.add_done_callback(_started)
+    await asyncio.shield(task)
+
+
 async def close(client: Any, within_s: float = CLOSE_WITHIN_S) -> None:
     """Stop a client of aiokafka. What takes longer than `within_s` goes on meanwhile: a producer
     first sends what it holds. While Kafka is away it gives that up when its time is over, but where
@@ -116,7 +130,7 @@ async def close(client: Any, within_s: float = CLOSE_WITHIN_S) -> None:
     tell its group that it lives, and a producer to send for ever. And a fetch that is given up
     between two attempts has `stop` raise `CancelledError`, where nobody meant to cancel the caller.
     """
-    task = asyncio.ensure_future(client.stop())
+    task = asyncio.ensure_future(_stop(client))
     _closing.add(task)
     task.add_done_callback(_closed)
     await asyncio.wait({task}, timeout=within_s)
@@ -130,6 +144,19 @@ async def hand_over(send: Awaitable[T]) -> T:
     """
     async with asyncio.timeout(HAND_OVER_WITHIN_S):
         return await send
+
+
+async def _stop(client: Any) -> None:
+    starting = _starting.pop(client, None)
+    if starting is not None and not starting.done():
+        await asyncio.wait({starting})
+    await client.stop()
+
+
+def _started(task: asyncio.Future[None]) -> None:
+    # Who started it may be gone; an error that nobody asks for would be reported as forgotten.
+    if not task.cancelled():
+        task.exception()
 
 
 def _closed(task: asyncio.Future[None]) -> None:

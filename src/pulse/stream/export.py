@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from aiokafka import AIOKafkaConsumer
 from aiokafka.structs import TopicPartition
 
-from pulse.config.kafka_clients import close, for_aiokafka
+from pulse.config.kafka_clients import close, for_aiokafka, start
 from pulse.config.policy import policy
 from pulse.engine import Engine
 from pulse.errors import PulseError
@@ -95,7 +95,7 @@ async def _read_on(
         )
     consumer = AIOKafkaConsumer(enable_auto_commit=False, fetch_max_wait_ms=100, **settings)
     try:
-        await consumer.start()
+        await start(consumer)
         consumer.assign([tp])
         consumer.seek(tp, state.position)
         while await consumer.position(tp) < until:

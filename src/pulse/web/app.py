@@ -15,7 +15,7 @@ from pulse.refusals import Refusal
 from pulse.serving import refused
 from pulse.web import api, pages
 from pulse.web.api.asking import PREFIX
-from pulse.web.hardening import Hardened
+from pulse.web.hardening import PATIENCE_S, Hardened
 from pulse.web.pages.views import page
 
 if TYPE_CHECKING:
@@ -24,11 +24,13 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger("pulse.web")
 
-_REASONS: Final = {404: "no_such_path", 405: "no_such_method", 413: "too_large"}
+_REASONS: Final = {404: "no_such_path", 405: "no_such_method", 408: "too_slow", 413: "too_large"}
 
 
-def make_app(service: Service, metrics: WebMetrics) -> FastAPI:
-    """The service as an ASGI application."""
+def make_app(
+    service: Service, metrics: WebMetrics, *, body_within_s: float = PATIENCE_S
+) -> FastAPI:
+    """The service as an ASGI application. A body must have come in within that time."""
     app = FastAPI(
         title="pulse",
         version="1",
@@ -79,7 +81,10 @@ def make_app(service: Service, metrics: WebMetrics) -> FastAPI:
         return tell(request, Refusal(500, "broken", "this is a bug of pulse; its log says more"))
 
     app.add_middleware(
-        Hardened, note=lambda status: metrics.requests.labels(status).inc(), broken=broken
+        Hardened,
+        note=lambda status: metrics.requests.labels(status).inc(),
+        broken=broken,
+        within_s=body_within_s,
     )
     for router in (*api.ROUTERS, *pages.ROUTERS):
         app.include_router(router)

@@ -38,7 +38,8 @@ class DeliveryBook:
         return () if found is None else found.beside.path
 
     def __iter__(self) -> Iterator[Delivery]:
-        yield from self._said.notifications.values()
+        """Those of now, whatever comes while somebody goes through them."""
+        return iter(list(self._said.notifications.values()))
 
 
 def view(delivery: Delivery) -> dict[str, Any]:
@@ -56,6 +57,7 @@ def view(delivery: Delivery) -> dict[str, Any]:
         "http_status": delivery.http_status,
         "is_digest": delivery.is_digest,
         "is_late": delivery.is_late,
+        "replay_of": delivery.replay_of or None,
     }
 
 

@@ -1,7 +1,8 @@
-"""What every answer says to browsers, and how large a request may be."""
+"""What every answer says to browsers, and how large and how slow a request may be."""
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any, Final
 
 from starlette.exceptions import HTTPException
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 MOST_BYTES: Final = 64 << 10
 """Of a request's body: everything that is said here is short."""
+PATIENCE_S: Final = 20.0
+"""A request's head must have come in within this time, and its body within the same again."""
 
 _HEADERS: Final = {
     # No script at all, no frames, nothing from elsewhere; forms go to us.
@@ -34,7 +37,7 @@ _HEADERS: Final = {
 
 
 class Hardened:
-    """An application whose answers have these headers, and whose requests are small.
+    """An application whose answers have these headers, and whose requests are small, and not slow.
 
     `broken` answers for what the application raises: FastAPI would do that outside of this.
     """
@@ -44,8 +47,10 @@ class Hardened:
         app: ASGIApp,
         note: Callable[[int], None],
         broken: Callable[[Request, Exception], Response],
+        within_s: float = PATIENCE_S,
     ) -> None:
         self._app = app
+        self._within_s = within_s
         self._note = note
         self._broken = broken
 
@@ -75,7 +80,7 @@ class Hardened:
             await answer(413, said)(scope, receive, with_headers)
             return
         try:
-            await self._app(scope, _bounded(receive), with_headers)
+            await self._app(scope, _bounded(receive, self._within_s), with_headers)
         except Exception as error:
             told = self._broken(Request(scope), error)
             if has_started:
@@ -86,15 +91,24 @@ class Hardened:
 _TOO_LARGE: Final = f"the body has more than {MOST_BYTES} bytes"
 
 
-def _bounded(receive: Receive) -> Receive:
+def _bounded(receive: Receive, within_s: float) -> Receive:
     size = 0
+    # FastAPI reads a body before it looks at the token, so whoever sends one slowly is anybody.
+    until_s: float | None = asyncio.get_running_loop().time() + within_s
 
     async def bounded() -> Message:
-        nonlocal size
-        message = await receive()
+        nonlocal size, until_s
+        try:
+            async with asyncio.timeout_at(until_s):
+                message = await receive()
+        except TimeoutError:
+            said = f"the body had not come in after {within_s:g} s"
+            raise HTTPException(408, said, {"Connection": "close"}) from None
         size += len(message.get("body", b""))
         if size > MOST_BYTES:
             raise HTTPException(413, _TOO_LARGE)
+        if not message.get("more_body", False):
+            until_s = None  # what comes now is that the client has gone
         return message
 
     return bounded

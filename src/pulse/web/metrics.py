@@ -13,7 +13,7 @@ from pulse.alerting.people.precision import by_reason
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from pulse.web.following import OutcomeBook
+    from pulse.desk.books import OutcomeBook
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 

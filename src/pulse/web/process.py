@@ -13,6 +13,8 @@ from aiokafka.errors import KafkaError
 
 from pulse.config.kafka_clients import for_aiokafka
 from pulse.config.pipeline import holdout
+from pulse.desk.books import AlertBook, MutedBook, OutcomeBook
+from pulse.desk.desk import Desk
 from pulse.errors import PulseError
 from pulse.following import WITHIN_S, Follower
 from pulse.metrics import serve
@@ -23,8 +25,7 @@ from pulse.topics.broker import Brokers, quiet_client_logs
 from pulse.web.access import Access
 from pulse.web.app import make_app
 from pulse.web.deliveries import DeliveryBook
-from pulse.web.desk import Desk
-from pulse.web.following import AlertBook, MutedBook, OutcomeBook
+from pulse.web.hardening import PATIENCE_S
 from pulse.web.metrics import WebMetrics
 from pulse.web.service import Books, Service
 from pulse.web.tokens import TokenRing
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Sequence
 
+    from fastapi import FastAPI
+
     from pulse.config import Config
 
 log = structlog.get_logger("pulse.web")
@@ -40,8 +43,8 @@ log = structlog.get_logger("pulse.web")
 LAST_S = 10.0
 """How long requests under way are waited for at the end."""
 _DAY_MS = 86_400_000
-_PATIENCE_S = 20.0
-"""A request's head must have come in within this time."""
+MOST_CONNECTIONS = 1_000
+"""More than these get 503. Each holds a body of 64 KiB at most, before its token is looked at."""
 
 
 async def run(config: Config) -> None:
@@ -104,22 +107,33 @@ async def run(config: Config) -> None:
             web.metrics_host, web.metrics_port, metrics.registry, setting="web.metrics_port"
         )
         stack.callback(page.close)
-        server = Server(
-            uvicorn.Config(
-                make_app(service, metrics),
-                http=patient(_PATIENCE_S),
-                log_config=None,
-                access_log=False,  # the addresses of links are keys
-                server_header=False,
-                lifespan="off",
-                timeout_graceful_shutdown=int(LAST_S),
-            )
-        )
+        server = make_server(make_app(service, metrics))
         log.info("serving", url=f"http://{web.host}:{web.port}", tokens=len(ring),
                  alerts=len(books.alerts), links=links is not None, metrics=page.url)  # fmt: skip
+        if links is None:
+            log.warning("web.link_secret_env is not set, so sessions hold at this process alone, "
+                        "and end with it")  # fmt: skip
         if not len(ring):
             log.warning("there is no token yet, so nobody can sign in: `pulse tokens make`")
         await _serve(server, listening, followers)
+
+
+def make_server(
+    app: FastAPI, *, within_s: float = PATIENCE_S, most_connections: int = MOST_CONNECTIONS
+) -> Server:
+    """The application's server: a request's head comes within that time, or its connection ends."""
+    return Server(
+        uvicorn.Config(
+            app,
+            http=patient(within_s),
+            limit_concurrency=most_connections + 1,  # uvicorn refuses the one that reaches it
+            log_config=None,
+            access_log=False,  # the addresses of links are keys
+            server_header=False,
+            lifespan="off",
+            timeout_graceful_shutdown=int(LAST_S),
+        )
+    )
 
 
 def now_ms() -> int:

@@ -2,35 +2,29 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
 from dataclasses import dataclass
-from heapq import nlargest
 from typing import TYPE_CHECKING, Any, Final
-
-import msgspec
 
 from pulse.alerting.people.outcomes import Outcome, Word
 from pulse.readmodel import WORST_FIRST, ReadModelError
 from pulse.refusals import Refusal
+from pulse.web.lists import bad_cursor, beside, paged
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
     from pulse.alerting.stages.holdout import Holdout
     from pulse.config import Config
+    from pulse.desk.books import AlertBook, KnownAlert, MutedBook, OutcomeBook
+    from pulse.desk.desk import Desk
     from pulse.readmodel import ReadModel
     from pulse.web.access import Access
     from pulse.web.deliveries import DeliveryBook
-    from pulse.web.desk import Desk
-    from pulse.web.following import AlertBook, KnownAlert, MutedBook, OutcomeBook
 
 _PLACE: Final = re.compile(rf"({'|'.join(WORST_FIRST)}):[0-9]{{1,9}}")
 _LOOKED_AT: Final = 2_000
 """Accounts that are looked through for one answer; its cursor goes on from there."""
-
-_cursor: Final = msgspec.json.Decoder(tuple[int, str]).decode
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,13 +100,19 @@ class Service:
             )
         return found
 
-    def find_alerts(
+    async def find_alerts(
         self, wanted: Callable[[KnownAlert], bool], limit: int, cursor: str | None
     ) -> tuple[list[KnownAlert], str | None]:
         """Alerts, the newest state first, and what follows. Raises `Refusal` (400)."""
         since_ms = self._since_ms()
         recent = (each for each in self.books.alerts if each.at_ms >= since_ms and wanted(each))
-        return paged(recent, lambda each: (each.at_ms, each.id), limit, cursor)
+        return await paged(recent, lambda each: (each.at_ms, each.id), limit, cursor)
+
+    async def alerts_of(self, account_id: str) -> list[KnownAlert]:
+        """The alerts of an account, those that fire first, and of them the newest."""
+        known = iter(self.books.alerts)
+        found = await beside(lambda: [each for each in known if each.account_id == account_id])
+        return sorted(found, key=lambda each: (each.status != "firing", -each.at_ms))
 
     def _since_ms(self) -> int:
         return self.now_ms() - self.config.web.alert_days * 86_400_000
@@ -139,37 +139,6 @@ class Service:
         if self.accounts is None:
             raise Refusal(503, "no_read_model", "no accounts are kept in Redis: redis.enabled")
         return self.accounts
-
-
-def paged(
-    items: Iterable[Any], key: Callable[[Any], tuple[int, str]], limit: int, cursor: str | None
-) -> tuple[list[Any], str | None]:
-    """The items with the largest keys below the cursor's, and the cursor of those that follow.
-
-    Raises `Refusal` (400) for a cursor that is none.
-    """
-    below = None if cursor is None else _read_cursor(cursor)
-    left = (each for each in items if below is None or key(each) < below)
-    found = nlargest(limit + 1, left, key=key)
-    if len(found) <= limit:
-        return found, None
-    found = found[:limit]
-    said = msgspec.json.encode(key(found[-1]))
-    return found, base64.urlsafe_b64encode(said).decode()
-
-
-def _read_cursor(text: str) -> tuple[int, str]:
-    try:
-        return _cursor(base64.urlsafe_b64decode(text.encode("ascii")))
-    except (ValueError, binascii.Error, msgspec.DecodeError):
-        raise bad_cursor() from None
-
-
-def bad_cursor() -> Refusal:
-    """What a cursor that is none is told."""
-    return Refusal(
-        400, "bad_cursor", "that is no cursor of this list: begin without one, or take the last's"
-    )
 
 
 def _away(error: ReadModelError) -> Refusal:

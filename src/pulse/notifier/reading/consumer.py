@@ -15,7 +15,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord
 from aiokafka.errors import IllegalStateError, KafkaError
 from prometheus_client import Counter
 
-from pulse.config.kafka_clients import close
+from pulse.config.kafka_clients import close, start
 from pulse.following import raise_ended
 from pulse.model import Alert
 from pulse.notifier.dispatch import Notifier
@@ -90,7 +90,7 @@ class AlertConsumer:
         keeping = asyncio.create_task(self._lease.keep())
         self._consumer.subscribe([self._kafka.alerts_topic], listener=_Rebalance(self))
         try:
-            await until(stop, self._consumer.start())
+            await until(stop, start(self._consumer))
             if not stop.is_set():
                 self._hear_the_group()
             while not stop.is_set() and self._lease.held:

@@ -13,7 +13,7 @@ import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from pulse.config.kafka_clients import close
+from pulse.config.kafka_clients import close, start
 from pulse.following import raise_ended
 from pulse.notifier.dispatch import Notifier
 from pulse.notifier.kafka import KafkaSettings, Outage
@@ -61,7 +61,7 @@ class FleetHearing:
                 max_partition_fetch_bytes=256 * 1024,
             )
             try:
-                await consumer.start()
+                await start(consumer)
                 await self._read(consumer)
             except (KafkaError, OSError) as error:
                 self._outage.away(error)

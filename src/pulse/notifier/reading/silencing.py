@@ -8,7 +8,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from pulse.alerting.people.silences import REPLAY_PREFIX, Muted
-from pulse.config.kafka_clients import close
+from pulse.config.kafka_clients import close, start
 from pulse.following import raise_ended
 from pulse.notifier.dispatch import Notifier
 from pulse.notifier.kafka import KafkaSettings, Outage
@@ -42,7 +42,7 @@ class SilenceHearing:
                 fetch_max_wait_ms=100,
             )
             try:
-                await consumer.start()
+                await start(consumer)
                 await self._read(consumer)
             except (KafkaError, OSError) as error:
                 self._outage.away(error)

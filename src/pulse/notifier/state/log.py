@@ -8,7 +8,7 @@ from typing import Final, Protocol
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from pulse.config.kafka_clients import close, hand_over
+from pulse.config.kafka_clients import close, hand_over, start
 from pulse.notifier.kafka import KafkaSettings, Outage
 from pulse.notifier.reading.lease import Lease
 
@@ -170,7 +170,7 @@ class KafkaDeliveryLog:
             enable_idempotence=self._kafka.idempotence,
         )
         try:
-            await producer.start()
+            await start(producer)
         except BaseException:
             await close(producer)
             raise
@@ -281,7 +281,7 @@ async def _reader(kafka: KafkaSettings) -> AsyncIterator[AIOKafkaConsumer]:
         fetch_max_wait_ms=50,
     )
     try:
-        await consumer.start()
+        await start(consumer)
         yield consumer
     finally:
         await close(consumer)

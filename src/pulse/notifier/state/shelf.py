@@ -11,7 +11,7 @@ from aiokafka.errors import KafkaError
 
 from pulse.alerting.records import envelope
 from pulse.alerting.records.envelope import unwrap, version_of
-from pulse.config.kafka_clients import close
+from pulse.config.kafka_clients import close, start
 from pulse.notifier.state.letters import is_that, status_of
 from pulse.notifier.state.log import LogUnavailable
 
@@ -153,7 +153,7 @@ class AlertShelf:
                 max_partition_fetch_bytes=256 * 1024,
             )
             try:
-                await consumer.start()
+                await start(consumer)
             except BaseException:
                 await close(consumer)
                 raise

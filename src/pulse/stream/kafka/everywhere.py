@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from aiokafka import AIOKafkaProducer
 
-from pulse.config.kafka_clients import close
+from pulse.config.kafka_clients import close, start
 
 if TYPE_CHECKING:
     from pulse.engine.control import ControlRecord
@@ -22,7 +22,7 @@ async def write_everywhere(
     producer = AIOKafkaProducer(acks="all", **settings)
     try:
         async with asyncio.timeout(WITHIN_S):
-            await producer.start()
+            await start(producer)
             sends = [
                 await producer.send(
                     topic, record.value, partition=partition, headers=[*record.headers]

@@ -14,7 +14,7 @@ import structlog
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
-from pulse.config.kafka_clients import close
+from pulse.config.kafka_clients import close, start
 from pulse.engine.control import tick
 
 log = structlog.get_logger("pulse.worker")
@@ -46,7 +46,7 @@ class Ticker:
                         producer = AIOKafkaProducer(
                             acks=1, request_timeout_ms=2_000, retry_backoff_ms=100, **self._settings
                         )
-                        await producer.start()
+                        await start(producer)
                     async with asyncio.timeout(2.0):
                         await self._tick(producer)
                 except (TimeoutError, KafkaError, OSError) as error:

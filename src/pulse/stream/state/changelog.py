@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from aiokafka import AIOKafkaConsumer
 from aiokafka.structs import TopicPartition
 
-from pulse.config.kafka_clients import close
+from pulse.config.kafka_clients import close, start
 from pulse.stream.state.snapshot import Snapshot
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ async def read_snapshots(
         enable_auto_commit=False, auto_offset_reset="earliest", fetch_max_wait_ms=100, **settings
     )
     try:
-        await consumer.start()
+        await start(consumer)
         tps = [TopicPartition(topic, partition) for partition in snapshots]
         consumer.assign(tps)
         ends = await consumer.end_offsets(tps)
@@ -69,7 +69,7 @@ async def read_ranges(
     """What there is to read of each partition of the events topic."""
     consumer = AIOKafkaConsumer(group_id=group, enable_auto_commit=False, **settings)
     try:
-        await consumer.start()
+        await start(consumer)
         tps = [TopicPartition(topic, partition) for partition in partitions]
         consumer.assign(tps)
         first, last, *committed = await asyncio.gather(

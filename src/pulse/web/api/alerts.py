@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field
 
 from pulse.alerting.people.outcomes import Word
 from pulse.alerting.stages.muting import Snooze
+from pulse.desk.books import KnownAlert
 from pulse.model import Alert
 from pulse.model.fields import PlainText, Timestamp
 from pulse.model.time import MAX_DURATION_MS, format_ms
@@ -24,7 +25,6 @@ from pulse.web.api.asking import (
     answers,
 )
 from pulse.web.deliveries import step_view
-from pulse.web.following import KnownAlert
 from pulse.web.service import Service
 
 router = APIRouter(prefix=f"{PREFIX}/alerts", tags=["alerts"])
@@ -151,7 +151,7 @@ async def list_alerts(
         "severity": severity,
     }
     said = [(name, value) for name, value in wanted.items() if value is not None]
-    found, following = service.find_alerts(
+    found, following = await service.find_alerts(
         lambda each: all(getattr(each, name) == value for name, value in said), limit, cursor
     )
     return answer(200, {"items": [view(service, each) for each in found], "cursor": following})

@@ -85,11 +85,12 @@ _WHY: Final = {
     403: "The token is not good for that.",
     404: "There is none of that name.",
     409: "It cannot be done as things are.",
+    408: "The body was too slow.",
     413: "The body is too large.",
     429: "Too many wrong tokens came from that address.",
     503: "Kafka, or Redis, is away; come again.",
 }
-_ALWAYS: Final = (400, 401, 403, 413, 429, 503)
+_ALWAYS: Final = (400, 401, 403, 408, 413, 429, 503)
 
 
 def answers(model: type[BaseModel], *statuses: int, success: int = 200) -> dict[int | str, Any]:

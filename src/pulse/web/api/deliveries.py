@@ -9,7 +9,7 @@ from pulse.model import Status
 from pulse.serving import answer
 from pulse.web.api.asking import PREFIX, Cursor, Limit, Shared, Viewer, answers
 from pulse.web.deliveries import view
-from pulse.web.service import paged
+from pulse.web.lists import paged
 
 router = APIRouter(prefix=f"{PREFIX}/deliveries", tags=["deliveries"])
 
@@ -38,6 +38,9 @@ class DeliveryView(BaseModel):
     http_status: int | None
     is_digest: bool
     is_late: bool
+    replay_of: str | None = Field(
+        description="The notification that this one sends again, because a person asked for it."
+    )
 
 
 class Deliveries(BaseModel):
@@ -61,7 +64,7 @@ async def list_deliveries(
     cursor: Cursor = None,
 ) -> Response:
     """What the notifier remembers. What was sent itself is not shown."""
-    found, following = paged(
+    found, following = await paged(
         (
             each
             for each in service.books.deliveries

@@ -20,7 +20,7 @@ from pulse.web.api.asking import (
     Viewer,
     answers,
 )
-from pulse.web.service import paged
+from pulse.web.lists import beside, paged
 
 router = APIRouter(prefix=f"{PREFIX}/outcomes", tags=["outcomes"])
 
@@ -104,7 +104,7 @@ async def list_outcomes(
     cursor: Cursor = None,
 ) -> Response:
     """As long as the topic keeps them: `kafka.retention_days.outcomes`."""
-    found, following = paged(
+    found, following = await paged(
         (
             each
             for each in service.books.outcomes
@@ -123,11 +123,12 @@ async def list_outcomes(
 async def precision(service: Shared, who: Viewer) -> Response:
     """By what was said of its alerts; with what to do about reasons that are too often wrong."""
     said = list(service.books.outcomes)
+    tallies, noisy = await beside(lambda: (by_reason(said), proposals(said)))
     reasons = [
         {"reason": name, **each._asdict(), "precision": each.precision, "is_noisy": each.is_noisy}
-        for name, each in by_reason(said).items()
+        for name, each in tallies.items()
     ]
-    return answer(200, {"reasons": reasons, "proposals": [str(each) for each in proposals(said)]})
+    return answer(200, {"reasons": reasons, "proposals": [str(each) for each in noisy]})
 
 
 @router.post(

@@ -25,7 +25,8 @@ from pulse.web.api.asking import (
     answers,
     need,
 )
-from pulse.web.service import Service, paged
+from pulse.web.lists import paged
+from pulse.web.service import Service
 from pulse.web.tokens import Role
 
 router = APIRouter(prefix=f"{PREFIX}/silences", tags=["silences"])
@@ -132,10 +133,10 @@ async def list_silences(
 ) -> Response:
     """Also those that are over, for 90 days."""
     now_ms = service.now_ms()
-    found, following = paged(
+    found, following = await paged(
         (
             each
-            for each in service.books.muted.silences.values()
+            for each in list(service.books.muted.silences.values())
             if state in (None, state_of(each, now_ms))
         ),
         lambda each: (each.ends_ms, each.id),

@@ -139,7 +139,7 @@ async def _show(
     except Refusal as refusal:
         # Redis is away, and the alert is there all the same.
         document, note = None, f"{note} {refusal.detail}.".strip()
-    said = account_view(service, account_id, document)
+    said = await account_view(service, account_id, document)
     if document is None and not said["firing"] and not said["ended"] and only is None:
         raise Refusal(404, "no_such_account", "there is no such account")
     return page(

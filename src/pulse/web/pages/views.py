@@ -15,7 +15,7 @@ from pulse.web.pages.drawing import gauge
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pulse.web.following import KnownAlert
+    from pulse.desk.books import KnownAlert
     from pulse.web.service import Service
 
 COMPARED: Final = (
@@ -87,12 +87,11 @@ def page(template: str, status: int = 200, /, **said: Any) -> HTMLResponse:
     return HTMLResponse(_pages.get_template(template).render({**base, **said}), status)
 
 
-def account_view(
+async def account_view(
     service: Service, account_id: str, document: Mapping[str, Any] | None
 ) -> dict[str, Any]:
     """An account, its gauge, and its alerts, those that fire first."""
-    alerts = [each for each in service.books.alerts if each.account_id == account_id]
-    alerts.sort(key=lambda each: (each.status != "firing", -each.at_ms))
+    alerts = await service.alerts_of(account_id)
     firing = [alert_view(service, each) for each in alerts if each.status == "firing"]
     ended = [alert_view(service, each) for each in alerts if each.status != "firing"]
     name = next((each.name for each in alerts if each.name), account_id)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+import msgspec
 import structlog
 
 from pulse.alerting.people.outcomes import Outcome, encode_outcome
@@ -9,9 +12,12 @@ from pulse.alerting.people.silences import encode_snooze
 from pulse.alerting.records.delivery import Step
 from pulse.alerting.records.envelope import wrap
 from pulse.alerting.stages.muting import Snooze
+from pulse.desk.books import AlertBook, MutedBook, OutcomeBook
 from pulse.testing.alerts import sample_alert
 from pulse.web.deliveries import DeliveryBook
-from pulse.web.following import AlertBook, MutedBook, OutcomeBook
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 def test_what_is_no_record_is_told_and_costs_the_others_nothing() -> None:
@@ -86,3 +92,30 @@ def test_a_newer_state_makes_an_alert_young_again() -> None:
         book.take(b"", each.to_json())
 
     assert {each.account_id for each in book} == {"a", "c"}
+
+
+def test_what_comes_while_somebody_goes_through_a_book_disturbs_nobody() -> None:
+    alerts, outcomes, deliveries = AlertBook(10), OutcomeBook(), DeliveryBook()
+    said = Outcome(
+        alert_id="al_0", account_id="acme", reason="danger", outcome="saved", author="kim",
+        at_ms=1, started_ms=0,
+    )  # fmt: skip
+    sent = (
+        b'{"id":"n","group":"g","receiver":"cs","alerts":[["al_1","firing"]],"labels":[],'
+        b'"state":"pending","at_ms":1,"created_ms":1,"due_ms":1}'
+    )
+
+    def comes(n: int) -> None:
+        alerts.take(b"", sample_alert(f"a-{n}").to_json())
+        closed = msgspec.structs.replace(said, alert_id=f"al_{n}")
+        outcomes.take(b"", encode_outcome(closed)[1])
+        deliveries.take(b"notification/n%d" % n, wrap(1, sent))
+
+    for n in range(2):
+        comes(n)
+    going_through: list[Iterator[object]] = [iter(alerts), iter(outcomes), iter(deliveries)]
+    for each in going_through:
+        next(each)
+    comes(2)
+
+    assert [len(list(each)) for each in going_through] == [1, 1, 1]

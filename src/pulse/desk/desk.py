@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from pulse.alerting.people.outcomes import Outcome
     from pulse.config import Kafka
-    from pulse.web.following import MutedBook, OutcomeBook
+    from pulse.desk.books import MutedBook, OutcomeBook
 
 KEPT_MS: Final = 90 * 86_400_000
 """Silences that ended so long ago are taken out of the topic."""

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from pulse.alerting.people.outcomes import Outcome
 
-log = structlog.get_logger("pulse.web")
+log = structlog.get_logger("pulse.desk")
 
 MOST_OUTCOMES: Final = 200_000
 
@@ -124,8 +124,8 @@ class AlertBook:
         return alert_id in self._ended
 
     def __iter__(self) -> Iterator[KnownAlert]:
-        yield from self._firing.values()
-        yield from self._ended.values()
+        """Those of now, whatever comes while somebody goes through them."""
+        return iter([*self._firing.values(), *self._ended.values()])
 
     def __len__(self) -> int:
         return len(self._firing) + len(self._ended)
@@ -157,7 +157,10 @@ class OutcomeBook:
         return self._of.get(alert_id)
 
     def __iter__(self) -> Iterator[Outcome]:
-        yield from self._of.values()
+        """Those of now, whatever comes while somebody goes through them: metrics are, in a thread
+        of their own.
+        """
+        return iter(list(self._of.values()))
 
     def __len__(self) -> int:
         return len(self._of)
