@@ -8,6 +8,7 @@ attempt's outcome before what follows from it, how far the alerts were read at t
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -46,6 +47,7 @@ class Outbox:
 
     `disabled`: receivers whose endpoints get nothing any more. `fleet`: the last time that the
     fleet fell together, as it is recorded. `revoked`: nothing may be sent or written any more.
+    `emptied` is called with a receiver whenever nothing is to be sent to it any more.
     """
 
     def __init__(
@@ -62,6 +64,7 @@ class Outbox:
         self.fleet = journal.fleet
         self.in_flight: set[str] = set()
         self.revoked = False
+        self.emptied: Callable[[str], None] = lambda receiver: None
         self._receivers = receivers
         self._journal = journal
         self._report = report
@@ -70,6 +73,7 @@ class Outbox:
         self._replays = Replays(receivers, late_after_ms)
         self._besides = Besides(journal, letters, self._pipeline.entry, late_after_ms)
         self._open: dict[str, Delivery] = {}
+        self._waiting: Counter[str] = Counter()
         self._orphans: set[str] = set()
         """Those of them whose receiver the configuration has no longer."""
         self._done_ms: dict[str, int] = {}
@@ -81,6 +85,10 @@ class Outbox:
     def __len__(self) -> int:
         """How many notifications are still to be sent to receivers that there are."""
         return len(self._open) - len(self._orphans)
+
+    def waits(self, receiver: str) -> bool:
+        """Whether anything is still to be sent to it."""
+        return self._waiting[receiver] > 0
 
     def __iter__(self) -> Iterator[Delivery]:
         """What is still to be sent."""
@@ -339,6 +347,8 @@ class Outbox:
         return self._journal.note(envelope.NOTIFICATION + delivery.id, delivery)
 
     def _put(self, delivery: Delivery) -> None:
+        was_open = delivery.id in self._open
+        self._waiting[delivery.receiver] += delivery.is_open - was_open
         if delivery.is_open:
             self._open[delivery.id] = delivery
             self._done_ms.pop(delivery.id, None)
@@ -348,5 +358,7 @@ class Outbox:
             self._open.pop(delivery.id, None)
             self._orphans.discard(delivery.id)
             self._done_ms[delivery.id] = delivery.at_ms
+            if was_open and not self.waits(delivery.receiver):
+                self.emptied(delivery.receiver)
         if delivery.replay_of:
             self._replays.note(delivery)

@@ -731,6 +731,35 @@ async def test_days_on_which_nothing_was_to_be_sent_are_not_counted() -> None:
     assert stage.desk.got[-1] == (7 * 86_400 + 7200, "bolt firing")
 
 
+@pytest.mark.parametrize("restarts", [False, True])
+async def test_days_after_what_was_to_be_sent_ended_by_itself_are_not_counted(
+    restarts: bool,
+) -> None:
+    alone = replace(SETTINGS, schedule_s=(0, *[1_800] * 8), send_resolved=False)
+    stage = Stage(alone, replace(SETTINGS, name="ops", url="http://ops.example"))
+    stage.desk.answers = [ERROR] * 6
+    async with stage.running() as notifier:
+        await stage.take(notifier, sample_alert("acme"))
+        await stage.clock.advance(2 * 3600)
+        assert "failing/cs" in stage.topic.latest()
+        await stage.take(notifier, sample_alert("acme", "resolved"))
+        if not restarts:
+            await stage.clock.advance(6 * 86_400)
+            await stage.take(notifier, sample_alert("bolt"))
+            await stage.clock.advance(1)
+    if restarts:
+        # Of a process that died before it could say so.
+        failing = [value for key, value in stage.topic.records[0] if key == "failing/cs"]
+        await stage.topic.broadcast(("failing/cs", failing[0]))
+        await stage.clock.advance(6 * 86_400)
+        async with stage.running() as notifier:
+            await stage.take(notifier, sample_alert("bolt"))
+            await stage.clock.advance(1)
+    assert stage.desk.got[-1][1] == "bolt firing"
+    assert stage.known().endpoints == {}
+    assert "* firing" not in [what for _, what in stage.desks["ops"].got]
+
+
 async def test_too_many_requests_disable_nothing() -> None:
     stage = Stage(replace(SETTINGS, schedule_s=(0, *[86_400] * 8)))
     stage.desk.answers = [throttled(None)] * 7

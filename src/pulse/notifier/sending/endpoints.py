@@ -48,11 +48,14 @@ class Endpoints:
     def take_over(self, outbox: Outbox, journal: Journal) -> None:
         """Go on with what is recorded; what was said of another endpoint is not of this."""
         self._recorded = set(journal.failing)
+        outbox.emptied = lambda name: self._nothing_waits(outbox, name)
         for name, courier in self._couriers.items():
             is_of = url_hash(courier.settings.endpoint)
             failing, disabled = journal.failing.get(name), journal.endpoints.get(name)
             if failing is not None and failing.url_sha256 == is_of:
                 courier.breaker.since_ms = failing.at_ms
+                if not outbox.waits(name):
+                    self._nothing_waits(outbox, name)
             if disabled is not None and disabled.url_sha256 == is_of:
                 if not courier.disabled:
                     log.warning("receiver is disabled", receiver=name, why=disabled.why)
@@ -88,13 +91,9 @@ class Endpoints:
         receivers are told.
         """
         name = courier.settings.name
-        if not any(each.receiver == name for each in outbox):
-            courier.breaker.nothing_waits()
         since_ms = courier.breaker.since_ms
         if since_ms is None:
-            if name in self._recorded:
-                self._recorded.discard(name)
-                outbox.note_failing(name, None)
+            self._fails_no_longer(outbox, name)
             return
         if outcome.verdict is Verdict.DELIVERED or courier.disabled:
             return
@@ -105,6 +104,16 @@ class Endpoints:
             self._recorded.add(name)
             outbox.note_failing(name, _endpoint(courier, since_ms, outcome, "failing"))
 
+    def _nothing_waits(self, outbox: Outbox, name: str) -> None:
+        if (courier := self._couriers.get(name)) is not None:
+            courier.breaker.nothing_waits()
+            self._fails_no_longer(outbox, name)
+
+    def _fails_no_longer(self, outbox: Outbox, name: str) -> None:
+        if name in self._recorded:
+            self._recorded.discard(name)
+            outbox.note_failing(name, None)
+
     def _give_up(self, outbox: Outbox, courier: Courier, outcome: Outcome, now_ms: int) -> None:
         name, since_ms = courier.settings.name, courier.breaker.since_ms or now_ms
         log.error(
@@ -114,8 +123,7 @@ class Endpoints:
             reason=outcome.reason,
         )
         outbox.note_endpoint(_endpoint(courier, now_ms, outcome, "failing"))
-        outbox.note_failing(name, None)
-        self._recorded.discard(name)
+        self._fails_no_longer(outbox, name)
         self.disable(outbox, courier)
         self._tell(outbox, courier, since_ms, outcome, now_ms)
 
