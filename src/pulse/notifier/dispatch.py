@@ -308,12 +308,8 @@ class Notifier:
         """Record an attempt's outcome and what follows from it."""
         self.at("sent", envelope.PARTITION)
         courier = self._couriers[delivery.receiver]
-        now_ms = self._clock.now_ms()
         if outcome.verdict is Verdict.GONE and not courier.disabled:
-            gone = self._endpoints.gone(outbox, courier, now_ms, outcome)
-            # Recorded also where this attempt is cancelled meanwhile.
-            await asyncio.shield(self._soon(self._append(gone)))
-            self._endpoints.disable_gone(outbox, courier, outcome)
+            self._endpoints.gone(outbox, courier, outcome)
         after = outbox.end(delivery, attempt, outcome, self._clock.now_ms())
         self._report.attempted(after, outcome)
         self._endpoints.ended(outbox, courier, outcome)

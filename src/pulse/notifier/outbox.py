@@ -142,6 +142,10 @@ class Outbox:
         for name in self._replays.telling(alert.id):
             self._overtake(name, now_ms)
 
+    def knows(self, alert_id: str) -> bool:
+        """Whether it was taken, and is not forgotten."""
+        return self._pipeline.entry(alert_id) is not None
+
     def mute(self, muted: Muted, now_ms: int) -> None:
         """What people have muted, all of it, and what they want to be sent again."""
         self._pipeline.mute(muted.silences.values(), muted.snoozes, now_ms)
@@ -287,13 +291,9 @@ class Outbox:
         self._written = dict(self.offsets)
         return self._journal.note(envelope.POSITION, Position(offsets=self._written))
 
-    def endpoint(self, endpoint: Endpoint) -> Record:
-        """That an endpoint is disabled."""
-        return self._journal.note(envelope.ENDPOINT + endpoint.receiver, endpoint)
-
     def note_endpoint(self, endpoint: Endpoint) -> None:
         """That an endpoint is disabled, to be recorded before what follows from it."""
-        self._first.append(self.endpoint(endpoint))
+        self._first.append(self._journal.note(envelope.ENDPOINT + endpoint.receiver, endpoint))
 
     def note_failing(self, receiver: str, endpoint: Endpoint | None) -> None:
         """Since when an endpoint fails, or that it does no longer, to be recorded."""

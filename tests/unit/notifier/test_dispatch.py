@@ -381,6 +381,35 @@ async def test_nothing_more_is_sent_while_it_is_recorded_that_an_endpoint_is_gon
     assert states == [State.DISABLED] * 2
 
 
+@pytest.mark.parametrize("let", range(1, 8))
+@pytest.mark.parametrize("fails_for_days", [False, True])
+async def test_a_crash_while_an_endpoint_is_disabled_leaves_nobody_untold(
+    fails_for_days: bool, let: int
+) -> None:
+    settings = replace(SETTINGS, schedule_s=(0, *[43_200] * 20)) if fails_for_days else SETTINGS
+    stage = Stage(settings, replace(SETTINGS, name="ops", url="http://ops.example"))
+    stage.desk.answers = [ERROR] * 1_000 if fails_for_days else [GONE] * 2
+    async with stage.running() as notifier:
+        await stage.take(notifier, sample_alert("acme"))
+        if fails_for_days:
+            await stage.clock.advance(4.9 * 86_400)
+            stage.topic.let = let
+            await stage.clock.advance(0.2 * 86_400)
+    if not fails_for_days:
+        written = stage.topic.records[0]
+        first = next(at for at, (key, _) in enumerate(written) if key == "endpoint/cs")
+        del written[first + let :]
+    stage.topic.let = None
+    for _ in range(2):
+        async with stage.running():
+            await stage.clock.advance(43_200)
+    told = [what for _, what in stage.desks["ops"].got]
+    assert "* firing" in told
+    briefs = [each.entry.brief for each in stage.known().alerts.values()]
+    assert [each.account_id for each in briefs].count("*") == 1
+    assert stage.known().endpoints["cs"].why == ("failing" if fails_for_days else "gone")
+
+
 async def test_a_new_url_is_a_new_endpoint() -> None:
     stage = Stage()
     stage.desk.answers = [GONE]
