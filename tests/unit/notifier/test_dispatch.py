@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import pytest
+import structlog
 
 from pulse.alerting.records.delivery import Delivery, State
 from pulse.alerting.records.reader import Deliveries
@@ -190,6 +191,20 @@ async def test_every_outcome_is_counted_and_no_account_is_a_label() -> None:
         value for m in stage.metrics.registry.collect() for s in m.samples for value in s.labels
     }
     assert labels <= {"receiver", "stage", "reason", "outcome", "le"}
+
+
+async def test_what_was_not_delivered_to_all_says_so() -> None:
+    stage = Stage()
+    part = "1 of the recipients were refused: 550"
+    stage.desk.answers = [Outcome(Verdict.DELIVERED, "recipients_refused", detail=part)]
+    with structlog.testing.capture_logs() as lines:
+        async with stage.running() as notifier:
+            await stage.take(notifier, sample_alert("acme"))
+            await stage.clock.advance(100)
+    said = [line for line in lines if line["event"] == "notification delivered, but not to all"]
+    assert [(line["log_level"], line["detail"]) for line in said] == [("warning", part)]
+    assert stage.states() == {"cs firing": "succeeded recipients_refused"}
+    assert len(stage.desk.got) == 1
 
 
 async def test_a_repeat_on_the_topic_sends_nothing_also_after_a_restart() -> None:

@@ -31,6 +31,7 @@ _STATES: Final[Mapping[str, str]] = {
     "receiver_removed": "the configuration has no such receiver any more",
     "no_such_receiver": "the configuration of the notifier has no such receiver",
     "alert_lost": "its alerts are nowhere any more",
+    "recipients_refused": "but some of the recipients were refused",
 }
 _REASONS: Final[Mapping[str, str]] = {
     "historical": "from a history: nobody is told",
@@ -138,6 +139,6 @@ def in_words(step: Step) -> str:
 
 def why(delivery: Delivery) -> str:
     """Why a notification is in its state; empty where there is nothing to say."""
-    if delivery.state in (State.PENDING, State.SUCCEEDED):
+    if delivery.state is State.PENDING:
         return ""
     return _STATES.get(delivery.reason, delivery.reason)

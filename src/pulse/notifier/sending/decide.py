@@ -48,7 +48,9 @@ def after_attempt(
         reason=outcome.reason,
     )
     if outcome.verdict is Verdict.DELIVERED:
-        return tried.becomes(State.SUCCEEDED, now_ms, reason="")
+        # Why not all of it is, where that is so.
+        but = "" if outcome.reason == "ok" else outcome.reason
+        return tried.becomes(State.SUCCEEDED, now_ms, reason=but)
     if outcome.verdict is Verdict.GONE:
         return tried.becomes(State.DISABLED, now_ms)
     if meanwhile.superseded:
