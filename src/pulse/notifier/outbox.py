@@ -24,7 +24,7 @@ from pulse.notifier.state.letters import Wanted
 from pulse.notifier.turns import Started, Turn
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from pulse.alerting.book import Rules
     from pulse.alerting.everybody.fleet import Episode
@@ -141,6 +141,11 @@ class Outbox:
         self._besides.take(arrival)
         for name in self._replays.telling(alert.id):
             self._overtake(name, now_ms)
+
+    def ended_of(self, alert_ids: Iterable[str]) -> list[str]:
+        """Those of them that are known to have ended."""
+        entries = ((name, self._pipeline.entry(name)) for name in alert_ids)
+        return [name for name, entry in entries if entry is not None and not entry.brief.is_firing]
 
     def knows(self, alert_id: str) -> bool:
         """Whether it was taken, and is not forgotten."""

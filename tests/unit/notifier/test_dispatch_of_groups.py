@@ -24,6 +24,8 @@ from pulse.testing.alerts import sample_alert
 from .test_dispatch import ERROR, GONE, SETTINGS, START_MS, Desk, Stage
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pulse.model import Alert
     from pulse.notifier.receiver import Attempt, Notification, Outcome
 
@@ -354,3 +356,28 @@ async def test_a_late_attempt_says_so_and_what_hours_held_does_not() -> None:
         await play.clock.advance(DAY_MS // 2000)
         await play.clock.advance(3 * 3600)
     assert [each.notification.is_late for each in told(play)] == [False, False, True]
+
+
+async def test_what_people_said_of_alerts_that_have_ended_is_erased() -> None:
+    scene = stage()
+    ended, fires, unread = (sample_alert(name) for name in ("acme", "bolt", "cube"))
+    muted = Muted()
+    for alert in (ended, fires, unread):
+        muted.read(*encode_snooze(Snooze(alert_id=alert.id, author="kim")))
+    for name, days in (("al_old", 31), ("al_new", 29)):
+        until_ms = START_MS - days * DAY_MS
+        muted.read(*encode_snooze(Snooze(alert_id=name, author="kim", until_ms=until_ms)))
+    erased: list[str] = []
+
+    async def answer(keys: Sequence[str]) -> None:
+        erased.extend(keys)
+        for key in keys:
+            muted.read(key, None)
+
+    async with scene.running() as notifier:
+        notifier._answer = answer
+        notifier.mute(muted)
+        await scene.take(notifier, ended, fires, sample_alert("acme", "resolved"))
+        for _ in range(2):
+            await notifier.forget_old()
+    assert sorted(erased) == sorted(["snooze/al_old", f"snooze/{ended.id}"])
