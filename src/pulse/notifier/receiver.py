@@ -63,9 +63,9 @@ class Verdict(StrEnum):
 class Outcome:
     """An attempt's outcome.
 
-    `reason` is a short word out of few, for metrics (`http_500`, `timeout`, …); of what was
-    delivered it is `ok`, or says what part was not. `detail` is a line for the log, without
-    secrets. `retry_after_s` is what the endpoint asked for.
+    `reason` is a short word out of few, for metrics (`http_500`, `timeout`, …); of what is there it
+    is `ok`, or says what part is not. `detail` is a line for the log, without secrets.
+    `retry_after_s` is what the endpoint asked for.
     """
 
     verdict: Verdict
