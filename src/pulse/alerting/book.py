@@ -22,8 +22,8 @@ from pulse.alerting.stages.grouping import (
     GroupRecord,
     Labels,
     Notice,
+    Telling,
     Told,
-    Word,
     group_id,
 )
 from pulse.alerting.stages.holdout import Holdout
@@ -108,8 +108,8 @@ class Book:
 
     def is_new(self, brief: Brief, group: Group) -> bool:
         """Whether telling it costs its owner's budget: it fires, was not told, is not under way."""
-        word = self.entries[brief.id].told[group.id].told
-        return brief.is_firing and word is Told.NO and not group.tells(brief.id, "firing")
+        how_far = self.entries[brief.id].told[group.id].how_far
+        return brief.is_firing and how_far is Told.NO and not group.tells(brief.id, "firing")
 
     def spend(self, owner: str, alert_ids: Iterable[str], now_ms: int) -> None:
         """An owner is told of these alerts."""
@@ -137,8 +137,8 @@ class Book:
 
     def _is_told(self, entry: Entry) -> bool:
         return any(
-            word.told is not Told.NO or self.groups[name].tells(entry.brief.id, "firing")
-            for name, word in entry.told.items()
+            telling.how_far is not Told.NO or self.groups[name].tells(entry.brief.id, "firing")
+            for name, telling in entry.told.items()
         )
 
     def forget(self, before_ms: int, most: int | None = None) -> bool:
@@ -300,7 +300,7 @@ class Book:
             self._count(entry)
             for name in entry.told:
                 if name not in self.groups:
-                    entry = self.note(entry.with_word(name, None))
+                    entry = self.note(entry.with_telling(name, None))
 
     def _apply(self, notice: Notice) -> None:
         """What a notification told is told, also where only its group's record was written."""
@@ -308,11 +308,11 @@ class Book:
             entry = self.entries.get(alert_id)
             if entry is None or notice.group not in entry.told:
                 continue
-            word = entry.told[notice.group]
+            telling = entry.told[notice.group]
             if status == "resolved" or entry.brief.is_endless:
-                self.note(entry.with_word(notice.group, None))
-            elif word.told is not Told.YES or word.at_ms < notice.made_ms:
-                self.note(entry.with_word(notice.group, Word(Told.YES, notice.made_ms)))
+                self.note(entry.with_telling(notice.group, None))
+            elif telling.how_far is not Told.YES or telling.at_ms < notice.made_ms:
+                self.note(entry.with_telling(notice.group, Telling(Told.YES, notice.made_ms)))
 
 
 def _is_over(entry: Entry, before_ms: int) -> bool:

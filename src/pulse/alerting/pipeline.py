@@ -16,7 +16,7 @@ from pulse.alerting.book import Book, Record, Rules
 from pulse.alerting.brief import Brief, Decision
 from pulse.alerting.outgoing import Ending, Outgoing
 from pulse.alerting.stages.budget import rank
-from pulse.alerting.stages.grouping import MOST, Entry, Group, Notice, Told, Word
+from pulse.alerting.stages.grouping import MOST, Entry, Group, Notice, Telling, Told
 from pulse.alerting.stages.muting import Inhibitors, Mute, Mutes, closed
 from pulse.alerting.stages.routing import labels, route
 
@@ -127,7 +127,7 @@ class Pipeline:
 
     def _begin(self, brief: Brief, groups: Iterable[Group], now_ms: int) -> None:
         self._mutes.inhibitors.begins(brief)
-        told = {group.id: Word(Told.NO, now_ms) for group in groups}
+        told = {group.id: Telling(Told.NO, now_ms) for group in groups}
         entry = self._book.note(Entry(brief=brief, arrived_ms=now_ms, told=told))
         for group in groups:
             self._outgoing.put(group, entry)
@@ -149,7 +149,7 @@ class Pipeline:
             if brief.quiet == "historical" or not self._outgoing.put(group, entry):
                 self._say(brief, group.record.receiver, "group", _why_not(brief, group))
                 group.leave(brief.id)
-                entry = entry.with_word(group.id, None)
+                entry = entry.with_telling(group.id, None)
         self._book.note(entry)
         for group in groups:
             self._book.close_if_empty(group)
@@ -304,8 +304,8 @@ class Pipeline:
     def _to_digest(self, group: Group, brief: Brief, now_ms: int) -> None:
         root, to, by = self._rules.root, group.addressee, (("owner", brief.owner),)
         digest = self._book.group(root, to, by, brief.id, is_digest=True)
-        entry = self._book.entries[brief.id].with_word(group.id, None)
-        entry = self._book.note(entry.with_word(digest.id, Word(Told.NO, now_ms)))
+        entry = self._book.entries[brief.id].with_telling(group.id, None)
+        entry = self._book.note(entry.with_telling(digest.id, Telling(Told.NO, now_ms)))
         group.leave(brief.id)
         self._outgoing.put(digest, entry)
         self._say(brief, to.name, "budget", "over_budget", digest.due_ms)

@@ -21,7 +21,7 @@ import structlog
 
 from pulse.alerting.book import Rules
 from pulse.alerting.people.links import Links
-from pulse.alerting.people.silences import Muted
+from pulse.alerting.people.silences import REPLAY_PREFIX, SNOOZE_PREFIX, Muted
 from pulse.alerting.records import envelope
 from pulse.alerting.records.delivery import Delivery
 from pulse.alerting.stages.routing import Addressee, Route
@@ -61,7 +61,9 @@ _FEW: Final = 25
 due has a turn of its own."""
 
 Answer = Callable[[Sequence[str]], Coroutine[None, None, None]]
-"""Called with the ids of replays that are on record and need not be asked for any more."""
+"""Called with keys of the silences topic that mean nothing any more: of replays that are on record,
+and of what was said of alerts that have ended.
+"""
 
 
 class Notifier:
@@ -73,8 +75,8 @@ class Notifier:
     test ends a notifier at that point. `rules`: the pipeline's; by default all alerts go to all
     receivers at once, each alone. `shelf`: where alerts are read that are not in memory.
     `partitions`: how many the deliveries topic has, all of which version 1 used. `links` makes what
-    leads from a message to the account page. `answer`: where replays that are begun are asked for
-    no more; without it they stay there, and are known. `tasks` is told of what ends in a bug.
+    leads from a message to the account page. `answer`: where what people said is erased when it
+    means nothing any more; without it that stays there. `tasks` is told of what ends in a bug.
     """
 
     def __init__(
@@ -286,7 +288,7 @@ class Notifier:
 
     def _answered(self, turn: Turn) -> None:
         if turn.replays and self._answer is not None:
-            self._soon(self._answer(turn.replays))
+            self._soon(self._answer([REPLAY_PREFIX + each for each in turn.replays]))
 
     async def _turn(self, outbox: Outbox, most: int = _FEW) -> None:
         with contextlib.suppress(PartitionClosed):
@@ -331,12 +333,8 @@ class Notifier:
         """Record an attempt's outcome and what follows from it."""
         self.at("sent", envelope.PARTITION)
         courier = self._couriers[delivery.receiver]
-        now_ms = self._clock.now_ms()
         if outcome.verdict is Verdict.GONE and not courier.disabled:
-            gone = self._endpoints.gone(outbox, courier, now_ms, outcome)
-            # Recorded also where this attempt is cancelled meanwhile.
-            await asyncio.shield(self._soon(self._append(gone)))
-            self._endpoints.disable_gone(outbox, courier, outcome)
+            self._endpoints.gone(outbox, courier, outcome)
         after = outbox.end(delivery, attempt, outcome, self._clock.now_ms())
         self._report.attempted(after, outcome)
         self._endpoints.ended(outbox, courier, outcome)
@@ -364,6 +362,18 @@ class Notifier:
             await asyncio.sleep(0)
         for first in range(0, len(tombstones), _TOMBSTONES_AT_ONCE):
             await self._append(*tombstones[first : first + _TOMBSTONES_AT_ONCE])
+        if self._answer is not None and (over := self._over(outbox, now_ms)):
+            await self._answer(over[:_TOMBSTONES_AT_ONCE])
+
+    def _over(self, outbox: Outbox, now_ms: int) -> list[str]:
+        """What people said of alerts that have ended, or until an instant that is long past."""
+        snoozes, before_ms = self._muted.snoozes, now_ms - self._bounds.retention_days * 86_400_000
+        past = {
+            name
+            for name, each in snoozes.items()
+            if each.until_ms is not None and each.until_ms < before_ms
+        }
+        return [SNOOZE_PREFIX + each for each in sorted(past.union(outbox.ended_of(snoozes)))]
 
     # --- small parts --------------------------------------------------------------------------
 

@@ -15,7 +15,7 @@ import msgspec
 from pulse.alerting.book import Rules
 from pulse.alerting.brief import brief_of
 from pulse.alerting.records.envelope import wrap
-from pulse.alerting.stages.grouping import Entry, GroupRecord, Told, Word
+from pulse.alerting.stages.grouping import Entry, GroupRecord, Telling, Told
 from pulse.alerting.stages.routing import Addressee, Route
 from pulse.notifier.kafka import KafkaSettings
 from pulse.testing.alerts import sample_alert
@@ -50,10 +50,10 @@ def recorded(firing: int, ended: int, told: Told) -> list[tuple[str, bytes]]:
         group = GroupRecord(
             id=group_id, route=ROOT.key, receiver="cs", labels=(("alert", alert_id),)
         )
-        words = {group_id: Word(told if number < firing else Told.NO, START_MS)}
+        told_of = {group_id: Telling(told if number < firing else Told.NO, START_MS)}
         records.append(record(f"group/{group_id}", group))
         records.append(
-            record(f"alert/{alert_id}", Entry(brief=one, arrived_ms=START_MS, told=words))
+            record(f"alert/{alert_id}", Entry(brief=one, arrived_ms=START_MS, told=told_of))
         )
     records.append(("position", wrap(1, b'{"offsets":{"0":7}}')))
     return records

@@ -38,10 +38,10 @@ class Told(IntEnum):
     YES = 2
 
 
-class Word(msgspec.Struct, frozen=True, array_like=True):
+class Telling(msgspec.Struct, frozen=True, array_like=True):
     """How far an alert is told in a group, since when: that it was told, or that it waits."""
 
-    told: Told
+    how_far: Told
     at_ms: int
 
 
@@ -50,13 +50,13 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 
     brief: Brief
     arrived_ms: int
-    told: dict[str, Word] = {}
+    told: dict[str, Telling] = {}
 
-    def with_word(self, group_id: str, word: Word | None) -> Entry:
-        """The entry with another word in a group, or without that group."""
+    def with_telling(self, group_id: str, telling: Telling | None) -> Entry:
+        """The entry with another telling in a group, or without that group."""
         told = {name: each for name, each in self.told.items() if name != group_id}
-        if word is not None:
-            told[group_id] = word
+        if telling is not None:
+            told[group_id] = telling
         return msgspec.structs.replace(self, told=told)
 
 
@@ -152,18 +152,18 @@ class Group:
         """Note an alert's newest state. False where there is nothing to say of it: it has ended,
         and that it began was not told; or its end is not wanted.
         """
-        alert_id, word = entry.brief.id, entry.told[self.id]
+        alert_id, telling = entry.brief.id, entry.told[self.id]
         self.pending.pop(alert_id, None)
         self.firing.discard(alert_id)
         if entry.brief.is_firing:
             self.firing.add(alert_id)
-            if word.told is not Told.YES:
+            if telling.how_far is not Told.YES:
                 self.pending[alert_id] = self.ranked = None
             elif self.route.repeat_ms is not None and not self.record.is_digest:
-                again_ms = word.at_ms + self.route.repeat_ms
+                again_ms = telling.at_ms + self.route.repeat_ms
                 self.repeat_ms = min(self.repeat_ms or again_ms, again_ms)
             return True
-        is_told = word.told is not Told.NO or (self.in_flight and self._tells(alert_id))
+        is_told = telling.how_far is not Told.NO or (self.in_flight and self._tells(alert_id))
         if is_told and self.addressee.send_resolved:
             self.pending[alert_id] = self.ranked = None
             return True

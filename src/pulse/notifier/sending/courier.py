@@ -143,7 +143,10 @@ class Courier:
             started = outbox.begin(delivery_id, due_ms, now_ms)
             if started is not None:
                 if self.settings.rate is not None:
-                    self._free_ms = max(self._free_ms, now_ms) + 1000 / self.settings.rate
+                    requests = len(started.wanted) if self.settings.per_alert else 1
+                    self._free_ms = (
+                        max(self._free_ms, now_ms) + 1000 * requests / self.settings.rate
+                    )
                 task = self._tasks.start(self._attempt(outbox, started), f"attempt {delivery_id}")
                 self._attempts.add(task)
                 task.add_done_callback(self._ended)
