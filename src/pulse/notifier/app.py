@@ -10,7 +10,6 @@ from aiokafka.errors import KafkaError
 from prometheus_client import CollectorRegistry
 
 from pulse.alerting.everybody.fleet import FleetRule
-from pulse.alerting.people.silences import REPLAY_PREFIX
 from pulse.alerting.records import envelope
 from pulse.config import Config
 from pulse.config.pipeline import pipeline_rules
@@ -91,9 +90,10 @@ async def run(
         people = Producer(dict(kafka.client), idempotent=kafka.idempotence)
         stack.push_async_callback(people.stop)
 
-        async def answer(replays: Sequence[str]) -> None:
-            keys = [(REPLAY_PREFIX + each).encode() for each in replays]
-            await people.send([Outgoing(kafka.silences_topic, 0, key, None) for key in keys])
+        async def answer(keys: Sequence[str]) -> None:
+            await people.send(
+                [Outgoing(kafka.silences_topic, 0, each.encode(), None) for each in keys]
+            )
 
         notifier = Notifier(
             ready,
