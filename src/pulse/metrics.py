@@ -24,11 +24,14 @@ from prometheus_client.core import GaugeHistogramMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from pulse.errors import PulseError
+from pulse.health import beside
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from threading import Thread
     from wsgiref.simple_server import WSGIServer
+
+    from pulse.health import Health
 
 MAX_SEGMENTS: Final = 50
 """Segments that have a label of their own; the accounts of later ones are `other`."""
@@ -294,9 +297,16 @@ class MetricsServer:
 
 
 def serve(
-    host: str, port: int, registry: CollectorRegistry, *, setting: str = "worker.metrics_port"
+    host: str,
+    port: int,
+    registry: CollectorRegistry,
+    *,
+    setting: str = "worker.metrics_port",
+    health: Health | None = None,
 ) -> MetricsServer:
     """Serve a registry on `host:port` (0: any free port) in a thread of its own.
+
+    With `health` also `/healthz` and `/readyz`.
 
     Raises `PulseError` where that cannot be, naming the `setting` that says otherwise.
     """
@@ -309,6 +319,8 @@ def serve(
             f"cannot serve metrics on {host}:{port}: {(error.strerror or str(error)).lower()}",
             hint=f"set {setting} to a free port",
         ) from None
+    if health is not None:
+        server.set_app(beside(server.get_app(), health))  # type: ignore[arg-type]  # None before
     return MetricsServer(host, server.server_port, server, thread)
 
 

@@ -15,6 +15,7 @@ from pulse.config.kafka_clients import for_aiokafka
 from pulse.config.pipeline import holdout
 from pulse.errors import PulseError
 from pulse.following import WITHIN_S, Follower
+from pulse.health import Health
 from pulse.metrics import serve
 from pulse.producer import Producer
 from pulse.readmodel import ReadModel
@@ -100,10 +101,17 @@ async def run(config: Config) -> None:
             holdout=holdout(config),
             now_ms=now_ms,
         )
+        health = Health()
         page = serve(
-            web.metrics_host, web.metrics_port, metrics.registry, setting="web.metrics_port"
+            web.metrics_host,
+            web.metrics_port,
+            metrics.registry,
+            setting="web.metrics_port",
+            health=health,
         )
         stack.callback(page.close)
+        beating = asyncio.create_task(health.beating(), name="health")
+        stack.callback(beating.cancel)
         server = Server(
             uvicorn.Config(
                 make_app(service, metrics),
