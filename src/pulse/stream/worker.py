@@ -152,8 +152,7 @@ class Worker:
 
     async def _watch(self, tasks: Iterable[asyncio.Task[None]]) -> None:
         timeout_s = self.config.worker.stall_timeout_s
-        reading, writing = StallWatch(timeout_s), StallWatch(timeout_s)
-        rounds = -1
+        reading, writing, rounds = StallWatch(timeout_s), StallWatch(timeout_s), -1
         while not self._stop.is_set():
             with contextlib.suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(self._stop.wait(), timeout=0.5)
@@ -218,6 +217,7 @@ class Worker:
             self._settings
             | {
                 "group_id": kafka.group,
+                "group_instance_id": worker.instance(),
                 "max_poll_records": worker.fetch_records,
                 "max_poll_interval_ms": 1_800_000,  # reading state back is no stall
                 "session_timeout_ms": session_ms,
