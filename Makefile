@@ -87,8 +87,9 @@ bench: setup $(BENCH_STAMP) ## Measure (QUICK=1: in minutes; ROWS=pulse,hand; AC
 		$(if $(PART),--part $(PART))
 
 .PHONY: bench-table
-bench-table: setup ## Put what `make bench` measured into docs/performance.md
+bench-table: setup ## Put what `make bench` measured into docs/performance.md, what follows into docs/sizing.md
 	@$(BIN)/python -m benchmarks.table docs/performance.md
+	@$(BIN)/python -m benchmarks.sizing docs/performance.md docs/sizing.md
 
 .PHONY: bench-profile
 bench-profile: setup $(BENCH_STAMP) ## Say where pulse work spends its time on the job
