@@ -69,11 +69,13 @@ def _now() -> list[AnyPanel]:
             Text("In danger", "Accounts whose score is below the danger line."),
             f"{accounts(_DANGER)} or vector(0)",
             steps=[(1, "red")],
+            trend=True,
         ),
         number(
             Text("Approaching", "Accounts just above the line, or on their way to it."),
             f"{accounts(_APPROACHING)} or vector(0)",
             steps=[(1, "orange")],
+            trend=True,
         ),
         number(
             Text(
@@ -82,6 +84,7 @@ def _now() -> list[AnyPanel]:
                 "percentunit",
             ),
             share,
+            trend=True,
         ),
         number(
             Text(
@@ -90,6 +93,7 @@ def _now() -> list[AnyPanel]:
             ),
             f"{mrr(_DANGER)} or vector(0)",
             steps=[(1, "red")],
+            trend=True,
         ),
         number(
             Text("Alerts begun", "In the time that is shown, for all segments and reasons."),

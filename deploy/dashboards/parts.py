@@ -84,11 +84,18 @@ def quantile(share: float, histogram: str, by: str = "") -> str:
     return f"histogram_quantile({share}, sum by ({labels}) ({rate(histogram + '_bucket')}))"
 
 
-def number(text: Text, expression: str, *, steps: Sequence[tuple[float, str]] = ()) -> stat.Panel:
-    """One number, as of now; `steps` colour it from a value on."""
+def number(
+    text: Text,
+    expression: str,
+    *,
+    steps: Sequence[tuple[float, str]] = (),
+    trend: bool = False,
+) -> stat.Panel:
+    """One number, as of now; `steps` colour it from a value on, `trend` draws how it came to it."""
+    graph = options.BigValueGraphMode.AREA if trend else options.BigValueGraphMode.NONE
     panel = (
-        _dressed(stat.Panel(), text, [Query(expression)], (4, 4), instant=True)
-        .graph_mode(options.BigValueGraphMode.NONE)
+        _dressed(stat.Panel(), text, [Query(expression)], (4, 4), instant=not trend)
+        .graph_mode(graph)
         .color_mode(options.BigValueColorMode.VALUE)
         .reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]))
     )
@@ -130,7 +137,8 @@ def lines(
         panel = panel.draw_style(options.GraphDrawStyle.BARS)
     if stacked or bars:
         panel = panel.stacking(common.StackingConfig().mode(options.StackingMode.NORMAL))
-    for name, colour in COLOURS.items():
+    by_zone = any(query.legend == "{{zone}}" for query in queries)
+    for name, colour in COLOURS.items() if by_zone else ():
         fixed = {"mode": "fixed", "fixedColor": colour}
         panel = panel.override_by_name(name, [model.DynamicConfigValue("color", fixed)])
     return panel

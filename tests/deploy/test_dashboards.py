@@ -15,8 +15,8 @@ from deploy.dashboards.__main__ import FOLDER, dashboards
 from pulse.processes import MissingProgramError
 from pulse.testing.prometheus import promtool
 
+from .asking import expressions_of, families, names_in, samples
 from .linting import mistakes, panels
-from .metrics import expressions_of, families, names_in, samples
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -13,7 +13,7 @@ from pulse.config import Config
 from pulse.processes import MissingProgramError, ServerError
 from pulse.testing.prometheus import program, promtool
 
-from .metrics import names_in, samples
+from .asking import names_in, samples
 
 if TYPE_CHECKING:
     from collections.abc import Callable

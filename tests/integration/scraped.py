@@ -111,7 +111,7 @@ def _settings(takes: WebhookReceiver, refuses: WebhookReceiver) -> dict[str, Any
     return RULES | {
         "receivers": receivers,
         "route": {"receivers": ["cs", "crm"], "group_wait": "0s"},
-        "budget": {"weekly": 20},
+        "budget": {"weekly": 5},
         "worker": {"flush_interval_s": 0.5, "reread_s": 0},
     }
 
@@ -126,18 +126,21 @@ def _now_and_then() -> Any:
 
 
 def _send(collecting: Collecting) -> None:
-    """Some of each kind: what is taken, what is no event, and a key that is not known."""
+    """Some of each kind: taken, no event, of nobody knows which account, with an unknown key."""
     event = {"id": f"h-{time.time_ns()}", "account_id": "over-http", "event": "used"}
     event["ts"] = "2024-03-02T10:00:00Z"
     for body in ([event], [{**event, "ts": "yesterday"}]):
         collecting.http.post("/v1/events", json=body)
+    of_nobody = {"event": "used", "userId": "nobody", "messageId": event["id"]}
+    collecting.http.post("/v1/track", json=of_nobody)
     collecting.http.post("/v1/events", json=[event], headers={"Authorization": "Bearer wrong"})
 
 
 def _judge(webbing: Webbing) -> None:
     """Close some alerts, not all as right; ask for something with a token that nobody has."""
     for number in range(12):
-        alert = webbing.raises(f"judged-{number}", reason="usage_drop")
+        profile = {"name": f"judged-{number}", "owner": "kim", "mrr": 100}
+        alert = webbing.raises(profile["name"], reason="usage_drop", profile=profile)
         outcome = "false_alarm" if number % 4 else "saved"
         answer = webbing.http.post(
             "/api/v1/outcomes", json={"alert_id": alert.id, "outcome": outcome}

@@ -12,6 +12,7 @@ import pytest
 from pulse.processes import MissingProgramError
 from pulse.testing.prometheus import program
 from pulse.testing.webhooks import EXAMPLE_SECRET
+from tests.deploy.asking import expanded, names_in
 
 from .scraped import SECRET_VARIABLE, Scraped, scraped
 
@@ -24,10 +25,16 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(240)]
 
-BOARDS = Path(__file__).parents[2] / "deploy" / "grafana" / "dashboards"
+FOLDER = Path(__file__).parents[2] / "deploy" / "grafana" / "dashboards"
 
 MAY_BE_EMPTY: dict[str, str] = {}
 """Panels that have nothing to show in this scene, and why."""
+
+FIRES = {"PulseDeadLetters", "PulseNotificationsLost"}
+"""The alerts without a wait that this scene gives a reason for."""
+
+AT_REST = {"PulseSourceQuiet", "PulseReceiverDisabled", "PulseFleetFalls"}
+"""Those that it gives none for."""
 
 
 class Asked(NamedTuple):
@@ -40,20 +47,16 @@ class Asked(NamedTuple):
     @property
     def expression(self) -> str:
         """As Grafana would send it, with everything chosen."""
-        text: str = self.target["expr"]
-        text = text.replace("$__rate_interval", "8s").replace("$__range", "120s")
-        return re.sub(r"\$\w+", ".+", text)
+        return expanded(self.target["expr"])
 
 
-def asked() -> Iterator[Asked]:
-    for file in sorted(BOARDS.glob("*.json")):
-        for panel in json.loads(file.read_text())["panels"]:
-            for target in panel.get("targets", ()):
-                name = f"{file.stem}: {panel['title']}"
-                yield Asked(name, panel, target)
-
-
-ALL = list(asked())
+BOARDS = {file.stem: json.loads(file.read_text()) for file in FOLDER.glob("*.json")}
+ALL = [
+    Asked(f"{name}: {panel['title']}", panel, target)
+    for name, board in sorted(BOARDS.items())
+    for panel in board["panels"]
+    for target in panel.get("targets", ())
+]
 
 
 @pytest.fixture(scope="module")
@@ -94,8 +97,37 @@ def test_what_may_be_empty_is_there() -> None:
     assert set(MAY_BE_EMPTY) <= {each.name for each in ALL}
 
 
+@pytest.mark.parametrize("name", BOARDS)
+def test_a_variable_has_something_to_choose(scene: Scraped, name: str) -> None:
+    for variable in BOARDS[name]["templating"]["list"]:
+        if variable["type"] == "query":
+            metric, _, label = variable["query"][len("label_values(") : -1].rpartition(", ")
+            found = {each.labels.get(label) for each in scene.prometheus.ask(expanded(metric))}
+            assert found - {None}, variable["query"]
+
+
 def test_every_rule_can_be_evaluated(scene: Scraped) -> None:
     rules = scene.prometheus.rules()
 
     assert rules
     assert {rule["name"]: rule.get("lastError") for rule in rules if rule["health"] != "ok"} == {}
+
+
+def test_what_rules_are_made_of_is_there(scene: Scraped) -> None:
+    rules = scene.prometheus.rules()
+    recorded = {rule["name"] for rule in rules if rule["type"] == "recording"}
+    metrics = {name for rule in rules for name in names_in(rule["query"])}
+
+    assert {each for each in recorded | metrics if not scene.prometheus.ask(each)} == set()
+
+
+def test_alerts_fire_of_what_goes_wrong_here_and_of_nothing_else(scene: Scraped) -> None:
+    states = {
+        rule["name"]: rule["state"]
+        for rule in scene.prometheus.rules()
+        if rule["type"] == "alerting"
+    }
+
+    assert {name for name, state in states.items() if state == "firing"} == FIRES
+    assert {states[name] for name in AT_REST} == {"inactive"}
+    assert states["PulseProcessDown"] == states["PulseNoWorker"] == "inactive"
