@@ -193,3 +193,39 @@ def test_each_waits_for_what_it_needs() -> None:
 
 def test_there_are_not_more_workers_than_partitions() -> None:
     assert 2 <= SERVICES["worker"]["scale"] <= CONFIG.kafka.partitions
+
+
+def test_prometheus_asks_every_process_and_tells_alertmanager() -> None:
+    prometheus = yaml(DEPLOY / "prometheus" / "prometheus.yml")
+    asked = {
+        (name, found["port"])
+        for job in prometheus["scrape_configs"]
+        for found in job["dns_sd_configs"]
+        for name in found["names"]
+    }
+    assert asked == {(name, ports(CONFIG)[each][-1]) for name, each in RUN_ON.items()}
+    (told,) = prometheus["alerting"]["alertmanagers"][0]["dns_sd_configs"]
+    assert told["names"] == ["alertmanager"]
+    published = SERVICES["alertmanager"]["ports"][0]
+    assert published.endswith(f":{told['port']}")
+    for name in (*RUN_ON, "prometheus", "alertmanager"):
+        assert "inside" in SERVICES[name]["networks"]
+
+
+def test_grafana_opens_on_the_fleet() -> None:
+    given = SERVICES["grafana"]["environment"]
+    home = Path(given["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"])
+    folder = FOLDER / mounted("grafana")[str(home.parent)]
+    assert json.loads((folder / home.name).read_text())["uid"] == "pulse-fleet"
+    provisioning = FOLDER / mounted("grafana")["/etc/grafana/provisioning"]
+    (provider,) = yaml(provisioning / "dashboards" / "pulse.yaml")["providers"]
+    assert provider["options"]["path"] == str(home.parent)
+    (source,) = yaml(provisioning / "datasources" / "prometheus.yaml")["datasources"]
+    assert source["type"] == "prometheus"
+    assert source["url"].removeprefix("$") in given
+    assert given["PROMETHEUS_URL"].removeprefix("http://").partition(":")[0] in SERVICES
+
+
+def test_alertmanager_has_a_receiver_for_its_route() -> None:
+    alertmanager = yaml(FOLDER / "alertmanager.yml")
+    assert alertmanager["route"]["receiver"] in {e["name"] for e in alertmanager["receivers"]}

@@ -98,6 +98,7 @@ class Worker:
         count = await wait_for_topics(config, self._settings, self._stop)
         if self._stop.is_set():
             return
+        self.metrics.partitions.set(count)
         engine = Engine(policy(config), lambda account_id: partition_of(account_id, count))
         producer = Producer(self._settings, idempotent=config.kafka.idempotence)
         self._around = Surroundings(config, engine, producer, self.metrics, count, self._at)
