@@ -176,6 +176,14 @@ def test_images_are_pinned_and_watched(name: str) -> None:
     assert ("test" in check) is (name not in ONCE | {"simulator"})
 
 
+def test_each_service_of_ours_is_built_alike() -> None:
+    builds = {json.dumps(SERVICES[name]["build"]) for name in OURS}
+    (build,) = [json.loads(each) for each in builds]
+    context = (FOLDER / build["context"]).resolve()
+    assert context == ROOT
+    assert (context / build["dockerfile"]).is_file()
+
+
 def test_kafka_is_the_version_that_the_tests_run_on() -> None:
     pom = (ROOT / "src/pulse/testing/kafka-pom.xml").read_text()
     version = re.search(r"<kafka.version>(.*)</kafka.version>", pom)

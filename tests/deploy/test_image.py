@@ -14,8 +14,9 @@ from pathlib import Path
 
 import pytest
 
+import pulse
 from pulse import health
-from tests.deploy.reading import DEFAULTS, DEPLOY, ROOT, ports
+from tests.deploy.reading import DEFAULTS, DEPLOY, ROOT, ports, yaml
 
 DOCKERFILE = (DEPLOY / "Dockerfile").read_text()
 VENV = Path(sys.prefix)
@@ -67,6 +68,15 @@ def test_bases_are_pinned_and_of_one_python() -> None:
     assert len(bases) == 2
     assert len(versions) == 1, "what is compiled for one Python does not run on another"
     assert bases[1].endswith("-slim-bookworm"), "no compiler there"
+
+
+def test_everything_names_the_version_of_pulse() -> None:
+    assert of("ARG")[0] == f"VERSION={pulse.__version__}"
+    services = yaml(DEPLOY / "compose" / "compose.yaml")["services"]
+    ours = {e["image"] for e in services.values() if e["image"].startswith("pulse:")}
+    assert ours == {f"pulse:{pulse.__version__}"}
+    (image,) = yaml(DEPLOY / "kubernetes" / "kustomization.yaml")["images"]
+    assert image["newTag"] == pulse.__version__
 
 
 def test_it_runs_as_nobody_and_ends_in_order() -> None:

@@ -146,7 +146,6 @@ class _Play:
         self._started_s = 0.0
         self._most_packed = _MOST_PACKED
         self._sender: Sender
-        self._pace: Pace
         self._load: Load | None = None
         self._place = lru_cache(100_000)(partial(partition_of, partitions=config.kafka.partitions))
         if settings.history and (settings.until_ms or 0) > self._now_ms:

@@ -68,10 +68,8 @@ class Worker:
         self.metrics = metrics or WorkerMetrics()
         self.partitions: dict[int, Partition] = {}
         """What this worker has, by number; only what has been read back."""
-        self.health = Health(
-            "Kafka and its topics",
-            progress_within_s=READY_FLUSHES * config.worker.flush_interval_s,
-        )
+        lately_s = READY_FLUSHES * config.worker.flush_interval_s
+        self.health = Health("Kafka and its topics", progress_within_s=lately_s)
         self._settings = for_aiokafka(config.kafka)
         self._topic = config.kafka.topics.events
         self._stop = asyncio.Event()
