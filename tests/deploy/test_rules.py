@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from prometheus_client import generate_latest
 from ruamel.yaml import YAML
 
 from pulse.config import Config
 from pulse.processes import MissingProgramError, ServerError
 from pulse.testing.prometheus import program, promtool
 
-from .asking import families, names_in, samples
+from .asking import families, names_in, registries, samples
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,6 +54,13 @@ def _promtool(without: Callable[[str], NoReturn]) -> None:
 def test_promtool_finds_no_mistake_in_the_configuration_and_the_rules() -> None:
     assert "SUCCESS" in promtool("check", "config", FOLDER / "prometheus.yml")
     promtool("check", "rules", "--lint=all", "--lint-fatal", *(FOLDER / "rules").glob("*.yml"))
+
+
+@pytest.mark.parametrize("process", registries())
+def test_promtool_finds_no_mistake_in_what_a_process_shows(process: str) -> None:
+    page = generate_latest(registries()[process]).decode()
+
+    assert promtool("check", "metrics", reads=page) == ""
 
 
 def test_alerts_fire_when_they_must_and_else_do_not() -> None:
