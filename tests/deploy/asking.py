@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from pulse.collector.metrics import CollectorMetrics
-from pulse.metrics import WorkerMetrics
+from pulse.metrics import Standing, WorkerMetrics
 from pulse.notifier.metrics import NotifierMetrics
 from pulse.web.following import OutcomeBook
 from pulse.web.metrics import WebMetrics
@@ -14,7 +14,7 @@ from pulse.web.metrics import WebMetrics
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from prometheus_client import Metric
+    from prometheus_client import CollectorRegistry, Metric
 
 _SUFFIXES: Final = {
     "counter": ("_total",),
@@ -23,14 +23,22 @@ _SUFFIXES: Final = {
 }
 
 
+def registries() -> dict[str, CollectorRegistry]:
+    """What each process shows, before anything was counted but where an account stands."""
+    worker = WorkerMetrics()
+    worker.fleet.note(0, "acme", Standing("danger", "current", "pro", 31.2, 1200.0))
+    worker.sources.note({"web": 1.0}, ())
+    return {
+        "worker": worker.registry,
+        "notifier": NotifierMetrics().registry,
+        "collector": CollectorMetrics(lambda: 0, lambda: 0).registry,
+        "web": WebMetrics(OutcomeBook(), lambda: 0, lambda: 0).registry,
+    }
+
+
 def _all() -> Iterator[Metric]:
-    for each in (
-        WorkerMetrics(),
-        NotifierMetrics(),
-        CollectorMetrics(lambda: 0, lambda: 0),
-        WebMetrics(OutcomeBook(), lambda: 0, lambda: 0),
-    ):
-        yield from each.registry.collect()
+    for registry in registries().values():
+        yield from registry.collect()
 
 
 def families() -> set[str]:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from prometheus_client import generate_latest
 from ruamel.yaml import YAML
 
 from pulse.config import Config
 from pulse.processes import MissingProgramError, ServerError
 from pulse.testing.prometheus import program, promtool
 
-from .asking import names_in, samples
+from .asking import families, names_in, registries, samples
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "deploy" / "prometheus"
+BOARDS = ROOT / "deploy" / "grafana" / "dashboards"
 RUNBOOKS = ROOT / "docs" / "operations.md"
 
 
@@ -51,6 +54,13 @@ def _promtool(without: Callable[[str], NoReturn]) -> None:
 def test_promtool_finds_no_mistake_in_the_configuration_and_the_rules() -> None:
     assert "SUCCESS" in promtool("check", "config", FOLDER / "prometheus.yml")
     promtool("check", "rules", "--lint=all", "--lint-fatal", *(FOLDER / "rules").glob("*.yml"))
+
+
+@pytest.mark.parametrize("process", registries())
+def test_promtool_finds_no_mistake_in_what_a_process_shows(process: str) -> None:
+    page = generate_latest(registries()[process]).decode()
+
+    assert promtool("check", "metrics", reads=page) == ""
 
 
 def test_alerts_fire_when_they_must_and_else_do_not() -> None:
@@ -101,6 +111,15 @@ def test_an_alert_says_what_it_means_and_where_its_runbook_is(name: str) -> None
 
 def test_no_runbook_is_of_an_alert_that_is_gone() -> None:
     assert {*re.findall(r"^### (Pulse\w+)$", RUNBOOKS.read_text(), re.MULTILINE)} == {*ALERTS}
+
+
+def test_runbooks_speak_of_panels_and_metrics_that_there_are() -> None:
+    text = RUNBOOKS.read_text()
+    boards = [json.loads(file.read_text()) for file in BOARDS.glob("*.json")]
+    titles = {panel["title"] for board in boards for panel in board["panels"]}
+
+    assert {*re.findall(r"(?<!\*)\*(\w[^*]+)\*(?!\*)", text)} <= titles
+    assert {*re.findall(r"`(pulse_\w+)`", text)} <= samples() | families()
 
 
 def test_the_rules_ask_of_metrics_that_there_are() -> None:

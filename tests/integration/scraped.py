@@ -74,6 +74,8 @@ def scraped(bootstrap: str, valkey: ValkeyServer, folder: Path, prefix: str) -> 
             "silence", "add", "--reason", "silence", "--for", "2d", "--because", "a sale",
             "--author", "kim",
         )  # fmt: skip
+        for process in (collecting.process, notifier, worker, webbing.process):
+            stack.callback(process.kill)  # nothing of it is looked at afterwards
         ports = {
             "pulse-worker": worker.port,
             "pulse-notifier": notifier.port,

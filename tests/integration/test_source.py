@@ -40,7 +40,6 @@ def test_said_once_told_once_also_by_who_takes_over(
         say(system, "stopped")
         wait_for(system, ["firing"])
         wait_until(lambda: worker.metric("pulse_source_stopped") == 1)
-        assert 0 < worker.metric("pulse_source_age_seconds") < 120
         worker.kill()
         other = system.process("work").start()
         say(system, "stopped")
