@@ -18,6 +18,7 @@ from pulse.desk.books import AlertBook, MutedBook, OutcomeBook
 from pulse.desk.desk import Desk
 from pulse.errors import PulseError
 from pulse.following import WITHIN_S, Follower
+from pulse.health import Health
 from pulse.history import History
 from pulse.metrics import serve
 from pulse.producer import Producer
@@ -113,10 +114,17 @@ async def run(config: Config) -> None:
             holdout=holdout(config),
             now_ms=now_ms,
         )
+        health = Health()
         page = serve(
-            web.metrics_host, web.metrics_port, metrics.registry, setting="web.metrics_port"
+            web.metrics_host,
+            web.metrics_port,
+            metrics.registry,
+            setting="web.metrics_port",
+            health=health,
         )
         stack.callback(page.close)
+        beating = asyncio.create_task(health.beating(), name="health")
+        stack.callback(beating.cancel)
         server = make_server(make_app(service, metrics))
         log.info("serving", url=f"http://{web.host}:{web.port}", tokens=len(ring),
                  alerts=len(books.alerts), links=links is not None, metrics=page.url)  # fmt: skip

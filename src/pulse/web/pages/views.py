@@ -14,8 +14,6 @@ from markupsafe import Markup
 from pulse.model.time import format_ms, parse_ts
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from pulse.desk.books import KnownAlert
     from pulse.web.service import Service
 

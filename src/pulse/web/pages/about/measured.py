@@ -118,7 +118,7 @@ def _others(
             continue
         now = _number(document, document["profile"], measure, "28d")
         then = _number(document["then"], document["profile"], measure, "28d")
-        if measure == "value" and (not now and not then or _values_are_events(document)):
+        if measure == "value" and ((not now and not then) or _values_are_events(document)):
             continue  # this product's events have none of their own
         yield Row(
             WORDS[measure], "28 days", then, now, None, None, "", 0.0, spark(days, measure), False
