@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import doctest
 import json
 import re
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from ruamel.yaml import YAML
 
+from deploy.dashboards import parts
 from deploy.dashboards.__main__ import FOLDER, dashboards
 from pulse.processes import MissingProgramError
 from pulse.testing.prometheus import promtool
@@ -34,6 +36,10 @@ def test_the_files_are_what_the_python_makes() -> None:
     kept = {file.name: file.read_text() for file in FOLDER.glob("*.json")}
 
     assert kept == MADE, "run `make dashboards`"
+
+
+def test_its_examples_are_right() -> None:
+    assert doctest.testmod(parts) == (0, 1)
 
 
 @pytest.mark.parametrize("file", BOARDS)

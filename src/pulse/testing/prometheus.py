@@ -33,7 +33,7 @@ _PACKAGE: Final = "prometheus"
 _CACHE: Final = Cache("prometheus", "PULSE_PROMETHEUS")
 _POLL_S: Final = 0.2
 _CHECK_S: Final = 110
-"""The cases of all rules take eight seconds of a processor; others may want it too."""
+"""The cases of all rules take three seconds of a processor; others may want it too."""
 
 
 class Series(NamedTuple):
