@@ -99,7 +99,7 @@ def _explained(
         ahead, now = _crossing(service, document, days), _now(document)
         segment = document["profile"].get("segment")
         measured = rows(document, service.config.scorecard_for(segment), days)
-        sentences = why(document, measured, days, ahead)
+        sentences = why(document, measured, days)
     fired = [*_fired(alerts), *_entered(shown, alerts)]
     drawn: list[tuple[str, Chart]] = []
     if shown:
@@ -183,16 +183,14 @@ def _entered(days: Sequence[DayRow], alerts: Sequence[KnownAlert]) -> Iterator[F
     for day in days:
         at = day.day.toordinal()
         is_known = any((day.zone, at + near) in known for near in (-1, 0))
-        if before in order and day.zone in order and not is_known:
-            if order.index(day.zone) > order.index(before):
-                yield Fired(at, day.zone, f"{day.day.day} {day.day:%B}: {day.zone}")
+        is_judged = before in order and day.zone in order
+        if is_judged and not is_known and order.index(day.zone) > order.index(before):
+            yield Fired(at, day.zone, f"{day.day.day} {day.day:%B}: {day.zone}")
         if day.zone in order:
             before = day.zone
 
 
-def _name(
-    account_id: str, document: Mapping[str, Any] | None, alerts: Sequence[KnownAlert]
-) -> str:
+def _name(account_id: str, document: Mapping[str, Any] | None, alerts: Sequence[KnownAlert]) -> str:
     if document is not None:
         return document["profile"].get("name") or account_id
     return next((each.name for each in alerts if each.name), account_id)

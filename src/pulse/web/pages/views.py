@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,8 +14,6 @@ from markupsafe import Markup
 from pulse.model.time import format_ms, parse_ts
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from pulse.desk.books import KnownAlert
     from pulse.web.service import Service
 
@@ -94,6 +92,16 @@ def _utc(ms: int) -> str:
     return f"{datetime.fromtimestamp(ms / 1000, tz=UTC):%Y-%m-%d %H:%M} UTC"
 
 
+def _day(day: str) -> str:
+    """A day for people; of an instant, its UTC day.
+
+    >>> _day("2026-03-02"), _day("2026-03-02T11:59:00Z")
+    ('2 Mar 2026', '2 Mar 2026')
+    """
+    found = date.fromisoformat(day[:10])
+    return f"{found.day} {found:%b %Y}"
+
+
 def _number(amount: float | None) -> str:
     if amount is None:
         return "-"
@@ -111,7 +119,8 @@ _pages: Final = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_pages.filters.update(when=_when, ago=_ago, number=_number, words=_words, ms=parse_ts)
+_pages.filters.update(when=_when, ago=_ago, number=_number, words=_words)
+_pages.filters.update(day=_day, ms=parse_ts)
 
 
 def _joined(kind: str, suffix: str) -> bytes:

@@ -6,28 +6,28 @@ fired, and the score is drawn on to where it would cross the line, where that wa
 
 from __future__ import annotations
 
-from datetime import date
 from itertools import groupby, pairwise
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from pulse.web.pages.about.axis import Axes, Size, Tick
 
 if TYPE_CHECKING:
+    from datetime import date
     from collections.abc import Iterable, Iterator, Sequence
 
     from pulse.engagement.forecast import Crossing
     from pulse.history import DayRow
     from pulse.model.account import Zone
 
-WIDE: Final = Size(760, 320, 30, 64, 26, 40, 52)
-NARROW: Final = Size(360, 290, 26, 8, 26, 40, 52)
+WIDE: Final = Size(760, 320, 30, 64, 32, 40, 52)
+NARROW: Final = Size(360, 290, 26, 8, 32, 40, 52)
 """For telephones, on which the wide one's letters could not be read."""
 
 _RIBBON: Final = 8
 """How far below the plot the ribbon of zones is, and how high."""
 _AHEAD_DAYS: Final = 28
 """What is projected is drawn for so many days at most."""
-_TOO_NEAR: Final = 9.0
+_TOO_NEAR: Final = 14.0
 """Marks that are nearer to each other are one."""
 _LEAST_BAND: Final = 15.0
 """A band must be so high to have its name in it."""
@@ -221,6 +221,7 @@ def mean(days: Iterable[DayRow]) -> float | None:
 def words_of(day: date) -> str:
     """A day as people say it.
 
+    >>> from datetime import date
     >>> words_of(date(2026, 3, 2))
     '2 March 2026'
     """
@@ -241,6 +242,7 @@ def _steps(axes: Axes, days: Sequence[DayRow], what: str) -> list[tuple[float, f
 def week_or_day(group: Sequence[DayRow]) -> str:
     """Which days a group has, in words.
 
+    >>> from datetime import date
     >>> from pulse.history import DayRow
     >>> day = DayRow(date(2026, 3, 2), 50.0, "healthy", "current", 40.0, 55.0, 0, 0, 0, 0, 0, 0)
     >>> week_or_day([day._replace(day=date(2026, 2, 24)), day]), week_or_day([day])
@@ -300,9 +302,7 @@ def _marks(
     return [_mark(axes, several, scored) for several in found]
 
 
-def _mark(
-    axes: Axes, several: list[Fired], scored: Sequence[tuple[float, float | None]]
-) -> Mark:
+def _mark(axes: Axes, several: list[Fired], scored: Sequence[tuple[float, float | None]]) -> Mark:
     reasons = {each.reason for each in several}
     kind = next((each for each in ("danger", "approaching") if each in reasons), "signal")
     day = several[0].day
