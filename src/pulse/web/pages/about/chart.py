@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from pulse.web.pages.about.axis import Axes, Size, Tick
 
 if TYPE_CHECKING:
-    from datetime import date
     from collections.abc import Iterable, Iterator, Sequence
+    from datetime import date
 
     from pulse.engagement.forecast import Crossing
     from pulse.history import DayRow
