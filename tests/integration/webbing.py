@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from contextlib import suppress
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING, Any
@@ -18,12 +19,15 @@ from pulse.desk.books import AlertBook, MutedBook, OutcomeBook
 from pulse.desk.desk import Desk
 from pulse.keyring import hash_of
 from pulse.model.time import parse_ts
+from pulse.readmodel import ReadModelError
 from pulse.testing.alerts import sample_alert
 from pulse.web.access import Access
 from pulse.web.app import make_app
 from pulse.web.deliveries import DeliveryBook
 from pulse.web.metrics import WebMetrics
 from pulse.web.service import Books, Service
+from pulse.web.today.board import Board
+from pulse.web.today.live import Live
 from pulse.web.tokens import Role, TokenRing, make
 
 if TYPE_CHECKING:
@@ -84,17 +88,18 @@ class Scene:
     accounts: ReadModel | None
     settings: dict[str, Any] = field(default_factory=dict)
     has_links: bool = True
-    history: History | None = None
     written: list[Outgoing] = field(default_factory=list)
     away: bool = False
+    origin: str = ORIGIN
+    history: History | None = None
 
     def __post_init__(self) -> None:
         self.now_ms, self.now_s = NOW_MS, 0.0
         config = Config.model_validate(
-            {"web": {"public_url": ORIGIN, "ack_timeout_s": 0.2}, **self.settings}
+            {"web": {"public_url": self.origin, "ack_timeout_s": 0.2}, **self.settings}
         )
         self.config = config
-        self.links = Links(ORIGIN, KEY, 14 * DAY_MS)
+        self.links = Links(self.origin, KEY, 14 * DAY_MS)
         self.tokens = TokenRing()
         self.books = Books(
             AlertBook(config.web.most_alerts), OutcomeBook(), MutedBook(),
@@ -106,7 +111,7 @@ class Scene:
         access = Access(
             self.tokens,
             self.links if self.has_links else None,
-            public_url=ORIGIN,
+            public_url=self.origin,
             session_ms=config.web.session_ms,
             now_ms=lambda: self.now_ms,
             monotonic_s=lambda: self.now_s,
@@ -120,13 +125,20 @@ class Scene:
             has_ended=self.books.alerts.has_ended,
             within_s=config.web.ack_timeout_s,
         )
+        live = Live()
+        self.board = None if self.accounts is None else Board(self.accounts, live.say)
         self.service = Service(
             config, self.books, self.accounts, access, desk,
             Holdout(config.holdout.share, config.holdout.salt), lambda: self.now_ms,
-            self.history,
+            self.history, self.board, live,
         )  # fmt: skip
         self.app = make_app(self.service, self.metrics)
         self.api = {role: self.client(self.token(role)) for role in Role}
+
+    async def looks(self) -> None:
+        """What the read model has now is on the board."""
+        if self.board is not None:
+            await self.board.step()
 
     def token(self, role: Role, name: str | None = None) -> str:
         """A token that holds."""
@@ -202,6 +214,8 @@ async def signed_in(
     scene: Scene, role: Role = Role.responder, name: str = "kim"
 ) -> httpx.AsyncClient:
     """A browser that has signed in."""
+    with suppress(ReadModelError):
+        await scene.looks()
     browser = scene.browser()
     shown = await browser.get("/sign-in")
     fields = {**forms(shown)["/sign-in"], "token": scene.token(role, name)}

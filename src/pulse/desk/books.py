@@ -80,6 +80,8 @@ class AlertBook:
         self._most = most
         self._firing: dict[str, KnownAlert] = {}
         self._ended: dict[str, KnownAlert] = {}
+        self._firing_of: dict[str, dict[str, KnownAlert]] = {}
+        """By account."""
 
     def take(self, key: bytes, value: bytes | None) -> None:
         """A record of the alerts topic. What has ended does not begin again: it is a repeat."""
@@ -94,8 +96,8 @@ class AlertBook:
         is_firing = said.status == "firing"
         if is_firing and said.id in self._ended:
             return
-        self._firing.pop(said.id, None)
-        (self._firing if is_firing else self._ended)[said.id] = KnownAlert(
+        self._fires_no_more(self._firing.pop(said.id, None))
+        known = KnownAlert(
             id=said.id,
             account_id=said.account_id,
             reason=said.reason,
@@ -111,9 +113,24 @@ class AlertBook:
             quiet="historical" if said.historical else said.caused_by or "",
             json=value,
         )
+        if is_firing:
+            self._firing[said.id] = known
+            self._firing_of.setdefault(said.account_id, {})[said.id] = known
+        else:
+            self._ended[said.id] = known
         while len(self) > self._most:
             oldest = self._ended or self._firing
-            del oldest[next(iter(oldest))]
+            self._fires_no_more(oldest.pop(next(iter(oldest))))
+
+    def _fires_no_more(self, alert: KnownAlert | None) -> None:
+        if alert is not None and (of := self._firing_of.get(alert.account_id)) is not None:
+            of.pop(alert.id, None)
+            if not of:
+                del self._firing_of[alert.account_id]
+
+    def firing_of(self, account_id: str) -> list[KnownAlert]:
+        """The alerts of an account that fire, in the order in which their states came."""
+        return list(self._firing_of.get(account_id, {}).values())
 
     def get(self, alert_id: str) -> KnownAlert | None:
         """An alert; None where it is not known, or not any more."""

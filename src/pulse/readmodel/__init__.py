@@ -8,7 +8,9 @@ Nothing here decides anything; only `stream`, `cli` and `web` call it.
 
 from pulse.readmodel.document import document
 from pulse.readmodel.redis_store import (
+    NOWHERE,
     WORST_FIRST,
+    Changes,
     Page,
     ReadModel,
     ReadModelError,
@@ -17,7 +19,9 @@ from pulse.readmodel.redis_store import (
 )
 
 __all__ = [
+    "NOWHERE",
     "WORST_FIRST",
+    "Changes",
     "Page",
     "ReadModel",
     "ReadModelError",

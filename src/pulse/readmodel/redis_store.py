@@ -7,6 +7,8 @@ Keys, all under one prefix:
                                     have left are in zone:churned, whatever zone they were in
     meta                   hash     as_of, written_at, config_version
     filled                 string   a random word; gone when Redis has lost everything
+    changes                stream   which accounts were written or taken out last: {ids: JSON}. Its
+                                    order is Redis's own, whatever the writers' clocks say
 """
 
 from __future__ import annotations
@@ -42,8 +44,14 @@ log = structlog.get_logger("pulse.readmodel")
 WORST_FIRST: Final = ("danger", "approaching", "healthy", "unknown", "churned")
 """The lists there are: the zones, and the accounts that have left and are in none of them."""
 
+NOWHERE: Final = "0-0"
+"""The place before the first write; also where the writers are of a version that says nothing."""
+
 _SLICE: Final = 500
 """Accounts in one round trip: bounds how long Redis, and the event loop, are kept busy."""
+
+_REMEMBERED: Final = 2_000
+"""Writes that `changes` still knows of, about; each is of `_SLICE` accounts at most."""
 
 _CONNECT_S: Final = 1.0
 _ANSWER_S: Final = 3.0
@@ -70,6 +78,17 @@ class Page(NamedTuple):
 
     accounts: list[dict[str, Any]]
     cursor: str | None
+
+
+class Changes(NamedTuple):
+    """What was written since a place in the order of writes."""
+
+    account_ids: set[str]
+    """Those that were written or taken out."""
+    place: str
+    """Where it goes on."""
+    is_whole: bool
+    """False: there may have been more, so all accounts are to be read again."""
 
 
 class Summary(NamedTuple):
@@ -173,6 +192,7 @@ class ReadModel:
                 if elsewhere := everywhere.difference(accounts):
                     pipe.zrem(self._zone_key(zone), *elsewhere)
             self._write_meta(pipe, max(each["as_of"] for each in documents))
+            self._tell(pipe, [each["account_id"] for each in documents])
             found: bytes | None = (await pipe.execute())[1]
         return found
 
@@ -182,12 +202,18 @@ class ReadModel:
             meta["config_version"] = self._config_version
         pipe.hset(self._prefix + "meta", mapping=meta)
 
+    def _tell(self, pipe: Pipeline, account_ids: Sequence[str]) -> None:
+        # The last of a pipeline: who hears of an account finds what was written.
+        said: dict[Any, Any] = {"ids": msgspec.json.encode(account_ids)}
+        pipe.xadd(self._prefix + "changes", said, maxlen=_REMEMBERED, approximate=True)
+
     async def _remove(self, account_ids: Sequence[str]) -> None:
         async with self._redis.pipeline(transaction=False) as pipe:
             # The document last, as it is written first: `names` finds all that is anywhere.
             for zone in WORST_FIRST:
                 pipe.zrem(self._zone_key(zone), *account_ids)
             pipe.delete(*(self._account_key(account_id) for account_id in account_ids))
+            self._tell(pipe, account_ids)
             await pipe.execute()
 
     def _away(self, error: Exception) -> None:
@@ -262,6 +288,34 @@ class ReadModel:
             yield [key.decode().removeprefix(start) for key in keys]
             if not cursor:
                 return
+
+    async def texts(self, account_ids: Sequence[str]) -> list[bytes | None]:
+        """The documents of some hundred accounts as JSON, in their order; None where there is none.
+
+        Raises `ReadModelError`.
+        """
+        keys = [self._account_key(account_id) for account_id in account_ids]
+        found: list[bytes | None] = await self._ask(self._redis.mget(keys)) if keys else []
+        return found
+
+    async def place(self) -> str:
+        """Where the order of writes ends now, for `changes`. Raises `ReadModelError`."""
+        newest = await self._ask(self._redis.xrevrange(self._prefix + "changes", count=1))
+        return newest[0][0].decode() if newest else NOWHERE
+
+    async def changes(self, place: str, wait_ms: int) -> Changes:
+        """What was written after `place`; waits for the first so long, at most two seconds.
+
+        Raises `ReadModelError`.
+        """
+        key = self._prefix + "changes"
+        found = await self._ask(self._redis.xread({key: place}, block=min(wait_ms, 2_000)))
+        entries = found[0][1] if found else []
+        # Where what was read last is still there, nothing after it is gone.
+        before = await self._ask(self._redis.xrange(key, place, place, count=1))
+        ids = {each for _, said in entries for each in msgspec.json.decode(said[b"ids"])}
+        end = entries[-1][0].decode() if entries else place
+        return Changes(ids, end, bool(before))
 
     async def summary(self) -> Summary:
         """How many accounts there are in which zone, and how fresh that is."""

@@ -31,6 +31,8 @@ from pulse.web.hardening import PATIENCE_S
 from pulse.web.metrics import WebMetrics
 from pulse.web.recorder import Recorder
 from pulse.web.service import Books, Service
+from pulse.web.today.board import Board
+from pulse.web.today.live import Heard, Live
 from pulse.web.tokens import TokenRing
 
 if TYPE_CHECKING:
@@ -63,12 +65,13 @@ async def run(config: Config) -> None:
         books = Books(AlertBook(web.most_alerts), OutcomeBook(), MutedBook(), DeliveryBook())
         ring = TokenRing()
         since_ms = now_ms() - web.alert_days * _DAY_MS
-        topics = kafka.topics
+        topics, live = kafka.topics, Live()
+        heard = Heard(books, live)
         followers = [
             Follower(settings, topics.tokens, ring.take),
-            Follower(settings, topics.silences, books.muted.take),
-            Follower(settings, topics.outcomes, books.outcomes.take),
-            Follower(settings, topics.alerts, books.alerts.take, since_ms=since_ms),
+            Follower(settings, topics.silences, heard.muted),
+            Follower(settings, topics.outcomes, heard.outcome),
+            Follower(settings, topics.alerts, heard.alert, since_ms=since_ms),
             Follower(settings, topics.deliveries, books.deliveries.take),
         ]
         for follower in followers:
@@ -85,10 +88,11 @@ async def run(config: Config) -> None:
                 Recorder(settings, topics.history, kafka.partitions, history, config.history.days)
             )
         metrics = WebMetrics(books.outcomes, lambda: len(books.alerts), lambda: len(ring))
-        accounts = None
+        accounts = board = None
         if config.redis.enabled:
             accounts = ReadModel(config.redis.address().reveal(), config.redis.prefix)
             stack.push_async_callback(accounts.close)
+            board = Board(accounts, live.say)
         service = Service(
             config=config,
             books=books,
@@ -114,12 +118,15 @@ async def run(config: Config) -> None:
             ),
             holdout=holdout(config),
             now_ms=now_ms,
+            board=board,
+            live=live,
         )
         page = serve(
             web.metrics_host, web.metrics_port, metrics.registry, setting="web.metrics_port"
         )
         stack.callback(page.close)
         server = make_server(make_app(service, metrics))
+        live.is_ending = lambda: server.should_exit
         log.info("serving", url=f"http://{web.host}:{web.port}", tokens=len(ring),
                  alerts=len(books.alerts), links=links is not None, metrics=page.url)  # fmt: skip
         if links is None:
@@ -127,7 +134,8 @@ async def run(config: Config) -> None:
                         "and end with it")  # fmt: skip
         if not len(ring):
             log.warning("there is no token yet, so nobody can sign in: `pulse tokens make`")
-        await _serve(server, listening, [*followers, *recording])
+        boards = [] if board is None else [board]
+        await _serve(server, listening, [*followers, *recording, *boards])
 
 
 def make_server(
@@ -154,7 +162,7 @@ def now_ms() -> int:
 
 
 async def _serve(
-    server: Server, listening: socket.socket, followers: Sequence[Follower | Recorder]
+    server: Server, listening: socket.socket, followers: Sequence[Follower | Recorder | Board]
 ) -> None:
     """Serve, and follow; where that is not possible any more, end.
 

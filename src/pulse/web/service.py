@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from pulse.alerting.people.outcomes import Outcome, Word
 from pulse.readmodel import WORST_FIRST, ReadModelError
 from pulse.refusals import Refusal
 from pulse.web.lists import bad_cursor, beside, paged
+from pulse.web.today.live import Live
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from pulse.readmodel import ReadModel
     from pulse.web.access import Access
     from pulse.web.deliveries import DeliveryBook
+    from pulse.web.today.board import Board
 
 _PLACE: Final = re.compile(rf"({'|'.join(WORST_FIRST)}):[0-9]{{1,9}}")
 _LOOKED_AT: Final = 2_000
@@ -51,6 +53,9 @@ class Service:
     now_ms: Callable[[], int]
     history: History | None = None
     """None where no history is kept."""
+    board: Board | None = None
+    """None where no read model is kept."""
+    live: Live = field(default_factory=Live)
 
     async def account(self, account_id: str) -> dict[str, Any] | None:
         """An account's document; None where there is none. Raises `Refusal` (503)."""

@@ -61,8 +61,17 @@ class Budget:
 
 def rank(brief: Brief, now_ms: int) -> tuple[float, float, str]:
     """The worst first: by MRR x risk x nearness of the renewal; without MRR by the other two."""
-    weight = brief.risk * nearness(brief.renewal_ms, now_ms)
-    return -brief.mrr * weight, -weight, brief.id
+    return *at_stake(brief.mrr, brief.risk, brief.renewal_ms, now_ms), brief.id
+
+
+def at_stake(mrr: float, risk: float, renewal_ms: int | None, now_ms: int) -> tuple[float, float]:
+    """What sorts the most at stake first: MRR x risk x nearness, then the last two, negative.
+
+    >>> at_stake(1_000.0, 0.6, 0, 0), at_stake(1_000.0, 0.6, 90 * 86_400_000, 0)
+    ((-600.0, -0.6), (-300.0, -0.3))
+    """
+    weight = risk * nearness(renewal_ms, now_ms)
+    return -mrr * weight, -weight
 
 
 def nearness(renewal_ms: int | None, now_ms: int) -> float:

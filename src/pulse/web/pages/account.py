@@ -1,4 +1,4 @@
-"""The account's page, by a link or by a session; and the first page, which lists accounts."""
+"""The account's page, by a link or by a session."""
 
 from typing import Annotated
 from urllib.parse import quote
@@ -67,26 +67,6 @@ async def act_by_link(request: Request, service: Shared, ticket: str, action: st
 
 
 # -- by a session ----------------------------------------------------------------------------------
-
-
-@router.get("/")
-async def first(
-    request: Request, service: Shared, zone: str | None = None, cursor: str | None = None
-) -> Response:
-    """Accounts, the worst first."""
-    session = service.access.session(request)
-    if session is None:
-        return to_sign_in("/")
-    if zone not in (None, "danger", "approaching", "healthy", "unknown", "churned"):
-        raise Refusal(400, "zone", "there is no such zone")
-    found, following = await service.find_accounts(zone, 50, cursor)
-    return page(
-        "accounts.html",
-        accounts=found,
-        cursor=following,
-        zone=zone,
-        **signed_in(service, session),
-    )
 
 
 @router.get("/accounts/{account_id:path}")

@@ -59,6 +59,19 @@ def _ago(instant: str | int | None, now_ms: int) -> str:
     return _TIME_SAID.format(format_ms(ms), _utc(ms), distance(ms - now_ms))
 
 
+def _span(instant: str | int | None, now_ms: int) -> str:
+    """How long ago an instant was, in words; its title says when that was.
+
+    >>> _span(0, 3 * 86_400_000)
+    Markup('<time datetime="1970-01-01T00:00:00Z" title="1970-01-01 00:00 UTC">3 days</time>')
+    """
+    if instant is None:
+        return "-"
+    ms = parse_ts(instant) if isinstance(instant, str) else instant
+    words = "a moment" if now_ms - ms < _MINUTE_MS else distance(ms - now_ms).removesuffix(" ago")
+    return _TIME_SAID.format(format_ms(ms), _utc(ms), words)
+
+
 def distance(ms: int) -> str:
     """A span of time in words, towards the future where it is positive.
 
@@ -108,6 +121,28 @@ def _number(amount: float | None) -> str:
     return f"{amount:,.0f}" if amount == int(amount) else f"{amount:,.1f}"
 
 
+def _amount(amount: float) -> str:
+    """A large amount, as precise as it is spoken of.
+
+    >>> _amount(1_234_567.0), _amount(84_300.0), _amount(912.5)
+    ('1.23 M', '84.3 k', '912')
+    """
+    for size, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if abs(amount) >= size:
+            return f"{amount / size:.3g} {letter}"
+    return f"{amount:.0f}"
+
+
+def _beside(summary: str, name: str) -> str:
+    """A summary where the account's name stands beside it.
+
+    >>> _beside("Acme fell silent.", "Acme"), _beside("Acme: 2 seats are empty.", "Acme")
+    ('Fell silent.', '2 seats are empty.')
+    """
+    rest = summary.removeprefix(name).lstrip(": ")
+    return rest[:1].upper() + rest[1:]
+
+
 def _words(name: str) -> str:
     return name.replace("_", " ")
 
@@ -119,7 +154,9 @@ _pages: Final = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_pages.filters.update(when=_when, ago=_ago, number=_number, words=_words)
+_pages.filters.update(
+    when=_when, ago=_ago, span=_span, number=_number, amount=_amount, words=_words, beside=_beside
+)
 _pages.filters.update(day=_day, ms=parse_ts)
 
 

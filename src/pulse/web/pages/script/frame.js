@@ -15,6 +15,7 @@ pulse.theme = (() => {
     else delete document.documentElement.dataset.theme;
   };
   apply();
+  document.documentElement.dataset.script = "";
   return {
     isDark: () => (chosen ? chosen === "dark" : system.matches),
     turn() {
@@ -152,8 +153,10 @@ pulse.live = () => {
   const says = document.getElementById("live");
   if (!main || !says || !window.EventSource) return;
   const PAUSE_MS = 3000;
-  let isDue = false, isAsking = false, askedAt = 0;
-  const source = new EventSource("/events");
+  const wanted = main.dataset.live;
+  const address = wanted === "all" ? "/events" : `/events?account=${encodeURIComponent(wanted)}`;
+  let source = null, wasAway = false, isDue = false, isAsking = false, askedAt = 0;
+
   const tell = (isOn) => {
     says.hidden = false;
     says.classList.toggle("on", isOn);
@@ -165,31 +168,39 @@ pulse.live = () => {
     if (wait > 0) { setTimeout(ask, wait); return; }
     isDue = false; isAsking = true; askedAt = Date.now();
     try {
-      const answer = await fetch(location.href, { headers: { "X-Pulse-Live": "1" } });
+      const answer = await fetch(location.href);
       if (answer.redirected) { location.assign(answer.url); return; }
-      if (answer.ok) {
-        const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-        const now = page.querySelector("main");
-        if (now) { pulse.morph(main, now); pulse.times(main); }
-      }
-    } catch { isDue = true; } finally { isAsking = false; }
+      const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+      const now = page.querySelector("main");
+      if (answer.ok && now) { pulse.morph(main, now); pulse.times(main); }
+    } catch { wasAway = true; } finally { isAsking = false; }
     if (isDue) setTimeout(ask, PAUSE_MS);
   };
-  const isMine = (said) => {
-    const wanted = main.dataset.live;
-    return wanted === "all" || said.accounts === null || said.accounts.includes(wanted);
+  const due = () => { isDue = true; ask(); };
+  const open = () => {
+    source = new EventSource(address);
+    source.addEventListener("open", () => {
+      tell(true);
+      if (wasAway) due();
+      wasAway = false;
+    });
+    source.addEventListener("error", () => { wasAway = true; tell(false); });
+    source.addEventListener("changed", due);
+    source.addEventListener("end", () => { source.close(); location.reload(); });
   };
-  source.addEventListener("open", () => tell(true));
-  source.addEventListener("error", () => tell(false));
-  source.addEventListener("changed", (event) => {
-    if (!isMine(JSON.parse(event.data))) return;
-    isDue = true;
-    ask();
-  });
-  // What was missed while it was away.
-  source.addEventListener("again", () => { isDue = true; ask(); });
-  source.addEventListener("end", () => { source.close(); location.reload(); });
-  document.addEventListener("visibilitychange", ask);
+  // A page that nobody sees holds no connection: browsers have few for each host.
+  const look = () => {
+    if (document.hidden) {
+      if (source) source.close();
+      source = null;
+      wasAway = true;
+    } else if (!source) open();
+  };
+  document.addEventListener("visibilitychange", look);
+  // Nor one that is left: else it would be told that it is away.
+  window.addEventListener("pagehide", () => { if (source) source.close(); source = null; });
+  window.addEventListener("pageshow", look);
+  look();
 };
 
 document.addEventListener("DOMContentLoaded", () => {

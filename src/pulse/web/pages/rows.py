@@ -1,0 +1,122 @@
+"""A row of Today: an account of the board, its path, its alerts, and who has them."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import structlog
+
+from pulse.history import HistoryError
+from pulse.web.pages.sparkline import DAYS, Sparkline, sparkline
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pulse.desk.books import KnownAlert
+    from pulse.history import DayRow, History
+    from pulse.web.service import Service
+    from pulse.web.today.board import Entry
+
+log = structlog.get_logger("pulse.web")
+
+_SEVERITIES: Final = ("critical", "warning", "info")
+_WEEK: Final = timedelta(days=7)
+
+
+class Row(NamedTuple):
+    """An account as Today shows it."""
+
+    entry: Entry
+    spark: Sparkline | None
+    alerts: list[KnownAlert]
+    """Those that fire, the worst first."""
+    others: list[str]
+    """Reasons of alerts that fire, of which no more is known here."""
+    taken: list[str]
+    """Who has taken it over, or until when it is snoozed, in words."""
+    change: float | None
+    """Of the score against 28 days ago."""
+
+
+def row_of(service: Service, entry: Entry, days: Sequence[DayRow], now_ms: int) -> Row:
+    """All that is shown of an account."""
+    known = entry.known
+    today = _today(now_ms).toordinal()
+    alerts = _alerts(service, entry)
+    told = {each.reason for each in alerts}
+    return Row(
+        entry=entry,
+        spark=sparkline(days, today, known.score, known.enter, entry.then),
+        alerts=alerts,
+        others=[each for each in entry.reasons if each not in told],
+        taken=sorted({said for each in alerts if (said := _taken(service, each, now_ms))}),
+        change=None if known.score is None or entry.then is None else known.score - entry.then,
+    )
+
+
+def _alerts(service: Service, entry: Entry) -> list[KnownAlert]:
+    firing = service.books.alerts.firing_of(entry.known.account_id)
+    return sorted(firing, key=lambda each: (_SEVERITIES.index(each.severity), each.started_ms))
+
+
+def _taken(service: Service, alert: KnownAlert, now_ms: int) -> str:
+    """Who has it, in words; empty where nobody does."""
+    snooze = service.books.muted.snoozes.get(alert.id)
+    if snooze is None or (snooze.until_ms is not None and snooze.until_ms <= now_ms):
+        return ""
+    if service.books.outcomes.get(alert.id) is not None:
+        return f"closed by {snooze.author}"
+    if snooze.until_ms is None:
+        return f"taken over by {snooze.author}"
+    until = datetime.fromtimestamp(snooze.until_ms / 1000, tz=UTC)
+    return f"snoozed until {until:%Y-%m-%d} by {snooze.author}"
+
+
+def is_taken(service: Service, entry: Entry) -> bool:
+    """Whether somebody has every alert of it that fires."""
+    alerts = service.books.alerts.firing_of(entry.known.account_id)
+    now_ms = service.now_ms()
+    return bool(alerts) and all(_taken(service, each, now_ms) for each in alerts)
+
+
+def is_waiting(service: Service, entry: Entry) -> bool:
+    """Whether one of its alerts fires that nobody has."""
+    alerts = service.books.alerts.firing_of(entry.known.account_id)
+    now_ms = service.now_ms()
+    return any(not _taken(service, each, now_ms) for each in alerts)
+
+
+async def past(
+    history: History | None, entries: Sequence[Entry], now_ms: int
+) -> tuple[dict[str, list[DayRow]], dict[str, int]]:
+    """The days of these accounts, and how many accounts were in each zone a week ago."""
+    if history is None:
+        return {}, {}
+    since = _today(now_ms) - timedelta(days=DAYS)
+
+    def read() -> tuple[dict[str, list[DayRow]], dict[str, int]]:
+        days = {
+            each.known.account_id: history.account(each.known.account_id, since) for each in entries
+        }
+        newest = history.newest()
+        return days, {} if newest is None else _zones_on(history, newest - _WEEK)
+
+    try:
+        return await asyncio.to_thread(read)
+    except HistoryError as error:
+        log.warning("the history cannot be shown", reason=str(error))
+        return {}, {}
+
+
+def _zones_on(history: History, day: date) -> dict[str, int]:
+    zones: dict[str, int] = {}
+    for row in history.fleet(day):
+        if row.day == day and row.lifecycle != "churned":
+            zones[row.zone] = zones.get(row.zone, 0) + row.accounts
+    return zones
+
+
+def _today(now_ms: int) -> date:
+    return datetime.fromtimestamp(now_ms / 1000, tz=UTC).date()

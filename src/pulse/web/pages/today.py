@@ -1,0 +1,138 @@
+"""Today: whom to call, the most at stake first; the same as CSV; and finding any account."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Final
+from urllib.parse import quote, urlencode
+
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import RedirectResponse
+
+from pulse.refusals import Refusal
+from pulse.web.api.asking import Shared
+from pulse.web.lists import beside
+from pulse.web.pages.frame import path_of, signed_in, to_sign_in
+from pulse.web.pages.rows import is_taken, is_waiting, past, row_of
+from pulse.web.pages.views import page
+from pulse.web.service import Service
+from pulse.web.today.board import SHOWN, Board, found
+from pulse.web.today.choosing import NO_OWNER, Wanted, choices, ranked
+from pulse.web.today.table import csv_of
+
+router = APIRouter(include_in_schema=False, default_response_class=Response)
+
+OF_A_PAGE: Final = 25
+MOST_FOUND: Final = 50
+OLD_MS: Final = 3_600_000
+"""Where no account was written for so long, the page says so."""
+
+Text = Annotated[str, Query(max_length=256)]
+
+
+@router.get("/")
+async def today(
+    request: Request,
+    service: Shared,
+    zone: Text = "",
+    segment: Text = "",
+    owner: Text = "",
+    reason: Text = "",
+    waiting: Text = "",
+    number: Annotated[int, Query(alias="page", ge=1, le=100_000)] = 1,
+) -> Response:
+    """The board, a page of it."""
+    session = service.access.session(request)
+    if session is None:
+        return to_sign_in(path_of(request))
+    board, wanted = _board(service), Wanted(zone, segment, owner, reason, waiting)
+    if zone not in ("", *SHOWN):
+        raise Refusal(400, "zone", f"there is no such zone here, only {' and '.join(SHOWN)}")
+    entries, now_ms = board.entries(), _now_ms(service, board)
+    chosen, facets, waiting_for = await beside(
+        lambda: (
+            ranked(entries, wanted, now_ms, lambda each: is_taken(service, each)),
+            choices(entries),
+            sum(1 for each in entries if is_waiting(service, each)),
+        )
+    )
+    start = (number - 1) * OF_A_PAGE
+    some = chosen[start : start + OF_A_PAGE]
+    days, before = await past(service.history, some, now_ms)
+    query = urlencode(wanted.query())
+    return page(
+        "today.html",
+        board=board,
+        rows=[row_of(service, each, days.get(each.known.account_id, []), now_ms) for each in some],
+        start=start,
+        count=len(chosen),
+        more=len(chosen) > start + OF_A_PAGE,
+        number=number,
+        wanted=wanted,
+        facets=facets,
+        waiting_for=waiting_for,
+        before=before,
+        all=sum(board.accounts(each) for each in (*SHOWN, "healthy", "unknown")),
+        all_mrr=sum(board.mrr(each) for each in (*SHOWN, "healthy", "unknown")),
+        query=query,
+        now_ms=now_ms,
+        is_old=service.config.clock == "wall" and service.now_ms() - now_ms > OLD_MS,
+        nobody=NO_OWNER,
+        **signed_in(service, session),
+    )
+
+
+@router.get("/today.csv")
+async def as_csv(
+    request: Request,
+    service: Shared,
+    zone: Text = "",
+    segment: Text = "",
+    owner: Text = "",
+    reason: Text = "",
+    waiting: Text = "",
+) -> Response:
+    """All that the same filters leave, in the same order."""
+    if service.access.session(request) is None:
+        return to_sign_in(path_of(request))
+    board, wanted = _board(service), Wanted(zone, segment, owner, reason, waiting)
+    entries, now_ms = board.entries(), _now_ms(service, board)
+    text = await beside(
+        lambda: csv_of(ranked(entries, wanted, now_ms, lambda each: is_taken(service, each)))
+    )
+    name = f"pulse-today-{datetime.fromtimestamp(now_ms / 1000, tz=UTC):%Y-%m-%d}.csv"
+    return Response(
+        text,
+        media_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+    )
+
+
+@router.get("/search")
+async def search(request: Request, service: Shared, q: Text = "") -> Response:
+    """Accounts by their id or name; to the one whose id it is."""
+    session = service.access.session(request)
+    if session is None:
+        return to_sign_in(path_of(request))
+    board, wanted = _board(service), q.strip()
+    if wanted and board.get(wanted) is not None:
+        return RedirectResponse(f"/accounts/{quote(wanted, safe='')}", 303)
+    known = board.known()
+    some, count = await beside(lambda: found(known, wanted, MOST_FOUND)) if wanted else ([], 0)
+    return page(
+        "search.html",
+        board=board,
+        q=wanted,
+        accounts=some,
+        count=count,
+        **signed_in(service, session),
+    )
+
+
+def _now_ms(service: Service, board: Board) -> int:
+    """The time of the accounts: events may be of another year than the clock."""
+    return board.as_of_ms or service.now_ms()
+
+
+def _board(service: Service) -> Board:
+    if service.board is None:
+        raise Refusal(503, "no_read_model", "no accounts are kept in Redis: redis.enabled")
+    return service.board

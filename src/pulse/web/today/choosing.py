@@ -1,0 +1,82 @@
+"""Which accounts of the board are shown, in which order, and how many there are of each kind."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from pulse.alerting.stages.budget import at_stake
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from pulse.web.today.board import Entry
+
+NO_OWNER: Final = "-"
+"""In a filter: accounts whose owner, or segment, is not known."""
+_MOST_CHOICES: Final = 200
+
+
+class Wanted(NamedTuple):
+    """What somebody wants to see; empty: all. Of an owner or segment `-` is nobody's, or none."""
+
+    zone: str = ""
+    segment: str = ""
+    owner: str = ""
+    reason: str = ""
+    waiting: str = ""
+    """`1`: only those that nobody has taken over or snoozed."""
+
+    def query(self) -> dict[str, str]:
+        """What of it is said, as the query of an address has it."""
+        return {name: value for name, value in self._asdict().items() if value}
+
+
+class Choices(NamedTuple):
+    """For each filter what there is to choose, and how many accounts of the board have it."""
+
+    segments: list[tuple[str, int]]
+    owners: list[tuple[str, int]]
+    reasons: list[tuple[str, int]]
+
+
+def ranked(
+    entries: Iterable[Entry], wanted: Wanted, now_ms: int, is_taken: Callable[[Entry], bool]
+) -> list[Entry]:
+    """Those that are wanted, what has most at stake first: MRR x risk x nearness of the renewal."""
+    chosen = [each for each in entries if _fits(each, wanted)]
+    if wanted.waiting:
+        chosen = [each for each in chosen if not is_taken(each)]
+    return sorted(chosen, key=lambda each: (stake(each, now_ms), each.known.account_id))
+
+
+def stake(entry: Entry, now_ms: int) -> tuple[float, float]:
+    """By what it is sorted; the smallest first."""
+    score = entry.known.score
+    # Who is on the board without a score is about as badly off as the line says.
+    risk = 1.0 - (entry.known.enter if score is None else score) / 100.0
+    return at_stake(entry.known.mrr, min(max(risk, 0.0), 1.0), entry.renewal_ms, now_ms)
+
+
+def _fits(entry: Entry, wanted: Wanted) -> bool:
+    known = entry.known
+    return (
+        wanted.zone in ("", known.zone)
+        and wanted.segment in ("", known.segment or NO_OWNER)
+        and wanted.owner in ("", known.owner or NO_OWNER)
+        and (not wanted.reason or wanted.reason in entry.reasons)
+    )
+
+
+def choices(entries: Iterable[Entry]) -> Choices:
+    """What there is to choose from."""
+    segments: Counter[str] = Counter()
+    owners: Counter[str] = Counter()
+    reasons: Counter[str] = Counter()
+    for each in entries:
+        segments[each.known.segment or NO_OWNER] += 1
+        owners[each.known.owner or NO_OWNER] += 1
+        reasons.update(set(each.reasons))
+    return Choices(
+        *(sorted(each.most_common(_MOST_CHOICES)) for each in (segments, owners, reasons))
+    )
