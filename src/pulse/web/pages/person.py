@@ -12,20 +12,10 @@ from pulse.engagement.forecast import WINDOW_DAYS, Crossing, crossing
 from pulse.history import HistoryError
 from pulse.model.time import parse_ts
 from pulse.web.lists import beside
-from pulse.web.pages.about.chart import (
-    NARROW,
-    WIDE,
-    Chart,
-    Fired,
-    Now,
-    chart,
-    groups,
-    mean,
-    week_or_day,
-    worst,
-)
+from pulse.web.pages.about.chart import NARROW, WIDE, Chart, Fired, Now, chart
 from pulse.web.pages.about.measured import rows
 from pulse.web.pages.about.timeline import timeline
+from pulse.web.pages.about.weeks import groups, mean, week_or_day, worst
 from pulse.web.pages.about.why import crosses, why
 from pulse.web.pages.drawing import gauge
 from pulse.web.pages.views import FOR, MOST_ENDED, OUTCOMES, alert_view

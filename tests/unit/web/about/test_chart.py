@@ -10,7 +10,8 @@ import pytest
 
 from pulse.engagement.forecast import Crossing
 from pulse.web.pages.about.axis import Axes, Size
-from pulse.web.pages.about.chart import NARROW, WIDE, Fired, Now, chart, groups
+from pulse.web.pages.about.chart import NARROW, WIDE, Fired, Now, chart
+from pulse.web.pages.about.weeks import groups
 
 from .days import FIRST, day
 
@@ -138,6 +139,21 @@ def test_a_crossing_that_is_far_away_ends_at_the_edge() -> None:
 
     assert drawn.ahead is not None
     assert drawn.ahead.latest == drawn.right == 1000.0
+
+
+def test_nothing_goes_back_in_time() -> None:
+    # The account's day begins before that of UTC, and it crosses before what is drawn as now.
+    days = [day(n, 80.0 - n) for n in range(28)]
+    drawn = chart(
+        days, [], size=SIZE, now=Now(START + 26.6, 50.0), crossing=Crossing(0.0, 0.0, 0.0, -1.0)
+    )
+
+    for path in [drawn.score, *([drawn.ahead.path] if drawn.ahead else [])]:
+        at = [x for x, _ in points(path)]
+        assert at == sorted(at)
+    assert drawn.ahead is not None
+    assert drawn.end is not None
+    assert drawn.end[0] == drawn.now_x
 
 
 def test_without_a_projection_nothing_is_drawn_ahead() -> None:

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from pulse.config.scoring import DEFAULT_SCORECARD
+from pulse.engagement.forecast import Crossing
 from pulse.web.pages.about.measured import Row, rows
-from pulse.web.pages.about.why import why
+from pulse.web.pages.about.why import crosses, why
 
 from .days import day
 
@@ -144,3 +145,16 @@ def test_measures_that_lack_most_come_first_and_those_without_points_last() -> N
     assert found[0].spark.startswith("M1.0 22.0L")  # it rose from nothing …
     assert found[0].spark.endswith("L95.0 2.0")  # … to its most
     assert found[2].full == ""
+
+
+@pytest.mark.parametrize(
+    ("crossing", "words"),
+    [
+        (Crossing(0.3, 0.2, 0.6, -2.0), "below the line any day now (90 % sure: between 1 January"),
+        (Crossing(1.0, 0.8, 2.0, -2.0), "in 1 day, on 2 January (90 %"),
+        (Crossing(12.0, 9.0, 400.0, -0.1), "between 10 January and 5 February 2027)."),
+        (Crossing(12.0, 9.0, 1e12, -0.1), "and 30 December 2035)."),
+    ],
+)
+def test_a_crossing_is_said_however_uncertain(crossing: Crossing, words: str) -> None:
+    assert words in crosses(day(0), crossing)

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
-from pulse.web.pages.about.chart import words_of
+from pulse.web.pages.about.weeks import words_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -21,6 +21,9 @@ _MOST_ROWS: Final = 3
 _STEADY: Final = 0.05
 """A measure that changed by less is as it was."""
 _MOST_NAMES: Final = 5
+_NEAR_DAYS: Final = 180
+_FARTHEST_DAYS: Final = 3_650
+"""A slope whose interval ends near to nothing gives the latest day in thousands of years."""
 
 _NOT_JUDGED: Final = (
     "It is not judged: it is too young, or there is too little data, or a source of its events has "
@@ -60,18 +63,21 @@ def crosses(day: DayRow, crossing: Crossing) -> str:
 (90 % sure: between 8 March and 14 March).'
     """
     on, soonest, latest = (
-        _day_of(day.day + timedelta(round(each)))
+        _day_of(day.day + timedelta(min(round(each), _FARTHEST_DAYS)), day.day)
         for each in (crossing.days, crossing.soonest, crossing.latest)
     )
+    days = round(crossing.days)
+    when = f"in {_count(days, 'day')}, on {on}" if days else "any day now"
     return (
-        f"If it goes on falling by {-crossing.slope:.1f} points a day it is below the line in "
-        f"{_count(round(crossing.days), 'day')}, on {on} (90 % sure: between {soonest} and "
-        f"{latest})."
+        f"If it goes on falling by {-crossing.slope:.1f} points a day it is below the line {when} "
+        f"(90 % sure: between {soonest} and {latest})."
     )
 
 
-def _day_of(day: date) -> str:
-    return f"{day.day} {day:%B}"
+def _day_of(day: date, today: date) -> str:
+    """A day soon, without its year where there is no doubt of it."""
+    is_near = abs((day - today).days) < _NEAR_DAYS
+    return f"{day.day} {day:%B}" if is_near else words_of(day)
 
 
 def _standing(document: Mapping[str, Any]) -> Iterator[str]:
