@@ -56,6 +56,13 @@ def days(last: float) -> list[Day]:
     return found
 
 
+def since(last: float) -> date:
+    """Since when it has been in the zone that it is in."""
+    zones = days(last)
+    at = next(n for n in range(len(zones)) if len({day.zone for day in zones[n:]}) == 1)
+    return date.fromisoformat(zones[at].day)
+
+
 def history(folder: Path, last: float = 31.2) -> History:
     """A file with the year of an account, whose last score is `last`."""
     found = History(folder / "history.sqlite3")
@@ -93,7 +100,7 @@ def acme(last: float = 31.2, **changes: Any) -> dict[str, Any]:
     said = {
         "score": last,
         "zone": "danger" if is_danger else "approaching",
-        "since": "2026-02-20T00:00:00Z",
+        "since": f"{since(last)}T00:00:00Z",
         "out_of": out_of,
         "contributions": {
             name: round(of * share, 2)
@@ -127,8 +134,9 @@ def tell(scene: Scene, last: float = 31.2) -> list[str]:
     """What the topics say of it: alerts, what was sent, what was said; the alerts' ids."""
     zone = "danger" if last < 40 else "approaching"
     summary = f"Acme Instruments fell to {last:.0f}, from {score_on(28, last):.0f} 28 days ago."
-    firing = alert(reason=zone, summary=summary, severity="critical" if last < 40 else "warning",
-                   profile={"name": "Acme Instruments", "segment": "smb", "owner": "kim"})  # fmt: skip
+    severity = "critical" if last < 40 else "warning"
+    profile = {"name": "Acme Instruments", "segment": "smb", "owner": "kim"}
+    firing = alert(reason=zone, summary=summary, severity=severity, profile=profile)
     ended = alert(
         reason="usage_drop", status="resolved", resolution="settled", severity="warning",
         summary="Usage fell to half of what is usual for this account.",
@@ -137,7 +145,8 @@ def tell(scene: Scene, last: float = 31.2) -> list[str]:
     ended = ended.model_copy(update={"started_at": NOW_MS - 19 * DAY_MS})
     silence = alert(reason="silence", severity="warning", summary="Nobody has come for 2.4 days.")
     scene.knows(firing, ended, silence)
-    told = ((firing, State.SUCCEEDED, "slack-cs", 1, ""), (ended, State.SUCCEEDED, "slack-cs", 1, ""),
+    told = ((firing, State.SUCCEEDED, "slack-cs", 1, ""),
+            (ended, State.SUCCEEDED, "slack-cs", 1, ""),
             (firing, State.RETRYING, "crm", 3, "timeout"))  # fmt: skip
     for number, (each, state, receiver, attempts, why) in enumerate(told):
         at_ms = int(each.started_at) + 2_000

@@ -15,8 +15,9 @@ from pulse.engagement.windows import W28
 if TYPE_CHECKING:
     from pulse.engagement.distinct import LastSeen, Mark
 
-MOST: Final = 20
-"""Ids that are named of each kind; those of whom there was most use."""
+MOST_LEFT: Final = 8
+MOST_HERE: Final = 5
+"""Ids that are named; documents are written often, and there may be many accounts."""
 
 
 def turnover(seen: LastSeen, today: int, then: int | None) -> dict[str, Any]:
@@ -29,7 +30,7 @@ def turnover(seen: LastSeen, today: int, then: int | None) -> dict[str, Any]:
       days before, and not since; `came`: how many of those here were not there before, null where
       that is not known. Of very many they are estimates
     - `here_names`, `left_names`: `[{"name", "last_seen", "share"}]`, those with the largest share
-      of the use of the last weeks first, at most 20 of each
+      of the use of the last weeks first, at most 5 and 8
 
     >>> from pulse.engagement.distinct import LastSeen
     >>> seen = LastSeen(limit=10_000)
@@ -47,8 +48,8 @@ def turnover(seen: LastSeen, today: int, then: int | None) -> dict[str, Any]:
         "left": left,
         # Who was there before has left, or is here.
         "came": None if then is None else min(max(here - then + left, 0), here),
-        "here_names": _named(seen.most_used(since, today + 1, MOST), used),
-        "left_names": _named(seen.most_used(since - W28, since, MOST), used) if left else [],
+        "here_names": _named(seen.most_used(since, today + 1, MOST_HERE), used),
+        "left_names": _named(seen.most_used(since - W28, since, MOST_LEFT), used) if left else [],
     }
 
 

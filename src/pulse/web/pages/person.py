@@ -12,20 +12,10 @@ from pulse.engagement.forecast import WINDOW_DAYS, Crossing, crossing
 from pulse.history import HistoryError
 from pulse.model.time import parse_ts
 from pulse.web.lists import beside
-from pulse.web.pages.about.chart import (
-    NARROW,
-    WIDE,
-    Chart,
-    Fired,
-    Now,
-    chart,
-    groups,
-    mean,
-    week_or_day,
-    worst,
-)
+from pulse.web.pages.about.chart import NARROW, WIDE, Chart, Fired, Now, chart
 from pulse.web.pages.about.measured import rows
 from pulse.web.pages.about.timeline import timeline
+from pulse.web.pages.about.weeks import groups, mean, week_or_day, worst
 from pulse.web.pages.about.why import crosses, why
 from pulse.web.pages.drawing import gauge
 from pulse.web.pages.views import FOR, MOST_ENDED, OUTCOMES, alert_view
@@ -99,7 +89,7 @@ def _explained(
         ahead, now = _crossing(service, document, days), _now(document)
         segment = document["profile"].get("segment")
         measured = rows(document, service.config.scorecard_for(segment), days)
-        sentences = why(document, measured, days, ahead)
+        sentences = why(document, measured, days)
     fired = [*_fired(alerts), *_entered(shown, alerts)]
     drawn: list[tuple[str, Chart]] = []
     if shown:
@@ -183,9 +173,9 @@ def _entered(days: Sequence[DayRow], alerts: Sequence[KnownAlert]) -> Iterator[F
     for day in days:
         at = day.day.toordinal()
         is_known = any((day.zone, at + near) in known for near in (-1, 0))
-        if before in order and day.zone in order and not is_known:
-            if order.index(day.zone) > order.index(before):
-                yield Fired(at, day.zone, f"{day.day.day} {day.day:%B}: {day.zone}")
+        is_judged = before in order and day.zone in order
+        if is_judged and not is_known and order.index(day.zone) > order.index(before):
+            yield Fired(at, day.zone, f"{day.day.day} {day.day:%B}: {day.zone}")
         if day.zone in order:
             before = day.zone
 

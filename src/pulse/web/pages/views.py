@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final
 
@@ -105,6 +105,16 @@ def _utc(ms: int) -> str:
     return f"{datetime.fromtimestamp(ms / 1000, tz=UTC):%Y-%m-%d %H:%M} UTC"
 
 
+def _day(day: str) -> str:
+    """A day for people; of an instant, its UTC day.
+
+    >>> _day("2026-03-02"), _day("2026-03-02T11:59:00Z")
+    ('2 Mar 2026', '2 Mar 2026')
+    """
+    found = date.fromisoformat(day[:10])
+    return f"{found.day} {found:%b %Y}"
+
+
 def _number(amount: float | None) -> str:
     if amount is None:
         return "-"
@@ -154,6 +164,7 @@ _pages.filters.update(
     beside=_beside,
     ms=parse_ts,
 )
+_pages.filters.update(day=_day)
 
 
 def _joined(kind: str, suffix: str) -> bytes:

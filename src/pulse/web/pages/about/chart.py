@@ -6,35 +6,32 @@ fired, and the score is drawn on to where it would cross the line, where that wa
 
 from __future__ import annotations
 
-from datetime import date
-from itertools import groupby, pairwise
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from pulse.web.pages.about.axis import Axes, Size, Tick
+from pulse.web.pages.about.weeks import groups, mean, week_or_day, words_of, worst
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from pulse.engagement.forecast import Crossing
     from pulse.history import DayRow
-    from pulse.model.account import Zone
 
-WIDE: Final = Size(760, 320, 30, 64, 26, 40, 52)
-NARROW: Final = Size(360, 290, 26, 8, 26, 40, 52)
+WIDE: Final = Size(760, 320, 30, 64, 32, 40, 52)
+NARROW: Final = Size(360, 290, 26, 8, 32, 40, 52)
 """For telephones, on which the wide one's letters could not be read."""
 
 _RIBBON: Final = 8
 """How far below the plot the ribbon of zones is, and how high."""
 _AHEAD_DAYS: Final = 28
 """What is projected is drawn for so many days at most."""
-_TOO_NEAR: Final = 9.0
+_TOO_NEAR: Final = 14.0
 """Marks that are nearer to each other are one."""
 _LEAST_BAND: Final = 15.0
 """A band must be so high to have its name in it."""
 _ROW: Final = 12.0
 """The height of a row of letters."""
-_WEEKLY_FROM: Final = 150
-"""More days than that are told by their weeks."""
 
 
 class Fired(NamedTuple):
@@ -146,6 +143,8 @@ def chart(
     `crossing` counts from the last of the days.
     """
     last = days[-1].day.toordinal()
+    if now is not None and now.day < last:  # where a day begins before that of UTC
+        now = now._replace(day=float(last))
     end = float(last + 1) if now is None else max(last + 1.0, now.day + 0.5)
     if crossing is not None:
         end = max(end, last + min(crossing.latest, _AHEAD_DAYS) + 1.0)
@@ -195,38 +194,6 @@ def _beside(line_y: float, y: float) -> float:
     return line_y + 4.0 + (_ROW + 2.0 if y >= line_y else -_ROW - 2.0)
 
 
-def groups(days: Sequence[DayRow]) -> list[list[DayRow]]:
-    """The days one by one, or where there are many in weeks, of which the last is complete."""
-    if not days:
-        return []
-    if len(days) <= _WEEKLY_FROM:
-        return [[day] for day in days]
-    last = days[-1].day
-    weeks = groupby(days, key=lambda day: (last - day.day).days // 7)
-    return [list(each) for _, each in weeks]
-
-
-def worst(days: Iterable[DayRow]) -> Zone:
-    """The worst zone of some days."""
-    order = ("danger", "approaching", "unknown", "healthy")
-    return min((day.zone for day in days), key=order.index)
-
-
-def mean(days: Iterable[DayRow]) -> float | None:
-    """The mean score of the days that have one."""
-    scores = [day.score for day in days if day.score is not None]
-    return sum(scores) / len(scores) if scores else None
-
-
-def words_of(day: date) -> str:
-    """A day as people say it.
-
-    >>> words_of(date(2026, 3, 2))
-    '2 March 2026'
-    """
-    return f"{day.day} {day:%B %Y}"
-
-
 def _steps(axes: Axes, days: Sequence[DayRow], what: str) -> list[tuple[float, float]]:
     """A line that may be another one each day, to the end of the plot."""
     points = [(axes.x(axes.first), axes.y(getattr(days[0], what)))]
@@ -236,20 +203,6 @@ def _steps(axes: Axes, days: Sequence[DayRow], what: str) -> list[tuple[float, f
             x = axes.x(day.day.toordinal())
             points += [(x, points[-1][1]), (x, y)]
     return [*points, (axes.right, points[-1][1])]
-
-
-def week_or_day(group: Sequence[DayRow]) -> str:
-    """Which days a group has, in words.
-
-    >>> from pulse.history import DayRow
-    >>> day = DayRow(date(2026, 3, 2), 50.0, "healthy", "current", 40.0, 55.0, 0, 0, 0, 0, 0, 0)
-    >>> week_or_day([day._replace(day=date(2026, 2, 24)), day]), week_or_day([day])
-    ('24 Feb to 2 March 2026', '2 March 2026')
-    """
-    first, last = group[0].day, group[-1].day
-    if first == last:
-        return words_of(last)
-    return f"{first.day} {first:%b} to {words_of(last)}"
 
 
 def _path(points: Iterable[tuple[float, float]]) -> str:
@@ -320,7 +273,7 @@ def _ahead(axes: Axes, last: int, now: Now | None, day: DayRow, crossing: Crossi
     if score is None:
         return None
     start = (axes.x(last), axes.y(score)) if now is None else (axes.x(now.day), axes.y(score))
-    at = min(axes.x(last + crossing.days), axes.right)
+    at = max(min(axes.x(last + crossing.days), axes.right), start[0])
     y = axes.y(day.line)
     return Ahead(
         path=_path([start, (at, y)]),

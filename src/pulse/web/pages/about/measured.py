@@ -48,7 +48,7 @@ class Row(NamedTuple):
     full: str
     """What all of the points need."""
     bar: float
-    """The points as pixels of `BAR`."""
+    """The points, in pixels of a bar of 80."""
     spark: str
     """The path of its trend; empty where there is none."""
     is_share: bool
@@ -56,8 +56,8 @@ class Row(NamedTuple):
 
     @property
     def change(self) -> float | None:
-        """By which share it changed; None where there was nothing before."""
-        if self.then is None or self.now is None or self.then <= 0:
+        """By which share it changed over its window; None where there was nothing before."""
+        if not self.over or self.then is None or self.now is None or self.then <= 0:
             return None
         return self.now / self.then - 1.0
 
@@ -137,15 +137,16 @@ def _number(
     if measure == "value_per_mrr":
         mrr, value = profile.get("mrr"), _number(said, profile, "value", window)
         return value / mrr if mrr and value is not None else None
-    got = said["measures"].get(measure)
-    return got if window is None or got is None else got[window]
+    got: Any = said["measures"].get(measure)
+    number: float | None = got if window is None or got is None else got[window]
+    return number
 
 
 def _full(rule: ScoreRule, profile: Mapping[str, Any]) -> str:
     target, seats = rule.target, profile.get("seats")
     if isinstance(target, PerSeat):
         each = f"{target.per_seat:g} a seat"
-        return each if not seats else f"{target.per_seat * seats:g}: {each}"
+        return each if not seats else f"{target.per_seat * seats:g} ({each})"
     if isinstance(target, OfBaseline):
         return "as much as usual" if target.of_baseline == 1 else (
             f"{100 * target.of_baseline:g} % of what is usual"

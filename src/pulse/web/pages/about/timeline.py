@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import msgspec
 
@@ -67,7 +67,6 @@ def timeline(
     outcomes: Iterable[Outcome],
     deliveries: Iterable[Delivery],
     days: Sequence[DayRow],
-    notes: Iterable[Any] = (),
 ) -> list[Entry]:
     """What happened to an account, the newest first, at most `MOST`."""
     known = list(alerts)

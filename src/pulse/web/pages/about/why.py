@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
-from pulse.web.pages.about.chart import words_of
+from pulse.web.pages.about.weeks import words_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -21,6 +21,9 @@ _MOST_ROWS: Final = 3
 _STEADY: Final = 0.05
 """A measure that changed by less is as it was."""
 _MOST_NAMES: Final = 5
+_NEAR_DAYS: Final = 180
+_FARTHEST_DAYS: Final = 3_650
+"""A slope whose interval ends near to nothing gives the latest day in thousands of years."""
 
 _NOT_JUDGED: Final = (
     "It is not judged: it is too young, or there is too little data, or a source of its events has "
@@ -32,17 +35,15 @@ def why(
     document: Mapping[str, Any],
     rows: Sequence[Row],
     days: Sequence[DayRow] = (),
-    crossing: Crossing | None = None,
 ) -> list[str]:
     """What explains the score of an account's document, the most important first.
 
     `rows` are its measures, those that lack the most points first; `days` its history, the oldest
-    first, from whose last one `crossing` counts.
+    first.
     """
     return [
         *_standing(document),
         *_then(document),
-        *(crosses(days[-1], crossing) for _ in range(1) if crossing is not None and days),
         *_lacking(rows),
         *_turnover(document, "active_users", "users"),
         *_turnover(document, "features", "features"),
@@ -58,18 +59,25 @@ def crosses(day: DayRow, crossing: Crossing) -> str:
     >>> from pulse.history import DayRow
     >>> day = DayRow(date(2026, 3, 2), 50.0, "approaching", "current", 40.0, 55.0, 0, 0, 0, 0, 0, 0)
     >>> crosses(day, Crossing(days=8.0, soonest=6.2, latest=11.7, slope=-1.25))
-    'If it goes on falling by 1.2 points a day it is below the line in 8 days, on 10 March 2026 \
-(90 % sure: between 8 March 2026 and 14 March 2026).'
+    'If it goes on falling by 1.2 points a day it is below the line in 8 days, on 10 March \
+(90 % sure: between 8 March and 14 March).'
     """
     on, soonest, latest = (
-        words_of(day.day + timedelta(round(each)))
+        _day_of(day.day + timedelta(min(round(each), _FARTHEST_DAYS)), day.day)
         for each in (crossing.days, crossing.soonest, crossing.latest)
     )
+    days = round(crossing.days)
+    when = f"in {_count(days, 'day')}, on {on}" if days else "any day now"
     return (
-        f"If it goes on falling by {-crossing.slope:.1f} points a day it is below the line in "
-        f"{_count(round(crossing.days), 'day')}, on {on} (90 % sure: between {soonest} and "
-        f"{latest})."
+        f"If it goes on falling by {-crossing.slope:.1f} points a day it is below the line {when} "
+        f"(90 % sure: between {soonest} and {latest})."
     )
+
+
+def _day_of(day: date, today: date) -> str:
+    """A day soon, without its year where there is no doubt of it."""
+    is_near = abs((day - today).days) < _NEAR_DAYS
+    return f"{day.day} {day:%B}" if is_near else words_of(day)
 
 
 def _standing(document: Mapping[str, Any]) -> Iterator[str]:
@@ -123,31 +131,27 @@ def _then(document: Mapping[str, Any]) -> Iterator[str]:
 def _lacking(rows: Sequence[Row]) -> Iterator[str]:
     lacking = [row for row in rows if row.lacks >= _LEAST][:_MOST_ROWS]
     if not lacking and any(row.has is not None for row in rows):
-        yield "Every measure has all of its points."
-    for n, row in enumerate(lacking):
-        first = "Most is missing by" if n == 0 and len(lacking) > 1 else "Points are missing by"
-        said = f"{first} {row.words}: {row.has:.1f} of {row.of:.1f} points"
+        yield "Every measure brings all of its points."
+    for row in lacking:
+        said = f"{row.words[:1].upper()}{row.words[1:]} bring {row.has:.1f} of {row.of:.1f} points"
         if row.now is not None:
-            said += f", for {_amount(row.now, row)}"
-            said += f" in {row.over}" if row.over else ""
+            said += f": {_amount(row.now, row)}{f' in {row.over}' if row.over else ''}"
             said += _compared(row)
         if row.full:
-            said += f"; all points need {row.full}"
+            said += f"; all of them need {row.full}"
         yield f"{said}."
 
 
 def _compared(row: Row) -> str:
     if row.then is None or row.now is None:
-        return ""
-    then = _amount(row.then, row)
-    change = row.change
-    if change is None or row.is_share or not row.over:
-        return f", {then} 28 days ago"
+        return ", and what it was 28 days ago is not known"
+    then, change = _amount(row.then, row), row.change
+    if change is None:
+        return f", against {then} four weeks before"
     if abs(change) < _STEADY:
-        return f", about as 28 days ago ({then})"
-    return f", {then} 28 days ago ({abs(change):.0%} {'less' if change < 0 else 'more'})".replace(
-        "%", " %"
-    )
+        return f", about as four weeks before ({then})"
+    by = f"{100 * abs(change):.0f}\N{NO-BREAK SPACE}% {'less' if change < 0 else 'more'}"
+    return f", against {then} four weeks before ({by})"
 
 
 def _turnover(document: Mapping[str, Any], of: str, words: str) -> Iterator[str]:
@@ -193,12 +197,15 @@ def _past(days: Sequence[DayRow]) -> Iterator[str]:
     if moved:
         was, day = moved[-1]
         times = "" if len(moved) == 1 else f" {len(moved)} times, the last time"
-        yield f"The line itself was moved{times} on {words_of(day.day)}, from {was:g} to {day.line:g}."
+        yield (
+            f"The line itself was moved{times} on {words_of(day.day)}, from {was:g} to "
+            f"{day.line:g}."
+        )
 
 
 def _amount(number: float, row: Row) -> str:
     if row.is_share:
-        return f"{100 * number:.0f} %"
+        return f"{100 * number:.0f}\N{NO-BREAK SPACE}%"
     return f"{number:,.0f}" if number == int(number) else f"{number:,.1f}"
 
 
