@@ -21,6 +21,8 @@ _FEW: Final = 64
 """Up to that many ids are found among their hashes, one after the other; more in an index."""
 _HALF: Final = 32
 _EVENTS: Final = 0xFFFF_FFFF
+_PLACES: Final = 30
+_AT: Final = (1 << _PLACES) - 1
 _OFTEN: Final = 12
 """Looked for more often than that since it was unpacked, and hashes or an index are made."""
 
@@ -330,6 +332,43 @@ class LastSeen:
                 most = mark & _EVENTS
             at += 1
         return int(most)
+
+    def between(self, first: int, end: int) -> int:
+        """Of how many ids the last day is `first` or one after it, before `end`."""
+        found, at, marks = i64(0), i64(0), self._marks
+        size, low, high = len(marks), i64(first) << _HALF, i64(end) << _HALF
+        while at < size:
+            if low <= marks[at] < high:
+                found += 1
+            at += 1
+        return int(found) << self.level
+
+    def most_used(self, first: int, end: int, most: int) -> list[Mark]:
+        """Those of these ids that have the most events, at most so many, the most first."""
+        best: vec[i64] = vec[i64]([i64(-1)] * most)
+        marks, at, lowest = self._marks, i64(0), i64(most) - 1
+        size, low, high = len(marks), i64(first) << _HALF, i64(end) << _HALF
+        while at < size:
+            mark = marks[at]
+            if low <= mark < high:
+                # An id's events, and where it is.
+                key = (mark & _EVENTS) << _PLACES | at
+                n = lowest
+                if key > best[n]:
+                    while n > 0 and key > best[n - 1]:
+                        best[n] = best[n - 1]
+                        n -= 1
+                    best[n] = key
+            at += 1
+        names = self._all()
+        found = list[Mark]()
+        for key in best:
+            if key < 0:
+                break
+            at = key & _AT
+            mark = marks[at]
+            found.append(Mark(names[int(at)], int(mark >> _HALF), int(mark & _EVENTS)))
+        return found
 
     def windows(self) -> Triple:
         """Distinct ids over each window, as of now."""

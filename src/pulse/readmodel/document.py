@@ -9,6 +9,7 @@ from pulse.engagement.measures import readable
 from pulse.engagement.on_demand import row_on
 from pulse.engagement.windows import THEN_DAYS
 from pulse.model.time import format_ms
+from pulse.readmodel.turnover import turnover
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from pulse.engagement.scorecard import Scorecard
 
 _TIMES: Final = frozenset({"started_at", "renewal_at"})
+_28D: Final = 1
 
 
 def document(
@@ -34,6 +36,7 @@ def document(
     - `since`: when the account went where its zone comes from; null where that is not known
     - `out_of`: for each contribution, the points it could have at most
     - `then`: measures and score at the start of the day 28 days ago; null where there is no past
+    - `turnover`: of `active_users` and of `features` who came and who left (`turnover`)
     - `profile`: what is known of the account; unknown fields are absent
     - `alerts`: the firing ones, `[{"reason", "started_at", "since"}]`, the oldest first
 
@@ -47,6 +50,7 @@ def document(
         "since": None if since_ms == NO_INSTANT else format_ms(since_ms),
         "out_of": _out_of(status["contributions"], scorecard),
         "then": _then(account, scorecard, activity, holidays),
+        "turnover": _turnover(account),
         "profile": {
             field: format_ms(value) if field in _TIMES and isinstance(value, int) else value
             for field, (_, _, value) in sorted(said.items())
@@ -89,4 +93,18 @@ def _then(
     return {
         "score": None if row.score is None else round(row.score, 2),
         "measures": readable(row.measures),
+    }
+
+
+def _turnover(account: Account) -> dict[str, Any]:
+    today, notes = account.calendar.day, account.notes
+    then = today - THEN_DAYS
+    is_known = notes.knows(then, today)
+    return {
+        "active_users": turnover(
+            account.users, today, notes.users_on(then)[_28D] if is_known else None
+        ),
+        "features": turnover(
+            account.features, today, notes.features_on(then)[_28D] if is_known else None
+        ),
     }

@@ -141,3 +141,31 @@ def test_an_account_that_recovers_says_since_when() -> None:
     assert found["zone"] == "healthy"
     assert found["alerts"] == []
     assert "2024-02-13T00:00:00Z" < found["since"] < found["as_of"]
+
+
+def test_who_left_and_how_many_came_is_told_of_users_and_of_features() -> None:
+    history = History()
+    for day in range(60):
+        history.day(day, users=8 if day < 28 else 3)
+
+    found = history.document()["turnover"]
+    for what, letter in (("active_users", "u"), ("features", "feature.")):
+        assert (found[what]["here"], found[what]["left"], found[what]["came"]) == (3, 5, 0)
+        names = {each["name"] for each in found[what]["left_names"]}
+        assert names == {f"{letter}{n}" for n in range(3, 8)}
+        assert {each["last_seen"] for each in found[what]["left_names"]} == {"2023-12-12"}
+
+
+def test_a_user_who_is_forgotten_is_in_the_document_no_more() -> None:
+    history = History()
+    for day in range(40):
+        history.day(day, users=8 if day < 10 else 3)
+    assert '"u5"' in json.dumps(history.document())
+    history.state.take_touched()
+
+    history.send([("pulse-control", b"forget")], type="forget", ts=START_MS, user="u5")
+
+    assert "acme" in history.state.touched  # so its document is written anew
+    found = history.document()
+    assert '"u5"' not in json.dumps(found)
+    assert found["turnover"]["active_users"]["left"] == 5

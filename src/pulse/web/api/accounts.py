@@ -25,6 +25,34 @@ class Then(BaseModel):
     measures: Measures
 
 
+class Seen(BaseModel):
+    """A user, or a feature."""
+
+    name: str = Field(description="As events say it; hashed where user ids are.")
+    last_seen: str = Field(description="The last of the account's days on which it was seen.")
+    share: float = Field(description="Its share of the use of the last weeks, 0 to 1.")
+
+
+class TurnedOver(BaseModel):
+    """Users, or features, of the last 28 days against the 28 before. Of very many an estimate."""
+
+    here: int = Field(description="Seen on one of the last 28 complete days, or today.")
+    left: int = Field(description="Seen in the 28 days before, and not since.")
+    came: int | None = Field(
+        description="Of those here, how many were not seen in the 28 days before; null where the "
+        "account's past is too short."
+    )
+    here_names: list[Seen] = Field(description="The most used first, at most 5.")
+    left_names: list[Seen] = Field(description="The most used first, at most 8.")
+
+
+class Turnover(BaseModel):
+    """Who came and who left."""
+
+    active_users: TurnedOver
+    features: TurnedOver
+
+
 class Firing(BaseModel):
     """An alert that fires."""
 
@@ -39,6 +67,9 @@ class Account(AccountStatus):
     since: str | None = Field(description="When it went where its zone comes from.")
     out_of: dict[str, float] = Field(description="The points that each measure could give.")
     then: Then | None
+    turnover: Turnover | None = Field(
+        default=None, description="Absent where an older worker wrote it."
+    )
     profile: AccountProfile
     alerts: list[Firing]
 

@@ -12,7 +12,8 @@ from pulse.web.access import Session
 from pulse.web.api.asking import Shared, need
 from pulse.web.pages.forms import act, author_of, read
 from pulse.web.pages.frame import signed_in, to_sign_in
-from pulse.web.pages.views import account_view, page
+from pulse.web.pages.person import PERIODS, YEAR, person
+from pulse.web.pages.views import page
 from pulse.web.service import Service
 from pulse.web.tokens import Role
 
@@ -26,6 +27,7 @@ _DONE = {
 }
 
 Done = Annotated[str, Query()]
+Days = Annotated[str, Query(description="How much of the history is drawn.")]
 
 
 # -- by a link -------------------------------------------------------------------------------------
@@ -33,7 +35,9 @@ Done = Annotated[str, Query()]
 
 @router.get("/l/{ticket}")
 @router.get("/l/{ticket}/{action}")
-async def by_link(service: Shared, ticket: str, action: str = "", done: Done = "") -> Response:
+async def by_link(
+    service: Shared, ticket: str, action: str = "", done: Done = "", days: Days = YEAR
+) -> Response:
     """Shows, and changes nothing: mail scanners open links too."""
     opened = service.access.ticket(ticket)
     if action and action not in ACTIONS:
@@ -46,6 +50,7 @@ async def by_link(service: Shared, ticket: str, action: str = "", done: Done = "
         base=f"/l/{ticket}",
         mark=f"link {ticket}",
         done=done,
+        days=days,
     )
 
 
@@ -66,7 +71,7 @@ async def act_by_link(request: Request, service: Shared, ticket: str, action: st
 
 @router.get("/accounts/{account_id:path}")
 async def by_session(
-    request: Request, service: Shared, account_id: str, done: Done = ""
+    request: Request, service: Shared, account_id: str, done: Done = "", days: Days = YEAR
 ) -> Response:
     """An account, to whoever is signed in."""
     session = service.access.session(request)
@@ -80,6 +85,7 @@ async def by_session(
         base="",
         mark=session.mark,
         done=done,
+        days=days,
         session=session,
     )
 
@@ -111,6 +117,7 @@ async def _show(
     base: str,
     mark: str,
     done: str,
+    days: str,
     session: Session | None = None,
 ) -> Response:
     """The page. `only`: the alert that may be acted on, None for all."""
@@ -120,7 +127,9 @@ async def _show(
     except Refusal as refusal:
         # Redis is away, and the alert is there all the same.
         document, note = None, f"{note} {refusal.detail}.".strip()
-    said = await account_view(service, account_id, document)
+    if days not in PERIODS:
+        raise Refusal(400, "days", "the history is drawn over 365, 90 or 28 days")
+    said = await person(service, account_id, document, days)
     if document is None and not said["firing"] and not said["ended"] and only is None:
         raise Refusal(404, "no_such_account", "there is no such account")
     return page(
@@ -131,6 +140,7 @@ async def _show(
         may_act=only is not None or _may(session),
         open_form=open_form,
         base=base,
+        here=base or f"/accounts/{quote(account_id, safe='')}",
         form=service.access.form_token(mark),
         note=note,
         **({} if session is None else signed_in(service, session)),

@@ -11,7 +11,7 @@ from pulse.alerting.people.links import ACTIONS
 from pulse.alerting.people.outcomes import WORDS
 from pulse.alerting.stages.muting import Snooze
 from pulse.config.fields import duration_ms
-from pulse.desk.desk import MOST_MS
+from pulse.model.time import MAX_DURATION_MS
 from pulse.refusals import Refusal
 from pulse.web.pages.views import FOR
 
@@ -76,7 +76,7 @@ async def act(
     if action == "acknowledge":
         await service.desk.snooze(Snooze(alert_id=alert_id, author=author, reason=note))
     elif action == "snooze":
-        until_ms = _until(said, service.now_ms())
+        until_ms = until_of(said, service.now_ms())
         await service.desk.snooze(
             Snooze(alert_id=alert_id, author=author, reason=note, until_ms=until_ms)
         )
@@ -91,7 +91,7 @@ async def act(
         await service.desk.close(outcome)
 
 
-def _until(said: dict[str, str], now_ms: int) -> int:
+def until_of(said: dict[str, str], now_ms: int) -> int:
     """Until when: the end of a day, where one is named, else after so long."""
     day = said.get("until", "").strip()
     if not day:
@@ -106,6 +106,6 @@ def _until(said: dict[str, str], now_ms: int) -> int:
     except ValueError:
         raise Refusal(400, "until", "a day is like 2026-12-24") from None
     until_ms = round(start.timestamp() * 1000) + 86_400_000
-    if not now_ms < until_ms <= now_ms + MOST_MS:
+    if not now_ms < until_ms <= now_ms + MAX_DURATION_MS:
         raise Refusal(400, "until", "choose a day from today on, within a year")
     return until_ms

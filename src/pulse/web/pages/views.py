@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,21 +12,11 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from pulse.model.time import format_ms, parse_ts
-from pulse.web.pages.drawing import gauge
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from pulse.desk.books import KnownAlert
     from pulse.web.service import Service
 
-COMPARED: Final = (
-    ("active_users", "active users"),
-    ("active_days", "active days"),
-    ("features", "features"),
-    ("events", "events"),
-    ("value", "value"),
-)
 OUTCOMES: Final = (
     ("saved", "Saved: it was right, and they stay"),
     ("false_alarm", "False alarm: it was nothing"),
@@ -115,6 +105,16 @@ def _utc(ms: int) -> str:
     return f"{datetime.fromtimestamp(ms / 1000, tz=UTC):%Y-%m-%d %H:%M} UTC"
 
 
+def _day(day: str) -> str:
+    """A day for people; of an instant, its UTC day.
+
+    >>> _day("2026-03-02"), _day("2026-03-02T11:59:00Z")
+    ('2 Mar 2026', '2 Mar 2026')
+    """
+    found = date.fromisoformat(day[:10])
+    return f"{found.day} {found:%b %Y}"
+
+
 def _number(amount: float | None) -> str:
     if amount is None:
         return "-"
@@ -155,8 +155,16 @@ _pages: Final = Environment(
     lstrip_blocks=True,
 )
 _pages.filters.update(
-    when=_when, ago=_ago, span=_span, number=_number, amount=_amount, words=_words, beside=_beside
+    when=_when,
+    ago=_ago,
+    span=_span,
+    number=_number,
+    amount=_amount,
+    words=_words,
+    beside=_beside,
+    ms=parse_ts,
 )
+_pages.filters.update(day=_day)
 
 
 def _joined(kind: str, suffix: str) -> bytes:
@@ -182,30 +190,6 @@ def page(template: str, status: int = 200, /, **said: Any) -> HTMLResponse:
     return HTMLResponse(_pages.get_template(template).render({**base, **said}), status)
 
 
-async def account_view(
-    service: Service, account_id: str, document: Mapping[str, Any] | None
-) -> dict[str, Any]:
-    """An account, its gauge, and its alerts, those that fire first."""
-    alerts = await service.alerts_of(account_id)
-    firing = [alert_view(service, each) for each in alerts if each.status == "firing"]
-    ended = [alert_view(service, each) for each in alerts if each.status != "firing"]
-    name = next((each.name for each in alerts if each.name), account_id)
-    if document is not None:
-        name = document["profile"].get("name") or account_id
-    return {
-        "account_id": account_id,
-        "name": name,
-        "document": document,
-        "gauge": None if document is None else gauge(document),
-        "points": [] if document is None else points(document),
-        "measures": [] if document is None else measures(document),
-        "firing": firing,
-        "ended": ended[:MOST_ENDED],
-        "outcomes": OUTCOMES,
-        "durations": FOR,
-    }
-
-
 def alert_view(service: Service, alert: KnownAlert) -> dict[str, Any]:
     """An alert, and what people did with it."""
     return {
@@ -215,25 +199,3 @@ def alert_view(service: Service, alert: KnownAlert) -> dict[str, Any]:
         "held_out": not alert.quiet and service.holdout.has(alert.account_id),
         "path": service.books.deliveries.path(alert.id),
     }
-
-
-def points(document: Mapping[str, Any]) -> list[tuple[str, float, float]]:
-    """Each measure's points, of how many; the one that lacks most first."""
-    found = [
-        (name, points, document["out_of"].get(name, points))
-        for name, points in document["contributions"].items()
-    ]
-    return sorted(found, key=lambda each: each[1] - each[2])
-
-
-def measures(document: Mapping[str, Any]) -> list[tuple[str, float, float | None]]:
-    """The measures over 28 days, now and 28 days ago."""
-    then = document["then"]
-    return [
-        (
-            words,
-            document["measures"][measure]["28d"],
-            None if then is None else then["measures"][measure]["28d"],
-        )
-        for measure, words in COMPARED
-    ]
