@@ -107,18 +107,22 @@ def test_only_what_is_wanted_is_shown(wanted: Wanted, names: list[str]) -> None:
 
 def test_there_is_to_choose_what_there_is() -> None:
     entries = [entry("a"), entry("b", owner="", reasons=("silence", "danger")), entry("c")]
-    assert choices(entries) == (
+    assert choices(entries, ALL) == (
         [("smb", 3)], [(NO_OWNER, 1), ("kim", 2)], [("danger", 3), ("silence", 1)],
     )  # fmt: skip
+    # Also what somebody has kept as a bookmark, and nobody has any more.
+    assert choices(entries, Wanted(segment="gone")).segments == [("gone", 0), ("smb", 3)]
 
 
 @pytest.mark.parametrize(
     "evil", ["=1+1", "+1", "-1", "@SUM(1)", "\t=1", "\r=1", "\n=1", "  =1", "\uff1d1", "|x", "%x"]
 )
 def test_no_cell_is_a_formula(evil: str) -> None:
-    text = csv_of([entry(evil, owner=evil, segment=evil, plan=evil, reasons=(evil,))])
+    text = csv_of(
+        [entry(evil, owner=evil, segment=evil, plan=evil, reasons=(evil,))], lambda each: [evil]
+    )
     (row,) = csv.DictReader(io.StringIO(text, newline=""))
-    for column in ("account_id", "name", "owner", "segment", "plan", "reasons"):
+    for column in ("account_id", "name", "owner", "segment", "plan", "reasons", "taken"):
         assert row[column] == f"'{evil}"
 
 
@@ -127,7 +131,8 @@ def test_what_is_not_known_is_an_empty_cell_and_numbers_are_numbers() -> None:
         [
             entry("a,\"b\"", score=None, then=None, has_mrr=False),
             entry("c", score=12.25, mrr=1_234_567.5, since_ms=0, renewal_ms=DAY_MS),
-        ]
+        ],
+        lambda each: [],
     )  # fmt: skip
     first, second = csv.DictReader(io.StringIO(text, newline=""))
     assert tuple(first) == COLUMNS

@@ -25,7 +25,10 @@ _LONGEST_NAME: Final = 100
 _DURATIONS: Final = {each: duration_ms(each) for each, _ in FOR}
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _MOST_FIELDS: Final = 20
-_LOCAL: Final = re.compile(r"/[A-Za-z0-9%._~!$&'()*+,;=:@-][A-Za-z0-9/%._~!$&'()*+,;=:@-]*")
+_LOCAL: Final = re.compile(
+    r"/(?:[A-Za-z0-9%._~!$&'()*+,;=:@-][A-Za-z0-9/%._~!$&'()*+,;=:@-]*)?"
+    r"(?:\?[A-Za-z0-9/?%._~!$&'()*+,;=:@-]*)?"
+)
 
 
 async def read(request: Request) -> dict[str, str]:
@@ -47,6 +50,8 @@ def local(path: str) -> str:
 
     >>> local("/accounts/acme"), local("//evil.example"), local("https://evil.example")
     ('/accounts/acme', '/', '/')
+    >>> local("/?zone=danger"), local("/search?q=a%20b"), local("/\\\\evil.example?q")
+    ('/?zone=danger', '/search?q=a%20b', '/')
     """
     return path if _LOCAL.fullmatch(path) else "/"
 

@@ -133,7 +133,9 @@ pulse.morph = (() => {
         else old.insertBefore(found, at);
         morph(found, wanted);
       } else {
-        old.insertBefore(document.importNode(wanted, true), at);
+        const made = document.importNode(wanted, true);
+        if (key && made.dataset.key) made.classList.add("changed");
+        old.insertBefore(made, at);
       }
       keyed.delete(key);
     }
