@@ -58,8 +58,12 @@ def _check(config: Config, counts: dict[str, int]) -> int:
     if missing:
         raise PulseError(f"no topic {', '.join(missing)}", hint="run `pulse topics` to create them")
     events = counts[topics.events]
-    for name in (topics.changelog, topics.alerts):
-        if counts[name] != events:
+    # Who had more partitions before (`pulse repartition`) keeps the topic of alerts as it was.
+    for name, fits in (
+        (topics.changelog, counts[topics.changelog] == events),
+        (topics.alerts, counts[topics.alerts] >= events),
+    ):
+        if not fits:
             raise PulseError(
                 f"topic {name} has {counts[name]} partitions, {topics.events} has {events}",
                 hint=f"they must be the same: delete {name} and run `pulse topics`",
@@ -68,6 +72,7 @@ def _check(config: Config, counts: dict[str, int]) -> int:
         raise PulseError(
             f"topic {topics.events} has {events} partitions, the configuration says "
             f"{config.kafka.partitions}",
-            hint=f"set kafka.partitions to {events}; the number is fixed once a topic is made",
+            hint=f"set kafka.partitions to {events}; the number is fixed once a topic is made, and "
+            "`pulse repartition` rewrites the state for another",
         )
     return events
