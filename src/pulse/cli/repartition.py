@@ -155,6 +155,11 @@ def _run(
     with step_progress("reading", before) as went_on:
         read = asyncio.run(read_partitions(old, engine, went_on))
     context = merged([Context.of(each.state) for each in read])
+    if context.historical:
+        raise PulseError(
+            "a history is played into the events",
+            hint="end it first (`pulse emit --history --resume`): in other topics nobody can",
+        )
     states = [empty_state(new, number) for number in range(after)]
     move(engine, [each.state for each in read], context, states)
     if dry_run:

@@ -25,7 +25,7 @@ def records(old: dict[bytes, bytes], there: dict[bytes, bytes], new: Kafka) -> I
     >>> there = {Link("web", "bob", "acme").key: b"acme"}
     >>> old = {Link("web", "ada", "acme").key: b"acme", KEY: b"{}"}
     >>> [(each.partition, each.key, each.value) for each in records(old, there, Kafka())]
-    [(9, b'["web","ada"]', b'acme'), (24, b'["web","bob"]', None)]
+    [(13, b'["web","ada"]', b'acme'), (14, b'["web","bob"]', None)]
     """
     for key in (*old, *(key for key in there if key not in old)):
         if key == KEY:
