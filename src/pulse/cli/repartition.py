@@ -142,8 +142,6 @@ def _to_create(brokers: Brokers, new: Config) -> list[WantedTopic]:
     todo = plan(wanted, brokers.find([*names]))
     if todo.obstacles:
         raise PulseError(todo.obstacles[0])
-    if not todo.create:
-        asyncio.run(check_unused(new))
     return todo.create
 
 
@@ -151,6 +149,8 @@ def _run(
     brokers: Brokers, old: Config, new: Config, create: list[WantedTopic], dry_run: bool
 ) -> None:
     before, after = old.kafka.partitions, new.kafka.partitions
+    if not create:
+        asyncio.run(check_unused(new))
     engine = Engine(policy(old), lambda account_id: partition_of(account_id, before))
     with step_progress("reading", before) as went_on:
         read = asyncio.run(read_partitions(old, engine, went_on))
@@ -166,6 +166,8 @@ def _run(
         print("\n".join([*found_in_words(old, read, states), "", "Nothing was written."]))
         return
     brokers.create(create)
+    if create:  # of the three some may have been there
+        asyncio.run(check_unused(new))
     names = [getattr(new.kafka.topics, name) for name in _WIDENED]
     brokers.widen(names, after)
 
