@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final
 
-from pulse.web.following import OutcomeBook
-
 from pulse.collector.metrics import CollectorMetrics
+from pulse.desk.books import OutcomeBook
 from pulse.metrics import Standing, WorkerMetrics
 from pulse.notifier.metrics import NotifierMetrics
 from pulse.web.metrics import WebMetrics

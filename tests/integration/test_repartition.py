@@ -247,7 +247,7 @@ def test_what_a_worker_had_applied_and_not_written_is_applied_again(old: System)
         pages = [checkpoint.pack(page) for page in checkpoint.due(0.0, 0.0)]
         checkpoint.wrote(pages)
         effects = engine.apply(state, mine[len(mine) // 2 :])
-        alerts |= {(alert.id, alert.status) for alert in effects.alerts}
+        alerts |= {(alert.fields["id"], alert.status) for alert in effects.alerts}
         checkpoint.mark(1.0, 1.0)
         manifest = checkpoint.manifest(PARTITIONS, old.config.version)
         written += [(number, each) for page in pages for each in page.records]
@@ -266,7 +266,7 @@ def test_what_a_worker_had_applied_and_not_written_is_applied_again(old: System)
     clocks = [each.state.clock_ms for each in read]
     assert clocks[1] == START_MS + 20 * DAY_MS > max(clocks[0], clocks[2], clocks[3])
     assert sum(each.again for each in read) == last
-    again = {(alert.id, alert.status) for each in read for alert in each.alerts}
+    again = {(alert.fields["id"], alert.status) for each in read for alert in each.alerts}
     assert again == alerts
     assert len(alerts) > 10
     for each in read:
