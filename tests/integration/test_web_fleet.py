@@ -73,7 +73,7 @@ async def test_the_fleet_in_numbers_that_are_compared(scene: Scene) -> None:
     assert shown.status_code == 200
     # The last day that has begun everywhere is yesterday's, and nobody was in danger 28 days ago.
     assert "At the start of 1 March 2026" in said
-    assert "danger 20 0 28 days before, 20 more they pay 2,000 a month" in said
+    assert "danger 20 28 days before: 0, now 20 more they pay 2,000 a month" in said
     assert "healthy danger" not in said  # they came through the band
     assert "approaching danger 0 20" in said.replace("  ", " ")
     assert shown.text.count("<polygon") == 9
@@ -84,7 +84,7 @@ async def test_of_a_segment_alone(scene: Scene) -> None:
     kim = await viewer(scene)
     said = plain(await kim.get("/fleet?segment=enterprise&span=28d"))
     assert "of the segment enterprise" in said
-    assert "danger 10 0 28 days before, 10 more they pay 1,000 a month" in said
+    assert "danger 10 28 days before: 0, now 10 more they pay 1,000 a month" in said
     assert (await kim.get("/fleet?span=2y")).status_code == 400
 
 

@@ -73,7 +73,6 @@ async def test_it_shows_the_year_the_reasons_the_measures_and_what_happened(scen
     )
     assert wide == narrow
     assert "in danger on 16 of 365 days" in wide
-    assert text.count(" to 2 March 2026") == 1
     assert len(re.findall(r'<th scope="row">[^<]*20\d\d<', page.text)) == 53
 
 
@@ -222,8 +221,9 @@ async def test_it_is_readable_in_both_themes_and_on_a_phone_and_axe_finds_nothin
                 )  # fmt: skip
                 # Nothing is beside the page, whatever is wide scrolls within itself.
                 assert await page.evaluate("document.documentElement.scrollWidth") == width
-                for each in await page.locator("summary").all():
-                    await each.click()
+                await page.evaluate(
+                    "document.querySelectorAll('details').forEach((each) => { each.open = true; })"
+                )
                 assert await page.locator("button", has_text="Snooze").first.is_visible()
                 assert await findings(page) == [], (theme, width)
                 assert complaints == []

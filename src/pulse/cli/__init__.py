@@ -53,6 +53,11 @@ _COMMANDS = {
         ("try-route", "Say who would get an alert, and when.", _RUN),
         ("deliveries", "List what became of notifications, show one, or send some again.", _RUN),
         ("send-test", "Send a sample alert to a receiver, and say what it answered.", _RUN),
+        (
+            "repartition",
+            "Rewrite the workers' state for another number of partitions, while nothing runs.",
+            _RUN,
+        ),
         ("doctor", "Say what of a running pulse is in order, and what to do about the rest.", _RUN),
         ("source", "Say that a source of events has stopped, or that it runs again.", _RUN),
         ("forget", "Erase an account or a user, and say where what is left when.", _RUN),

@@ -59,7 +59,7 @@ class Controls:
         self, state: PartitionState, kind: bytes, columns: Columns, at: int, fx: Effects
     ) -> bool:
         value, offset = columns.values[at] or b"", columns.offsets[at]
-        latest_ms = _latest_tick_ms(columns.timestamps[at])
+        latest_ms = latest_tick_ms(columns.timestamps[at])
         if kind == b"tick":
             ts = tick_time(value)
             if state.historical and is_of_running_clock(value):
@@ -108,7 +108,8 @@ class Controls:
         return self._renaming.arrive(state, value, columns.offsets[at], origin[2], fx)
 
 
-def _latest_tick_ms(appended_ms: int | None) -> int:
+def latest_tick_ms(appended_ms: int | None) -> int:
+    """What a tick may say at most that the broker took at an instant."""
     if appended_ms is None or appended_ms < 0:
         return MAX_TS_MS
     return min(appended_ms + TICK_AHEAD_MS, MAX_TS_MS)

@@ -109,8 +109,8 @@ class Rounds:
         if summary.standing is not None:
             if offset >= state.guarded:
                 standing = summary.standing.merged(summary.standing.of(_all(state)))
-                # Every partition knows who was erased.
-                standing = standing.without(lambda name: state.tombstone_of(name) is not None)
+                # Every partition knows who was erased. Who was renamed, only their own does.
+                standing = standing.without(lambda name: _is_erased(state, name))
                 self._hand_on(state, summary._replace(standing=standing), fx)
             return
         clock_ms, since_ms = state.clock_ms or 0, state.told_ms
@@ -160,6 +160,11 @@ class Rounds:
             return None
         today = account.calendar.day
         return account.notes.score_on(today, today)
+
+
+def _is_erased(state: PartitionState, account_id: str) -> bool:
+    found = state.tombstone_of(account_id)
+    return found is not None and not found.to
 
 
 def _all(state: PartitionState) -> Iterator[Account]:

@@ -131,6 +131,22 @@ class Brokers:
                 if result != "OK":
                     raise PulseError(f"the brokers refuse to change {name}: {result}")
 
+    def widen(self, names: Iterable[str], partitions: int) -> None:
+        """Give topics so many partitions, those that have fewer: they keep what they have."""
+        more = {
+            name: partitions
+            for name, topic in self.find([*names]).items()
+            if topic.partitions < partitions
+        }
+        if more:
+            with _told(f"add partitions to {', '.join(more)}"):
+                self._admin.create_partitions(more)
+
+    def members(self, group: str) -> int:
+        """How many clients a consumer group has."""
+        with _told(f"look at the group {group}"):
+            return len(self._admin.describe_groups([group])[group]["members"])
+
     def close(self) -> None:
         """End the connections."""
         self._admin.close()

@@ -66,7 +66,7 @@ def plan(wanted: Sequence[WantedTopic], found: Mapping[str, FoundTopic]) -> Plan
             continue
         before = len(made.changes), len(made.obstacles)
         made.changes += _changes(topic, there)
-        if topic.fixed and there.partitions != topic.partitions:
+        if topic.fixed and not _has_its_partitions(topic, there):
             made.obstacles.append(_other_than_it_must(topic, there))
         if there.replication != topic.replication:
             made.notes.append(
@@ -78,6 +78,12 @@ def plan(wanted: Sequence[WantedTopic], found: Mapping[str, FoundTopic]) -> Plan
         if before == (len(made.changes), len(made.obstacles)):
             made.fine.append(topic)
     return made
+
+
+def _has_its_partitions(topic: WantedTopic, there: FoundTopic) -> bool:
+    if topic.may_be_more:
+        return there.partitions >= topic.partitions
+    return there.partitions == topic.partitions
 
 
 def _changes(topic: WantedTopic, there: FoundTopic) -> list[Change]:
@@ -101,7 +107,8 @@ def _other_partitions(events: WantedTopic, there: FoundTopic) -> str:
         f"{events.name} has {_count(there.partitions)} and the configuration says "
         f"{events.partitions}. The number is fixed when the topic is made, because which partition "
         "an account is in, and where its state lies, follows from it. "
-        f"Set kafka.partitions to {there.partitions}, or begin anew: other names in kafka.topics"
+        f"Set kafka.partitions to {there.partitions}; or let `pulse repartition` rewrite the state "
+        "for another number; or begin anew: other names in kafka.topics"
     )
 
 

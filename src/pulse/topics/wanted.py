@@ -33,7 +33,7 @@ class WantedTopic:
     """A topic as it should be.
 
     `partitions` that are `fixed` are right as they were made or not at all; `as_events`: they are
-    as many as the events have.
+    as many as the events have, or where there `may_be_more`, at least so many.
     """
 
     name: str
@@ -43,6 +43,7 @@ class WantedTopic:
     settings: Mapping[str, str] = field(default_factory=dict)
     fixed: bool = True
     as_events: bool = True
+    may_be_more: bool = False
 
 
 def wanted_topics(kafka: Kafka) -> list[WantedTopic]:
@@ -69,6 +70,10 @@ def wanted_topics(kafka: Kafka) -> list[WantedTopic]:
             name, what, kafka.partitions, kafka.replication, {**settings, **durable}, fixed
         )
 
+    def growing(name: str, what: str, settings: Mapping[str, str]) -> WantedTopic:
+        # `pulse repartition` goes on with it, where the events have fewer partitions from then on.
+        return replace(topic(name, what, settings), may_be_more=True)
+
     return [
         topic(
             names.events,
@@ -81,19 +86,19 @@ def wanted_topics(kafka: Kafka) -> list[WantedTopic]:
                 "message.timestamp.type": "LogAppendTime",
             },
         ),
-        topic(names.alerts, "alerts, by account", _kept_for(days.alerts)),
+        growing(names.alerts, "alerts, by account", _kept_for(days.alerts)),
         topic(
             names.deadletter,
             "what could not be counted, and why",
             {**_kept_for(days.deadletter), "max.message.bytes": str(LETTER_BYTES)},
             fixed=False,
         ),
-        topic(names.deliveries, "what the notifier has still to send", compacted),
+        growing(names.deliveries, "what the notifier has still to send", compacted),
         topic(names.keys, "hashes of the write keys", compacted, fixed=False),
         topic(names.links, "which account each user belongs to", compacted),
         topic(names.changelog, "the accounts' state", compacted),
         topic(names.tokens, "hashes of the tokens of the API", compacted, fixed=False),
-        topic(names.history, "how accounts stood, day by day", _kept_for(days.history)),
+        growing(names.history, "how accounts stood, day by day", _kept_for(days.history)),
         # People write it, in one order for all.
         replace(
             topic(names.silences, "what people have silenced", compacted),

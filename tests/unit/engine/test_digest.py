@@ -8,6 +8,7 @@ import pytest
 
 from pulse.engagement.days import DAY_MS
 from pulse.engine import Engine, PartitionState
+from pulse.engine.tombstones import Tombstone, tombstone_key
 from pulse.testing.histories import Log, profile
 from pulse.testing.playing import Play
 
@@ -84,6 +85,23 @@ def test_several_partitions_make_the_digest_of_one_log(alone: Play, partitions: 
     made = digest_of([alert.model() for alert in ring.effects.alerts])
     whole = digest_of(alone.outcome.alerts)
     assert made == whole
+
+
+def test_who_lives_is_named_whatever_another_partition_knows_of_a_rename(alone: Play) -> None:
+    """Where the number of partitions was changed, tombstones stand in all of them."""
+    ring = Ring(2, POLICY)
+    for log in ring.logs:
+        log.control("history")
+    past(ring.add, ring.tick)
+    for number in range(0, 24, 2):
+        state, key = ring.states[1], tombstone_key(f"a{number:02}", None)
+        state.bury(key, Tombstone(0, 0, "a01"), state.page_for_new(0))
+    for log in ring.logs:
+        log.control("live")
+    ring.work()
+
+    made = digest_of([alert.model() for alert in ring.effects.alerts])
+    assert made == digest_of(alone.outcome.alerts)
 
 
 def test_it_comes_once(alone: Play) -> None:

@@ -104,6 +104,22 @@ def test_what_is_right_stays() -> None:
     assert (made.create, made.changes, made.obstacles, made.notes) == ([], [], [], [])
 
 
+@pytest.mark.parametrize("name", ["pulse.alerts", "pulse.deliveries"])
+def test_what_goes_on_with_fewer_partitions_of_events_may_have_more(name: str) -> None:
+    wanted = wanted_topics(kafka(partitions=3))
+    found = as_wanted(wanted)
+    found[name] = replace(found[name], partitions=4)
+    assert plan(wanted, found).fine == wanted
+
+    found[name] = replace(found[name], partitions=2)
+    (obstacle,) = plan(wanted, found).obstacles
+    assert f"{name} has 2 partitions; it must have 3" in obstacle
+    found[name] = replace(found[name], partitions=3)
+    found["pulse.state"] = replace(found["pulse.state"], partitions=4)
+    (obstacle,) = plan(wanted, found).obstacles
+    assert "pulse.state has 4 partitions; it must have 3" in obstacle
+
+
 def with_settings(found: dict[str, FoundTopic], name: str, **settings: str | None) -> None:
     changed = {setting.replace("_", "."): value for setting, value in settings.items()}
     found[name] = replace(found[name], settings={**found[name].settings, **changed})

@@ -60,9 +60,14 @@ def _check(config: Config, counts: dict[str, int]) -> int:
     if missing:
         raise PulseError(f"no topic {', '.join(missing)}", hint="run `pulse topics` to create them")
     events = counts[topics.events]
-    days = (topics.history,) if config.history.enabled else ()
-    for name in (topics.changelog, topics.alerts, *days):
-        if counts[name] != events:
+    # Who had more partitions before (`pulse repartition`) keeps the topics of what came out.
+    days = ((topics.history, counts[topics.history] >= events),) if config.history.enabled else ()
+    for name, fits in (
+        (topics.changelog, counts[topics.changelog] == events),
+        (topics.alerts, counts[topics.alerts] >= events),
+        *days,
+    ):
+        if not fits:
             raise PulseError(
                 f"topic {name} has {counts[name]} partitions, {topics.events} has {events}",
                 hint=f"they must be the same: delete {name} and run `pulse topics`",
@@ -71,6 +76,7 @@ def _check(config: Config, counts: dict[str, int]) -> int:
         raise PulseError(
             f"topic {topics.events} has {events} partitions, the configuration says "
             f"{config.kafka.partitions}",
-            hint=f"set kafka.partitions to {events}; the number is fixed once a topic is made",
+            hint=f"set kafka.partitions to {events}; the number is fixed once a topic is made, and "
+            "`pulse repartition` rewrites the state for another",
         )
     return events

@@ -241,7 +241,12 @@ def keys_of(version: PageVersion) -> list[bytes]:
 def manifest_record(generation: int, manifest: Manifest) -> ChangelogRecord:
     """The manifest of a generation, to be written after every page that it names."""
     body = bytes(cramjam.zstd.compress(_encode(manifest), _LEVEL))
-    return ChangelogRecord(_MANIFEST + b"%d" % generation, _encode(_Envelope(STATE_VERSION, body)))
+    return ChangelogRecord(manifest_key(generation), _encode(_Envelope(STATE_VERSION, body)))
+
+
+def manifest_key(generation: int) -> bytes:
+    """The key of the manifest of a generation."""
+    return _MANIFEST + b"%d" % generation
 
 
 def manifest_generation(key: bytes) -> int | None:

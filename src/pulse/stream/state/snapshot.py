@@ -81,7 +81,7 @@ class Snapshot:
                 f"the state was made with {manifest.partitions} partitions, "
                 f"the events topic has {partitions}",
                 hint="the number of partitions is fixed when the topic is made; "
-                "go back to it, or start a new group with new topics",
+                "go back to it; `pulse repartition` rewrites the state for another",
             )
         return manifest
 

@@ -8,10 +8,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import date
 
-WIDTH: Final = 720
-HEIGHT: Final = 220
+WIDTH: Final = 1100
+HEIGHT: Final = 240
 _LEFT: Final = 52
-_RIGHT: Final = 8
+_RIGHT: Final = 16
 _TOP: Final = 10
 _BOTTOM: Final = 26
 _LABELS: Final = 6
