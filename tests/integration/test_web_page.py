@@ -465,9 +465,7 @@ async def test_today_says_why_who_has_it_and_what_numbers_are_compared_with(
     assert "taken over by kim" in (await browser.get("/today.csv")).text
 
 
-async def test_today_says_where_accounts_are_old_or_not_all_read_yet(
-    scene: Scene, valkey: ValkeyServer
-) -> None:
+async def test_today_says_where_accounts_are_old_or_not_all_read_yet(scene: Scene) -> None:
     browser = await signed_in(scene)
     assert "worker" not in plain(await browser.get("/"))
     scene.now_ms += 2 * DAY_MS

@@ -73,6 +73,7 @@ pulse.keys = () => {
     1: () => go("1"),
     2: () => go("2"),
     3: () => go("3"),
+    4: () => go("4"),
   };
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
