@@ -76,7 +76,7 @@ lock: ## Make the lock again from pyproject.toml (UPGRADE=1 takes newer versions
 .PHONY: check
 check: setup ## Lint, types, imports, unit and property tests: under two minutes
 	@$(MAKE) --no-print-directory lint types
-	$(BIN)/pytest src $(wildcard tests/unit tests/property tests/docs) -q $(TWO)
+	$(BIN)/pytest src $(wildcard tests/unit tests/property tests/docs tests/deploy) -q $(TWO)
 
 .PHONY: bench
 bench: setup $(BENCH_STAMP) ## Measure (QUICK=1: in minutes; ROWS=pulse,hand; ACCOUNTS=100000)
@@ -87,8 +87,9 @@ bench: setup $(BENCH_STAMP) ## Measure (QUICK=1: in minutes; ROWS=pulse,hand; AC
 		$(if $(PART),--part $(PART))
 
 .PHONY: bench-table
-bench-table: setup ## Put what `make bench` measured into docs/performance.md
+bench-table: setup ## Put what `make bench` measured into docs/performance.md, what follows into docs/sizing.md
 	@$(BIN)/python -m benchmarks.table docs/performance.md
+	@$(BIN)/python -m benchmarks.sizing docs/performance.md docs/sizing.md
 
 .PHONY: bench-profile
 bench-profile: setup $(BENCH_STAMP) ## Say where pulse work spends its time on the job
@@ -120,6 +121,10 @@ leaving: setup ## Who leaves, on two real histories: the line beside the rules p
 .PHONY: schemas
 schemas: setup ## Write schemas/ again from the models
 	$(BIN)/python -m pulse.schemas write
+
+.PHONY: dashboards
+dashboards: setup ## Write deploy/grafana/dashboards/ again from their Python
+	@$(BIN)/python -m deploy.dashboards
 
 .PHONY: clean
 clean: ## Remove what tools left behind; .venv and .cache stay

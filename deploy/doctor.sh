@@ -88,7 +88,9 @@ optional Chromium 'pages, and clients of product apps in a browser, in the tests
     chromium chromium-browser google-chrome
 optional Alertmanager 'takes alerts in the tests; apt-get fetches one where it is there' \
     prometheus-alertmanager prometheus-alertmanager alertmanager
-optional Prometheus 'checks the alert rules (promtool)' prometheus promtool
+optional Prometheus 'scrapes and checks rules in the tests; apt-get fetches one where it is there' \
+    prometheus promtool
+optional systemd 'checks the units of deploy/systemd in the tests' systemd systemd-analyze
 
 if [ "$wanted" = all ]; then
     echo

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes requirements.lock, requirements-bootstrap.lock and requirements-bench.lock.
+# Makes requirements.lock and, from it, those of the bootstrap, of an image and of the benchmark.
 # Usage: lock.sh VENV UV_OPTIONS...
 # Why not uv.lock: docs/decisions/0001-lock-without-uv-lock.md
 set -eu
@@ -26,6 +26,10 @@ compile requirements.lock "$@" pyproject.toml
     sed -n '/^uv==/,/^ *# via/p' requirements.lock
 } >requirements-bootstrap.lock
 
+# An image has the part of the lock that runs: the same versions, since uv keeps those in the file.
+cp requirements.lock requirements-image.lock
+compile requirements-image.lock --extra apprise pyproject.toml
+
 # The benchmark's rivals disagree with some of pulse's versions. uv keeps the versions that it finds
 # in the file where it can, so an upgrade begins with pulse's own.
 case " $* " in
@@ -34,7 +38,8 @@ case " $* " in
 esac
 compile requirements-bench.lock --group bench
 
-if grep -n '://' requirements.lock requirements-bootstrap.lock requirements-bench.lock; then
+if grep -n '://' requirements.lock requirements-bootstrap.lock requirements-image.lock \
+    requirements-bench.lock; then
     echo 'the lock names a host: it would tie everybody to one registry' >&2
     exit 1
 fi

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import subprocess
@@ -12,14 +13,16 @@ from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 import hypothesis
 import pytest
+from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from pulse.processes import MissingProgramError
 from pulse.testing.kafka import KafkaServer
 from pulse.testing.valkey import ValkeyServer
+from pulse.testing.webhooks import CHECKS
 from pulse.twin import is_compiled
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from pulse.processes import Server
 
@@ -32,6 +35,18 @@ hypothesis.settings.register_profile(
     "hunt", deadline=None, print_blob=True, max_examples=5_000, database=None
 )
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS", "pulse"))
+
+
+def by_the_package(keys: Sequence[bytes], raw: bytes, headers: Mapping[str, str]) -> str | None:
+    """What `standardwebhooks` finds wrong with a webhook that was received."""
+    for key in keys:
+        with contextlib.suppress(WebhookVerificationError):
+            Webhook(key).verify(raw, dict(headers), json_parse=False)
+            return None
+    return "standardwebhooks refuses it"
+
+
+CHECKS.append(by_the_package)
 
 
 def pytest_sessionstart() -> None:

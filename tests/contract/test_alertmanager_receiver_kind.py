@@ -13,7 +13,14 @@ from standardwebhooks.webhooks import Webhook as Standard
 
 from pulse.model import Alert
 from pulse.notifier.kinds import make_receiver
-from pulse.notifier.receiver import Attempt, Notification, Outcome, ReceiverSettings, Verdict
+from pulse.notifier.receiver import (
+    Attempt,
+    Notification,
+    Outcome,
+    Receiver,
+    ReceiverSettings,
+    Verdict,
+)
 from pulse.notifier.receivers.alertmanager import AlertmanagerOptions
 from pulse.notifier.receivers.alertmanager_body import alertmanager_body
 from pulse.notifier.receivers.signature import decode_secret
@@ -68,13 +75,17 @@ def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-async def push(url: str, *alerts: Alert, **options: Any) -> Outcome:
+def receiver_at(url: str, **options: Any) -> Receiver:
     given = AlertmanagerOptions(**{"ends_after_ms": 180 * DAY_MS, **options})
-    receiver = make_receiver(
+    return make_receiver(
         ReceiverSettings(
             name="am", kind="alertmanager", url=url, allow_private=True, timeout_s=5, options=given
         )
     )
+
+
+async def push(url: str, *alerts: Alert, **options: Any) -> Outcome:
+    receiver = receiver_at(url, **options)
     links = {each.id: {"alert": "https://pulse.example/a"} for each in alerts}
     try:
         notice = Notification(id="n", alerts=alerts, links=links)
@@ -221,3 +232,24 @@ def test_an_end_never_lies_ahead_or_before_its_beginning() -> None:
     alert = asyncio.run(pushed())
     assert alert["startsAt"] <= alert["endsAt"]
     assert alert["endsAt"] <= time.strftime("%Y-%m-%dT%H:%M:%S.999Z", time.gmtime())
+
+
+async def test_a_late_end_of_an_earlier_alert_leaves_the_later_one(real: Real) -> None:
+    began_ms = now_ms() // 1000 * 1000 - 7_200_000
+    first = sample_alert("acme", started_at_ms=began_ms, at_ms=began_ms)
+    first_ends = sample_alert(
+        "acme", "resolved", started_at_ms=began_ms, at_ms=began_ms + 3_600_000
+    )
+    again_ms = began_ms + 5_400_000
+    second = sample_alert("acme", started_at_ms=again_ms, at_ms=again_ms)
+    second_ends = sample_alert("acme", "resolved", started_at_ms=again_ms, at_ms=now_ms())
+    receiver = receiver_at(real.server.url)
+    told = []
+    for number, alert in enumerate((first, second, first_ends, second_ends)):
+        outcome = await receiver.send(
+            Notification(id=f"n{number}", alerts=(alert,)), Attempt(1, now_ms())
+        )
+        assert outcome.verdict is Verdict.DELIVERED
+        told.append("acme" in await real.alerts())
+    await receiver.close()
+    assert told == [True, True, True, False]

@@ -226,7 +226,7 @@ async def test_a_server_without_starttls_gets_nothing() -> None:
     ("answers", "verdict", "reason"),
     [
         ({"data": "250 queued as 1"}, Verdict.DELIVERED, "ok"),
-        ({"kim": "550 5.1.1 no such user"}, Verdict.DELIVERED, "ok"),
+        ({"kim": "550 5.1.1 no such user"}, Verdict.DELIVERED, "recipients_refused"),
         ({"rcpt": "550 5.1.1 no such user"}, Verdict.RETRY, "smtp_550"),
         ({"rcpt": "450 4.2.0 greylisted"}, Verdict.THROTTLED, "smtp_450"),
         ({"data": "452 4.3.1 full"}, Verdict.THROTTLED, "smtp_452"),
@@ -244,7 +244,7 @@ async def test_what_its_answers_mean(
     assert (outcome.verdict, outcome.reason) == (verdict, reason)
     assert len(mailbox.mails) == (verdict is Verdict.DELIVERED)
     if "kim" in answers:
-        assert outcome.detail == "1 of the recipients were refused"
+        assert outcome.detail.startswith("1 of the recipients were refused: 5")
 
 
 async def test_what_a_server_says_is_not_repeated_with_addresses_or_passwords() -> None:

@@ -1,7 +1,10 @@
 """The receiver kind `pagerduty`: beside PagerDuty's own client, on a real HTTP server."""
 
+import asyncio
 import json
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx2
@@ -10,7 +13,14 @@ from pagerduty import EventsApiV2Client
 
 from pulse.model import Alert
 from pulse.notifier.kinds import make_receiver
-from pulse.notifier.receiver import Attempt, Notification, Outcome, ReceiverSettings, Verdict
+from pulse.notifier.receiver import (
+    Attempt,
+    Notification,
+    Outcome,
+    Receiver,
+    ReceiverSettings,
+    Verdict,
+)
 from pulse.notifier.receivers.pagerduty import PagerDutyOptions
 from pulse.testing.alerts import sample_alert
 from pulse.testing.endpoint import Endpoint
@@ -24,21 +34,31 @@ def accepted(key: str = "x") -> Answer:
     return Answer(202, {"content-type": "application/json"}, json.dumps(said).encode())
 
 
-async def post(endpoint: Endpoint, *alerts: Alert, **changes: Any) -> Outcome:
+@asynccontextmanager
+async def pager(endpoint: Endpoint, timeout_s: float = 5) -> AsyncIterator[Receiver]:
     settings = ReceiverSettings(
         name="pager",
         kind="pagerduty",
         url=f"{endpoint.base}/v2/enqueue",
         allow_private=True,
-        timeout_s=5,
+        timeout_s=timeout_s,
         options=PagerDutyOptions(routing_key=KEY),
     )
     receiver = make_receiver(settings)
     try:
-        given = Notification(id="n", alerts=alerts, **changes)
-        return await receiver.send(given, Attempt(1, time.time_ns() // 1_000_000))
+        yield receiver
     finally:
         await receiver.close()
+
+
+async def send(receiver: Receiver, *alerts: Alert, number: int = 1, **changes: Any) -> Outcome:
+    given = Notification(id="n", alerts=alerts, **changes)
+    return await receiver.send(given, Attempt(number, time.time_ns() // 1_000_000))
+
+
+async def post(endpoint: Endpoint, *alerts: Alert, **changes: Any) -> Outcome:
+    async with pager(endpoint) as receiver:
+        return await send(receiver, *alerts, **changes)
 
 
 async def test_a_firing_alert_triggers_and_its_end_resolves_the_same_incident() -> None:
@@ -96,12 +116,61 @@ async def test_several_alerts_are_an_event_each_until_one_is_not_taken() -> None
     assert keys == [each.id for each in (*alerts[:2], *alerts)]
 
 
-async def test_an_invalid_event_keeps_none_of_the_others_back() -> None:
-    async with Endpoint(accepted(), Answer(400), accepted()) as endpoint:
+@pytest.mark.parametrize("status", [400, 413, 422])
+async def test_an_invalid_event_keeps_none_of_the_others_back(status: int) -> None:
+    alerts = [sample_alert(f"a{number}") for number in range(3)]
+    async with Endpoint(accepted(), Answer(status), accepted()) as endpoint:
+        outcome = await post(endpoint, *alerts)
+
+    assert (outcome.verdict, outcome.reason) == (Verdict.RETRY, f"http_{status}")
+    assert [each.body["dedup_key"] for each in endpoint.posts] == [each.id for each in alerts]
+
+
+async def test_what_speaks_of_all_events_ends_the_attempt() -> None:
+    async with Endpoint(accepted(), Answer(403), accepted()) as endpoint:
         outcome = await post(endpoint, *(sample_alert(f"a{number}") for number in range(3)))
 
-    assert (outcome.verdict, outcome.reason) == (Verdict.RETRY, "http_400")
-    assert len(endpoint.posts) == 3
+    assert (outcome.verdict, outcome.reason) == (Verdict.RETRY, "http_403")
+    assert len(endpoint.posts) == 2
+
+
+async def test_what_was_taken_is_not_sent_again() -> None:
+    alerts = [sample_alert(f"a{number}") for number in range(4)]
+    answers = (accepted(), Answer(400), accepted(), Answer(429), accepted())
+    async with Endpoint(*answers) as endpoint, pager(endpoint) as receiver:
+        first = await send(receiver, *alerts)
+        second = await send(receiver, *alerts, number=2)
+
+    assert (first.verdict, first.reason) == (Verdict.THROTTLED, "http_429")
+    assert second.verdict is Verdict.DELIVERED
+    keys = [each.body["dedup_key"] for each in endpoint.posts]
+    assert keys == [each.id for each in (*alerts, alerts[1], alerts[3])]
+
+
+async def test_what_is_begun_anew_is_sent_whole() -> None:
+    alerts = [sample_alert("a0"), sample_alert("a1")]
+    answers = (accepted(), Answer(429), accepted())
+    async with Endpoint(*answers) as endpoint, pager(endpoint) as receiver:
+        await send(receiver, *alerts)
+        again = await send(receiver, *alerts)
+
+    assert again.verdict is Verdict.DELIVERED
+    assert len(endpoint.posts) == 4
+
+
+async def test_an_attempt_ends_though_each_answer_comes_in_time() -> None:
+    alerts = [sample_alert(f"a{number}") for number in range(3)]
+    slow = Answer(202, after_s=1.5)
+    async with Endpoint(slow) as endpoint, pager(endpoint, timeout_s=2) as receiver:
+        began = asyncio.get_running_loop().time()
+        first = await send(receiver, *alerts)
+        took_s = asyncio.get_running_loop().time() - began
+        second = await send(receiver, *alerts, number=2)
+
+    assert (first.verdict, first.reason) == (Verdict.RETRY, "timeout")
+    assert took_s < 4.4  # two seconds, and one for each further event
+    assert second.verdict is Verdict.DELIVERED
+    assert endpoint.posts[-1].body["dedup_key"] == alerts[2].id
 
 
 @pytest.mark.parametrize(

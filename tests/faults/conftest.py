@@ -4,6 +4,7 @@ test_killed_worker     kill -9 of a worker at every step of a flush, of a recove
                        rebalance; at random moments; while a fleet's alerts are held
 test_killed_notifier   kill -9 of the notifier between sending, logging and committing
 test_killed_broker     kill -9 of Kafka in the middle of input, and its restart on the same disk
+test_stopped_broker    SIGSTOP of Kafka while a notifier sends
 test_stopped_worker    SIGSTOP of one worker, then of two, beyond their session, and in the middle
                        of a flush; SIGCONT; a restart of all
 test_coming_and_going  workers added, stopped and killed every few seconds

@@ -17,15 +17,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from aiokafka import AIOKafkaProducer
-from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
+from pulse.alerting.everybody.unreachable import REASON
 from pulse.testing.alerts import sample_alert
 from pulse.testing.deliveries import outcomes
 from pulse.testing.kafka import KafkaServer
 from pulse.testing.system import System
 from pulse.testing.webhooks import EXAMPLE_SECRET, GONE, OK, Answer, WebhookReceiver, throttle
 
-from .reckoning import Witnesses, alone, grouped, said_in, waits_for_digest
+from .reckoning import State, Witnesses, alone, grouped, said_in, waits_for_digest
 from .scenes import now_ms
 
 if TYPE_CHECKING:
@@ -46,6 +46,8 @@ _AT_ONCE = 16
 """Half of `notifier.concurrency`, since there are two receivers."""
 _SETTLES_S = 1.0
 """Between an answer and its record, on a machine that is busy."""
+_STUCK_S = 30.0
+"""Longer than a notifier takes to start, with the broker's restart in between."""
 
 
 class Endpoint:
@@ -53,15 +55,19 @@ class Endpoint:
 
     def __init__(self, seed: int, *, throttles: int, gone_after: int | None = None) -> None:
         self._chance = random.Random(seed)
-        self._verifier = Webhook(EXAMPLE_SECRET)
         self._throttles = throttles
         self._gone_after = gone_after
         self._throttled_until_s = 0.0
         self.is_gone = False
         self.took = 0
-        self.unverified = 0
         self.accepted: set[str] = set()
+        self.heard: set[State] = set()
         self.server = WebhookReceiver(behaviour=self._answer, listener=self._note)
+
+    @property
+    def problems(self) -> list[str]:
+        """What was wrong with signatures."""
+        return [each.problem for each in self.server.requests if each.problem]
 
     def comes_back(self) -> None:
         """The notifier died: it may not know that the endpoint is gone."""
@@ -69,10 +75,6 @@ class Endpoint:
 
     def _answer(self, request: ReceivedRequest) -> Answer:
         self.took += 1
-        try:
-            self._verifier.verify(request.raw, dict(request.headers))
-        except WebhookVerificationError:
-            self.unverified += 1
         if self._gone_after is not None and self.took > self._gone_after and not self.is_gone:
             self.is_gone = True
             return GONE
@@ -86,18 +88,21 @@ class Endpoint:
     def _note(self, request: ReceivedRequest) -> None:
         if request.accepted:
             self.accepted.add(request.id)
+            self.heard.update(said_in(request))
 
 
 class Flood:
     """Alerts in a topic, their receivers, and a notifier that dies now and then.
 
-    `lost`: when answers may have been lost, spans of Unix time.
+    `lost`: when answers may have been lost, spans of Unix time. `killed_at`: how many states
+    of alerts the first receiver had heard of at each kill.
     """
 
     def __init__(self, system: System, endpoints: dict[str, Endpoint], seed: int) -> None:
         self.system = system
         self.endpoints = endpoints
         self.lost: list[tuple[float, float]] = []
+        self.killed_at: list[int] = []
         self.states: list[tuple[str, Any]] = []
         self.is_broker_away = False
         self._chance = random.Random(seed)
@@ -126,25 +131,33 @@ class Flood:
         finally:
             await producer.stop()
 
-    async def live_and_die(self, kills: int, each_life: float) -> None:
+    async def live_and_die(self, kills: int, tells: int) -> None:
         """Kill the notifier so often: while it starts, leads, or sends; then let it live.
 
-        Of the first receiver it gets about `each_life` answers between two kills.
+        The kills are spread over the first 95 % of the states of alerts that it tells the first
+        receiver, about `tells`; some of them come soon after the one before, while it starts or
+        takes over. The third comes as soon as it has committed how far it read.
         """
+        first = next(iter(self.endpoints.values()))
         for number in range(kills):
+            self._notifier.dies_at = ("committed", 1) if number == 2 else None
             self._notifier.launch()
-            if self._chance.random() < 0.7:
-                await self._until_it_took(self._chance.uniform(0, 2) * each_life)
-            else:
+            if number == 2:
+                await _until(self._notifier.ended)
+            elif number % 3 == 2:
                 await asyncio.sleep(self._chance.uniform(0, 9))
+            else:
+                share = (number + self._chance.random()) / kills
+                await self._until_it_told(round(0.95 * share * tells))
             killed_s = time.time()
             self._notifier.kill()
             self.lost.append((killed_s - _SETTLES_S, killed_s + _SETTLES_S))
             for endpoint in self.endpoints.values():
                 endpoint.comes_back()
             await self._end_what_was_told_last()
-            said = {name: len(each.accepted) for name, each in self.endpoints.items()}
-            log.info("kill %d, accepted so far: %s", number + 1, said)
+            self.killed_at.append(len(first.heard))
+            said = {name: len(each.heard) for name, each in self.endpoints.items()}
+            log.info("death %d, heard so far: %s", number + 1, said)
         self._notifier.launch()
 
     async def _end_what_was_told_last(self) -> None:
@@ -158,13 +171,13 @@ class Flood:
         said = {"status": "resolved", "resolution": "recovered", "zone": "healthy"}
         await self.produce([each.model_copy(update=said) for each in ends])
 
-    async def _until_it_took(self, more: float) -> None:
-        """Until the first receiver took so many requests more, or long enough takes none."""
-        first = next(iter(self.endpoints.values()))
-        least, took, deadline = first.took + more, first.took, time.monotonic() + 9
-        while first.took < least and time.monotonic() < deadline:
-            if first.took > took:
-                took, deadline = first.took, time.monotonic() + 9
+    async def _until_it_told(self, least: int) -> None:
+        """Until the first receiver heard of so many in all, or long hears of none."""
+        heard = next(iter(self.endpoints.values())).heard
+        before, deadline = len(heard), time.monotonic() + _STUCK_S
+        while len(heard) < least and time.monotonic() < deadline:
+            if len(heard) > before:
+                before, deadline = len(heard), time.monotonic() + _STUCK_S
             await asyncio.sleep(0.02)
 
     async def down(self, work: Callable[[], Any]) -> None:
@@ -187,32 +200,61 @@ class Flood:
         self.lost.append((began_s - _SETTLES_S, time.time() + 20))
         log.info("the broker was away for %.1f s", time.time() - began_s)
 
-    async def until_accounted(self, within_s: float = 150) -> Deliveries:
-        """What is recorded, once all is read and nothing is left, nor waits in a group."""
-        deadline, before = time.monotonic() + within_s, -1
+    async def until_accounted(self, waits_s: float, within_s: float = 150) -> Deliveries:
+        """What is recorded, once all is read and nothing is left, nor waits in a group.
+
+        `waits_s`: how long a group waits at most before it says something more.
+        """
+        deadline = time.monotonic() + within_s
         while True:
+            await self._until_nothing_is_left(waits_s, deadline)
             known = await asyncio.to_thread(self.system.known_deliveries)
             is_open = sum(each.is_open for each in known.notifications.values())
-            made = len(known.notifications)
-            if not is_open and made == before and self._all_came(known):
+            if not is_open and not self._unread(known):
                 return known
-            before = made
-            assert time.monotonic() < deadline, f"{is_open} open:\n{self._notifier.log_tail()}"
-            await asyncio.sleep(2.5)
+            what = f"{is_open} are open, {len(self._unread(known))} are recorded nowhere"
+            assert time.monotonic() < deadline, f"{what}:\n{self._notifier.log_tail()}"
+            await asyncio.sleep(0.5)
 
-    def _all_came(self, known: Deliveries) -> bool:
+    async def _until_nothing_is_left(self, for_s: float, deadline: float) -> None:
+        """Until the notifier leads and has had nothing to send for so long, by its own metrics:
+        to read all that is recorded takes much longer.
+        """
+        since = time.monotonic()
+        while time.monotonic() < min(since + for_s, deadline):
+            if not await asyncio.to_thread(self._has_nothing_left):
+                since = time.monotonic()
+            await asyncio.sleep(0.2)
+
+    def _has_nothing_left(self) -> bool:
+        try:
+            leads = self._notifier.metric("pulse_notifier_leads")
+            return leads == 1 and self._notifier.metric("pulse_notifications_undelivered") == 0
+        except OSError:
+            return False  # it starts
+
+    def _unread(self, known: Deliveries) -> list[str]:
+        """Alerts whose last state is not recorded."""
         last = dict(self.states)
-        return all(
-            name in known.alerts and known.alerts[name].entry.brief.status == status
+        return [
+            name
             for name, status in last.items()
-        )
+            if name not in known.alerts or known.alerts[name].entry.brief.status != status
+        ]
 
     def witnesses(self, known: Deliveries) -> list[Witnesses]:
         """What is to be held against each other, for each receiver."""
+        own: list[tuple[str, Any]] = [(name, "firing") for name in said_by_pulse(known)]
+        states = [*self.states, *own]
         return [
-            Witnesses(name, self.states, each.server.requests, known, self.lost, _AT_ONCE)
+            Witnesses(name, states, each.server.requests, known, self.lost, _AT_ONCE)
             for name, each in self.endpoints.items()
         ]
+
+
+def said_by_pulse(known: Deliveries) -> list[str]:
+    """The ids of the alerts that a receiver gets nothing any more."""
+    return [k for k, each in known.alerts.items() if each.entry.brief.reason == REASON]
 
 
 def _piece(alerts: Sequence[Alert], number: int, pieces: int) -> Sequence[Alert]:
@@ -287,18 +329,21 @@ async def test_each_alert_alone(tmp_path: Path, unique: str, seed: int) -> None:
         flood = Flood(system, {"cs": cs, "crm": crm}, seed)
         flood.knows(alerts)
         await flood.produce(thirds[0])
-        dying = asyncio.create_task(flood.live_and_die(10, each_life=1_200))
+        dying = asyncio.create_task(flood.live_and_die(10, tells=9_000))
         await _until(lambda: len(cs.accepted) > 0.8 * 10_000 / 3)
         await flood.down(lambda: flood.produce(thirds[1], over_s=10))
         await flood.produce(thirds[2])
         await _until(lambda: len(cs.accepted) > 0.5 * 10_000)
         await flood.without_broker(kafka)
         await dying
-        known = await flood.until_accounted()
+        known = await flood.until_accounted(waits_s=0.5)
 
     for seen in flood.witnesses(known):
         assert alone(seen) == []
-    assert cs.unverified == crm.unverified == 0
+    # All the way: as it begins, in the outage, near the end.
+    assert flood.killed_at[0] < 2_000
+    assert flood.killed_at[-1] > 7_500
+    assert cs.problems == crm.problems == []
     # There must have been something to account for.
     found = list(outcomes(known, "cs").values())
     assert found.count("superseded") > 50
@@ -307,6 +352,8 @@ async def test_each_alert_alone(tmp_path: Path, unique: str, seed: int) -> None:
     assert known.endpoints["crm"].http_status == 410
     gone = [each for each in crm.server.requests if each.status == 410]
     assert 1 <= len(gone) <= 2
+    # That it is disabled is recorded before the others are told: a kill in between, and nobody is.
+    assert len(said_by_pulse(known)) <= len(gone)
     assert len(crm.server.requests) < 1_500 + 3 * _AT_ONCE
 
 
@@ -334,12 +381,12 @@ async def test_in_groups_with_a_budget(
         stack.callback(system.stop)
         flood = Flood(system, {"cs": cs, "crm": crm}, seed)
         flood.knows(alerts)
-        dying = asyncio.create_task(flood.live_and_die(5, each_life=25))
+        dying = asyncio.create_task(flood.live_and_die(5, tells=1_000))
         await flood.produce(thirds[0], over_s=15)
         await flood.down(lambda: flood.produce(thirds[1], over_s=10))
         await flood.produce(thirds[2], over_s=15)
         await dying
-        known = await flood.until_accounted()
+        known = await flood.until_accounted(waits_s=2.5, within_s=60)
 
     waiting = 0
     for seen in flood.witnesses(known):
@@ -351,7 +398,7 @@ async def test_in_groups_with_a_budget(
         ]
         assert max(by_owner) <= weekly
         waiting += sum(waits_for_digest(seen, name) for name in known.alerts)
-    assert cs.unverified == crm.unverified == 0
+    assert cs.problems == crm.problems == []
     assert waiting > 100
     assert len(cs.accepted) > 50
     assert known.endpoints["crm"].http_status == 410

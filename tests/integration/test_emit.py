@@ -22,6 +22,7 @@ from pulse.placement import partition_of
 from pulse.playback import loading
 from pulse.playback.emit import PlayProgress, PlaySettings, play
 from pulse.playback.lines import Lines, read_lines
+from pulse.playback.pace import LIVE_MS
 from pulse.playback.script import Script
 from pulse.processes import free_port
 from pulse.testing.kafka import KafkaServer
@@ -343,6 +344,17 @@ def test_time_can_be_compressed(config: Config, file: Path) -> None:
 
     assert 1.4 < played.took_s < 6
     assert played.ticks == 10
+
+
+def test_what_comes_is_sent_when_it_is_its_time(config: Config, file: Path) -> None:
+    now_ms = time.time_ns() // 1_000_000
+    old, new = now_ms - LIVE_MS - 60_000, now_ms - LIVE_MS + 60_000
+    lines = lines_of(file, *(event(format_ms(at)) for at in (old, new, now_ms + 1_500)))
+    played = play(config, lines, PlaySettings(live=True))
+
+    assert (played.events, played.passed_over) == (2, 1)
+    assert time.time_ns() // 1_000_000 >= now_ms + 1_500
+    assert played.took_s < 6
 
 
 def test_a_play_can_be_stopped(config: Config, file: Path) -> None:

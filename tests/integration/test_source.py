@@ -13,6 +13,8 @@ from kafka import KafkaProducer
 from pulse.testing.histories import usage
 from pulse.testing.system import System
 
+from .collecting import wait_for as wait_until
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -37,11 +39,13 @@ def test_said_once_told_once_also_by_who_takes_over(
         worker = system.process("work").start()
         say(system, "stopped")
         wait_for(system, ["firing"])
+        wait_until(lambda: worker.metric("pulse_source_stopped") == 1)
         worker.kill()
-        system.process("work").start()
+        other = system.process("work").start()
         say(system, "stopped")
         say(system, "running")
         alerts = wait_for(system, ["firing", "resolved"])
+        wait_until(lambda: other.metric("pulse_source_stopped") == 0)
     finally:
         system.stop()
 

@@ -260,14 +260,19 @@ async def test_an_alert_that_has_ended_does_not_begin_again_by_a_repeat(scene: S
 
 
 async def test_what_is_older_than_was_said_is_not_shown(scene: Scene) -> None:
-    old = alert(at_ms=NOW_MS - 91 * DAY_MS)
     scene.settings["web"] = {}
-    scene.knows(old)
-    config = scene.config.web
-    assert config.alert_days < 91
+    at_ms = NOW_MS - 91 * DAY_MS
+    assert scene.config.web.alert_days < 91
+    old, fires = alert("gone", at_ms=at_ms, status="resolved"), alert("acme", at_ms=at_ms)
+    scene.knows(old, fires)
 
     assert (await scene.api[Role.viewer].get(f"/api/v1/alerts/{old.id}")).status_code == 404
-    assert (await scene.api[Role.viewer].get("/api/v1/alerts")).json()["items"] == []
+    listed = (await scene.api[Role.viewer].get("/api/v1/alerts")).json()["items"]
+    # What fires is told again after so long, and its links must open.
+    assert [each["alert"]["id"] for each in listed] == [fires.id]
+    said = {"alert_id": fires.id, "outcome": "saved"}
+    answer = await scene.api[Role.responder].post("/api/v1/outcomes", json=said)
+    assert answer.status_code == 201
 
 
 async def test_memory_is_bounded_and_those_that_ended_go_first(accounts: ReadModel) -> None:
@@ -418,7 +423,14 @@ async def test_only_an_admin_silences_everything_and_ends_what_others_made(scene
         ({"accounts": ["acme", "**"], "reasons": ["*"]}, 403),
         ({"mrr_from": 0}, 403),
         ({"segments": ["smb"], "accounts": ["*"]}, 201),
-        ({"mrr_below": 0}, 201),
+        ({"mrr_below": 1e12}, 403),
+        ({"mrr_below": 500, "reasons": ["usage_drop"]}, 201),
+        ({"accounts": ["?*"]}, 403),
+        ({"reasons": ["[!~]*"]}, 403),
+        ({"severities": ["critical", "warning", "info"]}, 403),
+        ({"severities": ["*i*"], "lifecycles": ["?*"]}, 403),
+        ({"severities": ["critical", "warning"]}, 201),
+        ({"segments": ["[!a-z]*"]}, 201),
     ],
 )
 async def test_what_leaves_nothing_out_is_everything(

@@ -9,6 +9,8 @@ import pytest
 from prometheus_client import generate_latest
 
 from pulse.alerting.people.links import Links
+from pulse.alerting.people.silences import encode_snooze
+from pulse.alerting.stages.muting import Snooze
 from pulse.keyring import hash_of
 from pulse.readmodel import ReadModel
 from pulse.web.pages.views import KEPT
@@ -415,6 +417,110 @@ async def test_signing_in_leads_where_one_was_going(scene: Scene) -> None:
     done = await browser.post("/sign-in", data={**fields, "token": scene.token(Role.viewer)})
 
     assert done.headers["location"] == "/accounts/acme"
+
+
+# -- Today -----------------------------------------------------------------------------------------
+
+
+async def test_today_says_why_who_has_it_and_what_numbers_are_compared_with(
+    scene: Scene, accounts: ReadModel
+) -> None:
+    await accounts.write(
+        [
+            document("quiet", alerts=[], then=None, profile={}),
+            document("near", zone="approaching", score=48.0, alerts=[]),
+            document("fine", zone="healthy", score=90.0),
+        ]
+    )
+    danger, silent = alert(), alert(reason="silence", severity="warning")
+    scene.knows(danger, silent)
+    key, value = encode_snooze(
+        Snooze(alert_id=danger.id, author="kim", until_ms=NOW_MS + 3 * DAY_MS)
+    )
+    scene.books.muted.take(key.encode(), value)
+    browser = await signed_in(scene)
+    text = plain(await browser.get("/"))
+
+    assert "1\u20134 of 4" in text
+    for words in (
+        "In danger 3 60 % of 5 accounts",
+        "Is in danger: its score fell to 31. silence snoozed until 2026-03-05 by kim",
+        "31.2 of 100, line 40",
+        "Lacks most on active users: 12.5 of 50 points. No alert fires.",
+        "no past yet",
+        "renewal not known",
+    ):
+        assert words in text, words
+    assert "Fine" not in text
+    assert "1 of 4 accounts: an alert fires that nobody took over" in text
+    assert plain(await browser.get("/?waiting=1")).count("renewal not known") == 4
+
+    for each in (danger, silent):
+        key, value = encode_snooze(Snooze(alert_id=each.id, author="kim"))
+        scene.books.muted.take(key.encode(), value)
+    taken = plain(await browser.get("/"))
+    assert "taken over by kim" in taken
+    assert "0 of 4 accounts: an alert fires" in taken
+    assert plain(await browser.get("/?waiting=1")).count("renewal not known") == 3
+    assert "taken over by kim" in (await browser.get("/today.csv")).text
+
+
+async def test_today_says_where_accounts_are_old_or_not_all_read_yet(
+    scene: Scene, valkey: ValkeyServer
+) -> None:
+    browser = await signed_in(scene)
+    assert "worker" not in plain(await browser.get("/"))
+    scene.now_ms += 2 * DAY_MS
+    other = await signed_in(scene)
+    assert "since 2026-03-02 11:59 UTC : is the worker running?" in plain(await other.get("/"))
+
+    new = Scene(scene.accounts)
+    new.tokens = new.service.access.tokens = scene.tokens
+    there = new.browser()
+    there.cookies = other.cookies
+    new.now_ms = scene.now_ms
+    assert "still being read" in plain(await there.get("/"))
+    assert "so far: they are still being read" in plain(await there.get("/search?q=acme"))
+
+
+async def test_an_account_is_found_by_a_part_of_its_name_and_its_id_leads_to_it(
+    scene: Scene, accounts: ReadModel
+) -> None:
+    await accounts.write([document("a/b", lifecycle="churned"), document("100")])
+    browser = await signed_in(scene)
+
+    assert (await browser.get("/search?q=a/b")).headers["location"] == "/accounts/a%2Fb"
+    listed = await browser.get("/search?q=GLO")
+    assert 'href="/accounts/globex"' in listed.text
+    assert "churned" in plain(await browser.get("/search?q=a/"))
+    assert "No account has" in plain(await browser.get(f"/search?q={EVIL}"))
+    assert "By its id" in plain(await browser.get("/search"))
+
+
+@pytest.mark.parametrize("path", ["/", "/today.csv", "/search?q=acme"])
+async def test_there_is_no_today_without_a_read_model(path: str) -> None:
+    scene = Scene(None)
+    answered = await (await signed_in(scene)).get(path)
+
+    assert answered.status_code == 503
+    assert "redis.enabled" in answered.text
+
+
+@pytest.mark.parametrize("path", ["/?zone=danger", "/today.csv?owner=kim", "/search?q=a"])
+async def test_who_is_not_signed_in_comes_back_to_what_was_asked_for(
+    scene: Scene, path: str
+) -> None:
+    browser = scene.browser()
+    sent = await browser.get(path)
+    fields = forms(await browser.get(sent.headers["location"]))["/sign-in"]
+    done = await browser.post("/sign-in", data={**fields, "token": scene.token(Role.viewer)})
+
+    assert done.headers["location"] == path
+
+
+@pytest.mark.parametrize("query", ["zone=healthy", "page=0", "page=x", f"owner={'x' * 300}"])
+async def test_a_list_that_is_none_is_refused(scene: Scene, query: str) -> None:
+    assert (await (await signed_in(scene)).get(f"/?{query}")).status_code == 400
 
 
 # -- XSS, headers ----------------------------------------------------------------------------------

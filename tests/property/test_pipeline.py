@@ -6,7 +6,7 @@ from collections import defaultdict
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pulse.alerting.book import Rules
@@ -71,11 +71,26 @@ CRASHES = st.sampled_from([None, None, None, 0, 1, 2, 3, 4])
 """After a step nothing happens, or the process dies with so many of its records written."""
 
 
+DIES_AFTER_A_REPEAT: list[tuple[tuple[str, Any], int | None]] = [
+    (("begin", ("a", "danger")), None),
+    (("flush", None), None),
+    (("attempt", 0), None),
+    (("answer", "delivered"), None),
+    (("pass", DAY_MS), None),
+    (("flush", None), None),
+    (("attempt", 0), None),
+    (("answer", "delivered"), 1),
+]
+"""That the repeat was told is written in its group's record, and in its alert's not any more."""
+
+
 class Run:
     """A pipeline and a receiver, driven step by step; everything that must hold is watched."""
 
-    def __init__(self, rules: Rules) -> None:
+    def __init__(self, rules: Rules, most: int | None = None) -> None:
         self.rules = rules
+        self.most = most
+        """How many notifications there may be at once."""
         self.pipeline = Pipeline(rules)
         self.now_ms = START_MS
         self.log: list[tuple[str, bytes | None]] = []
@@ -92,6 +107,13 @@ class Run:
         self.fleet_until_ms: int | None = None
         self.episodes: dict[tuple[str, str], int] = defaultdict(int)
         self.silenced_when_made: list[tuple[str, Notice]] = []
+        self.digest_ms: dict[str, int] = {}
+        """By alert over the budget, when its digest is due."""
+        self.moved_ms: set[int] = set()
+        self.came_ms: dict[tuple[str, str], int] = {}
+        """By alert and state, when it came."""
+        self.on_time: list[Notice] = []
+        """Made when the pipeline wanted to be asked, and all before was delivered."""
         self.made: list[Notice] = []
         self.begun: list[Notice] = []
         self.until_ms = START_MS
@@ -99,7 +121,10 @@ class Run:
     def step(self, what: str, how: Any) -> None:
         getattr(self, f"do_{what}")(how)
         self.log += self.pipeline.changes()
-        self.pipeline.decisions()
+        for each in self.pipeline.decisions():
+            if each.reason == "over_budget":
+                self.moved_ms.add(self.now_ms)
+                self.digest_ms[each.alert_id] = self.rules.budget.digest_at(self.now_ms, "UTC")
 
     def do_begin(self, alert: tuple[str, str]) -> None:
         if self._is_firing(alert):
@@ -115,12 +140,20 @@ class Run:
         self.now_ms += ms
 
     def do_flush(self, _: None) -> None:
-        for notice in self.pipeline.flush(self.now_ms):
+        before = len(self.queue)
+        for notice in self.pipeline.flush(self.now_ms, room=self.room):
             self.made.append(notice)
             for name, _status in notice.alerts:
                 if self._is_silenced(name):
                     self.silenced_when_made.append((name, notice))
             self.queue[notice.id] = notice
+        assert self.most is None or len(self.queue) <= max(self.most, before)
+
+    def room(self, _: str) -> int:
+        for each in self.pipeline.withdrawn():
+            if each.notice_id != self.in_flight:
+                self.queue.pop(each.notice_id, None)
+        return 1_000 if self.most is None else self.most - len(self.queue)
 
     def do_race(self, how: tuple[tuple[str, str], str]) -> None:
         """An alert changes while an attempt is under way."""
@@ -259,12 +292,14 @@ class Run:
         if self.rules.root.repeat_ms == 10 * MINUTE_MS:
             until_ms = self.now_ms + 3 * DAY_MS
         self.until_ms = until_ms
-        for _ in range(5_000):
+        for number in range(5_000):
+            before = len(self.made)
             self.step("flush", None)
+            self.on_time += self.made[before:] if number else []
             while self.queue:
                 self.step("attempt", 0)
                 self.step("answer", "delivered")
-            next_ms = self.pipeline.next_ms()
+            next_ms = self.pipeline.next_ms(self.room)
             if next_ms is None or next_ms > until_ms:
                 return
             self.now_ms = max(self.now_ms, next_ms)
@@ -291,6 +326,7 @@ class Run:
             severity="warning", at_ms=self.now_ms, owner=ACCOUNTS[account], mrr=1.0, risk=0.5,
         )  # fmt: skip
         self.last[brief.id] = brief
+        self.came_ms[brief.id, status] = self.now_ms
         self.pipeline.take(brief, self.now_ms)
 
     def _id(self, alert: tuple[str, str]) -> str:
@@ -380,12 +416,34 @@ def waits_between_notifications(run: Run) -> None:
                 assert after.made_ms - before.made_ms >= interval_ms
 
 
+def tells_nothing_before_its_time(run: Run) -> None:
+    """A notification is made once one of its alerts has waited; a digest, once all came to their
+    hour, and at no other.
+    """
+    for notice in run.made:
+        if notice.is_digest:
+            for name, status in notice.alerts:
+                came_ms = run.came_ms[name, status]
+                due_ms = run.digest_ms[name]
+                if status == "resolved":
+                    due_ms = run.rules.budget.digest_at(came_ms, "UTC")
+                assert notice.made_ms >= due_ms, f"{name} was told before its digest"
+        elif not notice.again:
+            waited = [notice.made_ms - run.came_ms[each] for each in notice.alerts]
+            # Or who had waited went to the digest in its place.
+            assert max(waited) >= run.rules.root.wait_ms or notice.made_ms in run.moved_ms
+    for notice in run.on_time:
+        if notice.is_digest and run.most is None:
+            due_ms = run.rules.budget.digest_at(notice.made_ms - 1, "UTC")
+            assert notice.made_ms == due_ms, "a digest at any time"
+
+
 @settings(max_examples=400, deadline=None)
-@given(RULES, STORIES)
+@given(RULES, STORIES, st.sampled_from([None, None, 1, 2]))
 def test_any_interleaving_tells_the_last_state_of_each_alert(
-    given_rules: Rules, steps: list[tuple[str, Any]]
+    given_rules: Rules, steps: list[tuple[str, Any]], most: int | None
 ) -> None:
-    run = Run(given_rules)
+    run = Run(given_rules, most)
     for what, how in steps:
         run.step(what, how)
     run.drain()
@@ -395,15 +453,21 @@ def test_any_interleaving_tells_the_last_state_of_each_alert(
     says_nothing_twice(run)
     says_again_what_still_fires(run)
     waits_between_notifications(run)
+    tells_nothing_before_its_time(run)
     assert run.silenced_when_made == []
 
 
 @settings(max_examples=400, deadline=None)
-@given(RULES, st.lists(st.tuples(STEPS, CRASHES), min_size=10, max_size=50))
+@given(
+    RULES,
+    st.lists(st.tuples(STEPS, CRASHES), min_size=10, max_size=50),
+    st.sampled_from([None, None, 1, 2]),
+)
+@example(rules(repeat_ms=DAY_MS), DIES_AFTER_A_REPEAT, None)
 def test_a_process_that_dies_anywhere_loses_nothing(
-    given_rules: Rules, steps: list[tuple[tuple[str, Any], int | None]]
+    given_rules: Rules, steps: list[tuple[tuple[str, Any], int | None]], most: int | None
 ) -> None:
-    run = Run(given_rules)
+    run = Run(given_rules, most)
     for (what, how), kept in steps:
         if kept is None:
             run.step(what, how)

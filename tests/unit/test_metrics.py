@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import re
 import socket
+import sys
+import time
 import urllib.request
 from pathlib import Path
 
@@ -10,7 +12,8 @@ import pytest
 import pulse.engine
 from pulse.engine.state import Effects
 from pulse.errors import PulseError
-from pulse.metrics import MAX_SEGMENTS, Clocks, Standing, WorkerMetrics, serve
+from pulse.metrics import MAX_SEGMENTS, Clocks, Sources, Standing, WorkerMetrics, serve
+from pulse.metrics.now import MAX_SOURCES
 
 
 def value(metrics: WorkerMetrics, name: str, **labels: str) -> float | None:
@@ -121,6 +124,54 @@ def test_a_tick_ages_until_the_next() -> None:
     assert {s.labels["partition"]: s.value for s in family.samples} == {"2": 5.0, "3": 0.0}
 
 
+def test_what_a_zone_pays_moves_with_its_accounts_to_the_cent() -> None:
+    metrics = WorkerMetrics()
+    for number in range(30):
+        metrics.fleet.note(0, f"a{number}", Standing("healthy", "current", "pro", 70.0, 0.1))
+    metrics.fleet.note(0, "b", Standing("healthy", "current", "pro", 70.0, 1200.5))
+    metrics.fleet.note(0, "b", Standing("danger", "current", "pro", 20.0, 1200.5))
+    assert value(metrics, "pulse_mrr", zone="danger", segment="pro") == 1200.5
+    assert value(metrics, "pulse_mrr", zone="healthy", segment="pro") == 3.0
+    metrics.fleet.note(0, "b", Standing("danger", "current", "pro", 20.0, 900.0))
+    assert value(metrics, "pulse_mrr", zone="danger", segment="pro") == 900.0
+    metrics.fleet.forget(0)
+    assert value(metrics, "pulse_mrr", zone="danger", segment="pro") == 0.0
+
+
+def test_a_source_ages_until_its_next_event() -> None:
+    now_s = 1_000.0
+    sources = Sources(now_s=lambda: now_s)
+    sources.note({"web": 990.0, "crm": 400.0}, {"crm", "gone"})
+    ages, stopped = sources.collect()
+    assert {s.labels["source"]: s.value for s in ages.samples} == {"crm": 600.0, "web": 10.0}
+    assert {s.labels["source"]: s.value for s in stopped.samples} == {
+        "crm": 1.0, "gone": 1.0, "web": 0.0,
+    }  # fmt: skip
+    sources.note({"web": 1_000.0}, ())
+    ages, _ = sources.collect()
+    assert {s.labels["source"]: s.value for s in ages.samples} == {"web": 0.0}
+
+
+def test_sources_beyond_the_bound_have_no_label_and_push_nobody_out() -> None:
+    sources = Sources(now_s=lambda: 0.0)
+    sources.note({"zebra": 1.0}, ())
+    sources.note({"zebra": 1.0} | {f"s{number}": 1.0 for number in range(MAX_SOURCES + 9)}, ())
+    ages, _ = sources.collect()
+    assert len(ages.samples) == MAX_SOURCES
+    assert "zebra" in {sample.labels["source"] for sample in ages.samples}
+
+
+def test_a_commit_ages_until_the_next() -> None:
+    metrics = WorkerMetrics()
+    time.sleep(0.05)
+    before = value(metrics, "pulse_commit_age_seconds")
+    metrics.committed()
+    after = value(metrics, "pulse_commit_age_seconds")
+    assert before is not None
+    assert after is not None
+    assert after < 0.05 <= before
+
+
 def test_two_workers_in_one_process_count_apart_and_serve_on_two_ports() -> None:
     first, second = WorkerMetrics(), WorkerMetrics()
     first.count({"events": 4})
@@ -128,7 +179,9 @@ def test_two_workers_in_one_process_count_apart_and_serve_on_two_ports() -> None
     two = serve("127.0.0.1", 0, second.registry)
     try:
         with urllib.request.urlopen(one.url) as answer:
-            assert "pulse_events_total 4.0" in answer.read().decode()
+            page = answer.read().decode()
+        assert "pulse_events_total 4.0" in page
+        assert sys.platform != "linux" or "process_resident_memory_bytes" in page
         with urllib.request.urlopen(two.url) as answer:
             assert "pulse_events_total 0.0" in answer.read().decode()
     finally:
@@ -153,6 +206,7 @@ def test_names_are_in_base_units_and_no_label_names_an_account() -> None:
         assert not re.search(r"_(ms|millis|minutes|kb)\b", family.name)
         for sample in family.samples:
             assert set(sample.labels) <= {
-                "age", "le", "lifecycle", "partition", "reason", "segment", "status", "zone",
+                "age", "le", "lifecycle", "partition", "reason", "segment", "source", "status",
+                "zone",
             }  # fmt: skip
             assert "acme" not in sample.labels.values()

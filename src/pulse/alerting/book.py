@@ -8,9 +8,9 @@ be told than was.
 from __future__ import annotations
 
 import heapq
-from collections import Counter
+from collections import Counter, OrderedDict, defaultdict
 from dataclasses import dataclass, field
-from itertools import count
+from itertools import count, islice
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -22,8 +22,8 @@ from pulse.alerting.stages.grouping import (
     GroupRecord,
     Labels,
     Notice,
+    Telling,
     Told,
-    Word,
     group_id,
 )
 from pulse.alerting.stages.holdout import Holdout
@@ -31,10 +31,13 @@ from pulse.alerting.stages.owners import Owners
 from pulse.alerting.stages.routing import Addressee, Route
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from pulse.alerting.brief import Brief
     from pulse.alerting.stages.muting import Inhibition
+
+    Room = Callable[[str], int]
+    """How many more notifications may be made for a receiver; 0 or less: none."""
 
 Record = tuple[str, bytes | None]
 """Key and value; None is a tombstone."""
@@ -73,6 +76,9 @@ class Book:
         self._known_by: dict[tuple[str, str, Labels, bool], Group] = {}
         self._accounts: dict[str, tuple[str, set[str]]] = {}
         self._due: list[tuple[int, int, str]] = []
+        self._kept: defaultdict[str, OrderedDict[str, int]] = defaultdict(OrderedDict)
+        """By receiver the groups that are kept back, since when they are due, in that order:
+        the first ones leave it again and again, which takes longer and longer in a plain dict."""
         self._order = count()
         self._changes: list[Record] = []
 
@@ -102,8 +108,8 @@ class Book:
 
     def is_new(self, brief: Brief, group: Group) -> bool:
         """Whether telling it costs its owner's budget: it fires, was not told, is not under way."""
-        word = self.entries[brief.id].told[group.id].told
-        return brief.is_firing and word is Told.NO and not group.tells(brief.id, "firing")
+        how_far = self.entries[brief.id].told[group.id].how_far
+        return brief.is_firing and how_far is Told.NO and not group.tells(brief.id, "firing")
 
     def spend(self, owner: str, alert_ids: Iterable[str], now_ms: int) -> None:
         """An owner is told of these alerts."""
@@ -131,17 +137,20 @@ class Book:
 
     def _is_told(self, entry: Entry) -> bool:
         return any(
-            word.told is not Told.NO or self.groups[name].tells(entry.brief.id, "firing")
-            for name, word in entry.told.items()
+            telling.how_far is not Told.NO or self.groups[name].tells(entry.brief.id, "firing")
+            for name, telling in entry.told.items()
         )
 
-    def forget(self, before_ms: int) -> None:
-        """Drop alerts that ended before an instant, or have no end, and are in no group."""
-        for alert_id, entry in list(self.entries.items()):
-            goes_on = entry.brief.is_firing and not entry.brief.is_endless
-            if not (goes_on or entry.told) and entry.arrived_ms < before_ms:
-                del self.entries[alert_id]
-                self._changes.append((f"alert/{alert_id}", None))
+    def forget(self, before_ms: int, most: int | None = None) -> bool:
+        """Drop alerts that ended before an instant, or have no end, and are in no group. Of more
+        than `most` the first ones; returns whether there were so many.
+        """
+        old = (name for name, entry in self.entries.items() if _is_over(entry, before_ms))
+        found = list(islice(old, most))
+        for alert_id in found:
+            del self.entries[alert_id]
+            self._changes.append((f"alert/{alert_id}", None))
+        return len(found) == most
 
     def _count(self, entry: Entry) -> None:
         brief = entry.brief
@@ -189,6 +198,7 @@ class Book:
         if group.is_empty and self.groups.pop(group.id, None) is not None:
             if self._known_by.get(group.known_by) is group:
                 del self._known_by[group.known_by]
+            self._kept[group.record.receiver].pop(group.id, None)
             self._changes.append((f"group/{group.id}", None))
 
     def _open(self, record: GroupRecord, route: Route, addressee: Addressee) -> Group:
@@ -221,17 +231,44 @@ class Book:
             heapq.heappop(self._due)
         return None
 
-    def due(self, now_ms: int, most: int | None = None) -> Iterator[Group]:
-        """The groups that are due, each once, in the order in which they became so; of more than
-        `most` the first ones.
+    def due(
+        self, now_ms: int, most: int | None = None, room: Room | None = None
+    ) -> Iterator[tuple[Group, int]]:
+        """The groups that are due and since when, each once, in the order in which they became so,
+        those that were kept back and have room first; of more than `most` the first ones.
         """
-        found: dict[str, Group] = {}
+        found = {} if room is None else self._let_go(room, most)
         while (at_ms := self.next_ms()) is not None and at_ms <= now_ms and len(found) != most:
             name = heapq.heappop(self._due)[2]
-            found[name] = self.groups[name]
-            if found[name].due_ms == at_ms:
-                found[name].due_ms = None
-        yield from found.values()
+            group = self.groups[name]
+            if name not in found:
+                group.kept_ms = self._kept[group.record.receiver].pop(name, None)
+                found[name] = at_ms if group.kept_ms is None else group.kept_ms
+            if group.due_ms == at_ms:
+                group.due_ms = None
+        for name, since_ms in found.items():
+            yield self.groups[name], since_ms
+
+    def _let_go(self, room: Room, most: int | None) -> dict[str, int]:
+        found: dict[str, int] = {}
+        for receiver, kept in self._kept.items():
+            for name in tuple(islice(kept, max(room(receiver), 0))):
+                if len(found) == most:
+                    return found
+                found[name] = self.groups[name].kept_ms = kept.pop(name)
+        return found
+
+    def keep_back(self, group: Group, since_ms: int) -> None:
+        """Look at a group once there is room for it, which was due then."""
+        self._kept[group.record.receiver][group.id] = since_ms
+
+    def kept_back(self, receiver: str) -> int:
+        """How many groups of a receiver are kept back."""
+        return len(self._kept.get(receiver, ()))
+
+    def has_room(self, room: Room) -> bool:
+        """Whether there is room for some that are kept back."""
+        return any(kept and room(receiver) > 0 for receiver, kept in self._kept.items())
 
     # -- after a crash -------------------------------------------------------------------------
 
@@ -263,7 +300,7 @@ class Book:
             self._count(entry)
             for name in entry.told:
                 if name not in self.groups:
-                    entry = self.note(entry.with_word(name, None))
+                    entry = self.note(entry.with_telling(name, None))
 
     def _apply(self, notice: Notice) -> None:
         """What a notification told is told, also where only its group's record was written."""
@@ -271,7 +308,13 @@ class Book:
             entry = self.entries.get(alert_id)
             if entry is None or notice.group not in entry.told:
                 continue
+            telling = entry.told[notice.group]
             if status == "resolved" or entry.brief.is_endless:
-                self.note(entry.with_word(notice.group, None))
-            elif entry.told[notice.group].told is not Told.YES:
-                self.note(entry.with_word(notice.group, Word(Told.YES, notice.made_ms)))
+                self.note(entry.with_telling(notice.group, None))
+            elif telling.how_far is not Told.YES or telling.at_ms < notice.made_ms:
+                self.note(entry.with_telling(notice.group, Telling(Told.YES, notice.made_ms)))
+
+
+def _is_over(entry: Entry, before_ms: int) -> bool:
+    goes_on = entry.brief.is_firing and not entry.brief.is_endless
+    return not (goes_on or entry.told) and entry.arrived_ms < before_ms

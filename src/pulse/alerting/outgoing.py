@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import msgspec
 
-from pulse.alerting.stages.grouping import Told, Word
+from pulse.alerting.stages.grouping import Telling, Told
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -53,16 +53,26 @@ class Outgoing:
         if not group.take(entry):
             return False
         if entry.brief.id in group.pending:
-            self._book.look_at(group, self._ready_ms(group, entry))
+            ready_ms = self.ready_ms(group, entry)
+            if not group.record.is_digest and group.record.made_ms is not None:
+                ready_ms = max(ready_ms, group.record.made_ms + group.route.interval_ms)
+            self._book.look_at(group, ready_ms)
         elif group.repeat_ms is not None:
             self._book.repeat_at(group, group.repeat_ms)
         return True
 
-    def _ready_ms(self, group: Group, entry: Entry) -> int:
+    def ready_ms(self, group: Group, entry: Entry) -> int:
+        """Since when an alert of a group may be told: its wait is over, its digest's hour came."""
         if not group.record.is_digest:
-            return group.ready_ms(entry)
-        since_ms = max(entry.arrived_ms, entry.told[group.id].at_ms)
-        return self._budget.digest_at(since_ms, group.addressee.timezone)
+            return entry.arrived_ms + group.route.wait_ms
+        telling = entry.told[group.id]
+        if entry.brief.is_firing and telling.how_far is not Told.NO:
+            return telling.at_ms  # it was attempted: its hour came before
+        return self.digest_ms(group, max(entry.arrived_ms, telling.at_ms))
+
+    def digest_ms(self, group: Group, at_ms: int) -> int:
+        """When the next digest of a group is due after an instant."""
+        return self._budget.digest_at(at_ms, group.addressee.timezone)
 
     def make(self, group: Group, told: list[Brief], now_ms: int, *, more: bool) -> Notice:
         """Make the notification that tells these, the worst first; where there are `more`, they
@@ -94,11 +104,11 @@ class Outgoing:
         self._withdrawn.append(Withdrawn(notice.id, group.tried))
         for alert_id, status in notice.alerts:
             entry = self._book.entries.get(alert_id)
-            word = None if entry is None else entry.told.get(group.id)
-            if entry is None or word is None or status != "firing":
+            telling = None if entry is None else entry.told.get(group.id)
+            if entry is None or telling is None or status != "firing":
                 continue
-            if group.tried and word.told is Told.NO:
-                self._book.note(entry.with_word(group.id, Word(Told.PERHAPS, now_ms)))
+            if group.tried and telling.how_far is Told.NO:
+                self._book.note(entry.with_telling(group.id, Telling(Told.PERHAPS, now_ms)))
         # An id that was never used is used for what comes in its place.
         number = notice.number if group.tried else notice.number - 1
         group.record = msgspec.structs.replace(group.record, number=number, under_way=None)
@@ -156,25 +166,25 @@ class Outgoing:
             entry = self._book.entries.get(alert_id)
             if entry is None or group.id not in entry.told:
                 continue
-            entry = entry.with_word(group.id, Word(Told.YES, notice.made_ms))
+            entry = entry.with_telling(group.id, Telling(Told.YES, notice.made_ms))
             has_ended = status == "resolved" or entry.brief.is_endless
             if has_ended or not self.put(group, entry):
                 group.leave(alert_id)
-                entry = entry.with_word(group.id, None)
+                entry = entry.with_telling(group.id, None)
             self._book.note(entry)
 
     def _drop(self, group: Group, notice: Notice) -> None:
         del self._sent[notice.id]
         for alert_id, status in notice.alerts:
             entry = self._book.entries.get(alert_id)
-            word = None if entry is None else entry.told.get(group.id)
-            if entry is None or word is None:
+            telling = None if entry is None else entry.told.get(group.id)
+            if entry is None or telling is None:
                 continue
-            if status == "resolved" or word.told is Told.NO or entry.brief.is_endless:
+            if status == "resolved" or telling.how_far is Told.NO or entry.brief.is_endless:
                 group.leave(alert_id)
-                self._book.note(entry.with_word(group.id, None))
+                self._book.note(entry.with_telling(group.id, None))
             else:
-                entry = entry.with_word(group.id, Word(Told.YES, notice.made_ms))
+                entry = entry.with_telling(group.id, Telling(Told.YES, notice.made_ms))
                 self.put(group, entry)
                 self._book.note(entry)
         group.record = msgspec.structs.replace(group.record, under_way=None)
@@ -208,7 +218,7 @@ class Outgoing:
             for name in tuple(entry.told):
                 group = book.groups[name]
                 if not self.put(group, entry):
-                    entry = book.note(entry.with_word(name, None))
+                    entry = book.note(entry.with_telling(name, None))
         for group in list(book.groups.values()):
             book.close_if_empty(group)
         return [each.record.under_way for each in self._sent.values() if each.record.under_way]

@@ -16,14 +16,14 @@ from pulse.alerting.book import Book, Record, Rules
 from pulse.alerting.brief import Brief, Decision
 from pulse.alerting.outgoing import Ending, Outgoing
 from pulse.alerting.stages.budget import rank
-from pulse.alerting.stages.grouping import MOST, Entry, Group, Notice, Told, Word
-from pulse.alerting.stages.holdout import REASON as HOLDOUT
+from pulse.alerting.stages.grouping import MOST, Entry, Group, Notice, Telling, Told
 from pulse.alerting.stages.muting import Inhibitors, Mute, Mutes, closed
 from pulse.alerting.stages.routing import labels, route
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from pulse.alerting.book import Room
     from pulse.alerting.outgoing import Withdrawn
     from pulse.alerting.stages.muting import Silence, Snooze
 
@@ -56,15 +56,27 @@ class Pipeline:
             is_repeat = brief.status == known.brief.status
             self._say(brief, "", "group", "repeat" if is_repeat else "already_resolved")
         elif brief.is_firing:
-            brief = self._with_owner(self._held_out(brief))
+            brief = self._with_owner(self._rules.holdout.of(brief))
             self._begin(brief, self._routed(brief), now_ms)
         else:
             self._end(brief, known, now_ms)
 
-    def flush(self, now_ms: int, most: int | None = None) -> list[Notice]:
-        """The notifications that are to be made now, in order; `most` groups are looked at."""
-        made = (self._tell(group, now_ms) for group in self._book.due(now_ms, most))
-        return [notice for notice in made if notice is not None]
+    def flush(self, now_ms: int, most: int | None = None, room: Room | None = None) -> list[Notice]:
+        """The notifications that are to be made now, in order; `most` groups are looked at.
+
+        `room` says how many more there may be of a receiver. What is above waits in its groups,
+        where an alert that ends meanwhile is told to nobody; other receivers do not wait for it.
+        """
+        made: list[Notice] = []
+        left: dict[str, int] = {}
+        for group, since_ms in self._book.due(now_ms, most, room):
+            receiver = group.record.receiver
+            if room is not None and left.setdefault(receiver, room(receiver)) <= 0:
+                self._book.keep_back(group, since_ms)
+            elif (notice := self._tell(group, now_ms)) is not None:
+                made.append(notice)
+                left[receiver] = left.get(receiver, 0) - 1
+        return made
 
     def _tell(self, group: Group, now_ms: int) -> Notice | None:
         if group.in_flight:
@@ -86,13 +98,7 @@ class Pipeline:
             self._say(each, notice.receiver, "deduplicate", word)
         return notice
 
-    # -- hold out, route -----------------------------------------------------------------------
-
-    def _held_out(self, brief: Brief) -> Brief:
-        """Recorded as any other, and told to nobody, where its account is held out."""
-        if brief.quiet or not self._rules.holdout.has(brief.account_id):
-            return brief
-        return msgspec.structs.replace(brief, quiet=HOLDOUT)
+    # -- route ---------------------------------------------------------------------------------
 
     def _with_owner(self, brief: Brief) -> Brief:
         owners, book = self._rules.owners, self._book
@@ -121,7 +127,7 @@ class Pipeline:
 
     def _begin(self, brief: Brief, groups: Iterable[Group], now_ms: int) -> None:
         self._mutes.inhibitors.begins(brief)
-        told = {group.id: Word(Told.NO, now_ms) for group in groups}
+        told = {group.id: Telling(Told.NO, now_ms) for group in groups}
         entry = self._book.note(Entry(brief=brief, arrived_ms=now_ms, told=told))
         for group in groups:
             self._outgoing.put(group, entry)
@@ -143,7 +149,7 @@ class Pipeline:
             if brief.quiet == "historical" or not self._outgoing.put(group, entry):
                 self._say(brief, group.record.receiver, "group", _why_not(brief, group))
                 group.leave(brief.id)
-                entry = entry.with_word(group.id, None)
+                entry = entry.with_telling(group.id, None)
         self._book.note(entry)
         for group in groups:
             self._book.close_if_empty(group)
@@ -155,6 +161,7 @@ class Pipeline:
         found = self._as_ranked(group, now_ms)
         if found is None:
             free = self._unmuted(group, self._waiting(group, now_ms), now_ms)
+            free = self._ready(group, free, now_ms)
             told = self._within_budget(group, free, now_ms)
             found, rest = told[:MOST], told[MOST:]
             group.ranked = deque(each.id for each in rest) if rest else None
@@ -200,6 +207,26 @@ class Pipeline:
             self._book.repeat_at(group, following_ms)
         return [entries[alert_id].brief for alert_id in (*group.pending, *again)]
 
+    def _ready(self, group: Group, free: list[Brief], now_ms: int) -> list[Brief]:
+        """What may be told by now, though the group is looked at for something else: all, once one
+        has waited; in a digest only what its hour has come of.
+        """
+        is_digest, entries = group.record.is_digest, self._book.entries
+        if not (is_digest or group.route.wait_ms):
+            return free
+        later: dict[str, int] = {}
+        for each in free:
+            if each.id in group.pending:
+                ready_ms = self._outgoing.ready_ms(group, entries[each.id])
+                if ready_ms > now_ms:
+                    later[each.id] = ready_ms
+        # What is under way is told already.
+        now = (b for b in free if b.id not in later and not group.tells(b.id, b.status))
+        if not later or (not is_digest and any(now)):
+            return free
+        self._book.look_at(group, min(later.values()))
+        return [each for each in free if each.id not in later]
+
     # -- inhibit, silence ----------------------------------------------------------------------
 
     def _unmuted(self, group: Group, briefs: Iterable[Brief], now_ms: int) -> list[Brief]:
@@ -216,7 +243,7 @@ class Pipeline:
                 group.repeat_is_held = True
             self._say(each, group.record.receiver, mute.stage, mute.reason, mute.until_ms)
             if mute.until_ms is not None:
-                self._book.look_at(group, mute.until_ms)
+                self._look_at(group, mute.until_ms)
         return free
 
     def mute(self, silences: Iterable[Silence], snoozes: Mapping[str, Snooze], now_ms: int) -> None:
@@ -242,7 +269,14 @@ class Pipeline:
     def _look_again(self, now_ms: int) -> None:
         for group in self._book.groups.values():
             if group.is_held:
-                self._book.look_at(group, now_ms)
+                self._look_at(group, now_ms)
+
+    def _look_at(self, group: Group, at_ms: int) -> None:
+        """Look at what was held; in a digest at its next hour."""
+        is_digest = group.record.is_digest
+        self._book.look_at(
+            group, self._outgoing.digest_ms(group, at_ms - 1) if is_digest else at_ms
+        )
 
     # -- budget --------------------------------------------------------------------------------
 
@@ -270,8 +304,8 @@ class Pipeline:
     def _to_digest(self, group: Group, brief: Brief, now_ms: int) -> None:
         root, to, by = self._rules.root, group.addressee, (("owner", brief.owner),)
         digest = self._book.group(root, to, by, brief.id, is_digest=True)
-        entry = self._book.entries[brief.id].with_word(group.id, None)
-        entry = self._book.note(entry.with_word(digest.id, Word(Told.NO, now_ms)))
+        entry = self._book.entries[brief.id].with_telling(group.id, None)
+        entry = self._book.note(entry.with_telling(digest.id, Telling(Told.NO, now_ms)))
         group.leave(brief.id)
         self._outgoing.put(digest, entry)
         self._say(brief, to.name, "budget", "over_budget", digest.due_ms)
@@ -298,13 +332,26 @@ class Pipeline:
         """What is known of an alert; None where nothing is."""
         return self._book.entries.get(alert_id)
 
+    def kept_ms(self, group_id: str) -> int | None:
+        """Since when a group was due that was kept back until its last look; None: it was not."""
+        group = self._book.groups.get(group_id)
+        return None if group is None else group.kept_ms
+
+    def kept_back(self, receiver: str) -> int:
+        """How many groups of a receiver wait for room."""
+        return self._book.kept_back(receiver)
+
     def last_of(self, group_id: str) -> Notice | None:
         """The notification of a group that was done last, where that is known."""
         group = self._book.groups.get(group_id)
         return None if group is None else group.record.last
 
-    def next_ms(self) -> int | None:
-        """When to flush next; None where nothing waits for time."""
+    def next_ms(self, room: Room | None = None) -> int | None:
+        """When to flush next; None where nothing waits for time. 0 where there is room for what was
+        kept back.
+        """
+        if room is not None and self._book.has_room(room):
+            return 0
         return self._book.next_ms()
 
     def changes(self) -> list[Record]:
@@ -316,9 +363,11 @@ class Pipeline:
         said, self._said = self._said, []
         return said
 
-    def forget(self, before_ms: int) -> None:
-        """Drop alerts that ended before an instant, for log and memory alike."""
-        self._book.forget(before_ms)
+    def forget(self, before_ms: int, most: int | None = None) -> bool:
+        """Drop alerts that ended before an instant, for log and memory alike. Of more than `most`
+        the first ones; returns whether there were so many.
+        """
+        return self._book.forget(before_ms, most)
 
     def restore(self, records: Iterable[Record], now_ms: int) -> list[Notice]:
         """Go on with what was written; called once, before anything else.

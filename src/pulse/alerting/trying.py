@@ -61,6 +61,7 @@ def try_route(rules: Rules, brief: Brief, now_ms: int) -> Trial:
     >>> [way.to.name for way in trial.ways]
     ['cs']
     """
+    brief = rules.holdout.of(brief)
     owner = rules.owners.owner_of(brief, "", 0, {})
     chosen = owner != brief.owner
     brief = msgspec.structs.replace(brief, owner=owner)

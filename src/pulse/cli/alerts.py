@@ -10,7 +10,7 @@ import msgspec
 import typer
 
 from pulse.alerting.records.delivery import Delivery
-from pulse.alerting.records.reader import Deliveries, KnownAlert
+from pulse.alerting.records.reader import Deliveries, RecordedAlert
 from pulse.alerting.records.standing import Standing, by_alert, in_words, standings, why
 from pulse.cli.reading import Screen
 from pulse.cli.records import deliveries_of, moment, table, the_one
@@ -79,7 +79,7 @@ def command(
             for line in shown(known.alerts[name], told[name], known):
                 print(line)
         return
-    found: list[tuple[KnownAlert, list[Standing]]] = []
+    found: list[tuple[RecordedAlert, list[Standing]]] = []
     for name, each in known.alerts.items():
         brief, came_ms = each.entry.brief, each.entry.arrived_ms
         if (
@@ -106,7 +106,7 @@ def command(
     print(f"{count(len(listed), 'alert')}{more}", file=sys.stderr)
 
 
-def _table(found: Sequence[tuple[KnownAlert, Sequence[Standing]]]) -> Any:
+def _table(found: Sequence[tuple[RecordedAlert, Sequence[Standing]]]) -> Any:
     rows = []
     for each, stands in found:
         brief = each.entry.brief
@@ -124,7 +124,7 @@ def _table(found: Sequence[tuple[KnownAlert, Sequence[Standing]]]) -> Any:
     return table(("alert", "account", "reason", "status", "came", "owner", "told"), rows)
 
 
-def shown(alert: KnownAlert, told: Sequence[Delivery], known: Deliveries) -> Iterator[str]:
+def shown(alert: RecordedAlert, told: Sequence[Delivery], known: Deliveries) -> Iterator[str]:
     """An alert in lines: what it is, how it stands with whom, its way, its notifications."""
     brief, beside = alert.entry.brief, alert.beside
     of_owner = f", owner {brief.owner}" if brief.owner else ""
@@ -168,7 +168,7 @@ def in_a_line(delivery: Delivery, alert_id: str) -> str:
     )
 
 
-def record_of(alert: KnownAlert, told: Sequence[Delivery], known: Deliveries) -> dict[str, Any]:
+def record_of(alert: RecordedAlert, told: Sequence[Delivery], known: Deliveries) -> dict[str, Any]:
     """An alert as a JSON object."""
     brief, beside = alert.entry.brief, alert.beside
     return {

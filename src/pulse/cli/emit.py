@@ -53,6 +53,14 @@ def command(
             "has ended.",
         ),
     ] = False,
+    live: Annotated[
+        bool,
+        typer.Option(
+            "--live",
+            help="Send each event when it is its time, and those of the last twelve hours at once; "
+            "older ones are passed over. For a made-up product that goes on.",
+        ),
+    ] = False,
     until: Annotated[
         int | None,
         typer.Option(
@@ -88,10 +96,13 @@ def command(
         raise typer.BadParameter("--history is for new topics, --load for those in use")
     if resume and not history and not load:
         raise typer.BadParameter("--resume goes on with a --history or a --load")
+    if live and (history or load):
+        raise typer.BadParameter("--live is for what comes; --history and --load for what was")
     settings = PlaySettings(
         history=history,
         load=load,
         resume=resume,
+        live=live,
         until_ms=until,
         rate=_rate(rate),
         batch=batch,

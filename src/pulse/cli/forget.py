@@ -18,6 +18,7 @@ from pulse.engagement.days import DAY_MS
 from pulse.engine.control import ControlRecord
 from pulse.engine.control import forget as record_of
 from pulse.errors import PulseError
+from pulse.model.fields import is_plain_text
 from pulse.notifier.reading.arrival import Bounds
 from pulse.placement import partition_of
 from pulse.producer import Outgoing
@@ -68,7 +69,7 @@ def command(
     """
     before = tuple(formerly or ())
     for each in (name, account, *before):
-        if each is not None and (not 0 < len(each) <= 256 or not each.isprintable()):
+        if each is not None and not is_plain_text(each):
             raise PulseError("that cannot be an id")
     if what is What.account and (account is not None or before):
         raise PulseError("--account and --formerly are for users")

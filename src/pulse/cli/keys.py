@@ -14,6 +14,7 @@ from pulse.collector import keys
 from pulse.config import Config
 from pulse.config.kafka_clients import for_aiokafka
 from pulse.errors import PulseError
+from pulse.model.fields import is_plain_text
 from pulse.topics.broker import Brokers
 
 CONNECT_S = 10.0
@@ -59,7 +60,7 @@ def command(
     settings = for_aiokafka(loaded.kafka)
     if action is Action.make:
         source = subject or ""
-        if not 0 < len(source) <= 256 or not source.isprintable():
+        if not is_plain_text(source):
             raise PulseError("a key is of a source", hint="name it: `pulse keys make web-app`")
         key, kept = keys.make(source)
         _done(keyring.write(settings, topic, keyring.hash_of(key), kept))

@@ -11,6 +11,7 @@ from pulse.collector.links import Link
 from pulse.config import Config, Kafka
 from pulse.engine.control import rename
 from pulse.errors import PulseError
+from pulse.model.fields import is_plain_text
 from pulse.placement import partition_of
 from pulse.producer import Outgoing
 from pulse.topics.broker import Brokers
@@ -34,7 +35,7 @@ def command(
     Example: pulse rename acme-eu acme
     """
     for each in (old, new):
-        if not 0 < len(each) <= 256 or not each.isprintable():
+        if not is_plain_text(each):
             raise PulseError("that cannot be an id")
     if old == new:
         raise PulseError("both are the same id")

@@ -14,10 +14,11 @@ from pulse.config import Config
 from pulse.config.fields import duration_ms
 from pulse.config.kafka_clients import for_aiokafka
 from pulse.desk.books import AlertBook, KnownAlert, MutedBook, OutcomeBook
-from pulse.desk.desk import MOST_MS, Desk
+from pulse.desk.desk import Desk
 from pulse.errors import PulseError
 from pulse.following import Follower
 from pulse.model.fields import is_plain_text
+from pulse.model.time import MAX_DURATION_MS
 from pulse.producer import Producer
 from pulse.refusals import Refusal
 from pulse.topics.broker import Brokers
@@ -70,7 +71,7 @@ def end_of(lasts_ms: int | None, until_ms: int | None, now_ms: int) -> int:
     if (lasts_ms is None) == (until_ms is None):
         raise PulseError("it must end", hint="say --for 2d, or --until 2026-12-24")
     end_ms = now_ms + lasts_ms if lasts_ms is not None else until_ms or 0
-    if not now_ms < end_ms <= now_ms + MOST_MS:
+    if not now_ms < end_ms <= now_ms + MAX_DURATION_MS:
         raise PulseError("it must end after now, and within 366 days")
     return end_ms
 

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from pulse.alerting.people.silences import new_silence_id
-from pulse.alerting.stages.matching import Matcher
+from pulse.alerting.stages.matching import Matcher, is_everything
 from pulse.alerting.stages.muting import Silence
 from pulse.cli.saying import Author, Because, ConfigFile, For, at_desk, author_of, end_of, now
 from pulse.cli.words import date
@@ -64,8 +64,8 @@ def command(
     """Hold the alerts that match for a while; list such silences, or end one.
 
     Patterns are shell patterns; all that is said must fit, and of an option said several times one.
-    Nothing is lost: what still fires when a silence ends is told then. A notifier knows it within a
-    second.
+    For a *, ? or [ that is part of a name write [*], [?] or [[]. Nothing is lost: what still fires
+    when a silence ends is told then. A notifier knows it within a second.
 
     Example: pulse silence add --reason usage_drop --segment "free*" --for 2d --because "a sale"
     """
@@ -82,7 +82,7 @@ def command(
             mrr_from=mrr_from,
             mrr_below=mrr_below,
         )
-        if (match == Matcher()) != everything:
+        if is_everything(match) != everything or (everything and match != Matcher()):
             raise PulseError(
                 "it would hold every alert" if not everything else "--everything needs no others",
                 hint="say which: --account, --segment, --reason …; or --everything",

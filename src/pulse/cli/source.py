@@ -13,6 +13,7 @@ from pulse.config import Config
 from pulse.config.kafka_clients import for_aiokafka
 from pulse.engine.control import source as record_of
 from pulse.errors import PulseError
+from pulse.model.fields import is_plain_text
 from pulse.topics.broker import Brokers
 
 CONNECT_S = 10.0
@@ -42,7 +43,7 @@ def command(
     """
     from pulse.stream.kafka.everywhere import write_everywhere
 
-    if not 0 < len(name) <= 256 or not name.isprintable():
+    if not is_plain_text(name):
         raise PulseError("that cannot be the name of a source")
     loaded = Config.load(config)
     topic = loaded.kafka.topics.events

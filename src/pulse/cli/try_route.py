@@ -28,6 +28,7 @@ _WHY_NOT = {
     "historical": "it is of played history, which is never sent",
     "load": "it is of a load: a digest tells of it",
     "configuration": "the rules caused it, not the account: one alert tells of all of those",
+    "holdout": "its account is held out (`holdout`): it is recorded only",
 }
 
 

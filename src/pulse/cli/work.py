@@ -12,6 +12,16 @@ def command(
     config: Annotated[
         Path | None, typer.Option(metavar="FILE", help="The configuration, like pulse.yaml.")
     ] = None,
+    metrics_port: Annotated[
+        int | None,
+        typer.Option(
+            metavar="PORT",
+            min=1,
+            max=65_535,
+            help="Where its metrics are, whatever the file says: each worker of a machine needs "
+            "a port of its own.",
+        ),
+    ] = None,
 ) -> None:
     """Run the worker: usage events in, alerts out.
 
@@ -22,4 +32,8 @@ def command(
     # Faust takes its time to import, and `pulse work --help` should not.
     from pulse.stream.process import run
 
-    run(Config.load(config))
+    loaded = Config.load(config)
+    if metrics_port is not None:
+        worker = loaded.worker.model_copy(update={"metrics_port": metrics_port})
+        loaded = loaded.model_copy(update={"worker": worker})
+    run(loaded)

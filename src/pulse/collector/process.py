@@ -24,6 +24,7 @@ from pulse.collector.turning import keep_turning
 from pulse.config.kafka_clients import for_aiokafka
 from pulse.errors import PulseError
 from pulse.following import WITHIN_S, Follower
+from pulse.health import Health
 from pulse.metrics import serve
 from pulse.producer import Producer
 from pulse.serving import Server, listen, patient
@@ -82,13 +83,17 @@ async def run(config: Config) -> None:
             lambda: len(ring),
             lambda: 0 if spool is None else spool.size,
         )
+        health = Health()
         page = serve(
             collect.metrics_host,
             collect.metrics_port,
             metrics.registry,
             setting="collector.metrics_port",
+            health=health,
         )
         stack.callback(page.close)
+        beating = asyncio.create_task(health.beating(), name="health")
+        stack.callback(beating.cancel)
         server = Server(
             uvicorn.Config(
                 make_app(Service(collect, ring, links, sink, metrics)),

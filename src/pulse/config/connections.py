@@ -1,5 +1,6 @@
 """Where Kafka and Redis are, and how the worker and the notifier run."""
 
+import re
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -25,6 +26,7 @@ from pulse.config.fields import (
 )
 from pulse.config.mistakes import check_also, refuse
 from pulse.config.secret import Secret, find_secret
+from pulse.errors import PulseError
 
 # --- Kafka ------------------------------------------------------------------
 
@@ -289,6 +291,10 @@ class Worker(Section):
     """Records taken from one partition at once, at most."""
     session_timeout_s: Annotated[float, Field(ge=1, le=1800)] = 10.0
     """After this much silence the group gives a worker's partitions to the others."""
+    instance_env: EnvName | None = None
+    """The environment variable that has this worker's own name in the group. Started again under
+    it within `session_timeout_s` it has its partitions back, and no other worker's move; those of
+    one that ended wait for so long. No two workers may have the same."""
     stall_timeout_s: Annotated[float, Field(ge=10, le=86_400)] = 600.0
     """A worker that has input and gets nowhere for so long ends and says why."""
     own_core: bool = True
@@ -299,6 +305,21 @@ class Worker(Section):
     Linux 6.1, and `transparent_hugepage/enabled` not to be `never`; else nothing changes."""
     source_guard: SourceGuard = SourceGuard()
     """Notices that a source of events has stopped."""
+
+    def instance(self) -> str | None:
+        """The worker's own name in the group; None where it has none.
+
+        Raises `SecretError` where the variable is not set, `PulseError` where it has no such name.
+        """
+        found = find_secret(self.instance_env, None, setting="worker.instance")
+        if found is None:
+            return None
+        if not re.fullmatch(r"[A-Za-z0-9._-]{1,249}", name := found.reveal()):
+            raise PulseError(
+                f'{found.origin} has "{name}", which is no name for a worker',
+                hint="letters, digits, dots, hyphens and underscores, like pulse-worker-0",
+            )
+        return name
 
 
 class FleetGuard(Section):

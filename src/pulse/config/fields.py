@@ -20,11 +20,11 @@ from pydantic import (
 
 from pulse.config.mistakes import refuse
 from pulse.config.suggestions import did_you_mean
+from pulse.model.time import MAX_DURATION_MS
 
 DAY_MS: Final = 86_400_000
 _UNIT_MS: Final = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": DAY_MS}
 _DURATION: Final = r"^[0-9]{1,9}[smhd]$"
-_MAX_DURATION_MS: Final = 366 * DAY_MS
 
 
 class Section(BaseModel):
@@ -60,7 +60,7 @@ def duration_ms(text: object) -> int:
             hint = f'did you mean "{text}s"?'
         raise refuse("must be a duration like 90s, 15m, 1h or 1d", suggestion=hint)
     ms = int(text[:-1]) * _UNIT_MS[text[-1]]
-    if ms > _MAX_DURATION_MS:
+    if ms > MAX_DURATION_MS:
         raise refuse("must be at most 366d")
     return ms
 

@@ -5,13 +5,16 @@ They may hold a password: they are handed on, never printed or logged.
 """
 
 import asyncio
+import socket
 import ssl
+import struct
 from collections.abc import Awaitable
 from pathlib import Path
 from typing import Any, Final, TypeVar
 from weakref import WeakKeyDictionary
 
 import structlog
+from aiokafka.errors import KafkaError
 
 from pulse.config.connections import Kafka, KafkaSecurity
 from pulse.errors import PulseError
@@ -134,6 +137,30 @@ async def close(client: Any, within_s: float = CLOSE_WITHIN_S) -> None:
     _closing.add(task)
     task.add_done_callback(_closed)
     await asyncio.wait({task}, timeout=within_s)
+
+
+async def abandon(producer: Any) -> None:
+    """Stop a producer of aiokafka with all that it holds: nothing of it is sent any more.
+
+    An idempotent one would send it for as long as it takes, whoever has given it up. What stands in
+    its sockets is thrown away too: a network that comes back would deliver it minutes later. What
+    the broker's machine has received can be called back by nobody; whoever reads from that broker
+    afterwards reads it.
+    """
+    # All of this is private to aiokafka, whose versions are bounded for it.
+    producer._message_accumulator.fail_all(KafkaError("the producer was given up"))
+    # The second asks for metadata, over a new connection where the old one is broken.
+    for task in (producer._sender.sender_task, producer.client._sync_task):
+        if task is not None:
+            task.cancel()
+    for connection in tuple(producer.client._conns.values()):
+        if (writer := connection._writer) is not None:
+            # A reset in place of an orderly end, which first sends what is left.
+            if (sock := writer.get_extra_info("socket")) is not None:
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            writer.transport.abort()
+        connection.close()
+    await close(producer)
 
 
 async def hand_over(send: Awaitable[T]) -> T:

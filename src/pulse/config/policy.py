@@ -43,7 +43,7 @@ def policy(config: Config) -> Policy:
         activity=Activity(
             *_least(usage.active.day), tuple(None if w is None else _least(w) for w in windows)
         ),
-        default=SegmentPolicy(_scorecard(config.scorecard, usage), _line(config.line)),
+        default=SegmentPolicy(_scorecard(config.scorecard, usage), engine_line(config.line)),
         lifecycle=LifecycleRule(
             life.new_days * DAY_MS,
             life.dormant_after_days * DAY_MS,
@@ -54,7 +54,7 @@ def policy(config: Config) -> Policy:
         else None,
         segments={
             name: SegmentPolicy(
-                _scorecard(config.scorecard_for(name), usage), _line(config.line_for(name))
+                _scorecard(config.scorecard_for(name), usage), engine_line(config.line_for(name))
             )
             for name in config.segments
         },
@@ -82,7 +82,7 @@ def _steps(config: Config) -> frozenset[str]:
     return frozenset(each.event for each in onboarding.steps if onboarding.enabled)
 
 
-def _line(line: LineSettings) -> Line:
+def engine_line(line: LineSettings) -> Line:
     return Line(
         line.enter,
         line.exit,

@@ -48,8 +48,10 @@ class Web(Section):
     """How long a link opens after it was sent; 1m to 366d."""
     session_ms: Duration = Field(default=12 * 3_600_000, alias="session", ge=60_000)
     """How long somebody stays signed in."""
+    calibration_report: Text | None = None
+    """The page that `pulse calibrate --report` wrote; the page of the line leads to it."""
     alert_days: SomeDays = 30
-    """Alerts whose newest state is older are not shown."""
+    """Alerts that ended before that are not shown."""
     most_alerts: Annotated[int, Field(ge=100, le=1_000_000)] = 50_000
     """And no more than so many: those that ended go first, then the oldest."""
     ack_timeout_s: Positive = 10.0

@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from pulse.config import Kafka
     from pulse.desk.books import MutedBook, OutcomeBook
 
-MOST_MS: Final = 366 * 86_400_000
-"""How far ahead something may be muted."""
 KEPT_MS: Final = 90 * 86_400_000
 """Silences that ended so long ago are taken out of the topic."""
 

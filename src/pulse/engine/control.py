@@ -11,7 +11,7 @@ from pulse.model.wire import MAX_TS_MS
 
 CONTROL_HEADER: Final = "pulse-control"
 """Header that marks a control record; its value is the kind: `tick`, `history`, `live`, `config`,
-`source`, `forget`, `rename`, `arrival` (`pulse.engine.renaming`), `load`, `loaded`, and those of
+`source`, `forget`, `rename`, `arrival` (`pulse.engine.arrival`), `load`, `loaded`, and those of
 `pulse.engine.fleet`."""
 
 

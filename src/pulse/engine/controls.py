@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from pulse.engine.arrival import ARRIVAL
 from pulse.engine.control import FORGET, LOAD, LOADED, RENAME, is_of_running_clock, tick_time
 from pulse.engine.forgetting import Forgetting
 from pulse.engine.loading import Loading
 from pulse.engine.outages import Pipeline
-from pulse.engine.renaming import ARRIVAL, Renaming
 from pulse.model.wire import MAX_TS_MS
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pulse.engine.evaluate import Evaluator
     from pulse.engine.intake import Intake
     from pulse.engine.policy import Policy
+    from pulse.engine.renaming import Renaming
     from pulse.engine.rounds import Rounds
     from pulse.engine.state import Effects, PartitionState
     from pulse.engine.timekeeper import Timekeeper

@@ -24,7 +24,7 @@ import msgspec
 
 from pulse.alerting.everybody.configuration import moved_alert
 from pulse.alerting.everybody.digest import REASON as DIGEST
-from pulse.alerting.everybody.digest import Number, Standing, digest_alert
+from pulse.alerting.everybody.digest import FleetStanding, Number, digest_alert
 from pulse.engagement.days import DAY_MS, FIRST_DAY
 from pulse.engine.control import CONTROL_HEADER, UNREADABLE, ControlRecord
 from pulse.model.instants import to_ms
@@ -72,7 +72,7 @@ class Summary(NamedTuple):
     """By segment, at the starts of the accounts' days; None where no line is to be made."""
     moved: Mapping[str, int]
     """By the change of zone: accounts that rules moved since the last time."""
-    standing: Standing | None = None
+    standing: FleetStanding | None = None
     """How they stand, where a history or a load has ended: then it is about that alone."""
 
     @property
@@ -189,7 +189,7 @@ class _Summary(msgspec.Struct, omit_defaults=True):
     at: Annotated[int, msgspec.Meta(ge=0, le=MAX_TS_MS)]
     scores: Mapping[str, Mapping[int, Number]] | None
     moved: Mapping[str, Number]
-    standing: Standing | None = None
+    standing: FleetStanding | None = None
 
 
 class _Line(msgspec.Struct):

@@ -2,18 +2,15 @@
 
 1. A `rename` stands in the partition of the old id. What is due for the account is done, its alerts
    end, and a tombstone takes its place that says where it went.
-2. What it knew is handed on to the partition of the new id as an `arrival`, as events that arrived
-   in a wrong partition are: acknowledged before state is written, and, since it may come twice,
-   with its origin. An account that is not known there takes it over whole; one that is known takes
-   it in (`pulse.engagement.uniting`).
+2. What it knew is handed on to the partition of the new id (`pulse.engine.arrival`), as events that
+   arrived in a wrong partition are: acknowledged before state is written, and, since it may come
+   twice, with its origin. An account that is not known there takes it over whole; one that is known
+   takes it in (`pulse.engagement.uniting`).
 3. What comes later for the old id is handed on too, with the new one in its place.
 
 What arrives where a tombstone stands goes on to where that says. If that is where it has been, the
 names make a circle: the account comes back and stands where the tombstone stood. So an account can
 be renamed back, and no circle loses anything.
-
-An account that does not fit a record leaves in pieces: first all of it but the ids that are too
-many, then these, each with an account of which nothing else is known.
 """
 
 from __future__ import annotations
@@ -22,30 +19,29 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 from msgspec import Raw
-from xxhash import xxh3_64_intdigest
 
-from pulse.engagement.account import Account, OpenAlert
+from pulse.engagement.account import OpenAlert
 from pulse.engagement.days import MINUTE_MS
 from pulse.engagement.facts import CSAT, NPS
 from pulse.engagement.line import zone_of
 from pulse.engagement.load import LoadMark
-from pulse.engagement.packing import pack, split, unpack
 from pulse.engagement.recent import RecentIds
-from pulse.engagement.uniting import pieces, unite
+from pulse.engagement.uniting import unite
 from pulse.engine.admission import FUTURE_MS
+from pulse.engine.arrival import ARRIVAL, encode_arrival, left_by, read_arrival
 from pulse.engine.columns import FIRST_PIECE, RENAMED_HEADER
-from pulse.engine.control import CONTROL_HEADER, UNREADABLE, read_rename
+from pulse.engine.control import CONTROL_HEADER, read_rename
 from pulse.engine.state import Misplaced
 from pulse.engine.timekeeper import DUPLICATE_MS, GRACE_MS
 from pulse.engine.tombstones import Tombstone, tombstone_key
-from pulse.errors import PulseError
-from pulse.model.fields import MAX_TEXT
 from pulse.model.wire import BadLine, own_fields
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from pulse.engagement.account import Account
     from pulse.engagement.load import Ended
+    from pulse.engine.arrival import Arrival
     from pulse.engine.columns import Columns
     from pulse.engine.evaluate import Evaluator
     from pulse.engine.policy import Policy
@@ -53,75 +49,12 @@ if TYPE_CHECKING:
     from pulse.engine.timekeeper import Timekeeper
     from pulse.model.wire import Entry
 
-ARRIVAL: Final = b"arrival"
-"""The kind of record that brings an account to its new id."""
-
-FORM: Final = 10
-"""Of an account's bytes in such a record: the version of the state."""
-
-PIECE_BYTES: Final = 400_000
-"""About so large a record may be: one of the events topic can have a million bytes."""
-
 MOST_TIMES: Final = 16
 """A line that was handed on so often goes in a circle, or as good as that."""
 
 _ZONES: Final = ("danger", "approaching")
 
-
-class FormError(PulseError):
-    """An account was written by another pulse, in a form that this one does not read."""
-
-
-class Arrival(msgspec.Struct, array_like=True, frozen=True):
-    """What an account leaves to its new id."""
-
-    form: int
-    account: str
-    path: tuple[str, ...]
-    """The ids under which it was known, the first one first."""
-    first_tick_ms: int
-    """When the clock began where it comes from; 0 where it did not."""
-    packed: bytes
-    digest: int
-    """Of `packed`, which nobody else writes."""
-
-    @classmethod
-    def of(cls, account: Account, to: str, first_tick_ms: int) -> Arrival:
-        """What an account leaves as it is."""
-        packed = pack(account).joined()
-        path = (account.account_id,)
-        return cls(FORM, to, path, first_tick_ms, packed, xxh3_64_intdigest(packed))
-
-    def on(self, to: str) -> Arrival:
-        """The same, on its way from where it arrived to another account."""
-        path = (*self.path, self.account)
-        return Arrival(self.form, to, path, self.first_tick_ms, self.packed, self.digest)
-
-    def unpacked(self) -> Account:
-        """The account, under the id that it had."""
-        return unpack(*split(self.packed))
-
-
-_encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(Arrival).decode
-_decode_form: Any = msgspec.msgpack.Decoder(list[Any]).decode
 _encode_json = msgspec.json.Encoder().encode
-
-
-def read_arrival(value: bytes) -> Arrival | None:
-    """What came, None if it is nothing that can be read. Raises `FormError` for another form."""
-    try:
-        form, account, *_ = _decode_form(value)
-        if type(form) is int and form > 0 and form != FORM and isinstance(account, str):
-            raise FormError(
-                f"an account that was renamed was written in form {form}, this pulse reads {FORM}",
-                hint="run the pulse that wrote it until its workers have read all of the log",
-            )
-        come = _decode(value)
-    except (*UNREADABLE, IndexError):
-        return None
-    is_named = 0 < len(come.account) <= MAX_TEXT and come.account.isprintable()
-    return come if is_named and xxh3_64_intdigest(come.packed) == come.digest else None
 
 
 def _readdressed(raw: bytes, to: str) -> bytes:
@@ -179,7 +112,7 @@ class Renaming:
         self._time.advance(state, account, 0, fx)
         self._end(state, account, fx)
         first_tick_ms = state.first_tick_ms or 0
-        left = [Arrival.of(each, said.to, first_tick_ms) for each in pieces(account, PIECE_BYTES)]
+        left = left_by(account, said.to, first_tick_ms)
         state.gone.add(account_id)
         state.replace(account, key, tombstone)
         for number, each in enumerate(left, FIRST_PIECE):
@@ -259,7 +192,8 @@ class Renaming:
             fx.counts["skipped"] += 1
         else:
             headers = ((CONTROL_HEADER, ARRIVAL),)
-            fx.misplaced.append(Misplaced(offset, number, _encode(come), come.account, headers))
+            raw = encode_arrival(come)
+            fx.misplaced.append(Misplaced(offset, number, raw, come.account, headers))
 
     def _is_elsewhere(self, state: PartitionState, account_id: str) -> bool:
         return self._place is not None and self._place(account_id) != state.partition

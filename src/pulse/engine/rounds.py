@@ -6,7 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from pulse.alerting.everybody.digest import REASON as DIGEST
-from pulse.alerting.everybody.digest import Standing
+from pulse.alerting.everybody.digest import FleetStanding
 from pulse.engagement.days import DAY_MS
 from pulse.engine.fleet import (
     LINE,
@@ -74,7 +74,7 @@ class Rounds:
         if state.partition or state.historical:
             return
         state.digested += 1
-        name, standing = f"{DIGEST}-{state.digested}", Standing(load, state.digested)
+        name, standing = f"{DIGEST}-{state.digested}", FleetStanding(load, state.digested)
         self._add_to(state, Summary(name, state.clock_ms or 0, None, {}, standing), offset, fx)
 
     def take(

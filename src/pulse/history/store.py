@@ -17,11 +17,14 @@ import structlog
 from pulse.errors import PulseError
 from pulse.history.days import Day, Moved, read_day
 from pulse.history.tables import FORM, INDEX_OF, MAKE, bucket_of
+from pulse.history.trial import Scored, Trial, tried
 from pulse.model.account import Lifecycle, Zone
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
+
+    from pulse.engagement.line import Line
 
 log = structlog.get_logger("pulse.history")
 
@@ -224,6 +227,37 @@ class History:
             ):
                 counts[bucket] = accounts
         return counts
+
+    def try_line(
+        self, since: date, until: date, held: Line, other: Line, segment: str | None = None
+    ) -> Trial:
+        """What another line would have said from a day to another, beside the one that holds.
+
+        `segment`: of the accounts that were in it on each of the days; None for all.
+        """
+        unknown, churned = _ZONES.index("unknown"), _LIFECYCLES.index("churned")
+        with self._reading() as db:
+            # Each account's newest days: not all that there are.
+            found = db.execute(
+                "SELECT a.account_id, d.day, d.score, d.zone, d.lifecycle FROM account a "
+                "CROSS JOIN day d ON d.account = a.id AND d.day BETWEEN ?1 AND ?3 "
+                "WHERE ?2 IS NULL OR d.segment = ?2 ORDER BY a.id, d.day",
+                (since.toordinal(), segment, until.toordinal()),
+            )
+            return tried(
+                (
+                    Scored(
+                        account_id,
+                        day,
+                        None if score is None else score / 100.0,
+                        zone != unknown,
+                        lifecycle == churned,
+                    )
+                    for account_id, day, score, zone, lifecycle in found
+                ),
+                held,
+                other,
+            )
 
     def segments(self) -> list[str]:
         """The segments that are known; an empty one for accounts without."""

@@ -15,6 +15,9 @@ import msgspec
 MAX_MS = 253_402_300_799_999
 """The last millisecond of the year 9999; the first instant is 0."""
 
+MAX_DURATION_MS = 366 * 86_400_000
+"""The longest that a setting, a silence or a snooze may last: a leap year."""
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_NAIVE = datetime(1970, 1, 1)  # noqa: DTZ001  # for text alone
 _MILLISECOND = timedelta(milliseconds=1)

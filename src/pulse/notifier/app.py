@@ -10,11 +10,11 @@ from aiokafka.errors import KafkaError
 from prometheus_client import CollectorRegistry
 
 from pulse.alerting.everybody.fleet import FleetRule
-from pulse.alerting.people.silences import REPLAY_PREFIX
 from pulse.alerting.records import envelope
 from pulse.config import Config
 from pulse.config.pipeline import pipeline_rules
 from pulse.errors import PulseError
+from pulse.health import Health
 from pulse.metrics import serve
 from pulse.notifier.clock import WallClock
 from pulse.notifier.dispatch import Notifier
@@ -63,13 +63,15 @@ async def run(
     tasks = Tasks()
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(_cancel, asyncio.create_task(_stop_if_failed(tasks, stop)))
-        metrics = NotifierMetrics(registry)
+        metrics, health = NotifierMetrics(registry), Health("Kafka and its topics")
+        stack.push_async_callback(_cancel, asyncio.create_task(health.beating()))
         if registry is None:
             server = serve(
                 config.notifier.metrics_host,
                 config.notifier.metrics_port,
                 metrics.registry,
                 setting="notifier.metrics_port",
+                health=health,
             )
             stack.callback(server.close)
             log.info("metrics are served", url=server.url)
@@ -91,9 +93,10 @@ async def run(
         people = Producer(dict(kafka.client), idempotent=kafka.idempotence)
         stack.push_async_callback(people.stop)
 
-        async def answer(replays: Sequence[str]) -> None:
-            keys = [(REPLAY_PREFIX + each).encode() for each in replays]
-            await people.send([Outgoing(kafka.silences_topic, 0, key, None) for key in keys])
+        async def answer(keys: Sequence[str]) -> None:
+            await people.send(
+                [Outgoing(kafka.silences_topic, 0, each.encode(), None) for each in keys]
+            )
 
         notifier = Notifier(
             ready,
@@ -126,6 +129,7 @@ async def run(
         await until(stop, silencing.caught_up.wait())
         if hearing is not None:
             await until(stop, hearing.caught_up.wait())
+        health.waits_for = None
         log.info("notifier started", receivers=sorted(receivers), partitions=partitions)
         await _consume(
             lambda: AlertConsumer(

@@ -21,7 +21,7 @@ import structlog
 
 from pulse.alerting.book import Rules
 from pulse.alerting.people.links import Links
-from pulse.alerting.people.silences import Muted
+from pulse.alerting.people.silences import REPLAY_PREFIX, SNOOZE_PREFIX, Muted
 from pulse.alerting.records import envelope
 from pulse.alerting.records.delivery import Delivery
 from pulse.alerting.stages.routing import Addressee, Route
@@ -29,7 +29,7 @@ from pulse.notifier.clock import Clock
 from pulse.notifier.fleet.holding import Holding
 from pulse.notifier.fleet.inhibit import FleetGuard
 from pulse.notifier.metrics import NotifierMetrics
-from pulse.notifier.outbox import Outbox
+from pulse.notifier.outbox import AT_ONCE, Outbox
 from pulse.notifier.reading.arrival import Arrival, At, Bounds, Fullness, Heard
 from pulse.notifier.reading.lease import Lease
 from pulse.notifier.receiver import (
@@ -44,6 +44,8 @@ from pulse.notifier.report import Reporter
 from pulse.notifier.sending.courier import Courier
 from pulse.notifier.sending.endpoints import Endpoints
 from pulse.notifier.sending.parcel import notification_of
+from pulse.notifier.sending.room import Room
+from pulse.notifier.state.garbage import Garbage
 from pulse.notifier.state.letters import Letters, Shelf
 from pulse.notifier.state.log import DeliveryLog, PartitionClosed, Record
 from pulse.notifier.state.recovery import Recovery
@@ -54,9 +56,14 @@ from pulse.notifier.turns import Started, Turn
 log = structlog.get_logger("pulse.notifier")
 
 _TOMBSTONES_AT_ONCE: Final = 500
+_FEW: Final = 25
+"""Groups that a turn looks at of which many may come at once: after an attempt, say. What more is
+due has a turn of its own."""
 
 Answer = Callable[[Sequence[str]], Coroutine[None, None, None]]
-"""Called with the ids of replays that are on record and need not be asked for any more."""
+"""Called with keys of the silences topic that mean nothing any more: of replays that are on record,
+and of what was said of alerts that have ended.
+"""
 
 
 class Notifier:
@@ -68,8 +75,8 @@ class Notifier:
     test ends a notifier at that point. `rules`: the pipeline's; by default all alerts go to all
     receivers at once, each alone. `shelf`: where alerts are read that are not in memory.
     `partitions`: how many the deliveries topic has, all of which version 1 used. `links` makes what
-    leads from a message to the account page. `answer`: where replays that are begun are asked for
-    no more; without it they stay there, and are known. `tasks` is told of what ends in a bug.
+    leads from a message to the account page. `answer`: where what people said is erased when it
+    means nothing any more; without it that stays there. `tasks` is told of what ends in a bug.
     """
 
     def __init__(
@@ -112,6 +119,7 @@ class Notifier:
             )
             for name, (settings, receiver) in receivers.items()
         }
+        self._garbage = Garbage()
         self._work: set[asyncio.Task[None]] = set()
         self._due = asyncio.Event()
         self._timer: asyncio.Task[None] | None = None
@@ -141,11 +149,23 @@ class Notifier:
         return 0 if self._outbox is None else len(self._outbox)
 
     def fullness(self) -> Fullness:
-        """Whether more alerts may be read."""
-        if self.undelivered() >= self._bounds.undelivered:
-            return Fullness.TOO_MUCH_WAITS
-        backlog = sum(courier.backlog for courier in self._couriers.values())
-        return Fullness.BUSY if backlog >= self._bounds.backlog else Fullness.ROOM
+        """Whether more alerts may be read: not where no receiver has room for them."""
+        outbox, bounds = self._outbox, self._bounds
+        if outbox is None:
+            return Fullness.ROOM
+        full: set[Fullness] = set()
+        for name, courier in self._couriers.items():
+            if courier.disabled:
+                continue
+            if outbox.waiting(name) >= bounds.undelivered:
+                full.add(Fullness.TOO_MUCH_WAITS)
+            elif outbox.untried(name) >= bounds.backlog and not courier.is_held:
+                full.add(Fullness.BUSY)
+            else:
+                return Fullness.ROOM
+        if not full:
+            return Fullness.ROOM
+        return Fullness.BUSY if Fullness.BUSY in full else Fullness.TOO_MUCH_WAITS
 
     # --- the lead -----------------------------------------------------------------------------
 
@@ -155,6 +175,7 @@ class Notifier:
         Returns by partition the offset of the alerts topic from which alerts are not recorded yet;
         without those of which nothing is said. Called before `take`.
         """
+        self._garbage.spare()
         recovery = Recovery(self._topic, self._letters, self._clock)
         journal, again = await recovery.read_back(self._rules.root.key, self._partitions)
         outbox = Outbox(
@@ -163,6 +184,7 @@ class Notifier:
             journal,
             self._letters,
             self._report,
+            Room(self._settings, self._bounds.backlog, self._bounds.undelivered),
             self._bounds.late_after_ms,
         )
         self._topic.open(envelope.PARTITION)
@@ -171,25 +193,27 @@ class Notifier:
         # not stand still for so long. Nobody else has the outbox yet.
         await asyncio.to_thread(outbox.restore, now_ms)
         self._endpoints.take_over(outbox, journal)
-        muted = self._muted
-        outbox.mute(muted, now_ms)
+        outbox.mute(self._muted, now_ms)
         self._holding.take_over(outbox)
         turn = await asyncio.to_thread(outbox.turn, now_ms)
         # Its epoch is known before anything is sent.
         mine = outbox.position()
         await self._topic.append(envelope.PARTITION, [*again, *turn.records, mine])
         self._outbox = outbox
-        if self._muted is not muted:
-            outbox.mute(self._muted, now_ms)
+        # It changes in place, and may have done so since.
+        outbox.mute(self._muted, self._clock.now_ms())
+        self._turn_soon()
         self._holding.leads()
         self._answered(turn)
         self._metrics.leads.set(1)
         if recovery.forget:
             self._soon(recovery.forget_before())
         orphans = 0
-        for delivery in outbox:
+        for number, delivery in enumerate(outbox, 1):
             orphans += delivery.receiver not in self._couriers
             self._schedule(outbox, delivery)
+            if number % AT_ONCE == 0:
+                await asyncio.sleep(0)
         if orphans:
             log.warning(
                 "notifications wait for receivers that the configuration no longer has",
@@ -216,6 +240,7 @@ class Notifier:
         if self._outbox is outbox:
             self._outbox = None
             self._metrics.leads.set(0)
+            self._garbage.spare_nothing()
 
     # --- alerts -------------------------------------------------------------------------------
 
@@ -234,7 +259,7 @@ class Notifier:
             self._metrics.alerts_read.inc()
             outbox.take(arrival, now_ms)
         outbox.offsets[partition] = next_offset
-        made = await self._record(outbox)
+        made = await self._record(outbox, _FEW + len(arrivals))
         self.at("recorded", partition)
         self._schedule_all(outbox, made)
 
@@ -251,9 +276,9 @@ class Notifier:
 
     # --- turns --------------------------------------------------------------------------------
 
-    async def _record(self, outbox: Outbox) -> list[Delivery]:
+    async def _record(self, outbox: Outbox, most: int = _FEW) -> list[Delivery]:
         """Write what is to be written; returns what is to be scheduled."""
-        turn = outbox.turn(self._clock.now_ms())
+        turn = outbox.turn(self._clock.now_ms(), most)
         self._due.set()
         if turn.records:
             # Nothing may be awaited in between: the records keep their order.
@@ -263,11 +288,11 @@ class Notifier:
 
     def _answered(self, turn: Turn) -> None:
         if turn.replays and self._answer is not None:
-            self._soon(self._answer(turn.replays))
+            self._soon(self._answer([REPLAY_PREFIX + each for each in turn.replays]))
 
-    async def _turn(self, outbox: Outbox) -> None:
+    async def _turn(self, outbox: Outbox, most: int = _FEW) -> None:
         with contextlib.suppress(PartitionClosed):
-            self._schedule_all(outbox, await self._record(outbox))
+            self._schedule_all(outbox, await self._record(outbox, most))
 
     def _turn_soon(self) -> None:
         if self._outbox is not None:
@@ -279,7 +304,7 @@ class Notifier:
             self._due.clear()
             next_ms = outbox.next_ms()
             if next_ms is not None and next_ms <= self._clock.now_ms():
-                await self._turn(outbox)
+                await self._turn(outbox, AT_ONCE)
                 await asyncio.sleep(0)  # also where there was nothing to write
                 continue
             waiting: list[asyncio.Task[Any]] = [asyncio.create_task(self._due.wait())]
@@ -308,12 +333,8 @@ class Notifier:
         """Record an attempt's outcome and what follows from it."""
         self.at("sent", envelope.PARTITION)
         courier = self._couriers[delivery.receiver]
-        now_ms = self._clock.now_ms()
         if outcome.verdict is Verdict.GONE and not courier.disabled:
-            gone = self._endpoints.gone(outbox, courier, now_ms, outcome)
-            # Recorded also where this attempt is cancelled meanwhile.
-            await asyncio.shield(self._soon(self._append(gone)))
-            self._endpoints.disable_gone(outbox, courier, outcome)
+            self._endpoints.gone(outbox, courier, outcome)
         after = outbox.end(delivery, attempt, outcome, self._clock.now_ms())
         self._report.attempted(after, outcome)
         self._endpoints.ended(outbox, courier, outcome)
@@ -333,10 +354,26 @@ class Notifier:
             return
         tombstones = outbox.tombstones()
         now_ms = self._clock.now_ms()
-        outbox.forget(now_ms - self._bounds.retention_days * 86_400_000, now_ms)
-        await self._turn(outbox)
+        before_ms = now_ms - self._bounds.retention_days * 86_400_000
+        more = True
+        while more:
+            more = outbox.forget(before_ms, now_ms)
+            await self._turn(outbox)
+            await asyncio.sleep(0)
         for first in range(0, len(tombstones), _TOMBSTONES_AT_ONCE):
             await self._append(*tombstones[first : first + _TOMBSTONES_AT_ONCE])
+        if self._answer is not None and (over := self._over(outbox, now_ms)):
+            await self._answer(over[:_TOMBSTONES_AT_ONCE])
+
+    def _over(self, outbox: Outbox, now_ms: int) -> list[str]:
+        """What people said of alerts that have ended, or until an instant that is long past."""
+        snoozes, before_ms = self._muted.snoozes, now_ms - self._bounds.retention_days * 86_400_000
+        past = {
+            name
+            for name, each in snoozes.items()
+            if each.until_ms is not None and each.until_ms < before_ms
+        }
+        return [SNOOZE_PREFIX + each for each in sorted(past.union(outbox.ended_of(snoozes)))]
 
     # --- small parts --------------------------------------------------------------------------
 

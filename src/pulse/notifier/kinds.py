@@ -63,6 +63,7 @@ def settings_of(said: Configured, timezone: str, concurrency: int = 1) -> Receiv
         case PagerDutyReceiver():
             key = mine["identity"] = said.routing_key().reveal()
             mine["options"] = PagerDutyOptions(routing_key=key)
+            mine["per_alert"] = True
         case SlackReceiver():
             # Slack takes about one message a second.
             concurrency, rate = 1, 1.0

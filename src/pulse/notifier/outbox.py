@@ -8,6 +8,7 @@ attempt's outcome before what follows from it, how far the alerts were read at t
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -15,33 +16,33 @@ import msgspec
 from pulse.alerting.brief import brief_of
 from pulse.alerting.pipeline import Pipeline
 from pulse.alerting.records import envelope
-from pulse.alerting.records.delivery import Beside, Delivery, Position, State, delivery_of
+from pulse.alerting.records.delivery import Delivery, Position, State, delivery_of
 from pulse.notifier.replays import Replays, is_overtaken
 from pulse.notifier.sending import decide, retry
+from pulse.notifier.state.besides import Besides
 from pulse.notifier.state.letters import Wanted
 from pulse.notifier.turns import Started, Turn
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from pulse.alerting.book import Rules
     from pulse.alerting.everybody.fleet import Episode
     from pulse.alerting.people.silences import Muted
     from pulse.alerting.records.delivery import Endpoint
-    from pulse.alerting.stages.grouping import Entry, Notice
+    from pulse.alerting.stages.grouping import Notice
     from pulse.notifier.reading.arrival import Arrival
     from pulse.notifier.receiver import Attempt, Outcome, ReceiverSettings
     from pulse.notifier.report import Reporter
+    from pulse.notifier.sending.room import Room
     from pulse.notifier.state.journal import Journal
     from pulse.notifier.state.letters import Letters
     from pulse.notifier.state.log import Record
 
-_encode: Final = msgspec.json.Encoder().encode
-_NO_NEWS: Final = frozenset({"repeat", "already_resolved"})
-"""Decisions that come again whenever alerts are read again."""
-_GROUPS_AT_ONCE: Final = 1_000
-"""Groups that a turn looks at: the event loop stands still for a turn."""
-_NOTHING: Final = Beside(origin="", due_ms=0)
+AT_ONCE: Final = 1_000
+"""Groups that a turn looks at, alerts of which no more than the way is written: the event loop
+stands still for a turn."""
+_FORGET_AT_ONCE: Final = 5_000
 
 
 class Outbox:
@@ -49,6 +50,7 @@ class Outbox:
 
     `disabled`: receivers whose endpoints get nothing any more. `fleet`: the last time that the
     fleet fell together, as it is recorded. `revoked`: nothing may be sent or written any more.
+    `emptied` is called with a receiver whenever nothing is to be sent to it any more.
     """
 
     def __init__(
@@ -58,37 +60,49 @@ class Outbox:
         journal: Journal,
         letters: Letters,
         report: Reporter,
+        room: Room,
         late_after_ms: int = 3_600_000,
     ) -> None:
+        self.room = room
         self.offsets = dict(journal.offsets)
         self.disabled: set[str] = set()
         self.fleet = journal.fleet
         self.in_flight: set[str] = set()
         self.revoked = False
+        self.emptied: Callable[[str], None] = lambda receiver: None
         self._receivers = receivers
         self._journal = journal
-        self._letters = letters
         self._report = report
         self._late_after_ms = late_after_ms
         self._pipeline = Pipeline(rules)
         self._replays = Replays(receivers, late_after_ms)
-        self._besides = journal.besides
+        self._besides = Besides(journal, letters, self._pipeline.entry, late_after_ms)
         self._open: dict[str, Delivery] = {}
         self._orphans: set[str] = set()
         """Those of them whose receiver the configuration has no longer."""
         self._done_ms: dict[str, int] = {}
-        self._fresh: dict[str, bytes] = {}
-        """JSON of alerts that were taken and are not written yet."""
-        self._kept: set[str] = set()
-        """Alerts that a disabled endpoint would have been told: to be sent again one day."""
         self._first: list[Record] = []
         """What goes before what the pipeline writes."""
         self._last: list[Record] = []
         self._written = dict(journal.offsets)
 
     def __len__(self) -> int:
-        """How many notifications are still to be sent to receivers that there are."""
-        return len(self._open) - len(self._orphans)
+        """How many notifications are still to be sent to receivers that there are, with those that
+        are not made yet for want of room.
+        """
+        return sum(self.waiting(name) for name in self._receivers)
+
+    def waiting(self, receiver: str) -> int:
+        """How many of them one receiver has."""
+        return self.room.open[receiver] + self._pipeline.kept_back(receiver)
+
+    def untried(self, receiver: str) -> int:
+        """How many of them were not attempted yet."""
+        return self.room.untried[receiver] + self._pipeline.kept_back(receiver)
+
+    def waits(self, receiver: str) -> bool:
+        """Whether anything is still to be sent to it."""
+        return self.room.open[receiver] > 0
 
     def __iter__(self) -> Iterator[Delivery]:
         """What is still to be sent."""
@@ -138,14 +152,18 @@ class Outbox:
         after = self._pipeline.entry(alert.id)
         if after is None or (before is not None and before.brief.status == after.brief.status):
             return
-        known = self._besides.get(alert.id, _NOTHING)
-        self._besides[alert.id] = msgspec.structs.replace(
-            known, origin=arrival.origin, due_ms=arrival.due_ms
-        )
-        self._fresh[alert.id] = arrival.raw
-        self._letters.put(alert.id, alert.status, arrival.raw)
+        self._besides.take(arrival)
         for name in self._replays.telling(alert.id):
             self._overtake(name, now_ms)
+
+    def ended_of(self, alert_ids: Iterable[str]) -> list[str]:
+        """Those of them that are known to have ended."""
+        entries = ((name, self._pipeline.entry(name)) for name in alert_ids)
+        return [name for name, entry in entries if entry is not None and not entry.brief.is_firing]
+
+    def knows(self, alert_id: str) -> bool:
+        """Whether it was taken, and is not forgotten."""
+        return self._pipeline.entry(alert_id) is not None
 
     def mute(self, muted: Muted, now_ms: int) -> None:
         """What people have muted, all of it, and what they want to be sent again."""
@@ -193,7 +211,7 @@ class Outbox:
             found = msgspec.structs.replace(found, is_late=True)
         wanted: list[Wanted] = []
         owners: dict[str, str] = {}
-        origins = found.origins or (self._origin(alert_id) for alert_id, _ in found.alerts)
+        origins = found.origins or (self._besides.origin(alert_id) for alert_id, _ in found.alerts)
         for (alert_id, status), origin in zip(found.alerts, origins, strict=True):
             entry = self._pipeline.entry(alert_id)
             wanted.append(Wanted(alert_id, status, origin))
@@ -204,14 +222,14 @@ class Outbox:
     def end(self, delivery: Delivery, attempt: Attempt, outcome: Outcome, now_ms: int) -> Delivery:
         """An attempt has ended; returns what became of the notification."""
         self.in_flight.discard(delivery.id)
-        standing = decide.Standing(
+        meanwhile = decide.Circumstances(
             superseded=is_overtaken(delivery, self._pipeline.entry)
             if delivery.replay_of
             else self._pipeline.is_overtaken(delivery.id),
             disabled=delivery.receiver in self.disabled,
         )
         receiver = self._receivers[delivery.receiver]
-        after = decide.after_attempt(delivery, attempt, outcome, standing, receiver, now_ms)
+        after = decide.after_attempt(delivery, attempt, outcome, meanwhile, receiver, now_ms)
         self._end(after, now_ms)
         return after
 
@@ -237,27 +255,23 @@ class Outbox:
             return False
         if delivery.due_ms < now_ms - self._late_after_ms:
             return True
-        return all(self._came_late(name) for name, _ in delivery.alerts)
-
-    def _came_late(self, alert_id: str) -> bool:
-        entry, beside = self._pipeline.entry(alert_id), self._besides.get(alert_id, _NOTHING)
-        return entry is not None and 0 < beside.due_ms < entry.arrived_ms - self._late_after_ms
+        return all(self._besides.came_late(name) for name, _ in delivery.alerts)
 
     # -- what follows --------------------------------------------------------------------------
 
     def next_ms(self) -> int | None:
         """When to take the next turn; None where nothing waits for time."""
-        return self._pipeline.next_ms()
+        return self._pipeline.next_ms(self.room.of)
 
-    def turn(self, now_ms: int) -> Turn:
-        """What is to be told by now, and all that must be written before. Where much is due, more
-        follows in the next turn, which is due then.
+    def turn(self, now_ms: int, most: int = AT_ONCE) -> Turn:
+        """What is to be told by now, and all that must be written before. Of more than `most`
+        groups that are due the first ones: more follows in the next turn, which is due then.
         """
         made: dict[str, Notice] = {}
-        for notice in self._pipeline.flush(now_ms, _GROUPS_AT_ONCE):
+        for notice in self._pipeline.flush(now_ms, most, self.room.of):
             if notice.receiver in self.disabled:
                 self._pipeline.ended(notice.id, "dropped", now_ms)
-                self._kept.update(name for name, _ in notice.alerts)
+                self._besides.keep(name for name, _ in notice.alerts)
                 found = self._first_of(notice, now_ms)
                 gone = found.becomes(State.DISABLED, now_ms, reason="endpoint_disabled")
                 self._report.settled(gone)
@@ -267,20 +281,11 @@ class Outbox:
         return self._written_of(made, now_ms)
 
     def _written_of(self, made: dict[str, Notice], now_ms: int) -> Turn:
-        touched = self._decided(now_ms)
+        decisions = self._pipeline.decisions()
+        for decision in decisions:
+            self._report.decided(decision)
         records, self._first = self._first, []
-        for key, said in self._pipeline.changes():
-            if key.startswith(envelope.ALERT):
-                alert_id = key.removeprefix(envelope.ALERT)
-                touched.discard(alert_id)
-                records += self._of_alert(alert_id, said)
-            else:
-                records.append(self._journal.write(key, said))
-        for alert_id in sorted(touched):
-            if (entry := self._pipeline.entry(alert_id)) is not None:
-                records += self._of_alert(alert_id, _encode(entry))
-        self._fresh = {}
-        self._kept = set()
+        records += self._besides.written(decisions, self._pipeline.changes(), now_ms)
         for withdrawn in self._pipeline.withdrawn():
             before = self._open.get(withdrawn.notice_id)
             if before is not None and withdrawn.notice_id not in made:
@@ -305,13 +310,9 @@ class Outbox:
         self._written = dict(self.offsets)
         return self._journal.note(envelope.POSITION, Position(offsets=self._written))
 
-    def endpoint(self, endpoint: Endpoint) -> Record:
-        """That an endpoint is disabled."""
-        return self._journal.note(envelope.ENDPOINT + endpoint.receiver, endpoint)
-
     def note_endpoint(self, endpoint: Endpoint) -> None:
         """That an endpoint is disabled, to be recorded before what follows from it."""
-        self._first.append(self.endpoint(endpoint))
+        self._first.append(self._journal.note(envelope.ENDPOINT + endpoint.receiver, endpoint))
 
     def note_failing(self, receiver: str, endpoint: Endpoint | None) -> None:
         """Since when an endpoint fails, or that it does no longer, to be recorded."""
@@ -328,54 +329,22 @@ class Outbox:
                 return "resolved_before_delivered" if tried else "resolved_before_sent"
         return "overtaken" if tried else "held"
 
-    def _decided(self, now_ms: int) -> set[str]:
-        """The alerts whose way has another step."""
-        touched: set[str] = set()
-        for decision in self._pipeline.decisions():
-            self._report.decided(decision)
-            if decision.reason in _NO_NEWS:
-                continue
-            before = self._besides.get(decision.alert_id, _NOTHING)
-            after = before.after(decision, now_ms)
-            if after is not before:
-                self._besides[decision.alert_id] = after
-                touched.add(decision.alert_id)
-        return touched
-
-    def _of_alert(self, alert_id: str, said: bytes | None) -> Iterator[Record]:
-        """An alert's record, and its JSON's before it."""
-        beside = self._besides.get(alert_id, _NOTHING)
-        entry = self._pipeline.entry(alert_id)
-        raw = self._fresh.pop(alert_id, None)
-        key = envelope.JSON + alert_id
-        if entry is not None and (alert_id in self._kept or _may_be_told(entry, beside)):
-            if raw is not None:
-                beside = msgspec.structs.replace(beside, has_json=True)
-                yield self._journal.write(key, raw)
-        elif beside.has_json:
-            beside = msgspec.structs.replace(beside, has_json=False)
-            self._letters.drop(alert_id)
-            yield self._journal.write(key, None)
-        if said is None:
-            self._besides.pop(alert_id, None)
-            yield self._journal.write(envelope.ALERT + alert_id, None)
-        else:
-            self._besides[alert_id] = beside
-            yield self._journal.write(envelope.ALERT + alert_id, said, beside)
-
-    def forget(self, before_ms: int, now_ms: int) -> None:
+    def forget(self, before_ms: int, now_ms: int) -> bool:
         """What was done before an instant is forgotten with the next turn; what waits since then
-        for a receiver that was removed is given up.
+        for a receiver that was removed is given up. Returns whether to go on: some at once.
         """
         for found in [self._open[name] for name in self._orphans]:
             if found.created_ms < before_ms:
                 gone = found.becomes(State.DISABLED, now_ms, reason="receiver_removed")
                 self._settle(gone, now_ms)
-        self._pipeline.forget(before_ms)
-        for name, at_ms in list(self._done_ms.items()):
-            if at_ms < before_ms and name not in self._replays.asked:
-                del self._done_ms[name]
-                self._last.append(self._journal.write(envelope.NOTIFICATION + name, None))
+        more = self._pipeline.forget(before_ms, _FORGET_AT_ONCE)
+        asked = self._replays.asked
+        old = (k for k, at_ms in self._done_ms.items() if at_ms < before_ms and k not in asked)
+        names = list(islice(old, _FORGET_AT_ONCE))
+        for name in names:
+            del self._done_ms[name]
+            self._last.append(self._journal.write(envelope.NOTIFICATION + name, None))
+        return more or len(names) == _FORGET_AT_ONCE
 
     def tombstones(self) -> list[Record]:
         """For what is gone since an hour. Called once an hour."""
@@ -384,23 +353,14 @@ class Outbox:
     # -- small parts ---------------------------------------------------------------------------
 
     def _first_of(self, notice: Notice, now_ms: int) -> Delivery:
-        origins = tuple(self._origin(alert_id) for alert_id, _ in notice.alerts)
-        found = delivery_of(notice, self._due_ms(notice), now_ms, origins)
+        origins = tuple(self._besides.origin(alert_id) for alert_id, _ in notice.alerts)
+        kept_ms = self._pipeline.kept_ms(notice.group)
+        since_ms = notice.made_ms if kept_ms is None else kept_ms
+        due_ms = self._besides.due_ms(notice, since_ms)
+        found = delivery_of(notice, due_ms, now_ms, origins)
         to = self._receivers.get(notice.receiver)
         first_ms = now_ms if to is None else retry.first_attempt_ms(to, notice.id, now_ms)
         return found.becomes(State.PENDING, now_ms, next_ms=first_ms)
-
-    def _origin(self, alert_id: str) -> str:
-        return self._besides.get(alert_id, _NOTHING).origin
-
-    def _due_ms(self, notice: Notice) -> int:
-        """Where its latency counts from: what was held is due when it is let go."""
-        due_ms: list[int] = []
-        for alert_id, _ in notice.alerts:
-            entry, beside = self._pipeline.entry(alert_id), self._besides.get(alert_id)
-            came_now = entry is not None and entry.arrived_ms == notice.made_ms
-            due_ms.append(beside.due_ms if beside is not None and came_now else notice.made_ms)
-        return max(due_ms, default=notice.made_ms)
 
     def _settle(self, after: Delivery, now_ms: int) -> None:
         """Note a notification that is given up, and count it."""
@@ -412,6 +372,8 @@ class Outbox:
         return self._journal.note(envelope.NOTIFICATION + delivery.id, delivery)
 
     def _put(self, delivery: Delivery) -> None:
+        was_open = delivery.id in self._open
+        self.room.change(self._open.get(delivery.id), delivery)
         if delivery.is_open:
             self._open[delivery.id] = delivery
             self._done_ms.pop(delivery.id, None)
@@ -421,11 +383,7 @@ class Outbox:
             self._open.pop(delivery.id, None)
             self._orphans.discard(delivery.id)
             self._done_ms[delivery.id] = delivery.at_ms
+            if was_open and not self.waits(delivery.receiver):
+                self.emptied(delivery.receiver)
         if delivery.replay_of:
             self._replays.note(delivery)
-
-
-def _may_be_told(entry: Entry, beside: Beside) -> bool:
-    """Whether its JSON may be asked for: it is in a group, or its end may come to one."""
-    goes_on = entry.brief.is_firing and not entry.brief.is_endless
-    return bool(entry.told) or (beside.has_json and goes_on)

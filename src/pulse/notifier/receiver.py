@@ -63,8 +63,9 @@ class Verdict(StrEnum):
 class Outcome:
     """An attempt's outcome.
 
-    `reason` is a short word out of few, for metrics (`ok`, `http_500`, `timeout`, …); `detail` is a
-    line for the log, without secrets. `retry_after_s` is what the endpoint asked for.
+    `reason` is a short word out of few, for metrics (`http_500`, `timeout`, …); of what is there it
+    is `ok`, or says what part is not. `detail` is a line for the log, without secrets.
+    `retry_after_s` is what the endpoint asked for.
     """
 
     verdict: Verdict
@@ -80,9 +81,9 @@ class ReceiverSettings:
 
     `keys` are those that sign, the current one first. `reasons` are shell patterns of alert
     reasons. `schedule_s` are the waits before the first, the second, … attempt. `rate`: the most
-    requests a second, None where there is no limit. `options` is what
-    only its kind has, see `pulse.notifier.kinds`; None for a plain webhook. `identity`: what makes
-    it another endpoint when it changes, besides its URL.
+    requests a second, None where there is no limit. `per_alert`: an attempt is a request for each
+    alert. `options` is what only its kind has, see `pulse.notifier.kinds`; None for a plain
+    webhook. `identity`: what makes it another endpoint when it changes, besides its URL.
     """
 
     name: str
@@ -98,6 +99,7 @@ class ReceiverSettings:
     retry_after_cap_s: float = 3600.0
     concurrency: int = 32
     rate: float | None = None
+    per_alert: bool = False
     timezone: str = "UTC"
     options: object = field(default=None, repr=False)
     identity: str = field(default="", repr=False)
@@ -112,7 +114,8 @@ class Receiver(Protocol):
     """Where notifications are sent."""
 
     async def send(self, notification: Notification, attempt: Attempt) -> Outcome:
-        """Make one attempt, within the receiver's time-out.
+        """Make one attempt, within the receiver's time-out; where it is several requests, in a
+        second more for each further one.
 
         Called concurrently, at most `concurrency` times at once. It raises nothing; a failure is an
         outcome.

@@ -49,7 +49,17 @@ class Reporter:
         if after.replay_of:
             facts["replay_of"] = after.replay_of
         if outcome.verdict is Verdict.DELIVERED:
-            log.info("notification delivered", status=outcome.http_status, **facts)
+            if after.reason:
+                # Nothing that is tried again: those who took it would have it twice.
+                self._metrics.attempt_failures.labels(after.receiver, after.reason).inc()
+                log.warning(
+                    "notification delivered, but not to all",
+                    reason=after.reason,
+                    detail=outcome.detail,
+                    **facts,
+                )
+            else:
+                log.info("notification delivered", status=outcome.http_status, **facts)
             due_s = max(0, after.at_ms - after.due_ms) / 1000
             self._metrics.due_to_webhook_seconds.observe(due_s)
             return

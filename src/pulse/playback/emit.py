@@ -15,6 +15,7 @@ from pulse.model.time import format_ms
 from pulse.placement import partition_of
 from pulse.playback.clock import latest_tick_ms, reached_ms, running_ms
 from pulse.playback.loading import Load
+from pulse.playback.pace import Pace
 from pulse.playback.script import Script
 from pulse.playback.sender import Sender
 from pulse.topics.broker import Brokers
@@ -43,7 +44,8 @@ class PlaySettings:
     """How files are played.
 
     `history` plays them with ticks of their own, `load` into topics on which workers run; with
-    `resume` it goes on where one that was interrupted stopped. `rate` is events a second, `speed`
+    `resume` it goes on where one that was interrupted stopped. `live` sends each event when it is
+    its time. `rate` is events a second, `speed`
     seconds of event time a second; neither: as fast as Kafka takes them. `batch` packs up to so
     many lines of a partition into one record.
     """
@@ -51,6 +53,7 @@ class PlaySettings:
     history: bool = False
     load: bool = False
     resume: bool = False
+    live: bool = False
     until_ms: int | None = None
     rate: float | None = None
     speed: float | None = None
@@ -82,7 +85,8 @@ class Played:
     left_out: int = 0
     """Events later than `until_ms`."""
     passed_over: int = 0
-    """Events that the topic has already, of a history or a load that goes on."""
+    """Events that the topic has already, of a history or a load that goes on; of what is played
+    live, those of more than twelve hours ago."""
     too_old: int = 0
     """Events of a load that workers would refuse as too late, left out."""
     load: str | None = None
@@ -167,6 +171,7 @@ class _Play:
             self._kafka, max_bytes=max_bytes, timeout_s=settings.timeout_s, say=self._say
         )
         self._started_s = time.monotonic()
+        self._pace = Pace(settings, self._now_ms)
         try:
             cues = self._checked(script)
             marked = settings.history and self._config.clock == "wall"
@@ -176,6 +181,10 @@ class _Play:
                 self._to_all(self._load.mark())
                 self._sender.flush()
             for cue in cues:
+                if self._pace.is_past(cue):
+                    played.passed_over += 1
+                    self._tell(cue.at_ms)
+                    continue
                 self._wait_for(cue, script.first_ms)
                 if self._is_stopped():
                     played.stopped = True
@@ -370,12 +379,7 @@ class _Play:
 
     def _wait_for(self, cue: Cue, first_ms: int | None) -> None:
         """Wait until it is time for the cue, if there is a pace."""
-        rate, speed = self._settings.rate, self._settings.speed
-        due_s = self._started_s
-        if rate is not None and cue.line is not None:
-            due_s += self._played.events / rate
-        if speed is not None and cue.at_ms is not None and first_ms is not None:
-            due_s = max(due_s, self._started_s + (cue.at_ms - first_ms) / 1000 / speed)
+        due_s = self._pace.due_s(cue, first_ms, self._played.events)
         if due_s > time.monotonic() + _NAP_S:
             self._send_packs()
         while (left_s := due_s - time.monotonic()) > 0 and not self._is_stopped():

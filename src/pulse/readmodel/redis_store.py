@@ -309,13 +309,13 @@ class ReadModel:
         Raises `ReadModelError`.
         """
         key = self._prefix + "changes"
-        found = await self._ask(self._redis.xread({key: place}, block=min(wait_ms, 2_000)))
-        entries = found[0][1] if found else []
+        await self._ask(self._redis.xread({key: place}, count=1, block=min(wait_ms, 2_000)))
+        found = await self._ask(self._redis.xrange(key, place, "+"))
         # Where what was read last is still there, nothing after it is gone.
-        before = await self._ask(self._redis.xrange(key, place, place, count=1))
-        ids = {each for _, said in entries for each in msgspec.json.decode(said[b"ids"])}
-        end = entries[-1][0].decode() if entries else place
-        return Changes(ids, end, bool(before))
+        is_whole = bool(found) and found[0][0].decode() == place
+        new = found[1:] if is_whole else found
+        ids = {each for _, said in new for each in msgspec.json.decode(said[b"ids"])}
+        return Changes(ids, new[-1][0].decode() if new else place, is_whole)
 
     async def summary(self) -> Summary:
         """How many accounts there are in which zone, and how fresh that is."""

@@ -105,9 +105,9 @@ class Flusher:
         # Before the commit: what a flush meanwhile frees waits for a commit of its own.
         freed = [(p, p.checkpoint.deletions()) for p in moved]
         if not offsets:
-            self.rounds += 1
+            self._round_is_over()
         elif await self._commit(offsets):
-            self.rounds += 1
+            self._round_is_over()
             self._at("committed", None)
             self._metrics.commit_seconds.observe(time.perf_counter() - written)
             for partition, records in freed:
@@ -119,6 +119,10 @@ class Flusher:
         for partition in partitions:
             if not partition.is_closed():
                 self._metrics.lag_records.labels(str(partition.number)).set(self.lag(partition))
+
+    def _round_is_over(self) -> None:
+        self.rounds += 1
+        self._metrics.committed()
 
     def _bound(self, partitions: Iterable[Partition]) -> Bound:
         """What each partition may leave unwritten, so that together it is what may be."""

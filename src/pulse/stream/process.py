@@ -49,11 +49,18 @@ async def _run(config: Config, at: Callable[[str, int | None], None] | None) -> 
     loop = asyncio.get_running_loop()
     for name in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(name, worker.stop)
-    server = serve(config.worker.metrics_host, config.worker.metrics_port, worker.metrics.registry)
+    server = serve(
+        config.worker.metrics_host,
+        config.worker.metrics_port,
+        worker.metrics.registry,
+        health=worker.health,
+    )
+    beating = asyncio.create_task(worker.health.beating(), name="health")
     structlog.get_logger("pulse.worker").info("metrics are served", url=server.url)
     try:
         await worker.run()
     finally:
+        beating.cancel()
         server.close()
 
 

@@ -60,6 +60,7 @@ class Readers:
                 await self.look_for_gone()
                 for partition in list(self._partitions.values()):
                     await self.tell(partition)
+                self._tell_of_sources()
         finally:
             await self.close()
 
@@ -145,13 +146,33 @@ class Readers:
         for partition in self._partitions.values():
             partition.state.touched.update(partition.state.ids())
 
+    def _tell_of_sources(self) -> None:
+        heard_s: dict[str, float] = {}
+        stopped: set[str] = set()
+        now_s = time.time()
+        for state in (partition.state for partition in self._partitions.values()):
+            stopped.update(state.outages.stopped())
+            # By the log's clock: nothing is quiet only because a worker lags behind.
+            clock_ms = state.clock_ms or 0
+            for name, heard in state.heard.items():
+                at_s = now_s - (clock_ms - heard.last_ms) / 1000
+                heard_s[name] = max(heard_s.get(name, 0.0), at_s)
+        self._metrics.sources.note(heard_s, stopped)
+
     def _note(self, partition: Partition, account: Account, at_ms: int) -> None:
         zone, lifecycle, score = self._engine.standing(account, at_ms, partition.state.lines)
-        segment = None if account.profile is None else account.profile.segment
+        profile = account.profile
+        segment, mrr = (None, 0.0) if profile is None else (profile.segment, profile.mrr)
         self._metrics.fleet.note(
             partition.number,
             account.account_id,
-            Standing(zone, lifecycle, segment or None, None if score is None else round(score, 2)),
+            Standing(
+                zone,
+                lifecycle,
+                segment or None,
+                None if score is None else round(score, 2),
+                mrr,
+            ),
         )
 
     def _document(self, account: Account, state: PartitionState) -> dict[str, Any]:

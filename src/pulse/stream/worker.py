@@ -17,6 +17,7 @@ from pulse.config.kafka_clients import for_aiokafka
 from pulse.config.policy import policy
 from pulse.engine import Engine
 from pulse.errors import PulseError
+from pulse.health import Health
 from pulse.history import Days
 from pulse.metrics import WorkerMetrics
 from pulse.placement import partition_of
@@ -42,6 +43,8 @@ log = structlog.get_logger("pulse.worker")
 
 READ_AGAIN_S = 3.0
 """After how long records that are there and do not come are read again."""
+READY_FLUSHES = 15
+"""A worker that has committed nothing for so many flush intervals is not ready."""
 
 
 class Worker:
@@ -66,12 +69,15 @@ class Worker:
         self.metrics = metrics or WorkerMetrics()
         self.partitions: dict[int, Partition] = {}
         """What this worker has, by number; only what has been read back."""
+        lately_s = READY_FLUSHES * config.worker.flush_interval_s
+        self.health = Health("Kafka and its topics", progress_within_s=lately_s)
         self._settings = for_aiokafka(config.kafka)
         self._topic = config.kafka.topics.events
         self._stop = asyncio.Event()
         self._failure: BaseException | None = None
         self._other: PulseError | None = None
         """Another configuration is in force everywhere."""
+        self._has_joined = False
         self._reading_back = False
         self._read_back_steps = 0
         """How often reading state back went on."""
@@ -91,6 +97,7 @@ class Worker:
         count = await wait_for_topics(config, self._settings, self._stop)
         if self._stop.is_set():
             return
+        self.metrics.partitions.set(count)
         days = Days() if config.history.enabled else None
         engine = Engine(
             policy(config),
@@ -150,7 +157,7 @@ class Worker:
 
     async def _watch(self, tasks: Iterable[asyncio.Task[None]]) -> None:
         timeout_s = self.config.worker.stall_timeout_s
-        reading, writing = StallWatch(timeout_s), StallWatch(timeout_s)
+        reading, writing, rounds = StallWatch(timeout_s), StallWatch(timeout_s), -1
         while not self._stop.is_set():
             with contextlib.suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(self._stop.wait(), timeout=0.5)
@@ -161,6 +168,10 @@ class Worker:
                     self._fail(task.exception())
             if (ended_by := self._consumer.fetching_ended_by) is not None:
                 self._fail(ended_by)
+            self.health.waits_for = self._comes_before()
+            if rounds != self._flusher.rounds or not self.partitions:
+                rounds = self._flusher.rounds
+                self.health.went_on()
             try:
                 positions = tuple(p.state.position for p in self.partitions.values())
                 reading.look(self._waits_for(), (positions, self._read_back_steps))
@@ -168,6 +179,12 @@ class Worker:
                 writing.look(mine if self.partitions else None, self._flusher.rounds)
             except PulseError as error:
                 self._fail(error)
+
+    def _comes_before(self) -> str | None:
+        """What has to come before it is ready."""
+        if self._reading_back:
+            return "its state, which is being read back"
+        return None if self._has_joined else "its share of the partitions"
 
     def _waits_for(self) -> str | None:
         """What should come to its end, or at least go on."""
@@ -205,6 +222,7 @@ class Worker:
             self._settings
             | {
                 "group_id": kafka.group,
+                "group_instance_id": worker.instance(),
                 "max_poll_records": worker.fetch_records,
                 "max_poll_interval_ms": 1_800_000,  # reading state back is no stall
                 "session_timeout_ms": session_ms,
@@ -321,6 +339,7 @@ class Worker:
             self._fail(error)
         finally:
             self._reading_back = False
+            self._has_joined = True
 
     async def _read_back(self) -> None:
         consumer = self._consumer

@@ -18,6 +18,7 @@ from pulse.desk.books import AlertBook, MutedBook, OutcomeBook
 from pulse.desk.desk import Desk
 from pulse.errors import PulseError
 from pulse.following import WITHIN_S, Follower
+from pulse.health import Health
 from pulse.history import History
 from pulse.metrics import serve
 from pulse.producer import Producer
@@ -47,7 +48,6 @@ log = structlog.get_logger("pulse.web")
 
 LAST_S = 10.0
 """How long requests under way are waited for at the end."""
-_DAY_MS = 86_400_000
 MOST_CONNECTIONS = 1_000
 """More than these get 503. Each holds a body of 64 KiB at most, before its token is looked at."""
 
@@ -64,14 +64,13 @@ async def run(config: Config) -> None:
         stack.callback(listening.close)
         books = Books(AlertBook(web.most_alerts), OutcomeBook(), MutedBook(), DeliveryBook())
         ring = TokenRing()
-        since_ms = now_ms() - web.alert_days * _DAY_MS
         topics, live = kafka.topics, Live()
         heard = Heard(books, live)
         followers = [
             Follower(settings, topics.tokens, ring.take),
             Follower(settings, topics.silences, heard.muted),
             Follower(settings, topics.outcomes, heard.outcome),
-            Follower(settings, topics.alerts, heard.alert, since_ms=since_ms),
+            Follower(settings, topics.alerts, heard.alert),
             Follower(settings, topics.deliveries, books.deliveries.take),
         ]
         for follower in followers:
@@ -121,10 +120,17 @@ async def run(config: Config) -> None:
             board=board,
             live=live,
         )
+        health = Health()
         page = serve(
-            web.metrics_host, web.metrics_port, metrics.registry, setting="web.metrics_port"
+            web.metrics_host,
+            web.metrics_port,
+            metrics.registry,
+            setting="web.metrics_port",
+            health=health,
         )
         stack.callback(page.close)
+        beating = asyncio.create_task(health.beating(), name="health")
+        stack.callback(beating.cancel)
         server = make_server(make_app(service, metrics))
         live.is_ending = lambda: server.should_exit
         log.info("serving", url=f"http://{web.host}:{web.port}", tokens=len(ring),

@@ -99,12 +99,12 @@ class Service:
     def alert(self, alert_id: str) -> KnownAlert:
         """An alert. Raises `Refusal` (404)."""
         found = self.books.alerts.get(alert_id)
-        if found is None or found.at_ms < self._since_ms():
+        if found is None or not self._is_shown(found):
             raise Refusal(
                 404,
                 "no_such_alert",
-                f"there is no such alert among those of {self.config.web.alert_days} days "
-                "(web.alert_days)",
+                "there is no such alert that fires, or has ended within "
+                f"{self.config.web.alert_days} days (web.alert_days)",
             )
         return found
 
@@ -112,8 +112,7 @@ class Service:
         self, wanted: Callable[[KnownAlert], bool], limit: int, cursor: str | None
     ) -> tuple[list[KnownAlert], str | None]:
         """Alerts, the newest state first, and what follows. Raises `Refusal` (400)."""
-        since_ms = self._since_ms()
-        recent = (each for each in self.books.alerts if each.at_ms >= since_ms and wanted(each))
+        recent = (each for each in self.books.alerts if self._is_shown(each) and wanted(each))
         return await paged(recent, lambda each: (each.at_ms, each.id), limit, cursor)
 
     async def alerts_of(self, account_id: str) -> list[KnownAlert]:
@@ -122,8 +121,10 @@ class Service:
         found = await beside(lambda: [each for each in known if each.account_id == account_id])
         return sorted(found, key=lambda each: (each.status != "firing", -each.at_ms))
 
-    def _since_ms(self) -> int:
-        return self.now_ms() - self.config.web.alert_days * 86_400_000
+    def _is_shown(self, alert: KnownAlert) -> bool:
+        """What fires is, however long it does: it is told again, with links that must open."""
+        since_ms = self.now_ms() - self.config.web.alert_days * 86_400_000
+        return alert.status == "firing" or alert.at_ms >= since_ms
 
     def outcome(self, alert: KnownAlert, word: Word, author: str, note: str) -> Outcome:
         """A word on an alert. Raises `Refusal` (409) where there is none to be said."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
+import pytest
+
 from pulse.alerting.book import Rules
 from pulse.alerting.stages.budget import Budget
 from pulse.alerting.stages.hours import Hours, Interval
@@ -295,6 +297,21 @@ def test_a_failed_payment_mutes_a_drop_of_the_same_account() -> None:
     assert story.reasons("acme", "usage_drop") == ["payment_failed", "told"]
 
 
+@pytest.mark.parametrize("quiet", ["historical", "load", "configuration"])
+def test_what_nobody_was_told_of_mutes_nothing(quiet: str) -> None:
+    story = tell(inhibitions=(PAYMENT,))
+    story.at(1).fires("acme", "payment_failed", quiet=quiet)
+    story.at(2).fires("acme", "usage_drop")
+    story.at(3).crashes()
+    story.at(4).fires("beta", "payment_failed", quiet=quiet)
+    story.at(5).crashes()
+    story.at(6).fires("beta", "usage_drop")
+    cs = story.receiver("cs")
+    cs.wants(between(2, 2), fires("acme", "usage_drop"))
+    cs.wants(between(6, 6), fires("beta", "usage_drop"))
+    story.plays(DAY)
+
+
 def test_what_ends_while_it_is_muted_is_never_told() -> None:
     story = tell(inhibitions=(PAYMENT,))
     story.at(1).fires("acme", "payment_failed")
@@ -515,6 +532,59 @@ def test_what_a_digest_told_ends_in_the_next_digest() -> None:
     story.plays(6 * DAY)
 
 
+def held_in_a_digest() -> Story:
+    """Of two alerts in a digest kim has taken one over, whose hour passes; a third one is over the
+    budget an hour after that.
+    """
+    story = tell(budget=Budget(weekly=1, digest_minute=9 * 60))
+    story.at(8 * HOUR).fires("acme", owner="kim").fires("beta", owner="kim")
+    story.at(8.5 * HOUR).acknowledges("beta")
+    story.at(10 * HOUR).fires("gamma", owner="kim")
+    story.receiver("cs").wants(between(8 * HOUR, 8 * HOUR), fires("acme"))
+    return story
+
+
+def test_a_digest_comes_at_its_hour_whatever_is_muted_meanwhile() -> None:
+    story = held_in_a_digest()
+    story.at(10 * HOUR + 300).silences("other", 11 * HOUR, accounts=("other",))
+    story.at(12 * HOUR).crashes()
+    story.receiver("cs").wants(between(DAY + 9 * HOUR, DAY + 9 * HOUR), fires("gamma"))
+    story.plays(6 * DAY)
+
+
+def test_what_was_held_over_the_hour_of_its_digest_is_in_the_next() -> None:
+    story = held_in_a_digest()
+    story.at(11 * HOUR).snoozes("beta", 12 * HOUR)
+    cs = story.receiver("cs")
+    cs.wants(between(DAY + 9 * HOUR, DAY + 9 * HOUR), fires("beta"), fires("gamma"))
+    story.plays(6 * DAY)
+
+
+def test_a_digest_that_is_not_delivered_is_tried_again_without_what_came_since() -> None:
+    story = tell(budget=Budget(weekly=1, digest_minute=9 * 60))
+    story.at(8 * HOUR).fires("acme", owner="kim").fires("beta", owner="kim")
+    story.at(8 * HOUR).fires("delta", owner="kim")
+    story.at(9 * HOUR + 60).fires("gamma", owner="kim")
+    story.at(9 * HOUR + 120).resolves("delta")
+    cs = story.receiver("cs").wants(between(8 * HOUR, 8 * HOUR), fires("acme"))
+    cs.is_down(between(9 * HOUR, 9 * HOUR + 300))
+    cs.wants(between(9 * HOUR + 300, 9 * HOUR + 310), fires("beta"))
+    cs.wants(between(DAY + 9 * HOUR, DAY + 9 * HOUR), fires("gamma"), resolves("delta"))
+    story.plays(6 * DAY)
+
+
+def test_a_wait_is_not_cut_short_where_another_one_of_the_group_is_held() -> None:
+    story = tell(group_by=("owner",), wait_ms=5 * MINUTE * 1000, interval_ms=1)
+    story.at(0).fires("acme", owner="kim").acknowledges("acme")
+    story.at(400).fires("beta", owner="kim")
+    story.at(401).silences("other", 500, accounts=("other",))
+    story.at(402).resolves("beta")
+    story.at(800).fires("gamma", owner="kim")
+    story.at(801).acknowledges("nobody")
+    story.receiver("cs").wants(between(1100, 1100), fires("gamma"))
+    story.plays(DAY)
+
+
 def test_an_alert_for_two_receivers_counts_once() -> None:
     story = tell("cs", "crm", budget=Budget(weekly=1))
     story.at(1).fires("acme", owner="kim")
@@ -564,6 +634,22 @@ def test_what_is_under_way_in_a_crash_is_told_with_the_same_id() -> None:
     story.plays(DAY)
 
     assert len({name for _, name in story.receiver("cs").attempts}) == 1
+
+
+def test_a_repeat_that_only_its_groups_record_tells_of_is_not_told_again() -> None:
+    story = tell(repeat_ms=4 * HOUR * 1000)
+    story.at(0).fires("acme")
+    story.receiver("cs").wants(between(0, 0), fires("acme"))
+    story.plays(1)
+    story.now_ms += 4 * HOUR * 1000
+    story._send(story.pipeline.flush(story.now_ms))
+    story._attempt()
+    last = [key.partition("/")[0] for key, _ in story.log[-2:]]
+    assert last == ["group", "alert"]
+    del story.log[-1]
+    story.crash()
+
+    assert story.pipeline.next_ms() == story.now_ms + 4 * HOUR * 1000
 
 
 def test_a_digest_that_was_due_while_nobody_ran_is_told_at_once() -> None:

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from pulse.alerting.everybody.digest import MOST_NAMED, Named, Standing, digest_alert
+from pulse.alerting.everybody.digest import MOST_NAMED, FleetStanding, Named, digest_alert
 from pulse.engagement.line import Line
 from pulse.model.notification import MAX_BODY_BYTES, webhook_body
 
@@ -26,24 +26,28 @@ BETA = Named("beta", "", "", 0.0, None, ("silence",))
     ("standing", "severity", "summary"),
     [
         (
-            Standing("", 9, 240, {"ready_to_ask": 1}),
+            FleetStanding("", 9, 240, {"ready_to_ask": 1}),
             "info",
             "The history is loaded: of 240 accounts none is in danger.",
         ),
         (
-            Standing("", 9, 1_240, {"danger": 1, "approaching": 2, "silence": 1}, 4, (ACME, BETA)),
+            FleetStanding(
+                "", 9, 1_240, {"danger": 1, "approaching": 2, "silence": 1}, 4, (ACME, BETA)
+            ),
             "warning",
             "The history is loaded: of 1,240 accounts 1 is in danger, 2 approach the line, 1 is "
             "silent. The worst: Acme (danger, MRR 1,200, score 31.2); beta (silence).",
         ),
         (
-            Standing("crm-1", 9, 2, {"danger": 2}),
+            FleetStanding("crm-1", 9, 2, {"danger": 2}),
             "info",
             "The load crm-1 has ended: of 2 accounts 2 are in danger. No alert that began within "
             "it still stands.",
         ),
         (
-            Standing("crm-1", 9, 30, {"danger": 9}, 8, tuple(named(f"a{n}") for n in range(8))),
+            FleetStanding(
+                "crm-1", 9, 30, {"danger": 9}, 8, tuple(named(f"a{n}") for n in range(8))
+            ),
             "warning",
             "The load crm-1 has ended: of 30 accounts 9 are in danger. In 8 of them it began "
             "within the load. The worst: a0 (danger, score 30.0); a1 (danger, score 30.0); a2 "
@@ -51,7 +55,7 @@ BETA = Named("beta", "", "", 0.0, None, ("silence",))
         ),
     ],
 )
-def test_it_says_how_many_and_who(standing: Standing, severity: str, summary: str) -> None:
+def test_it_says_how_many_and_who(standing: FleetStanding, severity: str, summary: str) -> None:
     record = digest_alert(standing, AT_MS, LINE, "Call.", "0123456789ab")
     alert = record.model()
 
@@ -62,7 +66,7 @@ def test_it_says_how_many_and_who(standing: Standing, severity: str, summary: st
 
 
 def test_the_evidence_has_what_is_known_of_those_it_names() -> None:
-    standing = Standing("crm-1", 9, 5, {"danger": 1, "silence": 1}, 2, (ACME, BETA))
+    standing = FleetStanding("crm-1", 9, 5, {"danger": 1, "silence": 1}, 2, (ACME, BETA))
 
     assert digest_alert(standing, AT_MS, LINE, "", "0" * 12).model().evidence == {
         "after": "load",
@@ -81,7 +85,7 @@ def test_the_evidence_has_what_is_known_of_those_it_names() -> None:
 
 
 def test_two_that_begin_at_one_instant_are_two() -> None:
-    one, two = (digest_alert(Standing("", n, 1), AT_MS, LINE, "", "0" * 12) for n in (7, 8))
+    one, two = (digest_alert(FleetStanding("", n, 1), AT_MS, LINE, "", "0" * 12) for n in (7, 8))
 
     assert one.fields["id"] != two.fields["id"]
 
@@ -98,10 +102,12 @@ def test_the_worst_of_parts_are_the_worst_of_all_in_any_order(seed: int) -> None
     ]  # fmt: skip
     chance.shuffle(everybody)
     parts = [everybody[:7], [], everybody[7:50], everybody[50:]]
-    whole = Standing("", 1)
+    whole = FleetStanding("", 1)
     for part in chance.sample(parts, len(parts)):
         worst = tuple(sorted(part, key=Named.rank)[:MOST_NAMED])
-        whole = whole.merged(Standing("", 1, len(part), {"danger": len(part)}, len(part), worst))
+        whole = whole.merged(
+            FleetStanding("", 1, len(part), {"danger": len(part)}, len(part), worst)
+        )
 
     assert whole.worst == tuple(sorted(everybody, key=Named.rank)[:MOST_NAMED])
     assert (whole.accounts, whole.untold, whole.by_reason) == (60, 60, {"danger": 60})

@@ -87,3 +87,12 @@ def test_what_a_history_raised_is_said_to_be_that() -> None:
     story.plays(DAY)
 
     assert story.reasons("beta") == ["historical"]
+
+
+def test_an_alert_of_an_account_that_is_held_out_mutes_nobody_elses() -> None:
+    payment = Matcher(reasons=("payment_failed",))
+    story = told(inhibitions=(Inhibition(Matcher(reasons=("danger",)), payment, False),))
+    story.at(1).fires("beta", "payment_failed")
+    story.at(2).fires("acme")
+    story.receiver("cs").wants(between(2, 2), fires("acme"))
+    story.plays(DAY)

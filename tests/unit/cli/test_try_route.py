@@ -124,6 +124,15 @@ def test_an_alert_from_a_file_is_tried_as_it_is(config: Path, tmp_path: Path) ->
     assert load[1] == "to nobody: it is of a load: a digest tells of it"
 
 
+def test_an_account_that_is_held_out_is_told_to_nobody(config: Path) -> None:
+    config.write_text(FILE + "holdout: {share: 0.5, salt: spring}\n")  # has beta, not acme
+
+    assert tried("--config", config, "--account", "acme", "--mrr", 50)[1].startswith("to cs: ")
+    assert tried("--config", config, "--account", "beta")[1] == (
+        "to nobody: its account is held out (`holdout`): it is recorded only"
+    )
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -137,24 +146,25 @@ def test_a_mistake_is_said_clearly(config: Path, arguments: list[str], words: st
         tried("--config", config, *arguments)
 
 
-RULES = pipeline_rules(read(Config, FILE))
+RULES = pipeline_rules(read(Config, FILE + "holdout: {share: 0.5, salt: spring}\n"))
 START_MS = round(datetime(2026, 11, 20, tzinfo=ZoneInfo("UTC")).timestamp() * 1000)
 
 
 @given(
+    account=st.sampled_from(["acme", "beta"]),  # beta is held out
     segment=st.sampled_from(["", "enterprise"]),
     mrr=st.sampled_from([0.0, 100.0]),
     reason=st.sampled_from(["danger", "silence", "payment_failed"]),
     minute=st.integers(0, 40 * 24 * 60),
 )
 def test_the_pipeline_does_what_was_said(
-    segment: str, mrr: float, reason: str, minute: int
+    account: str, segment: str, mrr: float, reason: str, minute: int
 ) -> None:
     """Who is named gets it, at that time and not before."""
     now_ms = START_MS + 60_000 * minute
     brief = Brief(
         id="al_1",
-        account_id="acme",
+        account_id=account,
         reason=reason,
         status="firing",
         severity="critical",
@@ -170,6 +180,9 @@ def test_the_pipeline_does_what_was_said(
 
     pipeline = Pipeline(RULES)
     pipeline.take(brief, now_ms)
+    assert {each.reason for each in trial.not_to} == {
+        each.reason for each in pipeline.decisions() if each.stage == "route"
+    }
     made: dict[str, int] = {}
     clock_ms: int | None = now_ms
     while clock_ms is not None and len(made) < len(expected):

@@ -9,10 +9,10 @@ import pytest
 
 from pulse.config import Config
 from pulse.config.policy import policy
-from pulse.engine import renaming
+from pulse.engine import arrival
+from pulse.engine.arrival import FORM, FormError, read_arrival
 from pulse.engine.columns import FIRST_PIECE, LOAD_HEADER
 from pulse.engine.control import forget, load, loaded, read_rename, rename
-from pulse.engine.renaming import FORM, FormError, read_arrival
 from pulse.stream.state.pages import STATE_VERSION
 from pulse.testing.histories import profile, usage
 from pulse.testing.partitions import Partitions, forwarded
@@ -320,7 +320,7 @@ def test_of_who_was_erased_after_it_was_renamed_it_is_not_told_where_it_went() -
 
 @pytest.mark.parametrize("size", [2_000, 3_000])
 def test_a_large_account_leaves_in_pieces(monkeypatch: pytest.MonkeyPatch, size: int) -> None:
-    monkeypatch.setattr(renaming, "PIECE_BYTES", size)
+    monkeypatch.setattr(arrival, "PIECE_BYTES", size)
     story = Story()
     for number in range(300):
         story.use("acme", f"user-{number % 80}", id=f"e{number}")

@@ -82,14 +82,17 @@ async def test_a_port_in_use_is_said_clearly() -> None:
 def test_a_receiver_may_say_how_much_it_takes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WHERE", "https://hooks.slack.example.com/x")
     given = config({"rate": 5, "concurrency": 3}, {}, notifier={"concurrency": 32})
-    slack = Config.model_validate(
-        {"receivers": [{"name": "team", "kind": "slack", "url_env": "WHERE"}]}
-    )
-    settings = receiver_settings(given) | receiver_settings(slack)
+    others = [
+        {"name": "team", "kind": "slack", "url_env": "WHERE"},
+        {"name": "pager", "kind": "pagerduty", "routing_key_env": "WHERE"},
+    ]
+    settings = receiver_settings(given)
+    settings |= receiver_settings(Config.model_validate({"receivers": others}))
 
     assert (settings["r0"].rate, settings["r0"].concurrency) == (5, 3)
     assert (settings["r1"].rate, settings["r1"].concurrency) == (None, 16)
     assert (settings["team"].rate, settings["team"].concurrency) == (1, 1)
+    assert [name for name, each in settings.items() if each.per_alert] == ["pager"]
 
 
 @pytest.mark.parametrize(

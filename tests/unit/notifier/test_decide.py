@@ -2,7 +2,7 @@ import pytest
 
 from pulse.alerting.records.delivery import Delivery, State
 from pulse.notifier.receiver import Attempt, Outcome, ReceiverSettings, Verdict
-from pulse.notifier.sending.decide import Standing, after_attempt
+from pulse.notifier.sending.decide import Circumstances, after_attempt
 
 RECEIVER = ReceiverSettings(name="cs", url="http://x", schedule_s=(0, 5), jitter=0)
 
@@ -31,7 +31,7 @@ def ended(
         delivery,
         Attempt(delivery.attempts + 1, 2_000),
         Outcome(verdict, "http_503", 503),
-        Standing(superseded=superseded, disabled=disabled),
+        Circumstances(superseded=superseded, disabled=disabled),
         RECEIVER,
         2_500,
     )
@@ -63,8 +63,8 @@ def test_what_is_not_worth_another_attempt(verdict: Verdict) -> None:
 
 def test_what_is_nowhere_any_more_is_not_looked_for_again() -> None:
     lost = Outcome(Verdict.RETRY, "alert_lost")
-    standing = Standing(superseded=False, disabled=False)
+    meanwhile = Circumstances(superseded=False, disabled=False)
 
-    after = after_attempt(PENDING, Attempt(1, 2_000), lost, standing, RECEIVER, 2_500)
+    after = after_attempt(PENDING, Attempt(1, 2_000), lost, meanwhile, RECEIVER, 2_500)
 
     assert (after.state, after.reason, after.next_ms) == (State.FAILED, "alert_lost", None)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import pytest
+import structlog
 
 from pulse.alerting.records.delivery import Delivery, State
 from pulse.alerting.records.reader import Deliveries
@@ -190,6 +191,20 @@ async def test_every_outcome_is_counted_and_no_account_is_a_label() -> None:
         value for m in stage.metrics.registry.collect() for s in m.samples for value in s.labels
     }
     assert labels <= {"receiver", "stage", "reason", "outcome", "le"}
+
+
+async def test_what_was_not_delivered_to_all_says_so() -> None:
+    stage = Stage()
+    part = "1 of the recipients were refused: 550"
+    stage.desk.answers = [Outcome(Verdict.DELIVERED, "recipients_refused", detail=part)]
+    with structlog.testing.capture_logs() as lines:
+        async with stage.running() as notifier:
+            await stage.take(notifier, sample_alert("acme"))
+            await stage.clock.advance(100)
+    said = [line for line in lines if line["event"] == "notification delivered, but not to all"]
+    assert [(line["log_level"], line["detail"]) for line in said] == [("warning", part)]
+    assert stage.states() == {"cs firing": "succeeded recipients_refused"}
+    assert len(stage.desk.got) == 1
 
 
 async def test_a_repeat_on_the_topic_sends_nothing_also_after_a_restart() -> None:
@@ -381,6 +396,35 @@ async def test_nothing_more_is_sent_while_it_is_recorded_that_an_endpoint_is_gon
     assert states == [State.DISABLED] * 2
 
 
+@pytest.mark.parametrize("let", range(1, 8))
+@pytest.mark.parametrize("fails_for_days", [False, True])
+async def test_a_crash_while_an_endpoint_is_disabled_leaves_nobody_untold(
+    fails_for_days: bool, let: int
+) -> None:
+    settings = replace(SETTINGS, schedule_s=(0, *[43_200] * 20)) if fails_for_days else SETTINGS
+    stage = Stage(settings, replace(SETTINGS, name="ops", url="http://ops.example"))
+    stage.desk.answers = [ERROR] * 1_000 if fails_for_days else [GONE] * 2
+    async with stage.running() as notifier:
+        await stage.take(notifier, sample_alert("acme"))
+        if fails_for_days:
+            await stage.clock.advance(4.9 * 86_400)
+            stage.topic.let = let
+            await stage.clock.advance(0.2 * 86_400)
+    if not fails_for_days:
+        written = stage.topic.records[0]
+        first = next(at for at, (key, _) in enumerate(written) if key == "endpoint/cs")
+        del written[first + let :]
+    stage.topic.let = None
+    for _ in range(2):
+        async with stage.running():
+            await stage.clock.advance(43_200)
+    told = [what for _, what in stage.desks["ops"].got]
+    assert "* firing" in told
+    briefs = [each.entry.brief for each in stage.known().alerts.values()]
+    assert [each.account_id for each in briefs].count("*") == 1
+    assert stage.known().endpoints["cs"].why == ("failing" if fails_for_days else "gone")
+
+
 async def test_a_new_url_is_a_new_endpoint() -> None:
     stage = Stage()
     stage.desk.answers = [GONE]
@@ -426,7 +470,7 @@ async def test_a_throttled_endpoint_is_left_alone_and_then_met_gently() -> None:
 
 
 async def test_no_more_requests_at_once_than_allowed_and_the_rest_is_a_backlog() -> None:
-    stage = Stage(replace(SETTINGS, concurrency=2), backlog=5, undelivered=100)
+    stage = Stage(replace(SETTINGS, concurrency=2), backlog=7, undelivered=100)
     stage.desk.takes_s = 1
     async with stage.running() as notifier:
         await stage.take(notifier, *(sample_alert(f"a{number}") for number in range(6)))
@@ -547,6 +591,7 @@ async def test_notifications_of_a_removed_receiver_wait_for_its_return() -> None
 async def test_what_waits_for_a_removed_receiver_stops_no_reading_and_is_given_up_in_time() -> None:
     ops = replace(SETTINGS, name="ops", url="http://ops.example")
     stage = Stage(SETTINGS, ops, undelivered=2)
+    stage.settings = (SETTINGS,)
     stage.desk.answers = [ERROR] * 2
     async with stage.running() as notifier:
         await stage.take(notifier, sample_alert("acme"), sample_alert("bolt"))
@@ -641,6 +686,32 @@ async def test_it_says_which_step_has_been_reached_before_the_next_is_taken() ->
     ]
 
 
+async def test_nothing_is_sent_before_what_leads_to_it_is_recorded() -> None:
+    """Also no other attempt, before it is recorded how the one before ended."""
+    stage = Stage()
+    stage.desk.answers = [ERROR, ERROR]
+    writes = asyncio.Semaphore(0)
+    append = stage.topic.append
+
+    async def slow(partition: int, records: Sequence[Record]) -> None:
+        await writes.acquire()
+        await append(partition, records)
+
+    async with stage.running() as notifier:
+        stage.topic.append = slow  # type: ignore[method-assign]  # a Kafka that is slow
+        taking = asyncio.create_task(stage.take(notifier, sample_alert("acme")))
+        for sent in range(3):
+            await stage.clock.advance(1000)
+            assert len(stage.desk.got) == sent
+            writes.release()
+        await stage.clock.advance(1000)
+        assert len(stage.desk.got) == 3
+        writes.release()
+        await taking
+
+    assert stage.states() == {"cs firing": "succeeded"}
+
+
 async def test_an_endpoint_that_fails_again_and_again_is_tried_now_and_then() -> None:
     stage = Stage(replace(SETTINGS, schedule_s=(0, *[1] * 40)))
     stage.desk.answers = [ERROR] * 14
@@ -729,6 +800,35 @@ async def test_days_on_which_nothing_was_to_be_sent_are_not_counted() -> None:
             await stage.clock.advance(7 * 86_400)
     assert stage.known().endpoints == {}
     assert stage.desk.got[-1] == (7 * 86_400 + 7200, "bolt firing")
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+async def test_days_after_what_was_to_be_sent_ended_by_itself_are_not_counted(
+    restarts: bool,
+) -> None:
+    alone = replace(SETTINGS, schedule_s=(0, *[1_800] * 8), send_resolved=False)
+    stage = Stage(alone, replace(SETTINGS, name="ops", url="http://ops.example"))
+    stage.desk.answers = [ERROR] * 6
+    async with stage.running() as notifier:
+        await stage.take(notifier, sample_alert("acme"))
+        await stage.clock.advance(2 * 3600)
+        assert "failing/cs" in stage.topic.latest()
+        await stage.take(notifier, sample_alert("acme", "resolved"))
+        if not restarts:
+            await stage.clock.advance(6 * 86_400)
+            await stage.take(notifier, sample_alert("bolt"))
+            await stage.clock.advance(1)
+    if restarts:
+        # Of a process that died before it could say so.
+        failing = [value for key, value in stage.topic.records[0] if key == "failing/cs"]
+        await stage.topic.broadcast(("failing/cs", failing[0]))
+        await stage.clock.advance(6 * 86_400)
+        async with stage.running() as notifier:
+            await stage.take(notifier, sample_alert("bolt"))
+            await stage.clock.advance(1)
+    assert stage.desk.got[-1][1] == "bolt firing"
+    assert stage.known().endpoints == {}
+    assert "* firing" not in [what for _, what in stage.desks["ops"].got]
 
 
 async def test_too_many_requests_disable_nothing() -> None:

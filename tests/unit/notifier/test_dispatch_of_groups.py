@@ -24,6 +24,8 @@ from pulse.testing.alerts import sample_alert
 from .test_dispatch import ERROR, GONE, SETTINGS, START_MS, Desk, Stage
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pulse.model import Alert
     from pulse.notifier.receiver import Attempt, Notification, Outcome
 
@@ -90,6 +92,18 @@ async def test_messages_lead_to_the_page_the_same_over_all_attempts() -> None:
     assert again.links == first.links
     assert sorted(end.links[end.alert.id]) == ["alert", "close"]
     assert of_nobody.links == {of_nobody.alert.id: {}}
+
+
+async def test_a_request_for_each_alert_counts_as_so_many() -> None:
+    play = stage(group_by=("owner",), wait_ms=1_000)
+    play.settings = (replace(SETTINGS, rate=2.0, per_alert=True),)
+    async with play.running() as notifier:
+        await play.take(notifier, *(of_kim(f"a{number}") for number in range(6)))
+        await play.clock.advance(1)
+        await play.take(notifier, sample_alert("b"))
+        await play.clock.advance(10)
+
+    assert [(each.at_s, len(each.accounts)) for each in told(play)] == [(1.0, 6), (4.0, 1)]
 
 
 async def test_alerts_of_an_owner_are_told_together() -> None:
@@ -228,7 +242,7 @@ async def test_alerts_that_are_in_memory_no_longer_are_read_again_to_be_sent() -
         assert play.position is None
         outbox = notifier._outbox
         assert outbox is not None
-        outbox._letters = notifier._letters
+        outbox._besides._letters = notifier._letters
         await play.take(notifier, *(sample_alert(f"a{n}") for n in range(30)))
         assert notifier._letters.kept(Wanted(sample_alert("a0").id, "firing", "")) is None
         await play.clock.advance(61)
@@ -342,3 +356,28 @@ async def test_a_late_attempt_says_so_and_what_hours_held_does_not() -> None:
         await play.clock.advance(DAY_MS // 2000)
         await play.clock.advance(3 * 3600)
     assert [each.notification.is_late for each in told(play)] == [False, False, True]
+
+
+async def test_what_people_said_of_alerts_that_have_ended_is_erased() -> None:
+    scene = stage()
+    ended, fires, unread = (sample_alert(name) for name in ("acme", "bolt", "cube"))
+    muted = Muted()
+    for alert in (ended, fires, unread):
+        muted.read(*encode_snooze(Snooze(alert_id=alert.id, author="kim")))
+    for name, days in (("al_old", 31), ("al_new", 29)):
+        until_ms = START_MS - days * DAY_MS
+        muted.read(*encode_snooze(Snooze(alert_id=name, author="kim", until_ms=until_ms)))
+    erased: list[str] = []
+
+    async def answer(keys: Sequence[str]) -> None:
+        erased.extend(keys)
+        for key in keys:
+            muted.read(key, None)
+
+    async with scene.running() as notifier:
+        notifier._answer = answer
+        notifier.mute(muted)
+        await scene.take(notifier, ended, fires, sample_alert("acme", "resolved"))
+        for _ in range(2):
+            await notifier.forget_old()
+    assert sorted(erased) == sorted(["snooze/al_old", f"snooze/{ended.id}"])

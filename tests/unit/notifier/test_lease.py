@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import socket
 
 import pytest
 import structlog
+from aiokafka import AIOKafkaProducer
+from aiokafka.consumer.group_coordinator import GroupCoordinator
 from aiokafka.errors import InconsistentGroupProtocolError
 
+from pulse.config.kafka_clients import abandon
 from pulse.notifier.kafka import KafkaSettings, Outage
 from pulse.notifier.reading.lease import Lease
 from pulse.notifier.state.log import KafkaDeliveryLog, PartitionClosed
@@ -45,6 +49,15 @@ async def test_nothing_is_written_late_where_kafka_is_away_for_too_long() -> Non
     with pytest.raises(PartitionClosed):
         await asyncio.wait_for(writing, 10)
     await log.stop()
+
+
+async def test_what_is_private_to_aiokafka_is_as_the_notifier_uses_it() -> None:
+    assert list(inspect.signature(GroupCoordinator._do_heartbeat).parameters) == ["self"]
+    assert inspect.iscoroutinefunction(GroupCoordinator._do_heartbeat)
+    assert "await self._do_heartbeat()" in inspect.getsource(GroupCoordinator), "by its name"
+    producer = AIOKafkaProducer(bootstrap_servers="127.0.0.1:1")
+    await abandon(producer)
+    assert producer._closed
 
 
 def test_an_older_version_in_the_group_is_not_called_an_outage() -> None:

@@ -111,15 +111,15 @@ async def test_what_is_read_twice_is_sent_once_also_after_a_restart() -> None:
     scene = made()
     answered: list[str] = []
 
-    async def answer(replays: Sequence[str]) -> None:
-        answered.extend(replays)
+    async def answer(keys: Sequence[str]) -> None:
+        answered.extend(keys)
 
     async with scene.running() as notifier:
         notifier._answer = answer
         (of,) = await failed(scene, notifier, sample_alert())
         for _ in range(3):
             await ask(notifier, asked(of))
-        assert answered == ["rp_0"], "it need not be asked again, which is said once"
+        assert answered == ["replay/rp_0"], "it need not be asked again, which is said once"
     scene.topic.compact()
     for _ in range(2):
         async with scene.running() as notifier:
@@ -128,7 +128,7 @@ async def test_what_is_read_twice_is_sent_once_also_after_a_restart() -> None:
             await scene.clock.advance(10)
 
     assert ids(scene).count(of.id) == 3
-    assert answered == ["rp_0"] * 3, "who leads next does not know that it was said"
+    assert answered == ["replay/rp_0"] * 3, "who leads next does not know that it was said"
 
 
 async def test_what_is_asked_while_nobody_leads_is_sent_by_who_leads_next() -> None:

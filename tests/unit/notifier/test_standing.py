@@ -13,6 +13,7 @@ from pulse.alerting.stages.hours import Hours, Interval
 from pulse.alerting.stages.matching import Matcher
 from pulse.alerting.stages.muting import Silence, Snooze
 from pulse.cli.alerts import record_of, shown
+from pulse.notifier.receiver import Outcome, Verdict
 from pulse.testing.alerts import sample_alert
 
 from .test_dispatch import ERROR, GONE, START_MS, Stage
@@ -20,7 +21,11 @@ from .test_dispatch_of_groups import DAY_MS, MINUTE_MS, of_kim, stage
 
 if TYPE_CHECKING:
     from pulse.model import Alert
-    from pulse.notifier.receiver import Outcome
+
+
+IN_PART = Outcome(
+    Verdict.DELIVERED, "recipients_refused", detail="1 of the recipients were refused"
+)
 
 
 def said(scene: Stage, alert: Alert) -> str:
@@ -37,6 +42,7 @@ def said(scene: Stage, alert: Alert) -> str:
         ([ERROR], "cs: tried again: http_500"),
         ([ERROR] * 3, "cs: failed: http_500"),
         ([GONE], "cs: not sent: http_410"),
+        ([IN_PART], "cs: sent: but some of the recipients were refused"),
     ],
 )
 async def test_what_became_of_what_was_attempted(answers: list[Outcome], what: str) -> None:

@@ -61,17 +61,17 @@ class Named(msgspec.Struct, array_like=True, frozen=True):
         return "danger" not in self.reasons, -self.mrr, score, self.account_id
 
 
-class Standing(msgspec.Struct, array_like=True, frozen=True):
+class FleetStanding(msgspec.Struct, array_like=True, frozen=True):
     """How the accounts of some partitions stand.
 
     `load` is the load that has ended, empty where it was a history; `number` counts digests, by
-    which a repeat is known. `by_reason` counts accounts by
-    zone and by open alert; `untold` those with alerts that nobody was told of, of which `worst` are
-    at most 20.
+    which a repeat is known. `by_reason` counts accounts by zone and by open alert; `untold` those
+    with alerts that nobody was told of, of which `worst` are at most 20.
 
-    >>> some = Standing("", 7, 3, {"danger": 1}, 1, (Named("a", "", "", 9.0, 31.2, ("danger",)),))
-    >>> more = Standing("", 7, 2, {"danger": 1}, 1, (Named("b", "", "", 50.0, 8.0, ("danger",)),))
-    >>> both = some.merged(more)
+    >>> a = Named("a", "", "", 9.0, 31.2, ("danger",))
+    >>> b = Named("b", "", "", 50.0, 8.0, ("danger",))
+    >>> some = FleetStanding("", 7, 3, {"danger": 1}, 1, (a,))
+    >>> both = some.merged(FleetStanding("", 7, 2, {"danger": 1}, 1, (b,)))
     >>> both.accounts, both.by_reason, [each.account_id for each in both.worst]
     (5, {'danger': 2}, ['b', 'a'])
     """
@@ -83,9 +83,9 @@ class Standing(msgspec.Struct, array_like=True, frozen=True):
     untold: Number = 0
     worst: tuple[Named, ...] = ()
 
-    def merged(self, other: Standing) -> Standing:
+    def merged(self, other: FleetStanding) -> FleetStanding:
         """Those of both."""
-        return Standing(
+        return FleetStanding(
             self.load,
             self.number,
             self.accounts + other.accounts,
@@ -94,12 +94,12 @@ class Standing(msgspec.Struct, array_like=True, frozen=True):
             tuple(sorted((*self.worst, *other.worst), key=Named.rank)[:MOST_NAMED]),
         )
 
-    def without(self, is_gone: Callable[[str], bool]) -> Standing:
+    def without(self, is_gone: Callable[[str], bool]) -> FleetStanding:
         """The same, without naming those who are gone meanwhile."""
         worst = tuple(each for each in self.worst if not is_gone(each.account_id))
         return msgspec.structs.replace(self, worst=worst)
 
-    def of(self, accounts: Iterable[Account]) -> Standing:
+    def of(self, accounts: Iterable[Account]) -> FleetStanding:
         """How these accounts stand."""
         known, untold, by_reason, worst = 0, 0, Counter[str](), list[Named]()
         for account in accounts:
@@ -118,7 +118,7 @@ class Standing(msgspec.Struct, array_like=True, frozen=True):
                     worst = sorted(worst, key=Named.rank)[:MOST_NAMED]
         worst = sorted(worst, key=Named.rank)[:MOST_NAMED]
         counts = dict(sorted(by_reason.items()))
-        return Standing(self.load, self.number, known, counts, untold, tuple(worst))
+        return FleetStanding(self.load, self.number, known, counts, untold, tuple(worst))
 
     def _untold(self, account: Account) -> list[str]:
         """The reasons of open alerts of which nobody was told, in order."""
@@ -149,7 +149,7 @@ def _named(account: Account, reasons: list[str]) -> Named:
 
 
 def digest_alert(
-    standing: Standing, at_ms: int, line: Line, play: str, config_version: str
+    standing: FleetStanding, at_ms: int, line: Line, play: str, config_version: str
 ) -> AlertRecord:
     """The digest, as of the log's clock where the history or the load ended. It has no end."""
     at, load = format_ms(at_ms), standing.load
@@ -201,7 +201,7 @@ def _fields(each: Named) -> dict[str, Any]:
     return {**found, "mrr": each.mrr or None, "reasons": list(each.reasons)}
 
 
-def _summary(standing: Standing) -> str:
+def _summary(standing: FleetStanding) -> str:
     counts = []
     for reason, one, several in _SAID:
         number = standing.by_reason.get(reason, 0)

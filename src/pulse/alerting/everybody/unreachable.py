@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from pulse.alerting.alert import EVERYBODY, alert_id
 from pulse.alerting.everybody.sources import NOBODY
 from pulse.model import Alert, format_ms
 
+if TYPE_CHECKING:
+    from pulse.alerting.records.delivery import Endpoint
+
 REASON: Final = "receiver_disabled"
 AFTER_MS: Final = 5 * 86_400_000
 
 
-def unreachable_alert(
-    receiver: str, since_ms: int | None, now_ms: int, why: str, config_version: str
-) -> Alert:
-    """The alert, which has no end. `since_ms`: since when it fails, None where it wants nothing
-    more. `why` is the reason of the last attempt's failure.
+def unreachable_alert(endpoint: Endpoint, since_ms: int | None, config_version: str) -> Alert:
+    """The alert, which has no end; the same id for the same endpoint and instant. `since_ms`: since
+    when it fails, None where it wants nothing more, or that is not known.
     """
+    receiver, now_ms, why = endpoint.receiver, endpoint.at_ms, endpoint.last or "unknown"
     evidence = {"receiver": receiver, "last": why}
     cause = f"it answered that it wants nothing any more: {why}."
+    if endpoint.why == "failing":
+        cause = f"no attempt has succeeded for days. The last one: {why}."
     if since_ms is not None:
         days = (now_ms - since_ms) // 86_400_000
         evidence["failing_since"] = format_ms(since_ms)
@@ -31,7 +35,7 @@ def unreachable_alert(
     return Alert.model_validate(
         {
             **NOBODY,
-            "id": alert_id(f"{EVERYBODY}\0{receiver}", REASON, since_ms),
+            "id": alert_id(f"{EVERYBODY}\0{receiver}", REASON, now_ms),
             "reason": REASON,
             "status": "firing",
             "resolution": None,

@@ -169,7 +169,7 @@ def _is_same(path: tuple[Step, ...], step: Step) -> bool:
 
 class Endpoint(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """An endpoint that gets nothing any more, and since when. `why`: `gone` (it answered 410), or
-    `failing`.
+    `failing`. `last`: the reason of the last attempt's failure.
     """
 
     receiver: str
@@ -177,6 +177,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     at_ms: int
     http_status: int | None = None
     why: str = "gone"
+    last: str = ""
 
 
 class Position(msgspec.Struct, frozen=True, kw_only=True):

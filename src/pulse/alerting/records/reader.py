@@ -22,7 +22,7 @@ _OF_KIND: Final[Mapping[str, msgspec.json.Decoder[Any]]] = {
 }
 
 
-class KnownAlert(NamedTuple):
+class RecordedAlert(NamedTuple):
     """An alert: its newest state and what of it was told, where it came from, its way so far."""
 
     entry: Entry
@@ -44,7 +44,7 @@ class Deliveries:
     """
 
     def __init__(self, *, keep_json: bool = False) -> None:
-        self.alerts: dict[str, KnownAlert] = {}
+        self.alerts: dict[str, RecordedAlert] = {}
         self.groups: dict[str, GroupRecord] = {}
         self.notifications: dict[str, Delivery] = {}
         self.endpoints: dict[str, Endpoint] = {}
@@ -70,7 +70,7 @@ class Deliveries:
     def _put(self, kind: str, name: str, said: bytes, beside: bytes | None) -> None:
         if kind == "alert":
             known = Beside(origin="", due_ms=0) if beside is None else _besides.decode(beside)
-            self.alerts[name] = KnownAlert(_entries.decode(said), known)
+            self.alerts[name] = RecordedAlert(_entries.decode(said), known)
         elif kind == "json" and self._keep_json:
             self.json[name] = said
         elif kind in _OF_KIND:

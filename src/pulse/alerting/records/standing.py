@@ -10,7 +10,7 @@ from pulse.alerting.records.delivery import Delivery, State, Step
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from pulse.alerting.records.reader import Deliveries, KnownAlert
+    from pulse.alerting.records.reader import Deliveries, RecordedAlert
 
 _HOLDS: Final = frozenset({"inhibit", "silence", "hours"})
 _WORDS: Final[Mapping[str, str]] = {
@@ -31,11 +31,13 @@ _STATES: Final[Mapping[str, str]] = {
     "receiver_removed": "the configuration has no such receiver any more",
     "no_such_receiver": "the configuration of the notifier has no such receiver",
     "alert_lost": "its alerts are nowhere any more",
+    "recipients_refused": "but some of the recipients were refused",
 }
 _REASONS: Final[Mapping[str, str]] = {
     "historical": "from a history: nobody is told",
     "load": "it began or ended within a load; the digest tells of what stands at its end",
     "configuration": "other rules or another line caused it; one alert tells of all",
+    "holdout": "its account is held out: nobody is told, to see what telling does",
     "reason_not_wanted": "the receiver's `reasons` do not match",
     "routed_before": "the receiver has it by an earlier route",
     "least_loaded": "who has the fewest accounts was chosen to look after it",
@@ -80,14 +82,14 @@ def by_alert(notifications: Iterable[Delivery]) -> Mapping[str, list[Delivery]]:
     return found
 
 
-def standings(alert: KnownAlert, told: Iterable[Delivery], known: Deliveries) -> list[Standing]:
+def standings(alert: RecordedAlert, told: Iterable[Delivery], known: Deliveries) -> list[Standing]:
     """How an alert's newest state stands with every receiver; `told` is of `by_alert`."""
     brief, path = alert.entry.brief, alert.beside.path
     last_of: dict[str, Delivery] = {each.receiver: each for each in told if not each.replay_of}
     steps: dict[str, Step] = {each.receiver: each for each in path if each.stage != "owner"}
     waits = {
-        group.receiver: word.at_ms
-        for name, word in alert.entry.told.items()
+        group.receiver: telling.at_ms
+        for name, telling in alert.entry.told.items()
         if (group := known.groups.get(name)) is not None
     }
     found: list[Standing] = []
@@ -138,6 +140,6 @@ def in_words(step: Step) -> str:
 
 def why(delivery: Delivery) -> str:
     """Why a notification is in its state; empty where there is nothing to say."""
-    if delivery.state in (State.PENDING, State.SUCCEEDED):
+    if delivery.state is State.PENDING:
         return ""
     return _STATES.get(delivery.reason, delivery.reason)

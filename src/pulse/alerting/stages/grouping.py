@@ -38,10 +38,10 @@ class Told(IntEnum):
     YES = 2
 
 
-class Word(msgspec.Struct, frozen=True, array_like=True):
+class Telling(msgspec.Struct, frozen=True, array_like=True):
     """How far an alert is told in a group, since when: that it was told, or that it waits."""
 
-    told: Told
+    how_far: Told
     at_ms: int
 
 
@@ -50,13 +50,13 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
 
     brief: Brief
     arrived_ms: int
-    told: dict[str, Word] = {}
+    told: dict[str, Telling] = {}
 
-    def with_word(self, group_id: str, word: Word | None) -> Entry:
-        """The entry with another word in a group, or without that group."""
+    def with_telling(self, group_id: str, telling: Telling | None) -> Entry:
+        """The entry with another telling in a group, or without that group."""
         told = {name: each for name, each in self.told.items() if name != group_id}
-        if word is not None:
-            told[group_id] = word
+        if telling is not None:
+            told[group_id] = telling
         return msgspec.structs.replace(self, told=told)
 
 
@@ -105,13 +105,14 @@ class Group:
     None where nothing is; `repeat_is_held`: something should have been told again and is muted, so
     it is looked for whenever the group is looked at. `tried`: the notification under way may have
     been attempted. `is_late`: it was due while an attempt was under way. `overflows`: the last
-    notification did not hold all. `ranked`: what of it follows, the worst first, until something
-    else waits; None where all that waits must be looked at.
+    notification did not hold all. `kept_ms`: since when it was due, where it was kept back for want
+    of room until its last look; None where it was not. `ranked`: what of it follows, the worst
+    first, until something else waits; None where all that waits must be looked at.
     """
 
     __slots__ = (
-        "addressee", "due_ms", "firing", "in_flight", "is_held", "is_late", "overflows", "pending",
-        "ranked", "record", "repeat_is_held", "repeat_ms", "route", "tried",
+        "addressee", "due_ms", "firing", "in_flight", "is_held", "is_late", "kept_ms",
+        "overflows", "pending", "ranked", "record", "repeat_is_held", "repeat_ms", "route", "tried",
     )  # fmt: skip
 
     def __init__(self, record: GroupRecord, route: Route, addressee: Addressee) -> None:
@@ -128,6 +129,7 @@ class Group:
         self.is_held = False
         self.is_late = False
         self.overflows = False
+        self.kept_ms: int | None = None
         self.ranked: deque[str] | None = None
 
     @property
@@ -150,18 +152,18 @@ class Group:
         """Note an alert's newest state. False where there is nothing to say of it: it has ended,
         and that it began was not told; or its end is not wanted.
         """
-        alert_id, word = entry.brief.id, entry.told[self.id]
+        alert_id, telling = entry.brief.id, entry.told[self.id]
         self.pending.pop(alert_id, None)
         self.firing.discard(alert_id)
         if entry.brief.is_firing:
             self.firing.add(alert_id)
-            if word.told is not Told.YES:
+            if telling.how_far is not Told.YES:
                 self.pending[alert_id] = self.ranked = None
             elif self.route.repeat_ms is not None and not self.record.is_digest:
-                again_ms = word.at_ms + self.route.repeat_ms
+                again_ms = telling.at_ms + self.route.repeat_ms
                 self.repeat_ms = min(self.repeat_ms or again_ms, again_ms)
             return True
-        is_told = word.told is not Told.NO or (self.in_flight and self._tells(alert_id))
+        is_told = telling.how_far is not Told.NO or (self.in_flight and self._tells(alert_id))
         if is_told and self.addressee.send_resolved:
             self.pending[alert_id] = self.ranked = None
             return True
@@ -197,13 +199,6 @@ class Group:
             else:
                 later.append(again_ms)
         return found, min(later, default=None)
-
-    def ready_ms(self, entry: Entry) -> int:
-        """When an alert may be told: after the wait, and not before the interval is over."""
-        at_ms = entry.arrived_ms + self.route.wait_ms
-        if self.record.made_ms is not None:
-            at_ms = max(at_ms, self.record.made_ms + self.route.interval_ms)
-        return at_ms
 
     def tells(self, alert_id: str, status: Status) -> bool:
         """Whether the notification under way tells that state of an alert."""

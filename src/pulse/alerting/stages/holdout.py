@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+import msgspec
 
 from pulse.alerting.alert import EVERYBODY
+
+if TYPE_CHECKING:
+    from pulse.alerting.brief import Brief
 
 REASON: Final = "holdout"
 """Why such an alert is not sent, as a decision says it."""
@@ -27,6 +32,12 @@ class Holdout:
 
     share: float = 0.0
     salt: str = "pulse"
+
+    def of(self, brief: Brief) -> Brief:
+        """The alert, told to nobody where its account is held out."""
+        if brief.quiet or not self.has(brief.account_id):
+            return brief
+        return msgspec.structs.replace(brief, quiet=REASON)
 
     def has(self, account_id: str) -> bool:
         """Whether the account is one of them. What is about no single account never is."""

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, get_args
+
+from pulse.model.account import Lifecycle
+from pulse.model.alert import Severity
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from pulse.alerting.brief import Brief
 
@@ -59,6 +62,34 @@ class Matcher:
                 shown = "|".join(sorted(value)) if isinstance(value, tuple) else f"{value:g}"
                 said.append(f"{name}={shown}")
         return ",".join(said)
+
+
+_ANY: Final = ("Zz", "q7-x", "0042", "東京 9", "o" * 40)
+"""Names that have nothing in common: patterns that fit all of them fit whatever there is."""
+
+
+def is_everything(match: Matcher) -> bool:
+    """Whether a matcher leaves nothing out that anybody could name: an amount alone does not count,
+    for nobody sees how much it leaves.
+
+    >>> is_everything(Matcher(accounts=("acme",))), is_everything(Matcher(accounts=("?*", "a")))
+    (False, True)
+    >>> is_everything(Matcher(severities=("critical", "*i*"), mrr_below=1e9))
+    True
+    """
+    severities, lifecycles = get_args(Severity), get_args(Lifecycle)
+    return (
+        _all_fit(match.severities, severities)
+        and _all_fit(match.lifecycles, lifecycles)
+        and all(
+            _all_fit(said, _ANY)
+            for said in (match.reasons, match.accounts, match.segments, match.plans, match.owners)
+        )
+    )
+
+
+def _all_fit(patterns: Sequence[str], values: Sequence[str]) -> bool:
+    return all(fits(patterns, each) for each in values)
 
 
 def fits(patterns: Iterable[str], *values: str) -> bool:

@@ -101,8 +101,10 @@ class Inhibitors:
         self._by: dict[str, list[tuple[int, str]]] = {}
 
     def begins(self, brief: Brief) -> None:
-        """An alert fires; a repeat changes nothing. What only begins would mute for ever."""
-        if brief.id in self._by or brief.is_endless:
+        """An alert fires; a repeat changes nothing. What only begins would mute for ever, and for
+        what nobody is told of nothing is held.
+        """
+        if brief.id in self._by or brief.is_endless or brief.quiet:
             return
         for number, rule in enumerate(self._rules):
             if rule.by is not None and rule.by.matches(brief):

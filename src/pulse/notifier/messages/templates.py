@@ -7,19 +7,31 @@ is; what the template itself says is not.
 
     title, alert, footer ◀─ blocks ◀─ template ◀─ facts (`pulse.notifier.messages.facts`)
 
-The sandbox keeps a template from what it was not given, from changing it, and from output or texts
-without end. A template that fails while a message is made is not what is told: the shipped one is
-used in its place.
+The sandbox keeps a template from what it was not given, from changing it, and from what goes on or
+grows without end by mistake: loops in loops, a text doubled again and again. It is no wall against
+who writes the configuration. A template that fails while a message is made is not what is told: the
+shipped one is used in its place.
 """
 
-from collections.abc import Callable, Mapping
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from html import escape as html_escape
+from types import FrameType
 from typing import Any, Final
 
 import structlog
-from jinja2 import PackageLoader, StrictUndefined, Template, TemplateError, TemplateSyntaxError
+from jinja2 import (
+    PackageLoader,
+    StrictUndefined,
+    Template,
+    TemplateError,
+    TemplateSyntaxError,
+    nodes,
+)
+from jinja2.compiler import CodeGenerator, Frame
 from jinja2.exceptions import SecurityError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup
@@ -34,6 +46,18 @@ MAX_FILE_BYTES: Final = 64 * 1024
 _MAX_BLOCK: Final = 16_000
 """Characters that one block may put out."""
 _MAX_REPEATED: Final = 1_000
+_MAX_TEXT: Final = 64_000
+"""Characters, or items, of what a template makes on its way."""
+_MAX_STEPS: Final = 20_000
+"""Lines of a template's Python that one block may run through: milliseconds."""
+_LONG: Final = frozenset(
+    {"center", "ljust", "rjust", "zfill", "format", "format_map", "expandtabs"}
+)
+"""Methods that make a text of any length out of one call."""
+
+
+_OF_A_TEXT: Final = "<template>"
+"""What Jinja calls the file of a template that was made of a text."""
 
 
 class Style(StrEnum):
@@ -73,19 +97,49 @@ _ESCAPES: Final[Mapping[Style, Callable[[str], str]]] = {
 }
 
 
+class _Bounding(CodeGenerator):
+    """Has the environment look at what `~` makes."""
+
+    def visit_Concat(self, node: nodes.Concat, frame: Frame) -> None:
+        self.write("environment.bounded(")
+        super().visit_Concat(node, frame)
+        self.write(")")
+
+
 class _Sandbox(ImmutableSandboxedEnvironment):
     """No attribute that begins with an underscore, no change, no text multiplied without end."""
 
-    intercepted_binops = frozenset({"*", "**", "%"})
+    intercepted_binops = frozenset({"+", "*", "**", "%"})
+    code_generator_class = _Bounding
+
+    def bounded(self, made: Any) -> Any:
+        """What a template made. Raises `SecurityError` where it is too long."""
+        if not isinstance(made, (int, float)) and len(made) > _MAX_TEXT:
+            raise SecurityError(f"a text of more than {_MAX_TEXT} characters is too long")
+        return made
+
+    def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
+        if isinstance(obj, str) and attr in _LONG:
+            return False
+        return super().is_safe_attribute(obj, attr, value)
+
+    def wrap_str_format(self, value: Any) -> None:
+        if super().wrap_str_format(value) is not None:
+            raise SecurityError("the methods format and format_map are not there for this")
 
     def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
         sides = (left, right)
         if operator == "*" and not all(isinstance(each, (int, float)) for each in sides):
-            if any(isinstance(each, int) and each > _MAX_REPEATED for each in sides):
+            times = [each for each in sides if isinstance(each, int)]
+            if any(each > _MAX_REPEATED for each in times):
                 raise SecurityError(f"nothing is repeated more than {_MAX_REPEATED} times")
+            for each in sides:
+                if times and hasattr(each, "__len__") and len(each) * times[0] > _MAX_TEXT:
+                    raise SecurityError(f"it would be longer than {_MAX_TEXT}")
         elif operator == "**" or (operator == "%" and isinstance(left, str)):
             raise SecurityError(f"the operator {operator} is not there for this")
-        return super().call_binop(context, operator, left, right)
+        made = super().call_binop(context, operator, left, right)
+        return self.bounded(made) if operator == "+" and hasattr(made, "__len__") else made
 
 
 class Templates:
@@ -160,11 +214,14 @@ class Templates:
             context.blocks[name] = [renders, self._shipped.blocks[name]]  # for `super()`
         parts: list[str] = []
         length = 0
-        for part in renders(context):
-            length += len(part)
-            if length > _MAX_BLOCK:
-                raise TemplateMistake(f"block {name} puts out more than {_MAX_BLOCK} characters")
-            parts.append(part)
+        with _bounded_steps():
+            for part in renders(context):
+                length += len(part)
+                if length > _MAX_BLOCK:
+                    raise TemplateMistake(
+                        f"block {name} puts out more than {_MAX_BLOCK} characters"
+                    )
+                parts.append(part)
         lines = (line.rstrip() for line in "".join(parts).splitlines())
         return "\n".join(lines).strip()
 
@@ -172,10 +229,36 @@ class Templates:
         """The line of the user's template where it failed; 0 where that is not known."""
         line, trace = 0, error.__traceback__
         while trace is not None and self._own is not None:
-            if trace.tb_frame.f_code.co_filename == "<template>":  # what was made of a text
+            if trace.tb_frame.f_code.co_filename == _OF_A_TEXT:
                 line = self._own.get_corresponding_lineno(trace.tb_lineno)
             trace = trace.tb_next
         return line
+
+
+@contextmanager
+def _bounded_steps() -> Iterator[None]:
+    """Raise `SecurityError` in a template of the user's that runs for too long.
+
+    A thread with a time-out would go on, and nothing ends it.
+    """
+    left = _MAX_STEPS
+
+    def step(frame: FrameType, event: str, arg: object) -> Any:
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise SecurityError("it runs for too long: are there loops in loops?")
+        return step
+
+    def call(frame: FrameType, event: str, arg: object) -> Any:
+        return step if frame.f_code.co_filename == _OF_A_TEXT else None
+
+    before = sys.gettrace()
+    sys.settrace(call)
+    try:
+        yield
+    finally:
+        sys.settrace(before)
 
 
 def check(style: Style, override: str, samples: tuple[MessageFacts, ...]) -> None:

@@ -60,10 +60,11 @@ class Heard:
 class Bounds:
     """What keeps memory bounded, and for how long things take.
 
-    Reading stops while more than `undelivered` notifications are still to be sent, or more than
-    `backlog` could be sent at once; what waits in a group is no notification yet. Done alerts are
-    forgotten `retention_days` after. Who gives the lead up waits `leave_within_s` for the requests
-    under way. What is first told `late_after_ms` after it was due says that it is late.
+    A receiver has at most `undelivered` notifications that are still to be sent, and `backlog` that
+    were not attempted yet; what is above waits in its groups, and is no notification yet. Reading
+    stops only where no receiver has room. Done alerts are forgotten `retention_days` after. Who
+    gives the lead up waits `leave_within_s` for the requests under way. What is first told
+    `late_after_ms` after it was due says that it is late.
     """
 
     undelivered: int = 20_000
@@ -78,7 +79,7 @@ class Fullness(Enum):
 
     ROOM = "room"
     BUSY = "busy"
-    """Much could be sent at once: it will be in a moment."""
+    """All receivers have much to do."""
     TOO_MUCH_WAITS = "too much waits"
     """Too many notifications wait for another attempt: it may take as long as a receiver is away.
     """

@@ -6,6 +6,10 @@ for weeks. So a firing alert carries an `endsAt` far ahead (`ends_after`): Alert
 firing until then, or until its end comes with an `endsAt` that has passed. Alertmanager keeps
 alerts in memory only: after its restart it knows those that are told again, so a route to it has a
 `repeat_interval`, and each repeat moves `endsAt` on.
+
+An account that falls again has an alert with the same labels, which is the same one there. The end
+of the first may come after that, from a schedule of its own: it is not pushed, as it would end
+both.
 """
 
 import json
@@ -14,7 +18,7 @@ from typing import Any, Final
 
 from pulse.alerting.alert import ENDLESS
 from pulse.model import Alert, format_ms
-from pulse.notifier.receiver import Attempt, Notification, Outcome, ReceiverSettings
+from pulse.notifier.receiver import Attempt, Notification, Outcome, ReceiverSettings, Verdict
 from pulse.notifier.receivers.http import JSON, HttpClient, read_answer
 from pulse.notifier.receivers.prometheus import annotations_of, labels_of
 
@@ -37,12 +41,20 @@ class Alertmanager:
         self._url = settings.url.rstrip("/") + PATH
         self._options = options
         self._http = HttpClient(settings, (options.token,))
+        self._begun_ms: dict[tuple[tuple[str, str], ...], int] = {}
+        """By labels, when the newest alert began that was told here."""
         self._headers = dict(JSON)
         if options.token:
             self._headers["authorization"] = f"Bearer {options.token}"
 
     async def send(self, notification: Notification, attempt: Attempt) -> Outcome:
-        pushed = [self._alert(each, notification, attempt) for each in notification.alerts]
+        pushed = [
+            self._alert(each, notification, attempt)
+            for each in notification.alerts
+            if not self._is_overtaken(each)
+        ]
+        if not pushed:
+            return Outcome(Verdict.DELIVERED, "ok", detail="a newer alert has the same labels")
         answer = await self._http.post(self._url, json.dumps(pushed).encode(), self._headers)
         if isinstance(answer, Outcome):
             return answer
@@ -50,6 +62,16 @@ class Alertmanager:
 
     async def close(self) -> None:
         await self._http.close()
+
+    def _is_overtaken(self, alert: Alert) -> bool:
+        """Whether it has ended, and a newer alert with the same labels has begun."""
+        labels = tuple(labels_of(alert, self._options.labels).items())
+        begun_ms = self._begun_ms.get(labels, alert.started_at)
+        if alert.status == "firing":
+            self._begun_ms[labels] = max(begun_ms, alert.started_at)
+        elif begun_ms <= alert.started_at:
+            self._begun_ms.pop(labels, None)
+        return alert.status == "resolved" and begun_ms > alert.started_at
 
     def _alert(self, alert: Alert, notification: Notification, attempt: Attempt) -> dict[str, Any]:
         links = notification.links.get(alert.id, {})

@@ -116,8 +116,11 @@ class Email:
         finally:
             client.close()  # with the socket, which is the client's from `connect` on
         if refused:
+            codes = ", ".join(sorted({str(code) for code, _ in refused.values()}))
             return Outcome(
-                Verdict.DELIVERED, "ok", detail=f"{len(refused)} of the recipients were refused"
+                Verdict.DELIVERED,
+                "recipients_refused",
+                detail=f"{len(refused)} of the recipients were refused: {codes}",
             )
         return Outcome(Verdict.DELIVERED, "ok", detail=self._said(said))
 

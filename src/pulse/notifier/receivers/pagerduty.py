@@ -2,10 +2,12 @@
 
 An alert is one of PagerDuty's by its id (`dedup_key`): what is sent twice is one, and its end
 resolves it. A notification of several is several events, in order; after one that was not taken the
-rest waits for the next attempt, in which those before it are sent again and change nothing. An
-event that is invalid (400) keeps none of the others back.
+rest waits for the next attempt. An event that is refused for what it says keeps none of the others
+back. What was taken is not sent again: it would open an incident that somebody has resolved since.
+That is known to this process alone; after a restart all are sent.
 """
 
+import asyncio
 import json
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -17,6 +19,18 @@ from pulse.notifier.receiver import Attempt, Notification, Outcome, ReceiverSett
 from pulse.notifier.receivers.http import JSON, Answer, HttpClient, read_answer
 
 _MAX_SUMMARY: Final = 1024
+_INVALID: Final = frozenset(
+    {
+        HTTPStatus.BAD_REQUEST,
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+    }
+)
+"""Answers that speak of one event; others speak of all."""
+_FURTHER_S: Final = 1.0
+"""How long each event after the first may take; an answer comes in a fraction of it."""
+_MOST_BEGUN: Final = 1_000
+"""Notifications of which it is known what was taken; the oldest is forgotten."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,19 +47,41 @@ class PagerDuty:
         self._settings = settings
         self._routing_key = options.routing_key
         self._http = HttpClient(settings, (options.routing_key,))
+        self._taken: dict[str, set[str]] = {}
+        """Ids of alerts by the id of a notification that was not taken whole."""
 
     async def send(self, notification: Notification, attempt: Attempt) -> Outcome:
+        taken = self._taken.pop(notification.id, set())
+        if attempt.number == 1:
+            taken = set()  # somebody wants it to be sent anew, under the same id
+        within_s = self._settings.timeout_s + _FURTHER_S * (len(notification.alerts) - 1)
+        try:
+            async with asyncio.timeout(within_s):
+                outcome = await self._send(notification, attempt, taken)
+        except TimeoutError:
+            outcome = Outcome(Verdict.RETRY, "timeout")
+        if taken and outcome.verdict is not Verdict.DELIVERED:
+            self._taken[notification.id] = taken
+            if len(self._taken) > _MOST_BEGUN:
+                del self._taken[next(iter(self._taken))]
+        return outcome
+
+    async def _send(self, notification: Notification, attempt: Attempt, taken: set[str]) -> Outcome:
         outcome = Outcome(Verdict.DELIVERED, "ok")
         invalid: Outcome | None = None
         for each in notification.alerts:
+            if each.id in taken:
+                continue
             event = {"routing_key": self._routing_key, **self._event(each, notification)}
             answer = await self._http.post(self._settings.url, json.dumps(event).encode(), JSON)
             if isinstance(answer, Outcome):
                 return answer
             outcome = _outcome(answer, attempt)
-            if answer.status == HTTPStatus.BAD_REQUEST:
+            if outcome.verdict is Verdict.DELIVERED:
+                taken.add(each.id)
+            elif answer.status in _INVALID:
                 invalid = outcome
-            elif outcome.verdict is not Verdict.DELIVERED:
+            else:
                 return outcome
         return invalid or outcome
 

@@ -86,10 +86,9 @@ class Courier:
         self._task: asyncio.Task[None] | None = None
 
     @property
-    def backlog(self) -> int:
-        """Notifications that could be sent now but for the number of requests at once."""
-        held = self.disabled or self.breaker.is_open
-        return 0 if held or self._clock.now_ms() < self._held_until_ms else len(self._due)
+    def is_held(self) -> bool:
+        """Whether nothing would be sent now, whatever waits: it is away, or asked for a while."""
+        return self.breaker.is_open or self._clock.now_ms() < self._held_until_ms
 
     def start(self) -> None:
         """Begin to send; the event loop must run."""
@@ -144,7 +143,10 @@ class Courier:
             started = outbox.begin(delivery_id, due_ms, now_ms)
             if started is not None:
                 if self.settings.rate is not None:
-                    self._free_ms = max(self._free_ms, now_ms) + 1000 / self.settings.rate
+                    requests = len(started.wanted) if self.settings.per_alert else 1
+                    self._free_ms = (
+                        max(self._free_ms, now_ms) + 1000 * requests / self.settings.rate
+                    )
                 task = self._tasks.start(self._attempt(outbox, started), f"attempt {delivery_id}")
                 self._attempts.add(task)
                 task.add_done_callback(self._ended)

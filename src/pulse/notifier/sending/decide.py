@@ -20,7 +20,7 @@ _ENDED: Final[Mapping[State, Ending]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class Circumstances:
     """What holds for a notification at the moment its attempt has ended."""
 
     superseded: bool
@@ -33,7 +33,7 @@ def after_attempt(
     delivery: Delivery,
     attempt: Attempt,
     outcome: Outcome,
-    standing: Standing,
+    meanwhile: Circumstances,
     receiver: ReceiverSettings,
     now_ms: int,
 ) -> Delivery:
@@ -48,12 +48,14 @@ def after_attempt(
         reason=outcome.reason,
     )
     if outcome.verdict is Verdict.DELIVERED:
-        return tried.becomes(State.SUCCEEDED, now_ms, reason="")
+        # Why not all of it is, where that is so.
+        but = "" if outcome.reason == "ok" else outcome.reason
+        return tried.becomes(State.SUCCEEDED, now_ms, reason=but)
     if outcome.verdict is Verdict.GONE:
         return tried.becomes(State.DISABLED, now_ms)
-    if standing.superseded:
+    if meanwhile.superseded:
         return tried.becomes(State.SUPERSEDED, now_ms, reason="resolved_before_delivered")
-    if standing.disabled:
+    if meanwhile.disabled:
         return tried.becomes(State.DISABLED, now_ms, reason="endpoint_disabled")
     progress = retry.Progress(
         attempts=tried.attempts,

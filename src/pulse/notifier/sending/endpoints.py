@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from pulse.notifier.report import Reporter
     from pulse.notifier.sending.courier import Courier
     from pulse.notifier.state.journal import Journal
-    from pulse.notifier.state.log import Record
 
 log = structlog.get_logger("pulse.notifier")
 
 _WORTH_MS: Final = 3_600_000
 """What fails for so long is recorded: many fail now and then."""
+_TOLD_WITHIN_MS: Final = 86_400_000
 
 
 class Endpoints:
@@ -48,29 +48,33 @@ class Endpoints:
     def take_over(self, outbox: Outbox, journal: Journal) -> None:
         """Go on with what is recorded; what was said of another endpoint is not of this."""
         self._recorded = set(journal.failing)
+        outbox.emptied = lambda name: self._nothing_waits(outbox, name)
         for name, courier in self._couriers.items():
             is_of = url_hash(courier.settings.endpoint)
             failing, disabled = journal.failing.get(name), journal.endpoints.get(name)
             if failing is not None and failing.url_sha256 == is_of:
                 courier.breaker.since_ms = failing.at_ms
+                if not outbox.waits(name):
+                    self._nothing_waits(outbox, name)
             if disabled is not None and disabled.url_sha256 == is_of:
                 if not courier.disabled:
                     log.warning("receiver is disabled", receiver=name, why=disabled.why)
                 self.disable(outbox, courier)
+                since_ms = None if failing is None or disabled.why == "gone" else failing.at_ms
+                self._tell_once(outbox, disabled, since_ms)
             elif courier.disabled:
                 courier.disabled = False
                 courier.breaker.succeeded()
                 self._report.disabled(name, disabled=False)
 
-    def gone(self, outbox: Outbox, courier: Courier, now_ms: int, outcome: Outcome) -> Record:
-        """An endpoint answered 410: send nothing more, from now on. Returns what says it."""
+    def gone(self, outbox: Outbox, courier: Courier, outcome: Outcome) -> None:
+        """An endpoint answered 410: nothing more is sent there; the other receivers are told."""
         log.error(
             "receiver answered 410 Gone and is disabled; it gets nothing until its address "
             "is changed or it is enabled again with `pulse notify --enable`",
             receiver=courier.settings.name,
         )
-        courier.disabled = True
-        return outbox.endpoint(_endpoint(courier, now_ms, outcome, "gone"))
+        self._disable(outbox, _endpoint(courier, self._clock.now_ms(), outcome, "gone"), None)
 
     def disable(self, outbox: Outbox, courier: Courier) -> None:
         """Send nothing more there; what was to be sent is recorded as disabled."""
@@ -78,23 +82,14 @@ class Endpoints:
         self._report.disabled(courier.settings.name, disabled=True)
         outbox.disable(courier.settings.name, self._clock.now_ms())
 
-    def disable_gone(self, outbox: Outbox, courier: Courier, outcome: Outcome) -> None:
-        """It is recorded that an endpoint wants nothing more: the other receivers are told."""
-        self.disable(outbox, courier)
-        self._tell(outbox, courier, None, outcome, self._clock.now_ms())
-
     def ended(self, outbox: Outbox, courier: Courier, outcome: Outcome) -> None:
         """An attempt has ended. An endpoint that has failed for days is disabled, and the other
         receivers are told.
         """
         name = courier.settings.name
-        if not any(each.receiver == name for each in outbox):
-            courier.breaker.nothing_waits()
         since_ms = courier.breaker.since_ms
         if since_ms is None:
-            if name in self._recorded:
-                self._recorded.discard(name)
-                outbox.note_failing(name, None)
+            self._fails_no_longer(outbox, name)
             return
         if outcome.verdict is Verdict.DELIVERED or courier.disabled:
             return
@@ -105,6 +100,16 @@ class Endpoints:
             self._recorded.add(name)
             outbox.note_failing(name, _endpoint(courier, since_ms, outcome, "failing"))
 
+    def _nothing_waits(self, outbox: Outbox, name: str) -> None:
+        if (courier := self._couriers.get(name)) is not None:
+            courier.breaker.nothing_waits()
+            self._fails_no_longer(outbox, name)
+
+    def _fails_no_longer(self, outbox: Outbox, name: str) -> None:
+        if name in self._recorded:
+            self._recorded.discard(name)
+            outbox.note_failing(name, None)
+
     def _give_up(self, outbox: Outbox, courier: Courier, outcome: Outcome, now_ms: int) -> None:
         name, since_ms = courier.settings.name, courier.breaker.since_ms or now_ms
         log.error(
@@ -113,20 +118,24 @@ class Endpoints:
             receiver=name,
             reason=outcome.reason,
         )
-        outbox.note_endpoint(_endpoint(courier, now_ms, outcome, "failing"))
-        outbox.note_failing(name, None)
-        self._recorded.discard(name)
-        self.disable(outbox, courier)
-        self._tell(outbox, courier, since_ms, outcome, now_ms)
+        self._disable(outbox, _endpoint(courier, now_ms, outcome, "failing"), since_ms)
+        self._fails_no_longer(outbox, name)
 
-    def _tell(
-        self, outbox: Outbox, courier: Courier, since_ms: int | None, outcome: Outcome, now_ms: int
-    ) -> None:
+    def _disable(self, outbox: Outbox, endpoint: Endpoint, since_ms: int | None) -> None:
+        """All that follows is recorded at once, the endpoint first."""
+        outbox.note_endpoint(endpoint)
+        self.disable(outbox, self._couriers[endpoint.receiver])
+        self._tell_once(outbox, endpoint, since_ms)
+
+    def _tell_once(self, outbox: Outbox, endpoint: Endpoint, since_ms: int | None) -> None:
+        """Tell the other receivers, unless they were: who recorded it may have died since."""
         if len(self._couriers) == 1:
             return  # there is nobody else: the log and the metric say it
-        name, why = courier.settings.name, outcome.reason
-        alert = unreachable_alert(name, since_ms, now_ms, why, self._config_version)
-        outbox.take(Arrival(alert, alert.to_json(), now_ms, REASON), now_ms)
+        now_ms = self._clock.now_ms()
+        alert = unreachable_alert(endpoint, since_ms, self._config_version)
+        # After a while told alerts are forgotten, and are not told again.
+        if now_ms - endpoint.at_ms < _TOLD_WITHIN_MS and not outbox.knows(alert.id):
+            outbox.take(Arrival(alert, alert.to_json(), endpoint.at_ms, REASON), now_ms)
 
 
 def _endpoint(courier: Courier, at_ms: int, outcome: Outcome, why: str) -> Endpoint:
@@ -136,4 +145,5 @@ def _endpoint(courier: Courier, at_ms: int, outcome: Outcome, why: str) -> Endpo
         at_ms=at_ms,
         http_status=outcome.http_status,
         why=why,
+        last=outcome.reason,
     )

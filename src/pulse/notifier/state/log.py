@@ -8,7 +8,7 @@ from typing import Final, Protocol
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from pulse.config.kafka_clients import close, hand_over, start
+from pulse.config.kafka_clients import abandon, close, hand_over, start
 from pulse.notifier.kafka import KafkaSettings, Outage
 from pulse.notifier.reading.lease import Lease
 
@@ -17,6 +17,8 @@ Record = tuple[str, bytes | None]
 
 _RETRY_S: Final = 1.0
 _PROBE_WITHIN_S: Final = 5.0
+_AT_ONCE: Final = 1_000
+"""Records that are handed to Kafka in one go: the event loop stands still meanwhile."""
 
 
 class LogUnavailable(Exception):
@@ -50,7 +52,9 @@ class DeliveryLog(Protocol):
         ...
 
     async def close(self, partition: int, within_s: float) -> None:
-        """Finish what is being appended, within that time; what is not is given up."""
+        """Finish what is being appended, within that time; what is not is given up, and is not
+        written later.
+        """
         ...
 
     async def broadcast(self, record: Record) -> None:
@@ -95,8 +99,11 @@ class KafkaDeliveryLog:
 
     async def close(self, partition: int, within_s: float) -> None:
         writer = self._writers.pop(partition, None)
-        if writer is not None:
-            await writer.close(within_s)
+        if writer is None or await writer.close(within_s if self._lease.held else 0.0):
+            return
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            await abandon(producer)
 
     async def append(self, partition: int, records: Sequence[Record]) -> None:
         writer = self._writers.get(partition)
@@ -115,14 +122,15 @@ class KafkaDeliveryLog:
 
         Raises `PartitionClosed` where the lease is lost before that.
         """
-        while True:
+        done = 0
+        while done < len(records):
             if lease is not None and not lease.held:
                 raise PartitionClosed(str(partition))
             producer = self._producer
             try:
                 if producer is None:
                     producer = await self._renew(None)
-                await self._produce(producer, partition, records)
+                await self._produce(producer, partition, records[done : done + _AT_ONCE])
             except Exception as error:
                 # Not only KafkaError: what aiokafka and the event loop raise as a connection breaks
                 # would end the writer, and nothing would be sent any more.
@@ -135,7 +143,7 @@ class KafkaDeliveryLog:
                         await self._renew(producer)
             else:
                 self._outage.back()
-                return
+                done += _AT_ONCE
 
     async def _produce(
         self, producer: AIOKafkaProducer, partition: int, records: Sequence[Record]
@@ -231,7 +239,8 @@ class _Writer:
         self._work.set()
         await acknowledged
 
-    async def close(self, within_s: float) -> None:
+    async def close(self, within_s: float) -> bool:
+        """Whether all was acknowledged within that time; what was not is given up."""
         self._closed = True
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(within_s):
@@ -240,6 +249,7 @@ class _Writer:
         with contextlib.suppress(asyncio.CancelledError):
             await self._task
         self._give_up(self._waiting)
+        return self._idle.is_set()
 
     async def _run(self) -> None:
         while True:

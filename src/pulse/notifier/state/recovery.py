@@ -1,6 +1,7 @@
 """What was recorded is read back when the lead is taken over."""
 
 import asyncio
+from collections.abc import Iterable
 from contextlib import aclosing
 from typing import Final
 
@@ -17,6 +18,7 @@ from pulse.notifier.state.shelf import keep
 log = structlog.get_logger("pulse.notifier")
 
 _AGAIN_S: Final = 1.0
+_AT_ONCE: Final = 1_000
 
 
 class Recovery:
@@ -86,19 +88,15 @@ class Recovery:
 
     async def _take_over(self, journal: Journal, before: Before, partitions: int) -> list[Record]:
         for partition in range(partitions):
-            for key, value in await self._records_of(partition):
-                try:
-                    before.read(partition, key, value)
-                except ValueError as error:
-                    log.error("a record of version 1 is passed over", key=key, error=str(error))
-        journal.offsets = dict(before.offsets)
+            found = await self._records_of(partition)
+            await asyncio.to_thread(_read_before, before, partition, found)
         self.forget = {number: sorted(keys) for number, keys in before.with_alerts.items() if keys}
-        taken = list(before.taken())
-        for each in taken:
-            if each.key.startswith(envelope.JSON):
-                alert_id = each.key.removeprefix(envelope.JSON)
-                self._letters.put(alert_id, status_of(each.said), each.said)
-        return [journal.adopt(*each) for each in taken]
+        adopted, alerts = await asyncio.to_thread(_adopt, journal, before)
+        for number, (alert_id, said) in enumerate(alerts, 1):
+            self._letters.put(alert_id, status_of(said), said)
+            if number % _AT_ONCE == 0:
+                await asyncio.sleep(0)
+        return adopted
 
     async def _records_of(self, partition: int) -> list[Record]:
         """All records of a partition, however long that takes."""
@@ -112,3 +110,23 @@ class Recovery:
                 await self._clock.sleep(_AGAIN_S)
             else:
                 return found
+
+
+def _read_before(before: Before, partition: int, records: Iterable[Record]) -> None:
+    for key, value in records:
+        try:
+            before.read(partition, key, value)
+        except ValueError as error:
+            log.error("a record of version 1 is passed over", key=key, error=str(error))
+
+
+def _adopt(journal: Journal, before: Before) -> tuple[list[Record], list[tuple[str, bytes]]]:
+    """What says here what version 1 said, and the alerts' JSON by their ids."""
+    journal.offsets = dict(before.offsets)
+    taken = list(before.taken())
+    alerts = [
+        (each.key.removeprefix(envelope.JSON), each.said)
+        for each in taken
+        if each.key.startswith(envelope.JSON)
+    ]
+    return [journal.adopt(*each) for each in taken], alerts

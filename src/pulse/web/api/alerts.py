@@ -9,10 +9,9 @@ from pydantic import BaseModel, Field
 from pulse.alerting.people.outcomes import Word
 from pulse.alerting.stages.muting import Snooze
 from pulse.desk.books import KnownAlert
-from pulse.desk.desk import MOST_MS
 from pulse.model import Alert
 from pulse.model.fields import PlainText, Timestamp
-from pulse.model.time import format_ms
+from pulse.model.time import MAX_DURATION_MS, format_ms
 from pulse.refusals import Refusal
 from pulse.serving import answer
 from pulse.web.api.asking import (
@@ -125,7 +124,7 @@ def muting(snooze: Snooze) -> dict[str, Any]:
 
 def check_until(until_ms: int, now_ms: int) -> None:
     """Raises `Refusal` (400) for what is over, or too far ahead."""
-    if not now_ms < until_ms <= now_ms + MOST_MS:
+    if not now_ms < until_ms <= now_ms + MAX_DURATION_MS:
         raise Refusal(400, "until", "it must end after now, and within 366 days")
 
 
@@ -142,7 +141,7 @@ async def list_alerts(
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> Response:
-    """As far back as `web.alert_days` says."""
+    """What fires, and what ended within `web.alert_days`."""
     wanted = {
         "account_id": account,
         "reason": reason,

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Header, Path, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from pulse.alerting.people.silences import new_silence_id
-from pulse.alerting.stages.matching import Matcher
+from pulse.alerting.stages.matching import Matcher, is_everything
 from pulse.alerting.stages.muting import Silence
 from pulse.model.fields import Timestamp
 from pulse.model.time import format_ms
@@ -61,13 +61,6 @@ class Match(BaseModel):
             for name, value in self.model_dump().items()
         }
         return Matcher(**said)
-
-    def is_everything(self) -> bool:
-        """Whether nothing is left out: nothing is said, or only what fits all, as `*` does."""
-        return all(
-            not patterns or any(set(pattern) == {"*"} for pattern in patterns)
-            for patterns in self.model_dump(exclude={"mrr_from", "mrr_below"}).values()
-        ) and (not self.mrr_from and self.mrr_below is None)
 
 
 class SilenceBody(BaseModel):
@@ -174,7 +167,7 @@ async def make_silence(
     now_ms = service.now_ms()
     check_until(body.ends_at, now_ms)
     match = body.match.matcher()
-    if body.match.is_everything():
+    if is_everything(match):
         need(who, Role.admin)
     starts_ms = now_ms if body.starts_at is None else body.starts_at
     if starts_ms >= body.ends_at:

@@ -1,6 +1,14 @@
 """The pages: rendered here, readable without a script, for whoever has a link or is signed in."""
 
-from pulse.web.pages import account, events, sign_in, today
+from pulse.web.pages import account, events, fleet, line, sign_in, silences, today
 
-ROUTERS = (sign_in.router, events.router, today.router, account.router)
+ROUTERS = (
+    sign_in.router,
+    events.router,
+    today.router,
+    silences.router,
+    fleet.router,
+    line.router,
+    account.router,
+)
 """The account's last: its paths end in an id."""

@@ -11,7 +11,7 @@ from pulse.alerting.people.links import ACTIONS
 from pulse.alerting.people.outcomes import WORDS
 from pulse.alerting.stages.muting import Snooze
 from pulse.config.fields import duration_ms
-from pulse.desk.desk import MOST_MS
+from pulse.model.time import MAX_DURATION_MS
 from pulse.refusals import Refusal
 from pulse.web.pages.views import FOR
 
@@ -25,7 +25,10 @@ _LONGEST_NAME: Final = 100
 _DURATIONS: Final = {each: duration_ms(each) for each, _ in FOR}
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _MOST_FIELDS: Final = 20
-_LOCAL: Final = re.compile(r"/[A-Za-z0-9%._~!$&'()*+,;=:@-][A-Za-z0-9/%._~!$&'()*+,;=:@-]*")
+_LOCAL: Final = re.compile(
+    r"/(?:[A-Za-z0-9%._~!$&'()*+,;=:@-][A-Za-z0-9/%._~!$&'()*+,;=:@-]*)?"
+    r"(?:\?[A-Za-z0-9/?%._~!$&'()*+,;=:@-]*)?"
+)
 
 
 async def read(request: Request) -> dict[str, str]:
@@ -47,6 +50,8 @@ def local(path: str) -> str:
 
     >>> local("/accounts/acme"), local("//evil.example"), local("https://evil.example")
     ('/accounts/acme', '/', '/')
+    >>> local("/?zone=danger"), local("/search?q=a%20b"), local("/\\\\evil.example?q")
+    ('/?zone=danger', '/search?q=a%20b', '/')
     """
     return path if _LOCAL.fullmatch(path) else "/"
 
@@ -71,7 +76,7 @@ async def act(
     if action == "acknowledge":
         await service.desk.snooze(Snooze(alert_id=alert_id, author=author, reason=note))
     elif action == "snooze":
-        until_ms = _until(said, service.now_ms())
+        until_ms = until_of(said, service.now_ms())
         await service.desk.snooze(
             Snooze(alert_id=alert_id, author=author, reason=note, until_ms=until_ms)
         )
@@ -86,7 +91,7 @@ async def act(
         await service.desk.close(outcome)
 
 
-def _until(said: dict[str, str], now_ms: int) -> int:
+def until_of(said: dict[str, str], now_ms: int) -> int:
     """Until when: the end of a day, where one is named, else after so long."""
     day = said.get("until", "").strip()
     if not day:
@@ -101,6 +106,6 @@ def _until(said: dict[str, str], now_ms: int) -> int:
     except ValueError:
         raise Refusal(400, "until", "a day is like 2026-12-24") from None
     until_ms = round(start.timestamp() * 1000) + 86_400_000
-    if not now_ms < until_ms <= now_ms + MOST_MS:
+    if not now_ms < until_ms <= now_ms + MAX_DURATION_MS:
         raise Refusal(400, "until", "choose a day from today on, within a year")
     return until_ms

@@ -51,7 +51,7 @@ def row_of(service: Service, entry: Entry, days: Sequence[DayRow], now_ms: int) 
         spark=sparkline(days, today, known.score, known.enter, entry.then),
         alerts=alerts,
         others=[each for each in entry.reasons if each not in told],
-        taken=sorted({said for each in alerts if (said := _taken(service, each, now_ms))}),
+        taken=taken(service, entry),
         change=None if known.score is None or entry.then is None else known.score - entry.then,
     )
 
@@ -59,6 +59,13 @@ def row_of(service: Service, entry: Entry, days: Sequence[DayRow], now_ms: int) 
 def _alerts(service: Service, entry: Entry) -> list[KnownAlert]:
     firing = service.books.alerts.firing_of(entry.known.account_id)
     return sorted(firing, key=lambda each: (_SEVERITIES.index(each.severity), each.started_ms))
+
+
+def taken(service: Service, entry: Entry) -> list[str]:
+    """Who has its alerts that fire, or until when they are snoozed, in words."""
+    now_ms = service.now_ms()
+    said = {_taken(service, each, now_ms) for each in _alerts(service, entry)}
+    return sorted(said - {""})
 
 
 def _taken(service: Service, alert: KnownAlert, now_ms: int) -> str:

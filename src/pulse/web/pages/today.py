@@ -11,7 +11,7 @@ from pulse.refusals import Refusal
 from pulse.web.api.asking import Shared
 from pulse.web.lists import beside
 from pulse.web.pages.frame import path_of, signed_in, to_sign_in
-from pulse.web.pages.rows import is_taken, is_waiting, past, row_of
+from pulse.web.pages.rows import is_taken, is_waiting, past, row_of, taken
 from pulse.web.pages.views import page
 from pulse.web.service import Service
 from pulse.web.today.board import SHOWN, Board, found
@@ -22,8 +22,8 @@ router = APIRouter(include_in_schema=False, default_response_class=Response)
 
 OF_A_PAGE: Final = 25
 MOST_FOUND: Final = 50
-OLD_MS: Final = 3_600_000
-"""Where no account was written for so long, the page says so."""
+OLD_MS: Final = 26 * 3_600_000
+"""Where nothing was decided for so long, the page says so: each account has a day start."""
 
 Text = Annotated[str, Query(max_length=256)]
 
@@ -50,7 +50,7 @@ async def today(
     chosen, facets, waiting_for = await beside(
         lambda: (
             ranked(entries, wanted, now_ms, lambda each: is_taken(service, each)),
-            choices(entries),
+            choices(entries, wanted),
             sum(1 for each in entries if is_waiting(service, each)),
         )
     )
@@ -74,7 +74,7 @@ async def today(
         all_mrr=sum(board.mrr(each) for each in (*SHOWN, "healthy", "unknown")),
         query=query,
         now_ms=now_ms,
-        is_old=service.config.clock == "wall" and service.now_ms() - now_ms > OLD_MS,
+        is_old=0 < board.as_of_ms < now_ms - OLD_MS,
         nobody=NO_OWNER,
         **signed_in(service, session),
     )
@@ -96,7 +96,10 @@ async def as_csv(
     board, wanted = _board(service), Wanted(zone, segment, owner, reason, waiting)
     entries, now_ms = board.entries(), _now_ms(service, board)
     text = await beside(
-        lambda: csv_of(ranked(entries, wanted, now_ms, lambda each: is_taken(service, each)))
+        lambda: csv_of(
+            ranked(entries, wanted, now_ms, lambda each: is_taken(service, each)),
+            lambda each: taken(service, each),
+        )
     )
     name = f"pulse-today-{datetime.fromtimestamp(now_ms / 1000, tz=UTC):%Y-%m-%d}.csv"
     return Response(
@@ -128,8 +131,8 @@ async def search(request: Request, service: Shared, q: Text = "") -> Response:
 
 
 def _now_ms(service: Service, board: Board) -> int:
-    """The time of the accounts: events may be of another year than the clock."""
-    return board.as_of_ms or service.now_ms()
+    """The time of the accounts: events that are played may be of another year than the clock."""
+    return service.now_ms() if service.config.clock == "wall" else board.as_of_ms
 
 
 def _board(service: Service) -> Board:

@@ -155,9 +155,16 @@ _pages: Final = Environment(
     lstrip_blocks=True,
 )
 _pages.filters.update(
-    when=_when, ago=_ago, span=_span, number=_number, amount=_amount, words=_words, beside=_beside
+    when=_when,
+    ago=_ago,
+    span=_span,
+    number=_number,
+    amount=_amount,
+    words=_words,
+    beside=_beside,
+    ms=parse_ts,
 )
-_pages.filters.update(day=_day, ms=parse_ts)
+_pages.filters.update(day=_day)
 
 
 def _joined(kind: str, suffix: str) -> bytes:

@@ -68,8 +68,8 @@ def _fits(entry: Entry, wanted: Wanted) -> bool:
     )
 
 
-def choices(entries: Iterable[Entry]) -> Choices:
-    """What there is to choose from."""
+def choices(entries: Iterable[Entry], wanted: Wanted) -> Choices:
+    """What there is to choose from; what is wanted is among it, also where no account has it."""
     segments: Counter[str] = Counter()
     owners: Counter[str] = Counter()
     reasons: Counter[str] = Counter()
@@ -78,5 +78,12 @@ def choices(entries: Iterable[Entry]) -> Choices:
         owners[each.known.owner or NO_OWNER] += 1
         reasons.update(set(each.reasons))
     return Choices(
-        *(sorted(each.most_common(_MOST_CHOICES)) for each in (segments, owners, reasons))
+        _most(segments, wanted.segment), _most(owners, wanted.owner), _most(reasons, wanted.reason)
     )
+
+
+def _most(counts: Counter[str], wanted: str) -> list[tuple[str, int]]:
+    found = dict(counts.most_common(_MOST_CHOICES))
+    if wanted:
+        found.setdefault(wanted, counts[wanted])
+    return sorted(found.items())

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Final
 from pulse.model.time import format_ms
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from pulse.web.today.board import Entry
 
 COLUMNS: Final = (
     "account_id", "name", "zone", "since", "score", "line", "score_28d_ago", "reasons", "owner",
-    "segment", "plan", "mrr", "renewal_at",
+    "segment", "plan", "mrr", "renewal_at", "taken",
 )  # fmt: skip
 
 
@@ -32,8 +32,8 @@ def safe(text: str) -> str:
 _BEGINS_FORMULA: Final = frozenset("=+-@\t\r\n|%\uff1d\uff0b\uff0d\uff20")
 
 
-def csv_of(entries: Iterable[Entry]) -> str:
-    """A header and a line for each entry, in their order."""
+def csv_of(entries: Iterable[Entry], taken: Callable[[Entry], list[str]]) -> str:
+    """A header and a line for each entry, in their order. `taken`: who has it, in words."""
     out = io.StringIO()
     write = csv.writer(out).writerow
     write(COLUMNS)
@@ -54,6 +54,7 @@ def csv_of(entries: Iterable[Entry]) -> str:
                 safe(each.plan),
                 _number(known.mrr if each.has_mrr else None),
                 _time(each.renewal_ms),
+                safe("; ".join(taken(each))),
             )
         )
     return out.getvalue()

@@ -1,5 +1,6 @@
 """Templates: what is shipped, what may be changed, what the sandbox keeps out."""
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -121,6 +122,16 @@ def test_a_mistake_is_found_with_its_line(own: str, why: str, line: int) -> None
         "{{ 'a' | center(100000000) }}",
         "{{ lipsum(100000) }}",
         "{% for i in range(90000) %}xxxxxxxxxx{% endfor %}",
+        "{% for i in range(90000) %}{% for k in range(90000) %}{% endfor %}{% endfor %}",
+        "{% for i in 'x' * 900 %}{% for k in 'x' * 900 %}{% set y = i %}{% endfor %}{% endfor %}",
+        "{% set n = namespace(x='aaaaaaaa') %}{% for i in range(26) %}{% set n.x = n.x ~ n.x %}"
+        "{% endfor %}",
+        "{% set n = namespace(x='aaaaaaaa') %}{% for i in range(26) %}{% set n.x = n.x + n.x %}"
+        "{% endfor %}",
+        "{% set x = 'a' * 1000 * 1000 %}",
+        "{% set x = 1000 * ('a' * 100) %}",
+        "{% set x = 'a'.ljust(500000000) %}",
+        "{% set x = '{:>500000000}'.format(1) %}",
         "{% include '/etc/passwd' %}",
         "{% include '../__init__.py' %}",
         "{% import 'os' as os %}",
@@ -129,6 +140,22 @@ def test_a_mistake_is_found_with_its_line(own: str, why: str, line: int) -> None
 def test_the_sandbox_lets_nothing_through(way: str) -> None:
     with pytest.raises(TemplateMistake):
         check(Style.TEXT, f"{{% block title %}}{way}{{% endblock %}}", SAMPLES)
+
+
+def test_what_runs_too_long_is_found_with_its_line_and_leaves_no_trace_behind() -> None:
+    before = sys.gettrace()
+    own = "{% block title %}\n{% for i in range(90000) %}\n{% endfor %}\nx{% endblock %}"
+    with pytest.raises(TemplateMistake, match="runs for too long") as caught:
+        check(Style.TEXT, own, SAMPLES)
+    assert caught.value.line == 2
+    assert sys.gettrace() is before
+    assert Templates(Style.TEXT, own).render(ONE) == Templates(Style.TEXT).render(ONE)
+
+
+def test_a_long_template_is_not_too_long() -> None:
+    rows = "{% for each in range(500) %}{{ each }}{{ ' ' ~ alert.account[:1] }}\n{% endfor %}"
+    said = Templates(Style.TEXT, f"{{% block alert %}}{rows}{{% endblock %}}").render_strictly(ONE)
+    assert len(said.alerts[0].splitlines()) == 500
 
 
 def test_a_template_that_fails_on_an_alert_gives_way_to_the_shipped_one() -> None:

@@ -17,7 +17,7 @@ from pulse.alerting.records import delivery as now
 from pulse.alerting.records import envelope
 from pulse.alerting.records.delivery import OPEN, Beside, Endpoint, State
 from pulse.alerting.records.envelope import Epochs, version_of
-from pulse.alerting.stages.grouping import Entry, GroupRecord, Notice, Told, Word, group_id
+from pulse.alerting.stages.grouping import Entry, GroupRecord, Notice, Telling, Told, group_id
 from pulse.model import Alert, parse_ts
 from pulse.notifier.state.before import records
 
@@ -105,14 +105,14 @@ class Before:
         has_ended = any(each.status == "resolved" for each in deliveries)
         newest = [each for each in deliveries if has_ended == (each.status == "resolved")]
         kept = next((each for each in newest if each.alert is not None), None)
-        told: dict[str, Word] = {}
+        told: dict[str, Telling] = {}
         groups: list[Taken] = []
         for receiver in dict.fromkeys(each.receiver for each in deliveries):
             lane = {each.status: each for each in deliveries if each.receiver == receiver}
-            word = _word(lane.get("firing"), lane.get("resolved"))
-            if word is not None:
+            telling = _telling(lane.get("firing"), lane.get("resolved"))
+            if telling is not None:
                 record, under_way = self._group(lane["resolved" if has_ended else "firing"])
-                told[record.id] = word
+                told[record.id] = telling
                 groups.append(Taken(envelope.GROUP + record.id, _encode(record)))
                 if under_way is not None:
                     key = envelope.NOTIFICATION + under_way.id
@@ -177,17 +177,17 @@ class Before:
         return record, under_way
 
 
-def _word(firing: Delivery | None, resolved: Delivery | None) -> Word | None:
+def _telling(firing: Delivery | None, resolved: Delivery | None) -> Telling | None:
     """What a receiver was told of an alert, None where nothing is to be told any more."""
     if resolved is not None:
         is_open = resolved.state in OPEN
-        return Word(Told.YES, resolved.created_ms) if is_open else None
+        return Telling(Told.YES, resolved.created_ms) if is_open else None
     if firing is None:
         return None
     if firing.state in OPEN:
-        return Word(Told.PERHAPS if firing.attempts else Told.NO, firing.created_ms)
+        return Telling(Told.PERHAPS if firing.attempts else Told.NO, firing.created_ms)
     was_told = firing.attempts > 0 or firing.state is State.SUCCEEDED
-    return Word(Told.YES, firing.at_ms) if was_told and firing.ends else None
+    return Telling(Told.YES, firing.at_ms) if was_told and firing.ends else None
 
 
 def _is_later(episode: Episode, than: Episode | None) -> bool:

@@ -73,6 +73,7 @@ pulse.keys = () => {
     1: () => go("1"),
     2: () => go("2"),
     3: () => go("3"),
+    4: () => go("4"),
   };
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
@@ -133,7 +134,9 @@ pulse.morph = (() => {
         else old.insertBefore(found, at);
         morph(found, wanted);
       } else {
-        old.insertBefore(document.importNode(wanted, true), at);
+        const made = document.importNode(wanted, true);
+        if (key && made.dataset.key) made.classList.add("changed");
+        old.insertBefore(made, at);
       }
       keyed.delete(key);
     }

@@ -1,0 +1,150 @@
+"""The page of the fleet: where its accounts stand, where they went, and which reasons are right."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import date, timedelta
+from typing import Annotated, Any, Final, NamedTuple
+
+from fastapi import APIRouter, Query, Request, Response
+
+from pulse.alerting.people.precision import by_reason, proposals
+from pulse.history import FleetDay, History, ZoneMove
+from pulse.refusals import Refusal
+from pulse.web.api.asking import Shared
+from pulse.web.lists import beside
+from pulse.web.pages.frame import path_of, signed_in, to_sign_in
+from pulse.web.pages.plots import distribution, stack
+from pulse.web.pages.views import page
+from pulse.web.service import Service
+
+router = APIRouter(include_in_schema=False, default_response_class=Response)
+
+SPANS: Final = {"28d": 28, "90d": 90, "1y": 365}
+_ZONES: Final = ("danger", "approaching", "unknown", "healthy")
+_LIFECYCLES: Final = ("churned", "dormant", "new", "resurrected", "current")
+_COMPARED_DAYS: Final = 28
+
+Span = Annotated[str, Query(alias="span", max_length=10)]
+Segment = Annotated[str | None, Query(max_length=256)]
+
+
+class Figure(NamedTuple):
+    """A number of today, and the same 28 days before; None where that is not known."""
+
+    name: str
+    now: float
+    then: float | None
+    mrr: float
+    more_is: str
+    """"worse" or "better"."""
+
+
+@router.get("/fleet")
+async def fleet(
+    request: Request, service: Shared, span: Span = "90d", segment: Segment = None
+) -> Response:
+    """How all accounts stand, and how that came."""
+    session = service.access.session(request)
+    if session is None:
+        return to_sign_in(path_of(request))
+    if span not in SPANS:
+        raise Refusal(400, "span", f"a span is one of {', '.join(SPANS)}")
+    said = list(service.books.outcomes)
+    seen = None
+    if service.history is not None:
+        kept, days = service.history, SPANS[span]
+        seen = await beside(lambda: look(kept, days, segment, _line(service, segment)))
+    tallies, noisy = await beside(lambda: (by_reason(said), proposals(said)))
+    return page(
+        "fleet.html",
+        at="/fleet",
+        seen=seen,
+        span=span,
+        spans=SPANS,
+        segment=segment,
+        tallies=sorted(tallies.items(), key=lambda each: -each[1].judged),
+        proposals=noisy,
+        **signed_in(service, session),
+    )
+
+
+def look(
+    history: History, days: int, segment: str | None, line: tuple[float, float]
+) -> dict[str, Any] | None:
+    """All that the page shows of a history; None where there is none yet. `line`: enter, approach.
+
+    The newest day has not begun everywhere: the one before it is the last that is shown.
+    """
+    newest = history.newest()
+    if newest is None:
+        return None
+    last = newest - timedelta(days=1)
+    since = last - timedelta(days=max(days, _COMPARED_DAYS + 1))
+    rows = [each for each in history.fleet(since, segment) if each.day <= last]
+    if not rows:
+        return None
+    shown = sorted({each.day for each in rows if each.day > last - timedelta(days=days)})
+    moves = history.moves(last - timedelta(days=days), segment)
+    return {
+        "day": shown[-1],
+        "segments": [each for each in history.segments() if each],
+        "figures": _figures(rows, shown[-1]),
+        "zones": stack(shown, _by(rows, shown, "zone", _ZONES)),
+        "lifecycles": stack(shown, _by(rows, shown, "lifecycle", _LIFECYCLES)),
+        "moves": _moves(moves, last),
+        "distribution": distribution(history.distribution(shown[-1], segment), *line),
+        "line": line[0],
+    }
+
+
+def _line(service: Service, segment: str | None) -> tuple[float, float]:
+    line = service.config.line_for(segment)
+    return float(line.enter), float(line.approach)
+
+
+def _figures(rows: Iterable[FleetDay], last: date) -> list[Figure]:
+    before = last - timedelta(days=_COMPARED_DAYS)
+    now: dict[str, float] = defaultdict(float)
+    mrr: dict[str, float] = defaultdict(float)
+    then: dict[str, float] = defaultdict(float)
+    has_then = False
+    for row in rows:
+        if row.day == last:
+            now[row.zone] += row.accounts
+            mrr[row.zone] += row.mrr
+        elif row.day == before:
+            then[row.zone] += row.accounts
+            has_then = True
+    return [
+        Figure(zone, now[zone], then[zone] if has_then else None, mrr[zone], word)
+        for zone, word in (("danger", "worse"), ("approaching", "worse"), ("healthy", "better"))
+    ]
+
+
+def _by(
+    rows: Iterable[FleetDay], days: Sequence[date], what: str, names: Sequence[str]
+) -> dict[str, list[float]]:
+    """How many accounts of each name, for each of the days."""
+    place = {day: at for at, day in enumerate(days)}
+    out = {name: [0.0] * len(days) for name in names}
+    for row in rows:
+        if row.day in place:
+            out[getattr(row, what)][place[row.day]] += row.accounts
+    return out
+
+
+def _moves(moves: Iterable[ZoneMove], last: date) -> list[tuple[str, str, int, int]]:
+    """From where to where, how many in the last week and in the span; the most frequent first."""
+    week: dict[tuple[str, str], int] = defaultdict(int)
+    span: dict[tuple[str, str], int] = defaultdict(int)
+    for move in moves:
+        if move.day > last:
+            continue
+        way = (move.was or "new to pulse", str(move.now))
+        span[way] += move.accounts
+        if move.day > last - timedelta(days=7):
+            week[way] += move.accounts
+    return sorted(
+        ((was, now, week[was, now], times) for (was, now), times in span.items()),
+        key=lambda each: (-each[3], each[0], each[1]),
+    )

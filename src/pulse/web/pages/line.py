@@ -1,0 +1,135 @@
+"""The page of the line: how it was chosen, and what another one would change."""
+
+from dataclasses import replace
+from datetime import date, timedelta
+from io import StringIO
+from pathlib import Path
+from typing import Annotated, Final, NamedTuple
+
+from fastapi import APIRouter, Query, Request, Response
+from ruamel.yaml import YAML
+
+from pulse.calibration.linefile import document, line_of
+from pulse.config.line import LineSettings
+from pulse.config.policy import engine_line
+from pulse.engagement.line import Line
+from pulse.history import History, Trial
+from pulse.model.time import format_ms
+from pulse.refusals import Refusal
+from pulse.web.api.asking import Shared
+from pulse.web.lists import beside
+from pulse.web.pages.frame import path_of, signed_in, to_sign_in
+from pulse.web.pages.plots import Distribution, distribution
+from pulse.web.pages.views import page
+
+router = APIRouter(include_in_schema=False, default_response_class=Response)
+
+DAYS: Final = 28
+"""Over which another line is tried."""
+_MOST_REPORT_BYTES: Final = 16 << 20
+
+Enter = Annotated[float | None, Query(ge=1, le=94)]
+Segment = Annotated[str | None, Query(max_length=256)]
+
+
+class Seen(NamedTuple):
+    """What a history says of two lines. `day`: the last day of which all is known."""
+
+    day: date
+    trial: Trial
+    plot: Distribution
+
+
+@router.get("/line")
+async def line_page(
+    request: Request, service: Shared, enter: Enter = None, segment: Segment = None
+) -> Response:
+    """The line that holds, and beside it another one."""
+    session = service.access.session(request)
+    if session is None:
+        return to_sign_in(path_of(request))
+    segment = segment or None
+    settings = service.config.line_for(segment)
+    other = _moved(settings, settings.enter if enter is None else enter)
+    seen, segments = None, list[str]()
+    if service.history is not None:
+        kept = service.history
+        segments = [each for each in await beside(kept.segments) if each]
+        seen = await beside(lambda: _look(kept, engine_line(settings), other, segment))
+    return page(
+        "line.html",
+        at="/line",
+        settings=settings,
+        other=other,
+        is_other=other.enter != settings.enter,
+        seen=seen,
+        segments=segments,
+        segment=segment,
+        has_report=_report(service.config.web.calibration_report) is not None,
+        **signed_in(service, session),
+    )
+
+
+@router.get("/line.yaml")
+async def line_file(
+    request: Request, service: Shared, enter: Enter = None, segment: Segment = None
+) -> Response:
+    """The other line as a file for `line_file` of the configuration."""
+    session = service.access.session(request)
+    if session is None:
+        return to_sign_in(path_of(request))
+    config, segment = service.config, segment or None
+    settings = config.line_for(segment)
+    other = _moved(settings, settings.enter if enter is None else enter)
+    scores = {"enter": other.enter, "exit": other.exit, "approach": other.approach}
+    base = config.line
+    held = {"enter": base.enter, "exit": base.exit, "approach": base.approach}
+    lines: dict[str | None, dict[str, float]] = {None: scores if segment is None else held}
+    if segment is not None:
+        lines[segment] = scores
+    made = {"at": format_ms(service.now_ms()), "by": session.who.name, "on": "the page of the line"}
+    text = StringIO()
+    YAML().dump(document(lines, made), text)
+    headers = {"Content-Disposition": 'attachment; filename="line.yaml"'}
+    return Response(text.getvalue(), media_type="application/yaml", headers=headers)
+
+
+@router.get("/line/report")
+async def report(request: Request, service: Shared) -> Response:
+    """The report that `pulse calibrate --report` wrote."""
+    session = service.access.session(request)
+    if session is None:
+        return to_sign_in(path_of(request))
+    file = _report(service.config.web.calibration_report)
+    if file is None:
+        raise Refusal(404, "no_report", "web.calibration_report names no file that is there")
+    text = await beside(lambda: file.read_bytes()[:_MOST_REPORT_BYTES])
+    return Response(
+        text,
+        media_type="text/html; charset=utf-8",
+        # It brings its style within it, and no script.
+        headers={"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; "
+                 "img-src data:; sandbox"},
+    )  # fmt: skip
+
+
+def _look(history: History, held: Line, other: Line, segment: str | None) -> Seen | None:
+    newest = history.newest()
+    if newest is None:
+        return None
+    last = newest - timedelta(days=1)
+    trial = history.try_line(last - timedelta(days=DAYS - 1), last, held, other, segment)
+    plot = distribution(history.distribution(last, segment), other.enter, other.approach)
+    return Seen(last, trial, plot)
+
+
+def _moved(settings: LineSettings, enter: float) -> Line:
+    """The line with another `enter`, its other scores as far above it, where there is room."""
+    line = engine_line(settings)
+    scores = line_of(enter, settings.exit - settings.enter, settings.approach - settings.enter)
+    return replace(line, enter=scores["enter"], exit=scores["exit"], approach=scores["approach"])
+
+
+def _report(name: str | None) -> Path | None:
+    file = None if name is None else Path(name)
+    return file if file is not None and file.is_file() else None

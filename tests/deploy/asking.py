@@ -1,0 +1,72 @@
+"""Which metrics there are, and which ones a query is about."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+from pulse.web.following import OutcomeBook
+
+from pulse.collector.metrics import CollectorMetrics
+from pulse.metrics import Standing, WorkerMetrics
+from pulse.notifier.metrics import NotifierMetrics
+from pulse.web.metrics import WebMetrics
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from prometheus_client import CollectorRegistry, Metric
+
+_SUFFIXES: Final = {
+    "counter": ("_total",),
+    "histogram": ("_bucket", "_count", "_sum"),
+    "gaugehistogram": ("_bucket", "_gcount", "_gsum"),
+}
+
+
+def registries() -> dict[str, CollectorRegistry]:
+    """What each process shows, before anything was counted but where an account stands."""
+    worker = WorkerMetrics()
+    worker.fleet.note(0, "acme", Standing("danger", "current", "pro", 31.2, 1200.0))
+    worker.sources.note({"web": 1.0}, ())
+    return {
+        "worker": worker.registry,
+        "notifier": NotifierMetrics().registry,
+        "collector": CollectorMetrics(lambda: 0, lambda: 0).registry,
+        "web": WebMetrics(OutcomeBook(), lambda: 0, lambda: 0).registry,
+    }
+
+
+def _all() -> Iterator[Metric]:
+    for registry in registries().values():
+        yield from registry.collect()
+
+
+def families() -> set[str]:
+    """The metrics of all processes, without what is added to their names."""
+    return {each.name for each in _all()}
+
+
+def samples() -> set[str]:
+    """The names under which Prometheus knows them."""
+    return {each.name + suffix for each in _all() for suffix in _SUFFIXES.get(each.type, ("",))}
+
+
+def names_in(expression: str) -> set[str]:
+    """The metrics that a query is about."""
+    return set(re.findall(r"(?<![\w:])(?:pulse|process)_\w+", re.sub(r'"[^"]*"', "", expression)))
+
+
+def expressions_of(board: dict[str, Any]) -> list[str]:
+    """The queries of a dashboard's panels and variables, as Grafana would send them."""
+    found = [target["expr"] for panel in board["panels"] for target in panel.get("targets", ())]
+    for variable in board["templating"]["list"]:
+        if variable["type"] == "query":
+            found.append(variable["query"].removeprefix("label_values(").rpartition(",")[0])
+    return [expanded(each) for each in found]
+
+
+def expanded(expression: str) -> str:
+    """With everything chosen, over a time that suits a short run."""
+    text = expression.replace("$__rate_interval", "8s").replace("$__range", "120s")
+    return re.sub(r"\$\w+", ".+", text)

@@ -1,0 +1,133 @@
+"""A real Prometheus scrapes a small pulse: what dashboards and rules ask of it, it can answer."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import pytest
+
+from pulse.processes import MissingProgramError
+from pulse.testing.prometheus import program
+from pulse.testing.webhooks import EXAMPLE_SECRET
+from tests.deploy.asking import expanded, names_in
+
+from .scraped import SECRET_VARIABLE, Scraped, scraped
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import NoReturn
+
+    from pulse.testing.kafka import KafkaServer
+    from pulse.testing.valkey import ValkeyServer
+
+pytestmark = [pytest.mark.kafka, pytest.mark.timeout(240)]
+
+FOLDER = Path(__file__).parents[2] / "deploy" / "grafana" / "dashboards"
+
+MAY_BE_EMPTY: dict[str, str] = {}
+"""Panels that have nothing to show in this scene, and why."""
+
+FIRES = {"PulseDeadLetters", "PulseNotificationsLost"}
+"""The alerts without a wait that this scene gives a reason for."""
+
+AT_REST = {"PulseSourceQuiet", "PulseReceiverDisabled", "PulseFleetFalls"}
+"""Those that it gives none for."""
+
+
+class Asked(NamedTuple):
+    """One query of a panel."""
+
+    name: str
+    panel: dict[str, Any]
+    target: dict[str, Any]
+
+    @property
+    def expression(self) -> str:
+        """As Grafana would send it, with everything chosen."""
+        return expanded(self.target["expr"])
+
+
+BOARDS = {file.stem: json.loads(file.read_text()) for file in FOLDER.glob("*.json")}
+ALL = [
+    Asked(f"{name}: {panel['title']}", panel, target)
+    for name, board in sorted(BOARDS.items())
+    for panel in board["panels"]
+    for target in panel.get("targets", ())
+]
+
+
+@pytest.fixture(scope="module")
+def scene(
+    kafka: KafkaServer,
+    valkey: ValkeyServer,
+    tmp_path_factory: pytest.TempPathFactory,
+    without: Callable[[str], NoReturn],
+) -> Iterator[Scraped]:
+    try:
+        program("prometheus")
+    except MissingProgramError as error:
+        without(str(error))
+    folder = tmp_path_factory.mktemp("scraped")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(SECRET_VARIABLE, EXAMPLE_SECRET)
+        with scraped(kafka.bootstrap, valkey, folder, folder.name) as found:
+            yield found
+
+
+@pytest.mark.parametrize("query", ALL, ids=[f"{each.name}/{each.target['refId']}" for each in ALL])
+def test_a_panel_gets_what_it_shows(scene: Scraped, query: Asked) -> None:
+    if query.target["instant"]:
+        series = scene.prometheus.ask(query.expression)
+    else:
+        series = scene.prometheus.ask_over(query.expression, scene.seconds)
+    if query.name in MAY_BE_EMPTY:
+        return
+
+    assert any(each.has_numbers for each in series), query.expression
+    for label in re.findall(r"\{\{(\w+)\}\}", query.target["legendFormat"]):
+        assert all(label in each.labels for each in series)
+    if query.panel["type"] == "stat":
+        assert len(series) == 1
+
+
+def test_what_may_be_empty_is_there() -> None:
+    assert set(MAY_BE_EMPTY) <= {each.name for each in ALL}
+
+
+@pytest.mark.parametrize("name", BOARDS)
+def test_a_variable_has_something_to_choose(scene: Scraped, name: str) -> None:
+    for variable in BOARDS[name]["templating"]["list"]:
+        if variable["type"] == "query":
+            metric, _, label = variable["query"][len("label_values(") : -1].rpartition(", ")
+            found = {each.labels.get(label) for each in scene.prometheus.ask(expanded(metric))}
+            assert found - {None}, variable["query"]
+
+
+def test_every_rule_can_be_evaluated(scene: Scraped) -> None:
+    rules = scene.prometheus.rules()
+
+    assert rules
+    assert {rule["name"]: rule.get("lastError") for rule in rules if rule["health"] != "ok"} == {}
+
+
+def test_what_rules_are_made_of_is_there(scene: Scraped) -> None:
+    rules = scene.prometheus.rules()
+    recorded = {rule["name"] for rule in rules if rule["type"] == "recording"}
+    metrics = {name for rule in rules for name in names_in(rule["query"])}
+
+    assert {each for each in recorded | metrics if not scene.prometheus.ask(each)} == set()
+
+
+def test_alerts_fire_of_what_goes_wrong_here_and_of_nothing_else(scene: Scraped) -> None:
+    states = {
+        rule["name"]: rule["state"]
+        for rule in scene.prometheus.rules()
+        if rule["type"] == "alerting"
+    }
+
+    assert {name for name, state in states.items() if state == "firing"} == FIRES
+    assert {states[name] for name in AT_REST} == {"inactive"}
+    assert states["PulseProcessDown"] == states["PulseNoWorker"] == "inactive"

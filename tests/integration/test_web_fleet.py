@@ -1,0 +1,159 @@
+"""The pages of the fleet and of the line, from a history that is known."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import TYPE_CHECKING
+
+import msgspec
+import pytest
+from ruamel.yaml import YAML
+
+from pulse.alerting.people.outcomes import Outcome, encode_outcome
+from pulse.config import Config
+from pulse.history import History
+from pulse.history.days import Day, Measures
+from pulse.history.store import Record
+from pulse.web.tokens import Role
+
+from .webbing import NOW_MS, Scene, plain, signed_in
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import httpx
+
+    from pulse.model.account import Zone
+
+TODAY = date(2026, 3, 2)
+DAYS = 120
+
+
+def story(history: History) -> None:
+    """60 accounts: a third falls from 80 to 20 within the last 40 days, one leaves."""
+    records = []
+    for number in range(60):
+        for back in range(DAYS, -1, -1):
+            score = 45.0 + number / 2
+            if number % 3 == 0 and back < 40:
+                score = 80.0 - 1.5 * (40 - back)
+            zone: Zone = "danger" if score < 40 else "approaching" if score < 55 else "healthy"
+            has_left = number == 3 and back < 5
+            on = (TODAY - timedelta(back)).isoformat()
+            said = Day(
+                f"a{number}", on, f"{on}T00:00:00Z", score, zone,
+                "churned" if has_left else "current", 40.0, 55.0,
+                "enterprise" if number % 2 else "smb", 100.0, Measures(9, 0, 3, 2, 5),
+            )  # fmt: skip
+            records.append(Record(0, len(records), b"", msgspec.json.encode(said)))
+    history.take(records)
+
+
+@pytest.fixture(scope="module")
+def history(tmp_path_factory: pytest.TempPathFactory) -> History:
+    made = History(tmp_path_factory.mktemp("history") / "history.sqlite3")
+    made.prepare()
+    story(made)
+    return made
+
+
+@pytest.fixture
+def scene(history: History) -> Scene:
+    return Scene(None, history=history)
+
+
+async def viewer(scene: Scene) -> httpx.AsyncClient:
+    return await signed_in(scene, Role.viewer)
+
+
+async def test_the_fleet_in_numbers_that_are_compared(scene: Scene) -> None:
+    shown = await (await viewer(scene)).get("/fleet")
+    said = plain(shown)
+
+    assert shown.status_code == 200
+    # The last day that has begun everywhere is yesterday's, and nobody was in danger 28 days ago.
+    assert "At the start of 1 March 2026" in said
+    assert "danger 20 0 28 days before, 20 more they pay 2,000 a month" in said
+    assert "healthy danger" not in said  # they came through the band
+    assert "approaching danger 0 20" in said.replace("  ", " ")
+    assert shown.text.count("<polygon") == 9
+    assert "20 accounts with a score from 20 to 25" in shown.text
+
+
+async def test_of_a_segment_alone(scene: Scene) -> None:
+    kim = await viewer(scene)
+    said = plain(await kim.get("/fleet?segment=enterprise&span=28d"))
+    assert "of the segment enterprise" in said
+    assert "danger 10 0 28 days before, 10 more they pay 1,000 a month" in said
+    assert (await kim.get("/fleet?span=2y")).status_code == 400
+
+
+async def test_which_reasons_are_right(scene: Scene) -> None:
+    for number in range(30):
+        outcome = Outcome(
+            alert_id=f"al_{number}", account_id="acme", reason="usage_drop",
+            outcome="saved" if number < 3 else "false_alarm", author="kim", at_ms=NOW_MS,
+            started_ms=NOW_MS,
+        )  # fmt: skip
+        key, value = encode_outcome(outcome)
+        scene.books.outcomes.take(key.encode(), value)
+    said = plain(await (await viewer(scene)).get("/fleet"))
+    assert "usage drop noisy 3 of 30 27 0 10 %" in said
+
+
+async def test_another_line_is_tried_before_it_is_saved(scene: Scene) -> None:
+    kim = await viewer(scene)
+    held, tried = plain(await kim.get("/line")), plain(await kim.get("/line?enter=60"))
+
+    assert "are in danger at the end 19 19" in held
+    assert "line.yaml" not in held
+    # a3 has left, and was told of before by both.
+    assert "of 60 accounts in 28 days line 40 line 60" in tried
+    assert "so many alerts 20 20" in tried
+    assert "of 1 that left, told of before 1 1" in tried
+    assert "are in danger at the end 19 39" in tried
+    assert "In danger by the other line alone a1 45.5 a2 46" in tried
+
+
+async def test_the_file_is_one_that_the_configuration_takes(scene: Scene, tmp_path: Path) -> None:
+    kim = await viewer(scene)
+    answered = await kim.get("/line.yaml?enter=32.5&segment=enterprise")
+    (tmp_path / "line.yaml").write_bytes(answered.content)
+    (tmp_path / "pulse.yaml").write_text(
+        f"line_file: {tmp_path / 'line.yaml'}\nsegments: {{enterprise: {{}}}}\n"
+    )
+    config = Config.load(tmp_path / "pulse.yaml")
+
+    assert "attachment" in answered.headers["content-disposition"]
+    assert YAML(typ="safe").load(answered.text)["made"]["by"] == "kim"
+    assert (config.line.enter, config.line_for("enterprise").enter) == (40, 32.5)
+
+
+async def test_the_report_is_shown_without_what_it_could_do(scene: Scene, tmp_path: Path) -> None:
+    (tmp_path / "report.html").write_text("<h1>The line</h1>")
+    with_report = Scene(
+        None,
+        {"web": {"calibration_report": str(tmp_path / "report.html")}},
+        history=scene.history,
+    )
+    kim = await viewer(with_report)
+    assert 'href="/line/report"' in (await kim.get("/line")).text
+    shown = await kim.get("/line/report")
+    assert "<h1>The line</h1>" in shown.text
+    policies = shown.headers.get_list("content-security-policy")
+    assert any("sandbox" in each for each in policies)
+    assert (await (await viewer(scene)).get("/line/report")).status_code == 404
+
+
+@pytest.mark.parametrize("path", ["/fleet", "/line", "/line/report", "/line.yaml"])
+async def test_only_who_is_signed_in_sees_it(scene: Scene, path: str) -> None:
+    assert (await scene.client().get(path)).headers["location"].startswith("/sign-in?next=")
+
+
+@pytest.mark.parametrize("path", ["/fleet", "/line"])
+async def test_without_a_day_it_says_so(tmp_path: Path, path: str) -> None:
+    empty = History(tmp_path / "empty.sqlite3")
+    empty.prepare()
+    for history in (empty, None):
+        kim = await viewer(Scene(None, history=history))
+        assert "No day of an account is known yet" in (await kim.get(path)).text
