@@ -347,7 +347,7 @@ async def test_each_alert_alone(tmp_path: Path, unique: str, seed: int) -> None:
     # There must have been something to account for.
     found = list(outcomes(known, "cs").values())
     assert found.count("superseded") > 50
-    assert found.count("succeeded") > 9_000
+    assert found.count("succeeded") > 5_000  # the slower the machine, the more is superseded
     assert list(outcomes(known, "crm").values()).count("disabled") > 5_000
     assert known.endpoints["crm"].http_status == 410
     gone = [each for each in crm.server.requests if each.status == 410]

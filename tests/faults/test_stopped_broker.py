@@ -19,7 +19,7 @@ from pulse.testing.webhooks import EXAMPLE_SECRET, WebhookReceiver
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(360)
 
 _SESSION_S = 6.0
 _MORE_S = 7.0
@@ -47,7 +47,7 @@ async def test_who_is_cut_off_from_kafka_alone_sends_no_more_than_a_session(
             try:
                 await _produce(system)
                 system.process("notify").launch()
-                await server.wait_for(lambda: len(server.requests) >= 4, within_s=60)
+                await server.wait_for(lambda: len(server.requests) >= 4, within_s=120)
                 stopped_s = time.time()
                 os.kill(kafka.pid, signal.SIGSTOP)
                 await asyncio.sleep(_SESSION_S + _MORE_S)
