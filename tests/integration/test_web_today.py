@@ -122,6 +122,7 @@ async def test_the_worst_account_is_found_chosen_and_looked_for(
         await page.keyboard.press("?")
         assert await page.locator("dialog#help").is_visible()
         await page.keyboard.press("Escape")
+        await expect(page.locator("dialog#help")).to_be_hidden()
         await page.keyboard.press("1")
         await page.wait_for_url(f"{scene.origin}/")
 
