@@ -87,7 +87,10 @@ FLEET = [
 def config(tmp_path: Path, valkey: ValkeyServer, unique: str) -> Path:
     """A configuration that names this test's own read model."""
     path = tmp_path / "pulse.yaml"
-    path.write_text(f"redis: {{url: '{valkey.url}', prefix: '{unique}:'}}\n")
+    path.write_text(
+        f"redis: {{url: '{valkey.url}', prefix: '{unique}:'}}\n"
+        f"history: {{file: '{tmp_path / 'history.sqlite3'}'}}\n"
+    )
     return path
 
 

@@ -127,7 +127,7 @@ class Erasing(Collecting):
     def traces(self) -> dict[str, set[str]]:
         """Which of the names stand where."""
         places = {topic: b"\n".join(self._bytes_of(topic)) for topic in
-                  ("events", "links", "changelog", "alerts", "deadletter")}  # fmt: skip
+                  ("events", "links", "changelog", "alerts", "deadletter", "history")}  # fmt: skip
         places["redis"] = b"\n".join(self._bytes_of_redis())
         return {
             place: {name for name in NAMES if name.encode() in said}
@@ -153,6 +153,8 @@ class Erasing(Collecting):
                 kind = client.type(key)
                 if kind == b"zset":
                     yield from client.zrange(key, 0, -1)
+                elif kind == b"stream":
+                    yield repr(client.xrange(key)).encode()
                 elif kind == b"hash":
                     yield repr(client.hgetall(key)).encode()
                 else:
@@ -167,7 +169,7 @@ def erasing(
     system = System(
         kafka.bootstrap, tmp_path, prefix=unique, partitions=PARTITIONS, settings=settings
     )
-    for topic in ("events", "alerts", "deadletter"):
+    for topic in ("events", "alerts", "deadletter", "history"):
         system.create_topic(topic, segment_ms="200")
     for topic in ("deliveries", "keys", "silences"):
         system.create_topic(topic)
@@ -189,12 +191,11 @@ def test_nothing_is_left_of_who_is_erased(erasing: Erasing, injury: str) -> None
         erasing.use(account, *users)
     erasing.tick()
     system.wait_until_applied()
-    wait_for(lambda: len(erasing.traces()["redis"]) == 2, WITHIN_S)
+    wait_for(lambda: {ACME, EVE} <= erasing.traces()["redis"], WITHIN_S)
     everywhere = {"events", "links", "changelog", "alerts", "redis", "deadletter"}
     before = erasing.traces()
-    assert {place for place, names in before.items() if {ACME, EVE} <= names} == everywhere - {
-        "redis"  # knows no users
-    }
+    assert {place for place, names in before.items() if {ACME, EVE} <= names} == everywhere
+    assert before["history"] <= {ACME}  # it knows no users, and of an account its days
     assert {(each["account_id"], each["reason"]) for each in system.alerts()} == {
         (account, "detractor") for account, users in USERS.items() if EVE in users
     }
@@ -204,6 +205,7 @@ def test_nothing_is_left_of_who_is_erased(erasing: Erasing, injury: str) -> None
     said = [erasing.forget("account", ACME), erasing.forget("user", EVE)]
     places = {topic for name, topic in system.config.kafka.topics if name not in ("keys", "tokens")}
     places |= {f"Redis, {system.config.redis.prefix}*", "receivers of alerts"}
+    places.add(f"histories, {system.config.history.file}")
     for each in said:
         lines = dict(line.split(": ", 1) for line in each.splitlines())
         assert set(lines) == places
@@ -228,7 +230,7 @@ def test_nothing_is_left_of_who_is_erased(erasing: Erasing, injury: str) -> None
     until_compacted(erasing)
     wait_for(lambda: not erasing.traces()["redis"], WITHIN_S)
     system.stop()
-    for topic in ("events", "alerts", "deadletter"):
+    for topic in ("events", "alerts", "deadletter", "history"):
         erasing.set(topic, segment_ms="200", retention_ms="200")
         wait_for(partial(erasing.is_empty, topic), WITHIN_S)
     assert not {place: names for place, names in erasing.traces().items() if names}

@@ -98,6 +98,8 @@ class Eyes(ReadModel):
             kind = await self._redis.type(key)
             if kind == b"zset":
                 said += [key, await self._redis.zrange(key, 0, -1)]
+            elif kind == b"stream":
+                said += [key, await self._redis.xrange(key)]
             elif kind == b"hash":
                 said += [key, await self._redis.hgetall(key)]
             else:

@@ -213,7 +213,9 @@ class ReadModel:
             for zone in WORST_FIRST:
                 pipe.zrem(self._zone_key(zone), *account_ids)
             pipe.delete(*(self._account_key(account_id) for account_id in account_ids))
-            self._tell(pipe, account_ids)
+            # Their ids are in it too. Who reads it finds that it is not whole, and reads all again.
+            pipe.delete(self._prefix + "changes")
+            self._tell(pipe, [])
             await pipe.execute()
 
     def _away(self, error: Exception) -> None:

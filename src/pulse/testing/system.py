@@ -60,6 +60,7 @@ class System:
         self.settings: dict[str, Any] = {
             "clock": "events",
             "redis": {"enabled": False},
+            "history": {"file": str(folder / "history.sqlite3")},
             **(settings or {}),
         }
         self.settings["kafka"] = {
