@@ -170,7 +170,10 @@ def test_more_partitions_than_the_state_was_made_with(
     small: Small, admin: KafkaAdminClient
 ) -> None:
     topics = small.system.config.kafka.topics
-    names = (topics.events, topics.alerts, topics.changelog, topics.deadletter, topics.deliveries)
+    names = (
+        topics.events, topics.alerts, topics.changelog, topics.deadletter, topics.deliveries,
+        topics.history,
+    )  # fmt: skip
     admin.create_partitions({name: NewPartitions(8) for name in names})
     assert_refused(
         small,

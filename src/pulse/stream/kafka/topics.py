@@ -60,6 +60,13 @@ def _check(config: Config, counts: dict[str, int]) -> int:
     if missing:
         raise PulseError(f"no topic {', '.join(missing)}", hint="run `pulse topics` to create them")
     events = counts[topics.events]
+    if events != config.kafka.partitions:
+        raise PulseError(
+            f"topic {topics.events} has {events} partitions, the configuration says "
+            f"{config.kafka.partitions}",
+            hint=f"set kafka.partitions to {events}; the number is fixed once a topic is made, and "
+            "`pulse repartition` rewrites the state for another",
+        )
     # Who had more partitions before (`pulse repartition`) keeps the topics of what came out.
     days = ((topics.history, counts[topics.history] >= events),) if config.history.enabled else ()
     for name, fits in (
@@ -72,11 +79,4 @@ def _check(config: Config, counts: dict[str, int]) -> int:
                 f"topic {name} has {counts[name]} partitions, {topics.events} has {events}",
                 hint=f"they must be the same: delete {name} and run `pulse topics`",
             )
-    if events != config.kafka.partitions:
-        raise PulseError(
-            f"topic {topics.events} has {events} partitions, the configuration says "
-            f"{config.kafka.partitions}",
-            hint=f"set kafka.partitions to {events}; the number is fixed once a topic is made, and "
-            "`pulse repartition` rewrites the state for another",
-        )
     return events
