@@ -46,7 +46,7 @@ def test_a_figure_that_is_gone_is_missed() -> None:
 
 def test_its_words_are_those_of_the_tables() -> None:
     for name, number in (
-        ("busiest minute", f"86,400 × {sizing.PEAK}. "),  # noqa: RUF001
+        ("busiest minute", f"86,400 × {sizing.PEAK}. "),  # noqa: RUF001  # the page has that sign
         ("a worker", f"{sizing.BASE_GB:g} GB)"),
         ("a tick", f" {TICK_BYTES} bytes "),
         ("an event", f"{sizing.EVENT_BYTES} bytes, {sizing.RETENTION_DAYS} days"),

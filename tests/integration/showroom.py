@@ -14,7 +14,7 @@ import msgspec
 
 from pulse.history import History
 from pulse.history.days import Day, Measures
-from pulse.history.store import Record
+from pulse.history.writing import Record
 from pulse.model.time import format_ms
 from pulse.web.process import make_server
 

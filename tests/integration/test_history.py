@@ -13,7 +13,7 @@ from aiokafka import AIOKafkaProducer
 
 from pulse.history import History
 from pulse.history.days import Day, Measures
-from pulse.history.store import Record
+from pulse.history.writing import Record
 from pulse.testing.system import System
 from pulse.web.recorder import Recorder
 

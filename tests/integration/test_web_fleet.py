@@ -13,7 +13,7 @@ from pulse.alerting.people.outcomes import Outcome, encode_outcome
 from pulse.config import Config
 from pulse.history import History
 from pulse.history.days import Day, Measures
-from pulse.history.store import Record
+from pulse.history.writing import Record
 from pulse.web.tokens import Role
 
 from .webbing import NOW_MS, Scene, plain, signed_in

@@ -13,7 +13,7 @@ from pulse.alerting.records.delivery import Delivery, State
 from pulse.alerting.records.envelope import wrap
 from pulse.history import History
 from pulse.history.days import Day, Measures
-from pulse.history.store import Record
+from pulse.history.writing import Record
 
 from .webbing import DAY_MS, NOW_MS, alert, document
 

@@ -13,10 +13,12 @@ from aiokafka.structs import TopicPartition
 
 from pulse.config.kafka_clients import close, start
 from pulse.following import raise_ended
-from pulse.history.store import History, Record
+from pulse.history.writing import Record
 
 if TYPE_CHECKING:
     from datetime import date
+
+    from pulse.history.store import History
 
 log = structlog.get_logger("pulse.history")
 

@@ -11,7 +11,8 @@ import msgspec
 import pytest
 
 from pulse.history.days import Day, Measures, moved
-from pulse.history.store import FleetDay, History, HistoryError, Record, ZoneMove
+from pulse.history.store import FleetDay, History, HistoryError, ZoneMove
+from pulse.history.writing import Record
 
 if TYPE_CHECKING:
     from pathlib import Path
