@@ -6,6 +6,7 @@ import asyncio
 import json
 import threading
 import time
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -32,8 +33,16 @@ pytestmark = [pytest.mark.kafka, pytest.mark.timeout(300)]
 
 PARTITIONS = 3
 MINUTE_MS, HOUR_MS, DAY_MS = 60_000, 3_600_000, 86_400_000
+
+
+def where_it_is_noon() -> str:
+    """A time zone in which the day neither began nor ends while a test runs."""
+    return f"Etc/GMT{datetime.now(UTC).hour - 12:+d}"
+
+
 SETTINGS = {
     "clock": "wall",
+    "timezone": where_it_is_noon(),
     "scorecard": [{"measure": "active_days", "window": "28d", "weight": 1, "target": 28}],
     "line": {"enter": 40, "exit": 50, "approach": 60, "dwell": "0s", "min_history_days": 7,
              "min_active_days": 1, "forecast_days": 0},
@@ -127,7 +136,7 @@ def past(now_ms: int) -> list[bytes]:
 async def test_a_history_that_is_loaded_ends_with_one_digest(live: Live) -> None:
     async with live:
         lines = past(time.time_ns() // 1_000_000)
-        playing = asyncio.create_task(live.play(lines, history=True, rate=len(lines) / 10))
+        playing = asyncio.create_task(live.play(lines, history=True, rate=len(lines) / 20))
         await asyncio.sleep(3)
         # It ticks that it is now, while the past is played.
         await live.start()
