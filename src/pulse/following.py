@@ -1,4 +1,4 @@
-"""A topic that a process follows: what another one has written it knows a moment later."""
+"""Topics that a process follows: what another one has written it knows a moment later."""
 
 from __future__ import annotations
 
@@ -11,12 +11,51 @@ from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
 from pulse.config.kafka_clients import close, start
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable, Mapping
 
     from aiokafka import TopicPartition
 
 WITHIN_S = 10.0
 """Kafka must answer, and go on answering, within this time."""
+
+_AGAIN_S = 1.0
+
+
+def reader(settings: Mapping[str, Any], *topics: str, **limits: Any) -> AIOKafkaConsumer:
+    """A consumer that is in no group and commits nothing; it begins with the oldest record.
+
+    `settings` are those of every client, `limits` what is aiokafka's own.
+    """
+    return AIOKafkaConsumer(
+        *topics,
+        group_id=None,
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        **settings,
+        **limits,
+    )
+
+
+async def read_on(
+    settings: Mapping[str, Any],
+    read: Callable[[AIOKafkaConsumer], Awaitable[None]],
+    on_away: Callable[[BaseException], None],
+    **limits: Any,
+) -> None:
+    """Have `read` read for as long as it likes, and again a moment after Kafka was away.
+
+    It is given a new `reader` each time, and goes on where it was. `on_away` is told each failure.
+    """
+    while True:
+        consumer = reader(settings, **limits)
+        try:
+            await start(consumer)
+            await read(consumer)
+        except (KafkaError, OSError) as error:
+            on_away(error)
+            await asyncio.sleep(_AGAIN_S)
+        finally:
+            await close(consumer)
 
 
 def raise_ended(consumer: Any) -> None:
@@ -50,14 +89,7 @@ class Follower:
 
     async def start(self) -> None:
         """Return when all of now is known. Raises TimeoutError, KafkaError or OSError."""
-        self._consumer = consumer = AIOKafkaConsumer(
-            self.topic,
-            group_id=None,
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
-            fetch_max_wait_ms=200,
-            **self._settings,
-        )
+        self._consumer = consumer = reader(self._settings, self.topic, fetch_max_wait_ms=200)
         async with asyncio.timeout(WITHIN_S):
             await start(consumer)
             places = list(consumer.assignment())

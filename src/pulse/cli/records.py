@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 from rich.table import Table
 from rich.text import Text
@@ -21,10 +21,13 @@ from pulse.cli.words import count
 from pulse.cli.writing import CONNECT_S
 from pulse.config.kafka_clients import close, for_aiokafka, start
 from pulse.errors import PulseError
+from pulse.following import reader
 from pulse.topics.broker import Brokers
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+
+    from aiokafka import AIOKafkaConsumer
 
     from pulse.config import Config
 
@@ -89,13 +92,7 @@ async def end_of(config: Config) -> int:
 @asynccontextmanager
 async def _reader(config: Config) -> AsyncIterator[tuple[AIOKafkaConsumer, TopicPartition]]:
     source = TopicPartition(config.kafka.topics.deliveries, envelope.PARTITION)
-    consumer = AIOKafkaConsumer(
-        **for_aiokafka(config.kafka),
-        group_id=None,
-        enable_auto_commit=False,
-        auto_offset_reset="earliest",
-        fetch_max_wait_ms=100,
-    )
+    consumer = reader(for_aiokafka(config.kafka), fetch_max_wait_ms=100)
     try:
         async with asyncio.timeout(CONNECT_S):
             await start(consumer)

@@ -8,11 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 from aiokafka import AIOKafkaConsumer
-from aiokafka.errors import KafkaError
 from aiokafka.structs import TopicPartition
 
-from pulse.config.kafka_clients import close, start
-from pulse.following import raise_ended
+from pulse.following import raise_ended, read_on
 from pulse.history.writing import Record
 
 if TYPE_CHECKING:
@@ -23,7 +21,6 @@ if TYPE_CHECKING:
 log = structlog.get_logger("pulse.history")
 
 _MOST: Final = 5_000
-_AGAIN_S: Final = 5.0
 
 
 class Recorder:
@@ -39,33 +36,28 @@ class Recorder:
         self._places = [TopicPartition(topic, number) for number in range(partitions)]
         self._history = history
         self._days = days
+        self._is_away = False
         self._first: date | None = None
         """The oldest day that is kept, when old ones last went."""
 
     async def run(self) -> None:
         """Go on, until cancelled. Raises `HistoryError` where the file cannot be written."""
-        is_away = False
+        await read_on(self._settings, self._read, self._on_away)
+
+    async def _read(self, consumer: AIOKafkaConsumer) -> None:
+        await self._go_to(consumer)
+        if self._is_away:
+            log.info("the history is written again")
+        self._is_away = False
         while True:
-            consumer = AIOKafkaConsumer(
-                group_id=None, enable_auto_commit=False, auto_offset_reset="earliest",
-                **self._settings,
-            )  # fmt: skip
-            try:
-                await start(consumer)
-                await self._go_to(consumer)
-                if is_away:
-                    log.info("the history is written again")
-                is_away = False
-                while True:
-                    await self.step(consumer)
-            except (KafkaError, OSError) as error:
-                if not is_away:
-                    log.warning("the history cannot be read from Kafka; what is there is shown",
-                                reason=repr(error))  # fmt: skip
-                is_away = True
-                await asyncio.sleep(_AGAIN_S)
-            finally:
-                await close(consumer)
+            await self.step(consumer)
+
+    def _on_away(self, error: BaseException) -> None:
+        if not self._is_away:
+            log.warning(
+                "the history cannot be read from Kafka; what is there is shown", reason=repr(error)
+            )
+        self._is_away = True
 
     async def _go_to(self, consumer: AIOKafkaConsumer) -> None:
         consumer.assign(self._places)

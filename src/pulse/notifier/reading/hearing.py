@@ -11,17 +11,14 @@ from typing import Any, Final
 
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaError
 
-from pulse.config.kafka_clients import close, start
-from pulse.following import raise_ended
+from pulse.following import raise_ended, read_on
 from pulse.notifier.dispatch import Notifier
 from pulse.notifier.kafka import KafkaSettings, Outage
 from pulse.notifier.reading.arrival import hear
 
 log = structlog.get_logger("pulse.notifier")
 
-_AGAIN_S: Final = 1.0
 _POLL_MS: Final = 200
 _AT_ONCE: Final = 1_000
 
@@ -50,24 +47,14 @@ class FleetHearing:
 
     async def run(self) -> None:
         """Hear until cancelled; a Kafka that is away is waited for."""
-        while True:
-            consumer = AIOKafkaConsumer(
-                **self._kafka.client,
-                group_id=None,
-                enable_auto_commit=False,
-                auto_offset_reset="earliest",
-                fetch_max_wait_ms=100,
-                fetch_max_bytes=4 * 1024 * 1024,
-                max_partition_fetch_bytes=256 * 1024,
-            )
-            try:
-                await start(consumer)
-                await self._read(consumer)
-            except (KafkaError, OSError) as error:
-                self._outage.away(error)
-                await asyncio.sleep(_AGAIN_S)
-            finally:
-                await close(consumer)
+        await read_on(
+            self._kafka.client,
+            self._read,
+            self._outage.away,
+            fetch_max_wait_ms=100,
+            fetch_max_bytes=4 * 1024 * 1024,
+            max_partition_fetch_bytes=256 * 1024,
+        )
 
     async def _read(self, consumer: AIOKafkaConsumer) -> None:
         consumer.assign(self._sources)

@@ -5,17 +5,14 @@ from typing import Any, Final
 
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaError
 
 from pulse.alerting.people.silences import REPLAY_PREFIX, Muted
-from pulse.config.kafka_clients import close, start
-from pulse.following import raise_ended
+from pulse.following import raise_ended, read_on
 from pulse.notifier.dispatch import Notifier
 from pulse.notifier.kafka import KafkaSettings, Outage
 
 log = structlog.get_logger("pulse.notifier")
 
-_AGAIN_S: Final = 1.0
 _POLL_MS: Final = 200
 
 
@@ -33,22 +30,7 @@ class SilenceHearing:
 
     async def run(self) -> None:
         """Follow it until cancelled; a Kafka that is away is waited for."""
-        while True:
-            consumer = AIOKafkaConsumer(
-                **self._kafka.client,
-                group_id=None,
-                enable_auto_commit=False,
-                auto_offset_reset="earliest",
-                fetch_max_wait_ms=100,
-            )
-            try:
-                await start(consumer)
-                await self._read(consumer)
-            except (KafkaError, OSError) as error:
-                self._outage.away(error)
-                await asyncio.sleep(_AGAIN_S)
-            finally:
-                await close(consumer)
+        await read_on(self._kafka.client, self._read, self._outage.away, fetch_max_wait_ms=100)
 
     async def _read(self, consumer: AIOKafkaConsumer) -> None:
         source = self._source

@@ -9,6 +9,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from pulse.config.kafka_clients import abandon, close, hand_over, start
+from pulse.following import reader
 from pulse.notifier.kafka import KafkaSettings, Outage
 from pulse.notifier.reading.lease import Lease
 
@@ -283,13 +284,7 @@ class _Writer:
 
 @contextlib.asynccontextmanager
 async def _reader(kafka: KafkaSettings) -> AsyncIterator[AIOKafkaConsumer]:
-    consumer = AIOKafkaConsumer(
-        **kafka.client,
-        group_id=None,
-        enable_auto_commit=False,
-        auto_offset_reset="earliest",
-        fetch_max_wait_ms=50,
-    )
+    consumer = reader(kafka.client, fetch_max_wait_ms=50)
     try:
         await start(consumer)
         yield consumer

@@ -12,6 +12,7 @@ from aiokafka.errors import KafkaError
 from pulse.alerting.records import envelope
 from pulse.alerting.records.envelope import unwrap, version_of
 from pulse.config.kafka_clients import close, start
+from pulse.following import reader
 from pulse.notifier.state.letters import is_that, status_of
 from pulse.notifier.state.log import LogUnavailable
 
@@ -144,13 +145,8 @@ class AlertShelf:
 
     async def _connected(self) -> AIOKafkaConsumer:
         if self._consumer is None:
-            consumer = AIOKafkaConsumer(
-                **self._kafka.client,
-                group_id=None,
-                enable_auto_commit=False,
-                auto_offset_reset="earliest",
-                fetch_max_wait_ms=50,
-                max_partition_fetch_bytes=256 * 1024,
+            consumer = reader(
+                self._kafka.client, fetch_max_wait_ms=50, max_partition_fetch_bytes=256 * 1024
             )
             try:
                 await start(consumer)

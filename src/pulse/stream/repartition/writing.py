@@ -20,6 +20,7 @@ from pulse.alerting.everybody.fleet import ACCOUNTS_HEADER
 from pulse.config.kafka_clients import close, for_aiokafka, start
 from pulse.engine.control import CONFIG, CONTROL_HEADER
 from pulse.errors import PulseError
+from pulse.following import reader
 from pulse.placement import partition_of
 from pulse.producer import Outgoing, Producer
 from pulse.stream.activation import records as marks
@@ -147,9 +148,7 @@ async def _are_marks(settings: dict[str, Any], topic: str, ends: dict[int, int])
     if not ends:
         return True
     tps = {TopicPartition(topic, number): end for number, end in ends.items()}
-    consumer = AIOKafkaConsumer(
-        enable_auto_commit=False, auto_offset_reset="earliest", fetch_max_wait_ms=100, **settings
-    )
+    consumer = reader(settings, fetch_max_wait_ms=100)
     try:
         await start(consumer)
         consumer.assign(list(tps))

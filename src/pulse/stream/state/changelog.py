@@ -9,6 +9,7 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.structs import TopicPartition
 
 from pulse.config.kafka_clients import close, start
+from pulse.following import reader
 from pulse.stream.state.snapshot import Snapshot
 
 if TYPE_CHECKING:
@@ -35,9 +36,7 @@ async def read_snapshots(
     snapshots = {partition: Snapshot() for partition in partitions}
     if not snapshots:
         return snapshots
-    consumer = AIOKafkaConsumer(
-        enable_auto_commit=False, auto_offset_reset="earliest", fetch_max_wait_ms=100, **settings
-    )
+    consumer = reader(settings, fetch_max_wait_ms=100)
     try:
         await start(consumer)
         tps = [TopicPartition(topic, partition) for partition in snapshots]
