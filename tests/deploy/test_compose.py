@@ -16,6 +16,7 @@ from pulse.config import Config
 from tests.deploy.reading import (
     DEPLOY,
     ROOT,
+    WORKS_IN,
     config_option,
     parsed,
     ports,
@@ -112,6 +113,7 @@ def test_what_is_mounted_is_there() -> None:
 def test_every_setting_of_a_path_is_on_a_volume() -> None:
     assert CONFIG.collector.spool is not None
     assert mounted("collector")[str(Path(CONFIG.collector.spool).parent)] == "spool"
+    assert mounted("web")[str((WORKS_IN / CONFIG.history.file).parent)] == "web"
 
 
 def test_ports_are_those_of_the_configuration() -> None:

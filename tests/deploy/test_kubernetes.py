@@ -8,7 +8,16 @@ import kubernetes_validate
 import pytest
 
 from pulse.config import Config
-from tests.deploy.reading import DEPLOY, config_option, documents, parsed, ports, variables, yaml
+from tests.deploy.reading import (
+    DEPLOY,
+    WORKS_IN,
+    config_option,
+    documents,
+    parsed,
+    ports,
+    variables,
+    yaml,
+)
 
 VERSION = "1.37"
 FOLDER = DEPLOY / "kubernetes"
@@ -70,7 +79,7 @@ def test_commands_read_the_configuration_that_is_mounted(name: str, pod: dict[st
     mounts = {each["name"]: each["mountPath"] for each in container["volumeMounts"]}
     assert config_option(container["args"]) == f"{mounts['config']}/pulse.yaml"
     volumes = {each["name"]: each for each in pod["spec"]["volumes"]}
-    assert set(mounts) == set(volumes)
+    assert set(mounts) == set(volumes) | ({"history"} if name == "web" else set())
     assert volumes["config"]["configMap"]["name"] == KUSTOMIZATION["configMapGenerator"][0]["name"]
     assert container["image"] in {each["name"] for each in KUSTOMIZATION["images"]}
 
@@ -142,6 +151,14 @@ def test_a_worker_has_a_name_of_its_own_and_time_to_come_back() -> None:
     assert worker["spec"]["replicas"] <= CONFIG.kafka.partitions
     assert container["resources"]["requests"]["cpu"] == "1"
     assert CONFIG.worker.session_timeout_s > 30, "a pod takes its time to be started again"
+
+
+def test_the_history_is_on_a_disk_of_the_pod() -> None:
+    web = called("StatefulSet", "web")
+    (container,) = web["spec"]["template"]["spec"]["containers"]
+    (disk,) = web["spec"]["volumeClaimTemplates"]
+    mounts = {each["mountPath"]: each["name"] for each in container["volumeMounts"]}
+    assert mounts[str((WORKS_IN / CONFIG.history.file).parent)] == disk["metadata"]["name"]
 
 
 def test_variables_that_the_configuration_names_are_given() -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 
+from pulse.config import Config
 from tests.deploy.reading import DEFAULTS, DEPLOY, config_option, parsed
 
 if TYPE_CHECKING:
@@ -137,5 +138,9 @@ def test_what_is_written_may_be_written() -> None:
     assert example is not None
     (state,) = of(collector, "StateDirectory")
     assert Path(example[1]).parent == Path("/var/lib") / state
+    web = FOLDER / "pulse-web.service"
+    (state,) = of(web, "StateDirectory")
+    assert not Path(Config().history.file).is_absolute()
+    assert of(web, "WorkingDirectory") == [f"%S/{state}"]
     for unit in SERVICES:
         assert of(unit, "ProtectSystem") == ["strict"]
