@@ -340,7 +340,7 @@ def judge_tokens(by_role: Iterable[str]) -> Finding:
     roles = Counter(by_role)
     if not roles:
         says = "there are none, so that nobody can sign in, or ask the API"
-        advice = "`pulse tokens make NAME --role responder` makes one"
+        advice = "`pulse tokens make NAME --role member` makes one"
         return Finding("tokens", Verdict.warning, says, advice)
     of = ", ".join(f"{name} ({number})" for name, number in sorted(roles.items()))
     return Finding("tokens", Verdict.ok, f"{_count(roles.total(), 'token')}: {of}")

@@ -54,7 +54,7 @@ class Webbing:
         )
         self.system.create_topics()
         self.links = Links(self.url, KEY.encode(), DAY_MS)
-        self.token = self.pulse("tokens", "make", "kim", "--role", "responder").strip()
+        self.token = self.pulse("tokens", "make", "kim", "--role", "member").strip()
         self.process = self.system.process("web").start()
         self.http = httpx.Client(base_url=self.url, headers=bearer(self.token), timeout=30)
         wait_for(lambda: self.http.get("/api/v1/alerts").status_code == 200)

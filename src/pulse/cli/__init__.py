@@ -37,6 +37,7 @@ _COMMANDS = {
         ("activate", "Put a configuration in force from here on.", _RUN),
         ("notify", "Run the notifier: alerts in, webhooks out.", _RUN),
         ("web", "Run the API, and the account page that a message's links open.", _RUN),
+        ("users", "Add, list, change or remove the people who sign in with a password.", _RUN),
         ("tokens", "Make, list or revoke the tokens of the API and the page.", _RUN),
         (
             "silence",
