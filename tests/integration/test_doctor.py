@@ -110,6 +110,7 @@ def test_with_topics_alone(system: System) -> None:
         "unlinked": "ok",
         "write keys": "warning",
         "tokens": "warning",
+        "users": "warning",
     }, said.out
 
 
@@ -146,6 +147,7 @@ def test_with_a_pulse_that_runs(system: System) -> None:
         "unlinked": "warning",
         "write keys": "warning",
         "tokens": "warning",
+        "users": "warning",
     }, said.out
     assert said.code == 0
     says = {about: each[0]["says"] for about, each in said.findings.items()}

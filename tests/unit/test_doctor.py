@@ -173,6 +173,9 @@ def test_keys_tokens_and_redis() -> None:
     )
     assert doctor.judge_tokens([]).verdict is WARNING
     assert "pulse tokens make" in doctor.judge_tokens([]).advice
+    assert doctor.judge_users(["member", "admin"], False).says == "2 users: admin (1), member (1)"
+    assert doctor.judge_users([], False).verdict is WARNING
+    assert doctor.judge_users([], True).verdict is OK
     assert doctor.judge_redis("redis://localhost", None).verdict is OK
     assert doctor.judge_redis("redis://localhost", "refused").verdict is PROBLEM
 

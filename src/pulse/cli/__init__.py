@@ -70,6 +70,7 @@ _COMMANDS = {
         ("accounts", "List accounts, worst first.", _LOOK),
         ("account", "Explain one account's score.", _LOOK),
         ("alerts", "List alerts, or show why one was sent or not.", _LOOK),
+        ("audit", "List who changed what: on the pages, by the API, and with commands.", _LOOK),
         ("export", "Write every account as the workers' state in Kafka has it.", _LOOK),
     )
     if find_spec(f"pulse.cli.{name.replace('-', '_')}")

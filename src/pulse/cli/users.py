@@ -15,11 +15,10 @@ from pulse.cli.writing import CONNECT_S, done, write
 from pulse.config import Config
 from pulse.config.kafka_clients import for_aiokafka
 from pulse.errors import PulseError
-from pulse.following import Follower
 from pulse.model.audit import Change
 from pulse.topics.broker import Brokers
 from pulse.web.people import passwords, users
-from pulse.web.people.users import User, UserRing
+from pulse.web.people.users import User
 from pulse.web.tokens import Role
 
 
@@ -65,7 +64,7 @@ def command(
     topic = loaded.kafka.topics.users
     with Brokers(loaded.kafka, timeout_s=CONNECT_S) as brokers:
         brokers.need(topic)
-    ring = done(_read(loaded, topic))
+    ring = done(users.read(for_aiokafka(loaded.kafka), topic))
     if action is Action.list:
         for each in ring:
             print(f"{each.name}  {each.made_at}  {each.role:<6}  {each.full_name}".rstrip())
@@ -111,16 +110,6 @@ def _set_role(config: Config, known: User, role: Role) -> None:
     changed = msgspec.structs.replace(known, role=role)
     done(write(config.kafka, [users.kept(config.kafka.topics.users, changed)]))
     print(f"{known.name} is {role}, and was {known.role}")
-
-
-async def _read(config: Config, topic: str) -> UserRing:
-    ring = UserRing()
-    follower = Follower(for_aiokafka(config.kafka), topic, ring.take)
-    try:
-        await follower.start()
-    finally:
-        await follower.stop()
-    return ring
 
 
 def _password() -> str:

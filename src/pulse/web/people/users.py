@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import secrets
 import time
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 import structlog
 
+from pulse.following import Follower
 from pulse.model.fields import is_plain_text
 from pulse.model.time import format_ms
 from pulse.producer import Outgoing
@@ -95,6 +96,17 @@ class UserRing:
 
     def __len__(self) -> int:
         return len(self._users)
+
+
+async def read(settings: dict[str, Any], topic: str) -> UserRing:
+    """All users of now. Raises as `Follower.start` does."""
+    ring = UserRing()
+    follower = Follower(settings, topic, ring.take)
+    try:
+        await follower.start()
+    finally:
+        await follower.stop()
+    return ring
 
 
 def is_name(name: str) -> bool:
