@@ -327,23 +327,36 @@ def judge_sources(found: Stream, quiet_ms: int) -> Finding:
 
 def judge_keys(by_source: Iterable[str]) -> Finding:
     """Are there write keys?"""
-    sources = Counter(by_source)
-    if not sources:
-        says = "there are none, so that a collector takes nothing"
-        return Finding("write keys", Verdict.warning, says, "`pulse keys make SOURCE` makes one")
-    of = ", ".join(f"{name} ({number})" for name, number in sorted(sources.items()))
-    return Finding("write keys", Verdict.ok, f"{_count(sources.total(), 'key')}: {of}")
+    if found := _counted("key", by_source):
+        return Finding("write keys", Verdict.ok, found)
+    says = "there are none, so that a collector takes nothing"
+    return Finding("write keys", Verdict.warning, says, "`pulse keys make SOURCE` makes one")
 
 
 def judge_tokens(by_role: Iterable[str]) -> Finding:
-    """Are there tokens of the API? They hold until they are revoked."""
-    roles = Counter(by_role)
-    if not roles:
-        says = "there are none, so that nobody can sign in, or ask the API"
-        advice = "`pulse tokens make NAME --role responder` makes one"
-        return Finding("tokens", Verdict.warning, says, advice)
-    of = ", ".join(f"{name} ({number})" for name, number in sorted(roles.items()))
-    return Finding("tokens", Verdict.ok, f"{_count(roles.total(), 'token')}: {of}")
+    """Are there tokens? They hold until they are revoked."""
+    if found := _counted("token", by_role):
+        return Finding("tokens", Verdict.ok, found)
+    says = "there are none, so that nobody can ask the API"
+    return Finding(
+        "tokens", Verdict.warning, says, "`pulse tokens make NAME --role member` makes one"
+    )
+
+
+def judge_users(by_role: Iterable[str], has_proxy: bool) -> Finding:
+    """Can people sign in? `has_proxy`: one lets them in."""
+    if found := _counted("user", by_role):
+        return Finding("users", Verdict.ok, found)
+    if has_proxy:
+        return Finding("users", Verdict.ok, "there are none; a proxy lets people in")
+    says = "there are none, so that people sign in with tokens alone"
+    return Finding("users", Verdict.warning, says, "`pulse users add NAME --role member` adds one")
+
+
+def _counted(what: str, by: Iterable[str]) -> str:
+    found = Counter(by)
+    of = ", ".join(f"{name} ({number})" for name, number in sorted(found.items()))
+    return f"{_count(found.total(), what)}: {of}" if found else ""
 
 
 def judge_redis(where: str, error: str | None) -> Finding:

@@ -24,6 +24,7 @@ from pulse.model import (
     AccountMoved,
     AccountStatus,
     Alert,
+    AuditEntry,
     GroupBody,
     ProfileRecord,
     UsageEvent,
@@ -49,6 +50,7 @@ PUBLISHED: Final = {
     "webhook-group": Published(GroupBody, "out"),
     "account": Published(AccountStatus, "out"),
     "account-day": Published(AccountDay, "out"),
+    "audit-entry": Published(AuditEntry, "out"),
     "account-moved": Published(AccountMoved, "out"),
 }
 

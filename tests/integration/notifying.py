@@ -61,6 +61,7 @@ class Place:
                         topic_configs=compacted,
                     ),
                     NewTopic(f"{self.name}.silences", 1, 1, topic_configs=compacted),
+                    NewTopic(f"{self.name}.audit", 1, 1),
                 ]
             )
 
@@ -83,6 +84,7 @@ class Place:
                     "alerts": f"{self.name}.alerts",
                     "deliveries": f"{self.name}.deliveries",
                     "silences": f"{self.name}.silences",
+                    "audit": f"{self.name}.audit",
                 },
             },
             "receivers": [receiver | changes],

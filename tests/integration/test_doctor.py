@@ -110,6 +110,7 @@ def test_with_topics_alone(system: System) -> None:
         "unlinked": "ok",
         "write keys": "warning",
         "tokens": "warning",
+        "users": "warning",
     }, said.out
 
 
@@ -146,6 +147,7 @@ def test_with_a_pulse_that_runs(system: System) -> None:
         "unlinked": "warning",
         "write keys": "warning",
         "tokens": "warning",
+        "users": "warning",
     }, said.out
     assert said.code == 0
     says = {about: each[0]["says"] for about, each in said.findings.items()}
@@ -181,7 +183,7 @@ def test_with_a_notifier_a_redis_and_a_source_that_stopped(
         for number in range(20):
             emitter.event(f"account-{number}", "report.run")
     run("source", "stopped", "web-app", *config_of(system))
-    run("tokens", "make", "kim", "--role", "responder", *config_of(system))
+    run("tokens", "make", "kim", "--role", "member", *config_of(system))
 
     # A group settles, and state is written, in a few seconds.
     deadline = time.monotonic() + 60
@@ -193,7 +195,7 @@ def test_with_a_notifier_a_redis_and_a_source_that_stopped(
         "sources": "warning",
     }
     assert said.findings["notifier"][0]["says"].startswith("1 member in the group")
-    assert said.findings["tokens"][0]["says"] == "1 token: responder (1)"
+    assert said.findings["tokens"][0]["says"] == "1 token: member (1)"
 
 
 def test_without_kafka_and_redis(system: System, kafka: KafkaServer) -> None:

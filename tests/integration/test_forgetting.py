@@ -203,7 +203,11 @@ def test_nothing_is_left_of_who_is_erased(erasing: Erasing, injury: str) -> None
     if injury == "killed":
         worker.signal(signal.SIGSTOP)
     said = [erasing.forget("account", ACME), erasing.forget("user", EVE)]
-    places = {topic for name, topic in system.config.kafka.topics if name not in ("keys", "tokens")}
+    places = {
+        topic
+        for name, topic in system.config.kafka.topics
+        if name not in ("keys", "tokens", "users")
+    }
     places |= {f"Redis, {system.config.redis.prefix}*", "receivers of alerts"}
     places.add(f"histories, {system.config.history.file}")
     for each in said:

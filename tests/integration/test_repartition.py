@@ -217,6 +217,7 @@ def test_workers_go_on_as_if_there_had_always_been_so_many(
         dry = repartition(old, new, "--dry-run")
         assert dry.returncode == 0, dry.stderr
         assert "Nothing was written" in dry.stdout
+        assert not old.read("audit")
         if partitions == 6:  # what was broken off is begun again
             break_off(old, new)
         for _ in range(1 + (partitions == 6)):
@@ -243,6 +244,10 @@ def test_workers_go_on_as_if_there_had_always_been_so_many(
         refused = repartition(old, new)
         assert refused.returncode == 1
         assert "is in use already" in refused.stderr
+        audited = [msgspec.json.decode(each.value) for each in old.read("audit")]
+        assert [(each["change"], each["details"]) for each in audited] == [
+            ("state_repartitioned", {"before": str(PARTITIONS), "after": str(partitions)})
+        ] * (1 + (partitions == 6))
     finally:
         new.stop()
 

@@ -119,7 +119,14 @@ async def test_what_failed_is_shown_and_sent_again_once(place: Place, tmp_path: 
         one = await pulse(place, tmp_path, server.url, *words)
         every = await pulse(place, tmp_path, server.url, "deliveries", "replay", *of_range())
         again = await pulse(place, tmp_path, server.url, "deliveries", "replay", *of_range())
+        audited = await pulse(place, tmp_path, server.url, "audit", "--json")
 
+    # Neither what was only asked about, nor what nothing came of.
+    told = [json.loads(line) for line in reversed(audited.splitlines()[:-1])]
+    assert [(each["change"], each["account_id"], each["details"]) for each in told] == [
+        ("deliveries_replayed", "a1", {"deliveries": "1", "receivers": "cs"}),
+        ("deliveries_replayed", None, {"deliveries": "4", "receivers": "cs"}),
+    ]
     (second,) = ids(alerts[1:2])
     assert all(name in listed for name in ids(alerts))
     assert "5 deliveries" in listed

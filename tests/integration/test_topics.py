@@ -38,6 +38,8 @@ ROLES = (
     "silences",
     "outcomes",
     "tokens",
+    "users",
+    "audit",
     "history",
 )
 
@@ -74,7 +76,7 @@ def topics(
     return run
 
 
-ONE = {"silences": 1, "outcomes": 1}
+ONE = {"silences": 1, "outcomes": 1, "audit": 1}
 """The topics that have one partition, whatever the others have."""
 
 

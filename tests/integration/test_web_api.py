@@ -77,7 +77,7 @@ async def test_a_viewer_says_nothing(scene: Scene) -> None:
     assert scene.written == []
 
     for method, path, body in writes(danger.id):
-        done = await scene.api[Role.responder].request(method, f"/api/v1/{path}", json=body)
+        done = await scene.api[Role.member].request(method, f"/api/v1/{path}", json=body)
         assert done.status_code in (200, 201), done.text
 
 
@@ -271,7 +271,7 @@ async def test_what_is_older_than_was_said_is_not_shown(scene: Scene) -> None:
     # What fires is told again after so long, and its links must open.
     assert [each["alert"]["id"] for each in listed] == [fires.id]
     said = {"alert_id": fires.id, "outcome": "saved"}
-    answer = await scene.api[Role.responder].post("/api/v1/outcomes", json=said)
+    answer = await scene.api[Role.member].post("/api/v1/outcomes", json=said)
     assert answer.status_code == 201
 
 
@@ -289,25 +289,25 @@ async def test_a_snooze_is_written_before_it_is_answered(scene: Scene) -> None:
     danger = alert()
     scene.knows(danger)
 
-    done = await scene.api[Role.responder].put(
+    done = await scene.api[Role.member].put(
         f"/api/v1/alerts/{danger.id}/snooze", json={**SNOOZE, "reason": "they are on leave"}
     )
 
     assert done.json()["muted"] == {
-        "kind": "snoozed", "author": "a responder", "reason": "they are on leave",
+        "kind": "snoozed", "author": "a member", "reason": "they are on leave",
         "until": "2026-03-03T12:00:00Z",
     }  # fmt: skip
     ((key, _),) = scene.records("silences")
     said = Muted()
-    said.read(key, scene.written[0].value)
+    said.read(key, scene.written[1].value)
     assert said.snoozes[danger.id].until_ms == NOW_MS + DAY_MS
-    assert scene.written[0].partition == 0
+    assert scene.written[1].partition == 0
 
 
 async def test_an_acknowledgement_is_given_back_and_a_snooze_is_not_by_that(scene: Scene) -> None:
     danger = alert()
     scene.knows(danger)
-    client, path = scene.api[Role.responder], f"/api/v1/alerts/{danger.id}"
+    client, path = scene.api[Role.member], f"/api/v1/alerts/{danger.id}"
     taken = (await client.put(f"{path}/acknowledgement", json={})).json()
     kept = (await client.delete(f"{path}/snooze")).json()
     given = (await client.delete(f"{path}/acknowledgement")).json()
@@ -324,7 +324,7 @@ async def test_nothing_is_snoozed_until_before_now_or_for_ever(scene: Scene, unt
     danger = alert()
     scene.knows(danger)
 
-    refused = await scene.api[Role.responder].put(
+    refused = await scene.api[Role.member].put(
         f"/api/v1/alerts/{danger.id}/snooze", json={"until": until}
     )
 
@@ -353,7 +353,7 @@ async def test_while_kafka_is_away_nothing_is_said_to_be_done(scene: Scene) -> N
     for method, path, body in writes(danger.id):
         if method == "DELETE":
             continue
-        refused = await scene.api[Role.responder].request(method, f"/api/v1/{path}", json=body)
+        refused = await scene.api[Role.member].request(method, f"/api/v1/{path}", json=body)
         assert (refused.status_code, refused.json()["error"]["reason"]) == (503, "kafka_away")
         assert refused.headers["retry-after"] == "5"
     assert scene.books.muted.snoozes == {}
@@ -366,25 +366,23 @@ async def test_while_kafka_is_away_nothing_is_said_to_be_done(scene: Scene) -> N
 
 async def test_a_silence_has_an_author_a_reason_and_an_end(scene: Scene) -> None:
     match = {"segments": ["smb"], "reasons": ["usage_drop", "silence"], "mrr_below": 500.0}
-    made = await scene.api[Role.responder].post(
-        "/api/v1/silences", json={**SILENCE, "match": match}
-    )
+    made = await scene.api[Role.member].post("/api/v1/silences", json={**SILENCE, "match": match})
 
     said = made.json()
     assert made.status_code == 201
     assert said == {
-        "id": said["id"], "match": match, "author": "a responder", "reason": "holidays",
+        "id": said["id"], "match": match, "author": "a member", "reason": "holidays",
         "starts_at": "2026-03-02T12:00:00Z", "ends_at": TOMORROW, "state": "active",
     }  # fmt: skip
     read = Muted()
-    read.read(f"silence/{said['id']}", scene.written[0].value)
+    read.read(f"silence/{said['id']}", scene.written[1].value)
     assert read.silences[said["id"]].match.mrr_below == 500.0
     again = await scene.api[Role.viewer].get(f"/api/v1/silences/{said['id']}")
     assert again.json() == said
 
 
 async def test_said_again_with_the_same_key_a_silence_is_one(scene: Scene) -> None:
-    client, header = scene.api[Role.responder], {"Idempotency-Key": "tuesday"}
+    client, header = scene.api[Role.member], {"Idempotency-Key": "tuesday"}
     first = await client.post("/api/v1/silences", json=SILENCE, headers=header)
     scene.now_ms += 5_000
     again = await client.post("/api/v1/silences", json=SILENCE, headers=header)
@@ -401,17 +399,17 @@ async def test_said_again_with_the_same_key_a_silence_is_one(scene: Scene) -> No
 
 async def test_only_an_admin_silences_everything_and_ends_what_others_made(scene: Scene) -> None:
     everything = {**SILENCE, "match": {}}
-    responder, admin = scene.api[Role.responder], scene.api[Role.admin]
-    refused = await responder.post("/api/v1/silences", json=everything)
+    member, admin = scene.api[Role.member], scene.api[Role.admin]
+    refused = await member.post("/api/v1/silences", json=everything)
     made = (await admin.post("/api/v1/silences", json=everything)).json()
-    not_mine = await responder.delete(f"/api/v1/silences/{made['id']}")
+    not_mine = await member.delete(f"/api/v1/silences/{made['id']}")
     scene.now_ms += 60_000
     ended = await admin.delete(f"/api/v1/silences/{made['id']}")
-    own = (await responder.post("/api/v1/silences", json=SILENCE)).json()
+    own = (await member.post("/api/v1/silences", json=SILENCE)).json()
 
     assert (refused.status_code, not_mine.status_code) == (403, 403)
     assert (ended.json()["state"], ended.json()["ends_at"]) == ("expired", "2026-03-02T12:01:00Z")
-    assert (await responder.delete(f"/api/v1/silences/{own['id']}")).status_code == 200
+    assert (await member.delete(f"/api/v1/silences/{own['id']}")).status_code == 200
     states = (await admin.get("/api/v1/silences?state=active")).json()["items"]
     assert states == []
 
@@ -440,10 +438,10 @@ async def test_what_leaves_nothing_out_is_everything(
 
     by_role = {
         role: (await scene.api[role].post("/api/v1/silences", json=body)).status_code
-        for role in (Role.responder, Role.admin)
+        for role in (Role.member, Role.admin)
     }
 
-    assert by_role == {Role.responder: status, Role.admin: 201}
+    assert by_role == {Role.member: status, Role.admin: 201}
 
 
 @pytest.mark.parametrize(
@@ -464,7 +462,7 @@ async def test_a_silence_that_makes_no_sense_is_refused(scene: Scene, body: Any)
 
 
 async def test_silences_that_ended_long_ago_are_taken_out_of_the_topic(scene: Scene) -> None:
-    client = scene.api[Role.responder]
+    client = scene.api[Role.member]
     old = (await client.post("/api/v1/silences", json=SILENCE)).json()["id"]
     scene.now_ms += 92 * DAY_MS
     await client.post("/api/v1/silences", json={**SILENCE, "ends_at": "2026-07-01T00:00:00Z"})
@@ -476,7 +474,7 @@ async def test_silences_that_ended_long_ago_are_taken_out_of_the_topic(scene: Sc
 async def test_snoozes_of_alerts_that_have_ended_are_taken_out_too(scene: Scene) -> None:
     first, second = alert("acme"), alert("globex")
     scene.knows(first, second)
-    client = scene.api[Role.responder]
+    client = scene.api[Role.member]
     await client.put(f"/api/v1/alerts/{first.id}/acknowledgement", json={})
     scene.knows(alert("acme", status="resolved", at_ms=NOW_MS))
     await client.put(f"/api/v1/alerts/{second.id}/acknowledgement", json={})
@@ -491,7 +489,7 @@ async def test_closing_an_alert_is_an_event_of_its_account_and_a_record(scene: S
     danger = alert()
     scene.knows(danger)
 
-    made = await scene.api[Role.responder].post(
+    made = await scene.api[Role.member].post(
         "/api/v1/outcomes",
         json={"alert_id": danger.id, "outcome": "false_alarm", "note": "they moved"},
     )
@@ -505,7 +503,7 @@ async def test_closing_an_alert_is_an_event_of_its_account_and_a_record(scene: S
     assert said is not None
     assert (said.alert_id, said.outcome, said.segment) == (danger.id, "false_alarm", "enterprise")
     ((key, record),) = scene.records("outcomes")
-    assert (key, record["note"], record["author"]) == (danger.id, "they moved", "a responder")
+    assert (key, record["note"], record["author"]) == (danger.id, "they moved", "a member")
     # Nobody need hear of it again.
     ((muted, snooze),) = scene.records("silences")
     assert (muted, "until" in snooze) == (f"snooze/{danger.id}", False)
@@ -516,7 +514,7 @@ async def test_closing_an_alert_is_an_event_of_its_account_and_a_record(scene: S
 async def test_closing_what_has_ended_holds_nothing_back(scene: Scene) -> None:
     ended = alert(status="resolved")
     scene.knows(ended)
-    await scene.api[Role.responder].post(
+    await scene.api[Role.member].post(
         "/api/v1/outcomes", json={"alert_id": ended.id, "outcome": "saved"}
     )
 
@@ -528,7 +526,7 @@ async def test_what_is_about_no_account_has_no_outcome(scene: Scene) -> None:
     fleet = alert("*")
     scene.knows(fleet)
 
-    refused = await scene.api[Role.responder].post(
+    refused = await scene.api[Role.member].post(
         "/api/v1/outcomes", json={"alert_id": fleet.id, "outcome": "saved"}
     )
 
@@ -536,7 +534,7 @@ async def test_what_is_about_no_account_has_no_outcome(scene: Scene) -> None:
 
 
 async def test_precision_by_reason_and_what_to_do_about_a_noisy_one(scene: Scene) -> None:
-    client = scene.api[Role.responder]
+    client = scene.api[Role.member]
     for n in range(20):
         each = alert(f"a-{n}", reason="usage_drop")
         scene.knows(each)
@@ -628,7 +626,7 @@ async def test_bodies_are_bounded_however_they_come(scene: Scene) -> None:
             yield large[start : start + 10_000]
 
     for body in (large, in_pieces()):
-        refused = await scene.api[Role.responder].post(
+        refused = await scene.api[Role.member].post(
             "/api/v1/silences", content=body, headers={"Content-Type": "application/json"}
         )
         assert refused.status_code == 413

@@ -98,7 +98,7 @@ async def test_signing_in_in_a_browser(webbing: Webbing, browser: Browser) -> No
         cookies = await tab.look("document.cookie")
         complaints = tab.said
 
-    assert "kim, responder" in shown
+    assert "kim, member" in shown
     assert "Taken over by kim: mine" in done
     assert cookies == ""  # out of reach of scripts
     assert muted(webbing).snoozes[alert.id].author == "kim"

@@ -58,7 +58,7 @@ async def test_who_may_not_cannot(scene: Scene) -> None:
 
 
 async def test_another_s_ends_only_an_admin(scene: Scene) -> None:
-    kim, lee = await signed_in(scene), await signed_in(scene, Role.responder, "lee")
+    kim, lee = await signed_in(scene), await signed_in(scene, Role.member, "lee")
     form = forms(await kim.get("/silences"))["/silences"]
     await kim.post("/silences", data={**form, **SAID}, headers=SAME_ORIGIN)
     (silence,) = scene.service.books.muted.silences.values()

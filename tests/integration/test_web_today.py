@@ -71,7 +71,7 @@ async def opened(scene: Scene, browser: Browser, **settings: Any) -> AsyncIterat
     page.on("console", lambda said: complaints.append(said.text))
     page.on("pageerror", lambda error: complaints.append(str(error)))
     await page.goto(f"{scene.origin}/")
-    await page.fill("[name=token]", scene.token(Role.responder, "kim.larsen"))
+    await page.fill("[name=token]", scene.token(Role.member, "kim.larsen"))
     await page.click("#sign-in button")
     await page.wait_for_url(f"{scene.origin}/")
     yield page

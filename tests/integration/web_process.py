@@ -33,7 +33,13 @@ class Webbing:
     """A running `pulse web`, and the system behind it."""
 
     def __init__(
-        self, bootstrap: str, valkey: ValkeyServer, folder: Path, prefix: str, **settings: Any
+        self,
+        bootstrap: str,
+        valkey: ValkeyServer,
+        folder: Path,
+        prefix: str,
+        proxy_auth: dict[str, Any] | None = None,
+        **settings: Any,
     ) -> None:
         port = free_port()
         self.url = f"http://127.0.0.1:{port}"
@@ -44,6 +50,7 @@ class Webbing:
             "public_url": self.url,
             "link_secret_file": str(folder / "key"),
             "ack_timeout_s": 5.0,
+            **({} if proxy_auth is None else {"proxy_auth": proxy_auth}),
         }
         self.system = System(
             bootstrap,
@@ -54,16 +61,18 @@ class Webbing:
         )
         self.system.create_topics()
         self.links = Links(self.url, KEY.encode(), DAY_MS)
-        self.token = self.pulse("tokens", "make", "kim", "--role", "responder").strip()
+        self.token = self.pulse("tokens", "make", "kim", "--role", "member").strip()
         self.process = self.system.process("web").start()
         self.http = httpx.Client(base_url=self.url, headers=bearer(self.token), timeout=30)
         wait_for(lambda: self.http.get("/api/v1/alerts").status_code == 200)
 
-    def pulse(self, *words: str, fails: bool = False) -> str:
-        """What a command says; on stderr where it fails."""
+    def pulse(self, *words: str, fails: bool = False, said: str = "") -> str:
+        """What a command says that was told something; on stderr where it fails."""
         command = [sys.executable, "-c", "import pulse.cli; pulse.cli.main()", *words]
         config = ["--config", str(self.system.folder / "pulse.yaml")]
-        done = subprocess.run([*command, *config], check=False, capture_output=True, text=True)
+        done = subprocess.run(
+            [*command, *config], check=False, capture_output=True, text=True, input=said
+        )
         assert (done.returncode != 0) == fails, done.stderr
         return done.stderr if fails else done.stdout
 

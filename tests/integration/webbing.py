@@ -15,6 +15,7 @@ import msgspec
 from pulse.alerting.people.links import Links
 from pulse.alerting.stages.holdout import Holdout
 from pulse.config import Config
+from pulse.desk.audit import AuditBook
 from pulse.desk.books import AlertBook, MutedBook, OutcomeBook
 from pulse.desk.desk import Desk
 from pulse.keyring import hash_of
@@ -25,6 +26,9 @@ from pulse.web.access import Access
 from pulse.web.app import make_app
 from pulse.web.deliveries import DeliveryBook
 from pulse.web.metrics import WebMetrics
+from pulse.web.people.passwords import hashed
+from pulse.web.people.proxy import Proxy
+from pulse.web.people.users import UserRing, kept, kept_anew, new_user
 from pulse.web.service import Books, Service
 from pulse.web.today.board import Board
 from pulse.web.today.live import Live
@@ -37,6 +41,7 @@ if TYPE_CHECKING:
     from pulse.model import Alert
     from pulse.producer import Outgoing
     from pulse.readmodel import ReadModel
+    from pulse.web.people.users import User
 
 NOW_MS = parse_ts("2026-03-02T12:00:00Z")
 DAY_MS = 86_400_000
@@ -96,18 +101,29 @@ class Scene:
     def __post_init__(self) -> None:
         self.now_ms, self.now_s = NOW_MS, 0.0
         config = Config.model_validate(
-            {"web": {"public_url": self.origin, "ack_timeout_s": 0.2}, **self.settings}
+            {
+                **self.settings,
+                "web": {
+                    "public_url": self.origin,
+                    "ack_timeout_s": 0.2,
+                    **self.settings.get("web", {}),
+                },
+            }
         )
         self.config = config
         self.links = Links(self.origin, KEY, 14 * DAY_MS)
-        self.tokens = TokenRing()
+        self.tokens, self.users = TokenRing(), UserRing()
         self.books = Books(
             AlertBook(config.web.most_alerts), OutcomeBook(), MutedBook(),
-            DeliveryBook(),
+            DeliveryBook(), AuditBook(),
         )  # fmt: skip
         self.metrics = WebMetrics(
-            self.books.outcomes, lambda: len(self.books.alerts), lambda: len(self.tokens)
+            self.books.outcomes,
+            lambda: len(self.books.alerts),
+            lambda: len(self.tokens),
+            lambda: len(self.users),
         )
+        auth = config.web.proxy_auth
         access = Access(
             self.tokens,
             self.links if self.has_links else None,
@@ -115,7 +131,12 @@ class Scene:
             session_ms=config.web.session_ms,
             now_ms=lambda: self.now_ms,
             monotonic_s=lambda: self.now_s,
+            users=self.users,
+            proxy=None if auth is None else Proxy(auth, self.metrics.untrusted.inc),
             on_wrong=self.metrics.wrong_tokens.inc,
+            on_wrong_password=self.metrics.wrong_passwords.inc,
+            on_signed_in=lambda way: self.metrics.signed_in.labels(way).inc(),
+            keep_anew=self._keep_anew,
         )
         desk = Desk(
             config.kafka,
@@ -124,6 +145,7 @@ class Scene:
             self._send,
             has_ended=self.books.alerts.has_ended,
             within_s=config.web.ack_timeout_s,
+            now_ms=lambda: self.now_ms,
         )
         live = Live()
         self.board = None if self.accounts is None else Board(self.accounts, live.say)
@@ -145,6 +167,15 @@ class Scene:
         token, kept = make(name or f"a {role}", role)
         self.tokens.take(hash_of(token).encode(), msgspec.json.encode(kept))
         return token
+
+    def user(self, name: str, password: str, role: Role = Role.member) -> None:
+        """A user that there is from now on."""
+        record = kept("", new_user(name, role, "", hashed(password)))
+        self.users.take(record.key or b"", record.value)
+
+    async def _keep_anew(self, user: User, password: str) -> None:
+        record = kept_anew("", user, password)
+        self.users.take(record.key or b"", record.value)
 
     def client(self, token: str | None = None, **headers: str) -> httpx.AsyncClient:
         """A program with a token, or a browser without one."""
@@ -178,6 +209,9 @@ class Scene:
         if self.away:
             await asyncio.sleep(60)
         self.written += records
+        for each in records:
+            if each.topic == self.config.kafka.topics.audit:
+                self.books.audit.take(each.key or b"", each.value)
 
 
 class _Forms(HTMLParser):
@@ -210,9 +244,7 @@ def plain(page: httpx.Response) -> str:
     return " ".join(re.sub(r"<[^>]+>", " ", page.text).split())
 
 
-async def signed_in(
-    scene: Scene, role: Role = Role.responder, name: str = "kim"
-) -> httpx.AsyncClient:
+async def signed_in(scene: Scene, role: Role = Role.member, name: str = "kim") -> httpx.AsyncClient:
     """A browser that has signed in."""
     with suppress(ReadModelError):
         await scene.looks()

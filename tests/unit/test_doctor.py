@@ -46,7 +46,7 @@ def test_the_topics() -> None:
         there = {name: topic for name, topic in (found | named).items() if topic is not None}
         return doctor.judge_topics(plan(wanted, there))
 
-    assert judged() == Finding("topics", OK, "11 are there and right")
+    assert judged() == Finding("topics", OK, "13 are there and right")
     assert judged(keys=None).verdict is PROBLEM
     assert "pulse.keys" in judged(keys=None).says
     assert judged(events=replace(events, partitions=3)).verdict is PROBLEM
@@ -173,6 +173,9 @@ def test_keys_tokens_and_redis() -> None:
     )
     assert doctor.judge_tokens([]).verdict is WARNING
     assert "pulse tokens make" in doctor.judge_tokens([]).advice
+    assert doctor.judge_users(["member", "admin"], False).says == "2 users: admin (1), member (1)"
+    assert doctor.judge_users([], False).verdict is WARNING
+    assert doctor.judge_users([], True).verdict is OK
     assert doctor.judge_redis("redis://localhost", None).verdict is OK
     assert doctor.judge_redis("redis://localhost", "refused").verdict is PROBLEM
 

@@ -37,6 +37,7 @@ _COMMANDS = {
         ("activate", "Put a configuration in force from here on.", _RUN),
         ("notify", "Run the notifier: alerts in, webhooks out.", _RUN),
         ("web", "Run the API, and the account page that a message's links open.", _RUN),
+        ("users", "Add, list, change or remove the people who sign in with a password.", _RUN),
         ("tokens", "Make, list or revoke the tokens of the API and the page.", _RUN),
         (
             "silence",
@@ -69,6 +70,7 @@ _COMMANDS = {
         ("accounts", "List accounts, worst first.", _LOOK),
         ("account", "Explain one account's score.", _LOOK),
         ("alerts", "List alerts, or show why one was sent or not.", _LOOK),
+        ("audit", "List who changed what: on the pages, by the API, and with commands.", _LOOK),
         ("export", "Write every account as the workers' state in Kafka has it.", _LOOK),
     )
     if find_spec(f"pulse.cli.{name.replace('-', '_')}")

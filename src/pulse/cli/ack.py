@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from pulse.alerting.stages.muting import Snooze
+from pulse.cli.auditing import by_command
 from pulse.cli.saying import Author, Because, ConfigFile, alert_called, at_desk, author_of
 from pulse.config import Config
 
@@ -21,11 +22,11 @@ def command(
     Example: pulse ack al_... --because "I call them on Monday"
     """
     loaded = Config.load(config)
-    known = alert_called(loaded, alert)
+    known, by = alert_called(loaded, alert), by_command(author_of(author))
     if back:
-        at_desk(loaded, lambda desk, _: desk.lift(known.id))
+        at_desk(loaded, lambda desk, _: desk.lift(known.id, known.account_id, by))
         print(f"{known.id} of {known.account_id} is told again")
         return
-    said = Snooze(alert_id=known.id, author=author_of(author), reason=because.strip())
-    at_desk(loaded, lambda desk, _: desk.snooze(said))
+    said = Snooze(alert_id=known.id, author=by.who, reason=because.strip())
+    at_desk(loaded, lambda desk, _: desk.snooze(said, known.account_id, by))
     print(f"{known.id} of {known.account_id} is taken over by {said.author}")

@@ -6,7 +6,9 @@ from typing import Annotated
 
 import typer
 
+from pulse.cli.auditing import audited
 from pulse.config import Config
+from pulse.model.audit import Change
 
 
 def command(
@@ -28,6 +30,7 @@ def command(
 
     quieten()
     loaded = Config.load(config)
+    audited(loaded, Change.configuration_activated, subject=loaded.version)
     count = asyncio.run(activate(loaded))
     topic = loaded.kafka.topics.events
     print(

@@ -99,6 +99,7 @@ def _on_kafka(config: Config, looker: Looker, timeout_s: float) -> Iterator[Find
         ((names.deadletter,), _letters(looker)),
         ((names.keys,), _keys(config)),
         ((names.tokens,), _tokens(config)),
+        ((names.users,), _users(config)),
     ):
         if missing.isdisjoint(needed):
             for about, look in checks:
@@ -161,6 +162,16 @@ def _tokens(config: Config) -> Iterator[Check]:
         return doctor.judge_tokens(each.role for _, each in ring)
 
     yield "tokens", look
+
+
+def _users(config: Config) -> Iterator[Check]:
+    from pulse.web.people.users import read
+
+    def look() -> Finding:
+        ring = asyncio.run(read(for_aiokafka(config.kafka), config.kafka.topics.users))
+        return doctor.judge_users((each.role for each in ring), config.web.proxy_auth is not None)
+
+    yield "users", look
 
 
 def _found(about: str, look: Callable[[], Finding | list[Finding]]) -> Iterator[Finding]:

@@ -9,6 +9,7 @@ from pulse.alerting.alert import SEVERITY
 from pulse.alerting.people.outcomes import WORDS, Outcome, event_of
 from pulse.alerting.people.precision import Tally, by_reason, proposals
 from pulse.calibration.holdout import effect
+from pulse.cli.auditing import by_command
 from pulse.cli.feedback_words import effect_in_words, percent
 from pulse.cli.outcomes import Horizon, read_outcomes_file
 from pulse.cli.saying import Author, ConfigFile, alert_called, at_desk, author_of, now
@@ -96,7 +97,7 @@ def command(
         note=note.strip(),
     )
     has_ended = known.status == "resolved"
-    at_desk(loaded, lambda desk, _: desk.close(said), has_ended=has_ended)
+    at_desk(loaded, lambda desk, _: desk.close(said, by_command(said.author)), has_ended=has_ended)
     print(f"{known.id} of {known.account_id} ({known.reason}) is closed as {word}")
 
 

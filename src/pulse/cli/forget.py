@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from pulse.cli.auditing import audited
 from pulse.cli.writing import CONNECT_S, done, links_of, write
 from pulse.collector.links import Link, forgotten_key
 from pulse.collector.privacy import Privacy, privacy_of
@@ -18,6 +19,7 @@ from pulse.engagement.days import DAY_MS
 from pulse.engine.control import ControlRecord
 from pulse.engine.control import forget as record_of
 from pulse.errors import PulseError
+from pulse.model.audit import Change
 from pulse.model.fields import is_plain_text
 from pulse.notifier.reading.arrival import Bounds
 from pulse.placement import partition_of
@@ -84,6 +86,8 @@ def command(
         topics = loaded.kafka.topics
         brokers.need(topics.events, topics.links)
         found = brokers.find([topic for _, topic in topics])
+    of = {} if what is What.account else {"in": "one account" if account else "all accounts"}
+    audited(loaded, Change.erased, account_id=account, what=what, **of)
     links = done(_forget(loaded, privacy, what, name, account, before))
     settings = {topic: found[topic].settings for topic in found}
     for line in places(loaded, settings, links, time.time_ns() // 1_000_000):
@@ -196,6 +200,7 @@ def places(
     ended = until(topics.silences, SILENCES_MS, lag)
     yield f"{topics.silences}: {ended}, if no silence that goes on names it: `pulse silence list`"
     yield f"{topics.deadletter}: {kept(topics.deadletter)}"
+    yield f"{topics.audit}: {kept(topics.audit)}, where its id is: who changed something of it"
     if config.history.enabled:
         yield f"{topics.history}: {kept(topics.history)}"
         yield f"histories, {config.history.file}: once each `pulse web` has come to it"

@@ -10,10 +10,12 @@ import typer
 from aiokafka.errors import KafkaError
 
 from pulse import keyring
+from pulse.cli.auditing import audited
 from pulse.collector import keys
 from pulse.config import Config
 from pulse.config.kafka_clients import for_aiokafka
 from pulse.errors import PulseError
+from pulse.model.audit import Change
 from pulse.model.fields import is_plain_text
 from pulse.topics.broker import Brokers
 
@@ -63,6 +65,7 @@ def command(
         if not is_plain_text(source):
             raise PulseError("a key is of a source", hint="name it: `pulse keys make web-app`")
         key, kept = keys.make(source)
+        audited(loaded, Change.key_made, subject=kept.begins_with, source=source)
         _done(keyring.write(settings, topic, keyring.hash_of(key), kept))
         print(key)
         return
@@ -78,6 +81,7 @@ def command(
             hint="`pulse keys list` says what they begin with",
         )
     hashed, each = found[0]
+    audited(loaded, Change.key_revoked, subject=each.begins_with, source=each.source)
     _done(keyring.write(settings, topic, hashed, None))
     print(f"revoked: {each.begins_with}… of {each.source}")
 

@@ -6,11 +6,13 @@ from typing import Annotated
 
 import typer
 
+from pulse.cli.auditing import audited
 from pulse.cli.writing import CONNECT_S, done, links_of, write
 from pulse.collector.links import Link
 from pulse.config import Config, Kafka
 from pulse.engine.control import rename
 from pulse.errors import PulseError
+from pulse.model.audit import Change
 from pulse.model.fields import is_plain_text
 from pulse.placement import partition_of
 from pulse.producer import Outgoing
@@ -43,6 +45,7 @@ def command(
     kafka = loaded.kafka
     with Brokers(kafka, timeout_s=CONNECT_S) as brokers:
         brokers.need(kafka.topics.events, kafka.topics.links)
+    audited(loaded, Change.account_renamed, account_id=old, to=new)
     links = done(_rename(kafka, old, new))
     print(
         f"{old} goes on as {new} once the worker has come to it; {links} links of users follow it"

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 from aiokafka.errors import KafkaError
 
+from pulse.cli.auditing import audited
 from pulse.cli.progress import step_progress
 from pulse.cli.repartition_links import links_anew
 from pulse.cli.words import count, listed
@@ -16,6 +17,7 @@ from pulse.config.kafka_clients import for_aiokafka
 from pulse.config.policy import policy
 from pulse.engine import Engine, PartitionState
 from pulse.errors import PulseError
+from pulse.model.audit import Change
 from pulse.model.time import format_ms
 from pulse.placement import partition_of
 from pulse.stream.partition import empty_state
@@ -165,6 +167,7 @@ def _run(
     if dry_run:
         print("\n".join([*found_in_words(old, read, states), "", "Nothing was written."]))
         return
+    audited(new, Change.state_repartitioned, before=str(before), after=str(after))
     brokers.create(create)
     if create:  # of the three some may have been there
         asyncio.run(check_unused(new))

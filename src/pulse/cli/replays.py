@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
-import getpass
 import time
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from pulse.alerting.people.silences import encode_replay
 from pulse.alerting.records.delivery import Delivery, State
 from pulse.alerting.records.reader import Deliveries
-from pulse.alerting.records.replays import Choice, Replay, Wanted, choose, new_replay_id, repeats
+from pulse.alerting.records.replays import (
+    Choice,
+    Replay,
+    Wanted,
+    accounts_of,
+    choose,
+    new_replay_id,
+    repeats,
+)
 from pulse.alerting.records.standing import why
+from pulse.cli.auditing import audited, whoami
 from pulse.cli.records import deliveries_of, done, end_of, follow, moment, the_one
 from pulse.cli.words import count, listed
 from pulse.cli.writing import CONNECT_S, write
 from pulse.errors import PulseError
+from pulse.model.audit import Change
 from pulse.producer import Outgoing
 from pulse.topics.broker import Brokers
 
@@ -73,6 +82,15 @@ def send_again(
         print("nothing is sent again")
         return
     asked = [_replay(each, new_id=new_id) for each in chosen]
+    accounts = {each for of in chosen for each in accounts_of(of, known)}
+    audited(
+        config,
+        Change.deliveries_replayed,
+        account_id=accounts.pop() if len(accounts) == 1 else None,
+        subject=chosen[0].id if len(chosen) == 1 else None,
+        deliveries=str(len(chosen)),
+        receivers=", ".join(sorted({each.receiver for each in chosen})),
+    )
     first = done(end_of(config))
     done(_write(config, asked))
     print(f"asked for {count(len(asked), 'delivery', 'deliveries')} to be sent again")
@@ -119,12 +137,8 @@ def passed_over(choice: Choice) -> Iterator[str]:
 
 
 def _replay(of: Delivery, *, new_id: bool) -> Replay:
-    try:
-        author = getpass.getuser()
-    except (KeyError, OSError):  # who runs it has no name on this machine
-        author = "unknown"
     now_ms = time.time_ns() // 1_000_000
-    return Replay(id=new_replay_id(), of=of, author=author, asked_ms=now_ms, new_id=new_id)
+    return Replay(id=new_replay_id(), of=of, author=whoami(), asked_ms=now_ms, new_id=new_id)
 
 
 async def _write(config: Config, asked: Sequence[Replay]) -> None:

@@ -90,7 +90,9 @@ def at_desk(
     """
     kafka = config.kafka
     with Brokers(kafka, timeout_s=CONNECT_S) as brokers:
-        brokers.need(kafka.topics.silences, kafka.topics.outcomes, kafka.topics.events)
+        brokers.need(
+            kafka.topics.silences, kafka.topics.outcomes, kafka.topics.events, kafka.topics.audit
+        )
 
     async def work() -> T:
         muted, settings = MutedBook(), for_aiokafka(kafka)

@@ -8,9 +8,11 @@ import typer
 from pulse.alerting.people.silences import new_silence_id
 from pulse.alerting.stages.matching import Matcher, is_everything
 from pulse.alerting.stages.muting import Silence
+from pulse.cli.auditing import by_command
 from pulse.cli.saying import Author, Because, ConfigFile, For, at_desk, author_of, end_of, now
 from pulse.cli.words import date
 from pulse.config import Config
+from pulse.desk.audit import By
 from pulse.desk.books import MutedBook
 from pulse.desk.desk import Desk
 from pulse.errors import PulseError
@@ -97,14 +99,15 @@ def command(
             starts_ms=now_ms,
             ends_ms=end_of(lasts, until, now_ms),
         )
-        at_desk(loaded, lambda desk, _: desk.silence(made, now_ms))
+        at_desk(loaded, lambda desk, _: desk.silence(made, now_ms, by_command(made.author)))
         print(made.id)
     elif action is Action.list:
         for each in at_desk(loaded, _all):
             if every or each.ends_ms > now_ms:
                 print(in_words(each))
     else:
-        ended = at_desk(loaded, lambda desk, muted: _end(desk, muted, name or "", now_ms))
+        by = by_command(author_of(author))
+        ended = at_desk(loaded, lambda desk, muted: _end(desk, muted, name or "", now_ms, by))
         print(f"ended: {in_words(ended)}")
 
 
@@ -121,10 +124,10 @@ async def _all(desk: Desk, muted: MutedBook) -> list[Silence]:
     return sorted(muted.silences.values(), key=lambda each: each.ends_ms)
 
 
-async def _end(desk: Desk, muted: MutedBook, name: str, now_ms: int) -> Silence:
+async def _end(desk: Desk, muted: MutedBook, name: str, now_ms: int, by: By) -> Silence:
     known = muted.silences.get(name)
     if known is None:
         raise PulseError(f'there is no silence "{name}"', hint="`pulse silence list` names them")
     ended = known.ended(now_ms)
-    await desk.silence(ended, now_ms)
+    await desk.silence(ended, now_ms, by)
     return ended

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from pulse.alerting.stages.muting import Snooze
+from pulse.cli.auditing import by_command
 from pulse.cli.saying import (
     Author,
     Because,
@@ -41,16 +42,14 @@ def command(
     Example: pulse snooze al_... --for 3d --because "they are on leave"
     """
     loaded = Config.load(config)
-    known = alert_called(loaded, alert)
+    known, by = alert_called(loaded, alert), by_command(author_of(author))
     if lift:
         if lasts is not None or until is not None:
             raise PulseError("--lift needs no end")
-        at_desk(loaded, lambda desk, _: desk.lift(known.id))
+        at_desk(loaded, lambda desk, _: desk.lift(known.id, known.account_id, by))
         print(f"{known.id} of {known.account_id} is told again")
         return
     until_ms = end_of(lasts, until, now())
-    said = Snooze(
-        alert_id=known.id, author=author_of(author), reason=because.strip(), until_ms=until_ms
-    )
-    at_desk(loaded, lambda desk, _: desk.snooze(said))
+    said = Snooze(alert_id=known.id, author=by.who, reason=because.strip(), until_ms=until_ms)
+    at_desk(loaded, lambda desk, _: desk.snooze(said, known.account_id, by))
     print(f"{known.id} of {known.account_id} is snoozed until {format_ms(until_ms)}")

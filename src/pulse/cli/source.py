@@ -9,10 +9,12 @@ from typing import Annotated
 import typer
 from aiokafka.errors import KafkaError
 
+from pulse.cli.auditing import audited
 from pulse.config import Config
 from pulse.config.kafka_clients import for_aiokafka
 from pulse.engine.control import source as record_of
 from pulse.errors import PulseError
+from pulse.model.audit import Change
 from pulse.model.fields import is_plain_text
 from pulse.topics.broker import Brokers
 
@@ -20,7 +22,7 @@ CONNECT_S = 10.0
 """How long to wait for Kafka."""
 
 
-class Change(StrEnum):
+class State(StrEnum):
     """What a source does."""
 
     stopped = "stopped"
@@ -28,7 +30,7 @@ class Change(StrEnum):
 
 
 def command(
-    change: Annotated[Change, typer.Argument(help="What is so from now on.")],
+    state: Annotated[State, typer.Argument(help="What is so from now on.")],
     name: Annotated[str, typer.Argument(help="The source, as the events name it.")],
     config: Annotated[
         Path | None, typer.Option(metavar="FILE", help="The configuration, like pulse.yaml.")
@@ -50,7 +52,9 @@ def command(
     with Brokers(loaded.kafka, timeout_s=CONNECT_S) as brokers:
         brokers.need(topic)
     count = loaded.kafka.partitions
-    record = record_of(name, change.value, time.time_ns() // 1_000_000)
+    has_stopped = state is State.stopped
+    audited(loaded, Change.source_stopped if has_stopped else Change.source_running, subject=name)
+    record = record_of(name, state.value, time.time_ns() // 1_000_000)
     try:
         asyncio.run(write_everywhere(for_aiokafka(loaded.kafka), topic, count, record))
     except (TimeoutError, KafkaError, OSError) as error:
@@ -58,4 +62,4 @@ def command(
             f"it could not be written everywhere: {error!r}",
             hint="say it again; what is said twice counts once",
         ) from None
-    print(f"the source {name} is {change.value}: said in {count} partitions")
+    print(f"the source {name} is {state.value}: said in {count} partitions")

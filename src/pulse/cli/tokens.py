@@ -7,10 +7,12 @@ from typing import Annotated
 import typer
 
 from pulse import keyring
+from pulse.cli.auditing import audited
 from pulse.cli.writing import CONNECT_S, done
 from pulse.config import Config
 from pulse.config.kafka_clients import for_aiokafka
 from pulse.errors import PulseError
+from pulse.model.audit import Change
 from pulse.model.fields import is_plain_text
 from pulse.topics.broker import Brokers
 from pulse.web import tokens
@@ -25,6 +27,20 @@ class Action(StrEnum):
     revoke = "revoke"
 
 
+ROLES = (
+    "viewer: looks at everything; member: also acknowledges, snoozes, closes and silences; admin: "
+    "also ends the silences of others, silences everything, and reads the audit log."
+)
+
+
+def role_called(text: str) -> Role:
+    """What an option that names a role says; for typer's `parser`."""
+    try:
+        return Role(text)
+    except ValueError:
+        raise typer.BadParameter(f'"{text}" is no role: viewer, member, admin') from None
+
+
 def command(
     action: Annotated[Action, typer.Argument(help="What to do.")],
     subject: Annotated[
@@ -36,11 +52,7 @@ def command(
         ),
     ] = None,
     role: Annotated[
-        Role,
-        typer.Option(
-            help="viewer: looks at everything; responder: also acknowledges, snoozes, closes and "
-            "silences; admin: also ends the silences of others, and silences everything."
-        ),
+        Role, typer.Option(metavar="ROLE", parser=role_called, help=ROLES)
     ] = Role.viewer,
     config: Annotated[
         Path | None, typer.Option(metavar="FILE", help="The configuration, like pulse.yaml.")
@@ -52,7 +64,7 @@ def command(
     stands beside whatever is said with it, and a role. What runs knows a new token, and forgets a
     revoked one and whoever is signed in with it, within a second.
 
-    Example: pulse tokens make kim --role responder
+    Example: pulse tokens make kim --role member
     """
     loaded = Config.load(config)
     topic = loaded.kafka.topics.tokens
@@ -63,9 +75,10 @@ def command(
         name = subject or ""
         if not is_plain_text(name):
             raise PulseError(
-                "a token is somebody's", hint="name them: `pulse tokens make kim --role responder`"
+                "a token is somebody's", hint="name them: `pulse tokens make kim --role member`"
             )
         token, kept = tokens.make(name, role)
+        audited(loaded, Change.token_made, subject=kept.begins_with, name=name, role=role)
         done(keyring.write(settings, topic, keyring.hash_of(token), kept))
         print(token)
         return
@@ -81,5 +94,6 @@ def command(
             hint="`pulse tokens list` says what they begin with",
         )
     hashed, each = found[0]
+    audited(loaded, Change.token_revoked, subject=each.begins_with, name=each.name)
     done(keyring.write(settings, topic, hashed, None))
     print(f"revoked: {each.begins_with}… of {each.name}")

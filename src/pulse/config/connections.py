@@ -158,6 +158,10 @@ class Topics(Section):
     """How each account stood at the start of each of its days, by account."""
     tokens: TopicName = "pulse.tokens"
     """Hashes of the tokens of the API; compacted."""
+    users: TopicName = "pulse.users"
+    """People who sign in with a password, and what is kept of it; compacted."""
+    audit: TopicName = "pulse.audit"
+    """The audit log: who changed what; one partition."""
     changelog: TopicName = Field(default="pulse.state", validate_default=True)
     """The accounts' state; compacted."""
 
@@ -187,6 +191,8 @@ class Retention(Section):
     """What became of them, by which it is seen which reasons are right."""
     history: SomeDays = 35
     """How long `pulse web`, which keeps the history, may be away without a gap in it."""
+    audit: SomeDays = 800
+    """The audit log: two years, and a little more."""
 
 
 class Kafka(Section):

@@ -1,9 +1,10 @@
 """How the API and the account page run, and the links that lead from a message to it."""
 
-from typing import Annotated, Final
+from ipaddress import ip_network
+from typing import Annotated, Final, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, StringConstraints, ValidationInfo, field_validator
+from pydantic import AfterValidator, Field, StringConstraints, ValidationInfo, field_validator
 
 from pulse.alerting.people.links import Links
 from pulse.config.fields import (
@@ -21,6 +22,54 @@ from pulse.config.secret import Secret, SecretError, find_secret
 
 _LEAST_KEY: Final = 32
 """Characters that the key of the links must have: whoever guesses it can act on every alert."""
+
+
+def _network(text: str) -> str:
+    try:
+        return str(ip_network(text))
+    except ValueError as error:
+        raise refuse(
+            f'"{text}" is no network: {error}', suggestion="10.0.0.0/8, 192.0.2.7, ::1"
+        ) from None
+
+
+Header = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]{1,100}$")]
+Network = Annotated[str, AfterValidator(_network)]
+SomeRole = Literal["viewer", "member", "admin"]
+
+
+class ProxyAuth(Section):
+    """A proxy that lets people in, and says in headers whom. It must take these headers out of what
+    comes to it."""
+
+    header: Header = "X-Forwarded-User"
+    """The header that has the name."""
+    trusted: Annotated[tuple[Network, ...], Field(strict=False, min_length=1)]
+    """The proxy's addresses, or networks. From elsewhere the headers are not believed."""
+    groups_header: Header | None = None
+    """The header that has the groups of whom it let in, between commas."""
+    roles: dict[Text, SomeRole] = Field(default_factory=dict)
+    """The roles of groups; of several the highest counts."""
+    default_role: SomeRole | Literal["none"] = "viewer"
+    """The role of who is in no such group; none: they do not come in."""
+
+    @field_validator("roles")
+    @classmethod
+    def _groups_are_told(
+        cls, roles: dict[str, SomeRole], info: ValidationInfo
+    ) -> dict[str, SomeRole]:
+        if roles and "groups_header" in info.data and info.data["groups_header"] is None:
+            raise refuse(
+                "nobody says the groups", suggestion="set groups_header: X-Forwarded-Groups"
+            )
+        return roles
+
+    @field_validator("default_role")
+    @classmethod
+    def _somebody_comes_in(cls, role: str, info: ValidationInfo) -> str:
+        if role == "none" and "roles" in info.data and not info.data["roles"]:
+            raise refuse("nobody would come in", suggestion="set roles: {a-group: member}")
+        return role
 
 
 class Web(Section):
@@ -48,6 +97,8 @@ class Web(Section):
     """How long a link opens after it was sent; 1m to 366d."""
     session_ms: Duration = Field(default=12 * 3_600_000, alias="session", ge=60_000)
     """How long somebody stays signed in."""
+    proxy_auth: ProxyAuth | None = None
+    """A proxy that lets people in; none if unsaid."""
     calibration_report: Text | None = None
     """The page that `pulse calibrate --report` wrote; the page of the line leads to it."""
     alert_days: SomeDays = 30

@@ -2,4 +2,5 @@
 
 - `books`: what the topics say: alerts, what became of them, what is muted
 - `desk`: what is said, written to Kafka
+- `audit`: who changes what, here and elsewhere, said before it is written
 """

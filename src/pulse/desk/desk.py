@@ -1,4 +1,7 @@
-"""Where people's words are taken: written to Kafka, and done when it has acknowledged them."""
+"""Where people's words are taken: written to Kafka, and done when it has acknowledged them.
+
+The audit log has each before it is written.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,9 @@ from pulse.alerting.people.silences import (
     encode_snooze,
 )
 from pulse.alerting.stages.muting import Silence, Snooze
+from pulse.desk.audit import entry, record_of
+from pulse.model.audit import Change
+from pulse.model.time import format_ms
 from pulse.placement import partition_of
 from pulse.producer import Outgoing
 from pulse.refusals import Refusal
@@ -23,6 +29,7 @@ if TYPE_CHECKING:
 
     from pulse.alerting.people.outcomes import Outcome
     from pulse.config import Kafka
+    from pulse.desk.audit import By, Entry
     from pulse.desk.books import MutedBook, OutcomeBook
 
 KEPT_MS: Final = 90 * 86_400_000
@@ -36,7 +43,8 @@ class Desk:
     """Writes what people say; what was written is known here at once, and a moment later elsewhere.
 
     `send` returns when Kafka has acknowledged all. Everything may be said again: it has the same
-    key, and the last word counts. `has_ended` says whether it is known that an alert has.
+    key, and the last word counts. `has_ended` says whether it is known that an alert has. All of
+    these raise `Refusal` (503) where Kafka is away; then the audit log may have what was not done.
     """
 
     def __init__(
@@ -48,6 +56,7 @@ class Desk:
         *,
         has_ended: Callable[[str], bool],
         within_s: float,
+        now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
         observe: Callable[[str, float], None] = lambda what, took_s: None,
     ) -> None:
         self._topics = kafka.topics
@@ -57,26 +66,53 @@ class Desk:
         self._send = send
         self._has_ended = has_ended
         self._within_s = within_s
+        self._now_ms = now_ms
         self._observe = observe
 
-    async def silence(self, silence: Silence, now_ms: int) -> None:
-        """Make or change a silence. Raises `Refusal` (503), as all of these do."""
+    async def silence(self, silence: Silence, now_ms: int, by: By) -> None:
+        """Make or change a silence."""
         gone = [
             self._muting(SILENCE_PREFIX + each.id, None)
             for each in self._muted.silences.values()
             if each.ends_ms < now_ms - KEPT_MS
         ]
-        await self._write("silence", [self._muting(*encode_silence(silence)), *gone])
+        has_ended = silence.ends_ms <= now_ms
+        said = entry(
+            by,
+            Change.silence_ended if has_ended else Change.silence_made,
+            self._now_ms(),
+            subject=silence.id,
+            match=str(silence.match) or "everything",
+            starts_at=format_ms(silence.starts_ms),
+            ends_at=format_ms(silence.ends_ms),
+        )
+        await self._write("silence", [self._muting(*encode_silence(silence)), *gone], said)
 
-    async def snooze(self, snooze: Snooze) -> None:
-        """Snooze an alert, or take it over."""
-        await self._write("snooze", [self._muting(*encode_snooze(snooze)), *self._over()])
+    async def snooze(self, snooze: Snooze, account_id: str, by: By) -> None:
+        """Snooze an alert of an account, or take it over."""
+        until_ms = snooze.until_ms
+        said = entry(
+            by,
+            Change.alert_acknowledged if until_ms is None else Change.alert_snoozed,
+            self._now_ms(),
+            account_id=_one(account_id),
+            subject=snooze.alert_id,
+            **({} if until_ms is None else {"until": format_ms(until_ms)}),
+        )
+        await self._write("snooze", [self._muting(*encode_snooze(snooze)), *self._over()], said)
 
-    async def lift(self, alert_id: str) -> None:
-        """Let an alert be told again."""
-        await self._write("lift", [self._muting(SNOOZE_PREFIX + alert_id, None)])
+    async def lift(self, alert_id: str, account_id: str, by: By) -> None:
+        """Let an alert of an account be told again."""
+        said = entry(
+            by,
+            Change.alert_lifted,
+            self._now_ms(),
+            account_id=_one(account_id),
+            subject=alert_id,
+        )
+        await self._write("lift", [self._muting(SNOOZE_PREFIX + alert_id, None)], said)
 
-    async def close(self, outcome: Outcome) -> None:
+    async def close(self, outcome: Outcome, by: By) -> None:
         """Say what became of an alert, and that nobody need hear of it again.
 
         The event, by which backtests read it, goes into its account's partition.
@@ -91,7 +127,15 @@ class Desk:
         if not self._has_ended(outcome.alert_id):
             taken = Snooze(alert_id=outcome.alert_id, author=outcome.author, reason=outcome.outcome)
             records.append(self._muting(*encode_snooze(taken)))
-        await self._write("outcome", records)
+        said = entry(
+            by,
+            Change.alert_closed,
+            self._now_ms(),
+            account_id=account,
+            subject=outcome.alert_id,
+            outcome=outcome.outcome,
+        )
+        await self._write("outcome", records, said)
 
     def _over(self) -> list[Outgoing]:
         """What is said of alerts that have ended means nothing any more."""
@@ -101,10 +145,11 @@ class Desk:
     def _muting(self, key: str, value: bytes | None) -> Outgoing:
         return Outgoing(self._topics.silences, 0, key.encode(), value)
 
-    async def _write(self, what: str, records: list[Outgoing]) -> None:
+    async def _write(self, what: str, records: list[Outgoing], said: Entry) -> None:
         began = time.perf_counter()
         try:
             async with asyncio.timeout(self._within_s):
+                await self._send([record_of(said, self._topics.audit)])
                 await self._send(records)
         except TimeoutError:
             raise Refusal(
@@ -122,3 +167,8 @@ class Desk:
         for record in records:
             if record.topic in books:
                 books[record.topic](record.key or b"", record.value)
+
+
+def _one(account_id: str) -> str | None:
+    """The account that an alert is about; None for those about many."""
+    return None if account_id == "*" else account_id

@@ -7,6 +7,7 @@ Nothing here reads a file, a clock or the environment, or logs. Every other room
 
 from pulse.model.account import AccountStatus, Lifecycle, Line, Measures, Windows, Zone
 from pulse.model.alert import Alert, Resolution, Severity, Status, ThenAndNow
+from pulse.model.audit import AuditEntry, Change, Way
 from pulse.model.day import AccountDay, AccountMoved
 from pulse.model.notification import AlertNotice, WebhookBody, notification_id, webhook_body
 from pulse.model.notification_of_several import GroupBody, group_body
@@ -20,6 +21,8 @@ __all__ = [
     "AccountStatus",
     "Alert",
     "AlertNotice",
+    "AuditEntry",
+    "Change",
     "GroupBody",
     "Lifecycle",
     "Line",
@@ -30,6 +33,7 @@ __all__ = [
     "Status",
     "ThenAndNow",
     "UsageEvent",
+    "Way",
     "WebhookBody",
     "Windows",
     "Zone",

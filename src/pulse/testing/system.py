@@ -32,9 +32,9 @@ if TYPE_CHECKING:
     from pulse.alerting.records.reader import Deliveries
 
 _POLL_S = 0.2
-_COMPACTED = ("deliveries", "keys", "links", "changelog", "silences", "tokens")
+_COMPACTED = ("deliveries", "keys", "links", "changelog", "silences", "tokens", "users")
 
-ONE_PARTITION = ("silences", "outcomes")
+ONE_PARTITION = ("silences", "outcomes", "audit")
 """The topics that have one, whatever the others have."""
 
 COMMITS_TOPIC = "__consumer_offsets"
@@ -80,6 +80,8 @@ class System:
                     "silences",
                     "outcomes",
                     "tokens",
+                    "users",
+                    "audit",
                     "history",
                 )
             },
@@ -90,7 +92,7 @@ class System:
 
     def create_topics(self) -> None:
         """Create the topics as `pulse topics` does, on one broker."""
-        for name in ("events", "alerts", "deadletter", "outcomes", "history", *_COMPACTED):
+        for name in ("events", "alerts", "deadletter", "outcomes", "history", "audit", *_COMPACTED):
             self.create_topic(name)
 
     def create_topic(self, name: str, **settings: str) -> None:

@@ -48,10 +48,10 @@ class WantedTopic:
 
 def wanted_topics(kafka: Kafka) -> list[WantedTopic]:
     """The topics of a configuration: events, alerts, dead letters, deliveries, keys,
-    links, state, tokens, history, silences, outcomes.
+    links, state, tokens, users, history, silences, outcomes, audit.
 
-    All but the last two have the number of partitions of the events: an account's state, alerts and
-    deliveries lie where its events do.
+    All but the last three have the number of partitions of the events: an account's state, alerts
+    and deliveries lie where its events do.
     """
     names, days = kafka.topics, kafka.retention_days
     # Without it `acks=all` is satisfied by the leader alone.
@@ -98,6 +98,7 @@ def wanted_topics(kafka: Kafka) -> list[WantedTopic]:
         topic(names.links, "which account each user belongs to", compacted),
         topic(names.changelog, "the accounts' state", compacted),
         topic(names.tokens, "hashes of the tokens of the API", compacted, fixed=False),
+        topic(names.users, "who signs in with a password", compacted, fixed=False),
         growing(names.history, "how accounts stood, day by day", _kept_for(days.history)),
         # People write it, in one order for all.
         replace(
@@ -107,6 +108,11 @@ def wanted_topics(kafka: Kafka) -> list[WantedTopic]:
         ),
         replace(
             topic(names.outcomes, "what became of alerts", _kept_for(days.outcomes)),
+            partitions=1,
+            as_events=False,
+        ),
+        replace(
+            topic(names.audit, "who changed what", _kept_for(days.audit)),
             partitions=1,
             as_events=False,
         ),

@@ -1,4 +1,4 @@
-"""Who asks, and whether they may: tokens, sessions of browsers, links, and forms that are ours."""
+"""Who asks, and whether they may: tokens, passwords, a proxy, sessions, links, forms of ours."""
 
 from __future__ import annotations
 
@@ -7,22 +7,31 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import urlsplit
 
 from pulse.alerting.people.links import BadTicketError, Ticket
+from pulse.desk.audit import By
 from pulse.keyring import hash_of
+from pulse.model.audit import Way
 from pulse.refusals import Refusal
-from pulse.web.rates import WrongTokens
+from pulse.web.people.passwords import MOST, Passwords
+from pulse.web.people.users import LONGEST_NAME, UserRing
+from pulse.web.rates import Wrong, network
 from pulse.web.sealing import Seals
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from starlette.requests import Request
     from starlette.responses import Response
 
     from pulse.alerting.people.links import Links
+    from pulse.web.people.proxy import Proxy
+    from pulse.web.people.users import User
     from pulse.web.tokens import Role, TokenRing
 
 FORM_MS: Final = 12 * 3_600_000
 """How long a form may stay open before it is sent."""
+
+_USER: Final = "user-"
+"""What the marks of sessions of users begin with; those of tokens, with the token's hash."""
 
 
 class Who(NamedTuple):
@@ -30,6 +39,12 @@ class Who(NamedTuple):
 
     name: str
     role: Role
+    way: Way
+
+    @property
+    def by(self) -> By:
+        """As the audit log says it."""
+        return By(self.name, self.way)
 
 
 class Session(NamedTuple):
@@ -55,17 +70,31 @@ class Access:
         session_ms: int,
         now_ms: Callable[[], int],
         monotonic_s: Callable[[], float],
+        users: UserRing | None = None,
+        proxy: Proxy | None = None,
         on_wrong: Callable[[], None] = lambda: None,
+        on_wrong_password: Callable[[], None] = lambda: None,
+        on_signed_in: Callable[[Way], None] = lambda way: None,
+        keep_anew: Callable[[User, str], Awaitable[None]] | None = None,
     ) -> None:
+        """`keep_anew` writes what is to be kept of a password whose keeping has become old."""
         self.tokens = tokens
+        self.users = UserRing() if users is None else users
+        self._proxy = proxy
+        self._passwords = Passwords()
         self.links = links
         # Without a key that all know, sessions end with this process.
         self._seals = Seals(secrets.token_bytes(32) if links is None else links.key)
         self._public = urlsplit(public_url or "")
         self._session_ms = session_ms
         self._now_ms = now_ms
-        self._wrong = WrongTokens(monotonic_s)
+        self._wrong = Wrong("tokens", monotonic_s, at_once=20, one_in_s=1)
+        self._wrong_from = Wrong("passwords", monotonic_s, at_once=10, one_in_s=30)
+        self._wrong_for = Wrong("passwords", monotonic_s, at_once=10, one_in_s=30)
         self._on_wrong = on_wrong
+        self._on_wrong_password = on_wrong_password
+        self._on_signed_in = on_signed_in
+        self._keep_anew = keep_anew
 
     # -- tokens --------------------------------------------------------------------------------
 
@@ -74,42 +103,82 @@ class Access:
         found = self.tokens.find(token)
         if found is None:
             # Only wrong ones wait: behind a proxy all may come from one address.
-            address = "" if request.client is None else request.client.host
-            self._wrong.check(address)
-            self._wrong.note(address)
+            where = _where(request)
+            self._wrong.check(where)
+            self._wrong.note(where)
             self._on_wrong()
             raise Refusal(
                 401, "bad_token", "the token is not known, or was revoked; `pulse tokens make`"
             )
-        return Who(found.name, found.role)
+        return Who(found.name, found.role, Way.token)
 
     # -- sessions of browsers ------------------------------------------------------------------
 
     def sign_in(self, request: Request, response: Response, token: str) -> None:
         """Let a browser in that has come with a token. Raises `Refusal` (401, 429)."""
         self.who(request, token)
+        self._begin(request, response, hash_of(token), Way.token)
+
+    async def sign_in_as(
+        self, request: Request, response: Response, name: str, password: str
+    ) -> None:
+        """Let a browser in that has come with a name and a password.
+
+        Raises `Refusal` (401, 429, 503), which does not tell a wrong name from a wrong password.
+        """
+        where, name = _where(request), name[: LONGEST_NAME + 1]
+        self._wrong_from.check(where)
+        # From elsewhere one try is free, so nobody can lock out who has the right one.
+        if self._wrong_from.count(where) >= 1:
+            self._wrong_for.check(name)
+        tries = ((self._wrong_from, where), (self._wrong_for, name))
+        for each, of in tries:  # before it is known, since others come meanwhile
+            each.note(of)
+        user = self.users.get(name)
+        try:
+            is_right = await self._passwords.is_right(user, password[: MOST + 1])
+        except Refusal:
+            for each, of in tries:
+                each.take_back(of)
+            raise
+        if user is None or not is_right:
+            self._on_wrong_password()
+            raise Refusal(401, "bad_password", "the name or the password is wrong")
+        for each, of in tries:
+            each.take_back(of)
+        if self._keep_anew is not None and (anew := await self._passwords.anew(user, password)):
+            await self._keep_anew(user, anew)
+        self._begin(request, response, f"{_USER}{user.era}", Way.user)
+
+    def _begin(self, request: Request, response: Response, of: str, way: Way) -> None:
         until_ms = self._now_ms() + self._session_ms
-        mark = f"{hash_of(token)} {secrets.token_hex(16)}"
-        self._set_cookie(
-            request,
-            response,
-            "session",
-            self._seals.make("session", mark, until_ms),
-            self._session_ms,
-        )
+        mark = f"{of} {secrets.token_hex(16)}"
+        sealed = self._seals.make("session", mark, until_ms)
+        self._set_cookie(request, response, "session", sealed, self._session_ms)
+        self._on_signed_in(way)
 
     def sign_out(self, request: Request, response: Response) -> None:
         """Let it out."""
         self._set_cookie(request, response, "session", "", 0)
 
     def session(self, request: Request) -> Session | None:
-        """The session of a browser, as long as its token holds; None without one."""
+        """The session of a browser; None without one.
+
+        Whom a proxy has let in has one while it says so; others, as long as their token holds, or
+        their password is the same.
+        """
+        if self._proxy is not None and (let_in := self._proxy.let_in(request)) is not None:
+            return Session(Who(let_in.name, let_in.role, Way.proxy), f"proxy {let_in.name}")
         sealed = request.cookies.get(self._cookie_name(request, "session"), "")
         mark = self._seals.open("session", sealed, self._now_ms()) if sealed else None
         if mark is None:
             return None
-        found = self.tokens.by_hash(mark.partition(" ")[0])
-        return None if found is None else Session(Who(found.name, found.role), mark)
+        of = mark.partition(" ")[0]
+        if of.startswith(_USER):
+            user = self.users.of_era(of.removeprefix(_USER))
+            return None if user is None else Session(Who(user.name, user.role, Way.user), mark)
+        found = self.tokens.by_hash(of)
+        return None if found is None else Session(Who(found.name, found.role, Way.token), mark)
 
     def visitor(self, request: Request, response: Response | None = None) -> str:
         """The mark of a browser that is not signed in; given to it with `response`."""
@@ -175,3 +244,7 @@ class Access:
             return site == "same-origin"
         origin = urlsplit(request.headers.get("origin", "")).netloc
         return bool(origin) and origin in (self._public.netloc, request.headers.get("host"))
+
+
+def _where(request: Request) -> str:
+    return "" if request.client is None else network(request.client.host)

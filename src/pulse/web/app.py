@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import traceback
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,6 +18,7 @@ from pulse.web import api, pages
 from pulse.web.api.asking import PREFIX
 from pulse.web.hardening import PATIENCE_S, Hardened
 from pulse.web.pages.views import page
+from pulse.web.people.proxy import Peers
 
 if TYPE_CHECKING:
     from pulse.web.metrics import WebMetrics
@@ -80,12 +82,14 @@ def make_app(
         log.error("a request failed", traceback="".join(traceback.format_exception(error)))
         return tell(request, Refusal(500, "broken", "this is a bug of pulse; its log says more"))
 
+    # What is added last comes first.
     app.add_middleware(
         Hardened,
         note=lambda status: metrics.requests.labels(status).inc(),
         broken=broken,
         within_s=body_within_s,
     )
+    app.add_middleware(Peers, near=os.environ.get("FORWARDED_ALLOW_IPS", "127.0.0.1,::1"))
     for router in (*api.ROUTERS, *pages.ROUTERS):
         app.include_router(router)
     _describe(app.openapi())

@@ -9,6 +9,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from pulse.alerting.people.precision import by_reason
+from pulse.model.audit import Way
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -22,7 +23,11 @@ class WebMetrics:
     """What the page and the API count, in a registry of its own."""
 
     def __init__(
-        self, outcomes: OutcomeBook, alerts: Callable[[], int], tokens: Callable[[], int]
+        self,
+        outcomes: OutcomeBook,
+        alerts: Callable[[], int],
+        tokens: Callable[[], int],
+        users: Callable[[], int] = lambda: 0,
     ) -> None:
         self.registry = registry = CollectorRegistry()
         self.requests = Counter(
@@ -34,6 +39,21 @@ class WebMetrics:
         self.wrong_tokens = Counter(
             "pulse_web_wrong_tokens", "Tokens that are not known.", registry=registry
         )
+        self.wrong_passwords = Counter(
+            "pulse_web_wrong_passwords",
+            "Sign-ins with a wrong name or password.",
+            registry=registry,
+        )
+        self.signed_in = Counter(
+            "pulse_web_signed_in", "Browsers that were let in.", ["way"], registry=registry
+        )
+        for way in (Way.user, Way.token):
+            self.signed_in.labels(way)
+        self.untrusted = Counter(
+            "pulse_web_untrusted_headers",
+            "Headers of the proxy that lets people in, from elsewhere or odd; not believed.",
+            registry=registry,
+        )
         self.took = Histogram(
             "pulse_web_ack_seconds", "From a person's word to Kafka's.", ["what"],
             buckets=_SECONDS, registry=registry,
@@ -42,6 +62,8 @@ class WebMetrics:
         known.set_function(alerts)
         held = Gauge("pulse_web_tokens", "Tokens that hold now.", registry=registry)
         held.set_function(tokens)
+        people = Gauge("pulse_web_users", "Users that there are now.", registry=registry)
+        people.set_function(users)
         registry.register(_Judged(outcomes))
 
 

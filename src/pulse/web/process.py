@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ from aiokafka.errors import KafkaError
 
 from pulse.config.kafka_clients import for_aiokafka
 from pulse.config.pipeline import holdout
+from pulse.desk.audit import AuditBook
 from pulse.desk.books import AlertBook, MutedBook, OutcomeBook
 from pulse.desk.desk import Desk
 from pulse.errors import PulseError
@@ -30,6 +31,8 @@ from pulse.web.app import make_app
 from pulse.web.deliveries import DeliveryBook
 from pulse.web.hardening import PATIENCE_S
 from pulse.web.metrics import WebMetrics
+from pulse.web.people.proxy import Proxy
+from pulse.web.people.users import UserRing, kept_anew
 from pulse.web.recorder import Recorder
 from pulse.web.service import Books, Service
 from pulse.web.today.board import Board
@@ -43,6 +46,8 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
     from pulse.config import Config
+    from pulse.config.web import Web
+    from pulse.web.people.users import User
 
 log = structlog.get_logger("pulse.web")
 
@@ -62,12 +67,16 @@ async def run(config: Config) -> None:
     async with AsyncExitStack() as stack:
         listening = listen(web.host, web.port, section="web")
         stack.callback(listening.close)
-        books = Books(AlertBook(web.most_alerts), OutcomeBook(), MutedBook(), DeliveryBook())
-        ring = TokenRing()
+        books = Books(
+            AlertBook(web.most_alerts), OutcomeBook(), MutedBook(), DeliveryBook(), AuditBook()
+        )
+        ring, users = TokenRing(), UserRing()
         topics, live = kafka.topics, Live()
         heard = Heard(books, live)
         followers = [
             Follower(settings, topics.tokens, ring.take),
+            Follower(settings, topics.users, users.take),
+            Follower(settings, topics.audit, books.audit.take),
             Follower(settings, topics.silences, heard.muted),
             Follower(settings, topics.outcomes, heard.outcome),
             Follower(settings, topics.alerts, heard.alert),
@@ -86,12 +95,22 @@ async def run(config: Config) -> None:
             recording.append(
                 Recorder(settings, topics.history, kafka.partitions, history, config.history.days)
             )
-        metrics = WebMetrics(books.outcomes, lambda: len(books.alerts), lambda: len(ring))
+        metrics = WebMetrics(
+            books.outcomes, lambda: len(books.alerts), lambda: len(ring), lambda: len(users)
+        )
         accounts = board = None
         if config.redis.enabled:
             accounts = ReadModel(config.redis.address().reveal(), config.redis.prefix)
             stack.push_async_callback(accounts.close)
             board = Board(accounts, live.say)
+
+        async def keep_anew(user: User, password: str) -> None:
+            record = kept_anew(topics.users, user, password)
+            # Who signs in need not wait for it: it is kept anew the next time.
+            with suppress(TimeoutError):
+                async with asyncio.timeout(1.0):
+                    await producer.send([record])
+
         service = Service(
             config=config,
             books=books,
@@ -104,7 +123,12 @@ async def run(config: Config) -> None:
                 session_ms=web.session_ms,
                 now_ms=now_ms,
                 monotonic_s=time.monotonic,
+                users=users,
+                proxy=_proxy(web, metrics),
                 on_wrong=metrics.wrong_tokens.inc,
+                on_wrong_password=metrics.wrong_passwords.inc,
+                on_signed_in=lambda way: metrics.signed_in.labels(way).inc(),
+                keep_anew=keep_anew,
             ),
             desk=Desk(
                 kafka,
@@ -138,8 +162,9 @@ async def run(config: Config) -> None:
         if links is None:
             log.warning("web.link_secret_env is not set, so sessions hold at this process alone, "
                         "and end with it")  # fmt: skip
-        if not len(ring):
-            log.warning("there is no token yet, so nobody can sign in: `pulse tokens make`")
+        if not len(ring) and not len(users) and web.proxy_auth is None:
+            log.warning("there is no user and no token yet, so nobody can sign in: "
+                        "`pulse users add`, `pulse tokens make`")  # fmt: skip
         boards = [] if board is None else [board]
         await _serve(server, listening, [*followers, *recording, *boards])
 
@@ -156,6 +181,7 @@ def make_server(
             log_config=None,
             access_log=False,  # the addresses of links are keys
             server_header=False,
+            proxy_headers=False,  # the application looks at them: it must know who is connected
             lifespan="off",
             timeout_graceful_shutdown=int(LAST_S),
         )
@@ -191,6 +217,10 @@ async def _serve(
             task.cancel()
 
 
+def _proxy(web: Web, metrics: WebMetrics) -> Proxy | None:
+    return None if web.proxy_auth is None else Proxy(web.proxy_auth, metrics.untrusted.inc)
+
+
 async def _read(follower: Follower) -> None:
     try:
         await follower.start()
@@ -211,6 +241,8 @@ def _look_at_topics(config: Config) -> None:
             topics.silences,
             topics.outcomes,
             topics.tokens,
+            topics.users,
+            topics.audit,
             *((topics.history,) if config.history.enabled else ()),
         )
     if found[topics.events].partitions != kafka.partitions:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from pulse.alerting.stages.holdout import Holdout
     from pulse.config import Config
+    from pulse.desk.audit import AuditBook
     from pulse.desk.books import AlertBook, KnownAlert, MutedBook, OutcomeBook
     from pulse.desk.desk import Desk
     from pulse.history import History
@@ -38,6 +39,7 @@ class Books:
     outcomes: OutcomeBook
     muted: MutedBook
     deliveries: DeliveryBook
+    audit: AuditBook
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,19 +16,28 @@ PREFIX: Final = "pt_"
 
 
 class Role(StrEnum):
-    """What a token is good for; each is good for what those before it are."""
+    """What somebody may do, or a token is good for; each is good for what those before it are."""
 
     viewer = "viewer"
     """Looks at everything."""
-    responder = "responder"
+    member = "member"
     """Acknowledges, snoozes and closes alerts; makes silences, and ends its own."""
     admin = "admin"
-    """Ends the silences of others, and makes those that match every alert."""
+    """Ends the silences of others, makes those that match every alert, reads the audit log."""
+
+    @classmethod
+    def _missing_(cls, value: object) -> Role | None:
+        """Records and scripts of before say `responder`.
+
+        >>> Role("responder")
+        <Role.member: 'member'>
+        """
+        return cls.member if value == "responder" else None
 
     def may(self, needed: Role) -> bool:
         """Whether it is good for what needs that role.
 
-        >>> Role.responder.may(Role.viewer), Role.responder.may(Role.admin)
+        >>> Role.member.may(Role.viewer), Role.member.may(Role.admin)
         (True, False)
         """
         order = list(Role)

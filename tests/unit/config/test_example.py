@@ -40,8 +40,8 @@ def settings(
         yield here
         plain = isinstance(field.annotation, type)
         for section in models_in(field.annotation):
-            # A union of forms (a target) has them all at the same place.
-            chosen = () if plain or here[-1] in ("target", "by") else ("*",)
+            # A union of forms (a target, one or none) has them all at the same place.
+            chosen = () if plain or here[-1] in ("target", "by", "proxy_auth") else ("*",)
             if section not in (*around, model):
                 yield from settings(section, (*here, *chosen), (*around, model))
 

@@ -46,10 +46,15 @@ def test_the_topics_and_their_settings() -> None:
         "pulse.links",
         "pulse.state",
         "pulse.tokens",
+        "pulse.users",
         "pulse.history",
         "pulse.silences",
         "pulse.outcomes",
+        "pulse.audit",
     ]
+    audited = topics.pop("pulse.audit")
+    assert (audited.partitions, audited.replication) == (1, 2)
+    assert audited.settings == {"cleanup.policy": "delete", "retention.ms": str(800 * DAY_MS)}
     judged = topics.pop("pulse.outcomes")
     assert (judged.partitions, judged.replication) == (1, 2)
     assert judged.settings == {"cleanup.policy": "delete", "retention.ms": str(400 * DAY_MS)}
@@ -195,7 +200,7 @@ def test_other_copies_are_noted() -> None:
     found = as_wanted(wanted_topics(kafka(replication=1)))
     notes = plan(wanted_topics(kafka(replication=2)), found).notes
 
-    assert len(notes) == 11
+    assert len(notes) == 13
     assert notes[0].startswith("pulse.events has 1 of 2 copies; kafka-reassign-partitions")
 
 

@@ -14,12 +14,13 @@ from pulse.model.fields import PlainText, Timestamp
 from pulse.model.time import MAX_DURATION_MS, format_ms
 from pulse.refusals import Refusal
 from pulse.serving import answer
+from pulse.web.access import Who
 from pulse.web.api.asking import (
     ALERT_ID,
     PREFIX,
     Cursor,
     Limit,
-    Responder,
+    Member,
     Shared,
     Viewer,
     answers,
@@ -164,12 +165,12 @@ async def one_alert(service: Shared, who: Viewer, alert_id: Id) -> Response:
 
 
 @router.put("/{alert_id}/snooze", summary="Snooze an alert", responses=answers(AlertView, 404))
-async def snooze_alert(service: Shared, who: Responder, alert_id: Id, body: SnoozeBody) -> Response:
+async def snooze_alert(service: Shared, who: Member, alert_id: Id, body: SnoozeBody) -> Response:
     """Nobody is told of it until then. That it ends is told."""
     alert = service.alert(alert_id)
     check_until(body.until, service.now_ms())
     said = Snooze(alert_id=alert.id, author=who.name, reason=body.reason, until_ms=body.until)
-    await service.desk.snooze(said)
+    await service.desk.snooze(said, alert.account_id, who.by)
     return answer(200, view(service, alert))
 
 
@@ -177,31 +178,32 @@ async def snooze_alert(service: Shared, who: Responder, alert_id: Id, body: Snoo
     "/{alert_id}/acknowledgement", summary="Take an alert over", responses=answers(AlertView, 404)
 )
 async def acknowledge_alert(
-    service: Shared, who: Responder, alert_id: Id, body: AcknowledgeBody
+    service: Shared, who: Member, alert_id: Id, body: AcknowledgeBody
 ) -> Response:
     """Nobody is told of it again, but that it ends."""
     alert = service.alert(alert_id)
-    await service.desk.snooze(Snooze(alert_id=alert.id, author=who.name, reason=body.reason))
+    said = Snooze(alert_id=alert.id, author=who.name, reason=body.reason)
+    await service.desk.snooze(said, alert.account_id, who.by)
     return answer(200, view(service, alert))
 
 
 @router.delete("/{alert_id}/snooze", summary="Lift a snooze", responses=answers(AlertView, 404))
-async def lift_snooze(service: Shared, who: Responder, alert_id: Id) -> Response:
+async def lift_snooze(service: Shared, who: Member, alert_id: Id) -> Response:
     """It is told again. A snooze that is not there is lifted too."""
-    return await _lift(service, alert_id, is_acknowledged=False)
+    return await _lift(service, who, alert_id, is_acknowledged=False)
 
 
 @router.delete(
     "/{alert_id}/acknowledgement", summary="Give an alert back", responses=answers(AlertView, 404)
 )
-async def give_back(service: Shared, who: Responder, alert_id: Id) -> Response:
+async def give_back(service: Shared, who: Member, alert_id: Id) -> Response:
     """It is told again. What nobody has taken over is given back too."""
-    return await _lift(service, alert_id, is_acknowledged=True)
+    return await _lift(service, who, alert_id, is_acknowledged=True)
 
 
-async def _lift(service: Service, alert_id: str, *, is_acknowledged: bool) -> Response:
+async def _lift(service: Service, who: Who, alert_id: str, *, is_acknowledged: bool) -> Response:
     alert = service.alert(alert_id)
     known = service.books.muted.snoozes.get(alert.id)
     if known is not None and (known.until_ms is None) == is_acknowledged:
-        await service.desk.lift(alert.id)
+        await service.desk.lift(alert.id, alert.account_id, who.by)
     return answer(200, view(service, alert))

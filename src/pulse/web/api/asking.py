@@ -6,6 +6,7 @@ from fastapi import Depends, Query, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import BaseModel, Field
 
+from pulse.model.audit import Way
 from pulse.refusals import Refusal
 from pulse.web.access import Who
 from pulse.web.service import Service
@@ -46,18 +47,26 @@ class May:
 
 
 def need(who: Who, role: Role) -> None:
-    """Raises `Refusal` (403) where their token is not good for that role."""
+    """Raises `Refusal` (403) where they have not that role."""
     if not who.role.may(role):
         raise Refusal(
             403,
             "role",
-            f"this needs the role {role}, and your token is a {who.role}'s; "
-            f"`pulse tokens make NAME --role {role}`",
+            f"this needs the role {role}, and yours is {who.role}; who runs pulse can give it: "
+            f"`{_GIVES[who.way].format(who.name, role)}`",
         )
 
 
+_GIVES: Final = {
+    Way.user: "pulse users role {} {}",
+    Way.token: "pulse tokens make {} --role {}",
+    Way.proxy: "web.proxy_auth",
+}
+
+
 Viewer = Annotated[Who, Depends(May(Role.viewer))]
-Responder = Annotated[Who, Depends(May(Role.responder))]
+Member = Annotated[Who, Depends(May(Role.member))]
+Admin = Annotated[Who, Depends(May(Role.admin))]
 
 Limit = Annotated[int, Query(ge=1, le=500, description="How many at most.")]
 Cursor = Annotated[
@@ -82,7 +91,7 @@ class Refused(BaseModel):
 _WHY: Final = {
     400: "A parameter, the cursor or the body is not as described.",
     401: "There is no token, or one that does not hold.",
-    403: "The token is not good for that.",
+    403: "The token's role may not do that.",
     404: "There is none of that name.",
     409: "It cannot be done as things are.",
     408: "The body was too slow.",

@@ -15,7 +15,7 @@ from pulse.web.api.asking import (
     PREFIX,
     Cursor,
     Limit,
-    Responder,
+    Member,
     Shared,
     Viewer,
     answers,
@@ -137,8 +137,8 @@ async def precision(service: Shared, who: Viewer) -> Response:
     status_code=201,
     responses=answers(OutcomeView, 404, 409, success=201),
 )
-async def close_alert(service: Shared, who: Responder, body: OutcomeBody) -> Response:
+async def close_alert(service: Shared, who: Member, body: OutcomeBody) -> Response:
     """Kafka has it when this is answered. Said again, the newest word counts."""
     said = service.outcome(service.alert(body.alert_id), body.outcome, who.name, body.note)
-    await service.desk.close(said)
+    await service.desk.close(said, who.by)
     return answer(201, view(said))

@@ -19,7 +19,7 @@ from pulse.web.api.asking import (
     PREFIX,
     Cursor,
     Limit,
-    Responder,
+    Member,
     Shared,
     Viewer,
     answers,
@@ -153,7 +153,7 @@ async def one_silence(service: Shared, who: Viewer, silence_id: Id) -> Response:
 )
 async def make_silence(
     service: Shared,
-    who: Responder,
+    who: Member,
     body: SilenceBody,
     idempotency_key: Annotated[
         str | None,
@@ -188,19 +188,19 @@ async def make_silence(
                 409, "idempotency_key", "that key has made another silence; take a new key"
             )
         silence = known
-    await service.desk.silence(silence, now_ms)
+    await service.desk.silence(silence, now_ms, who.by)
     return answer(201, view(silence, now_ms))
 
 
 @router.delete("/{silence_id}", summary="End a silence", responses=answers(SilenceView, 404))
-async def end_silence(service: Shared, who: Responder, silence_id: Id) -> Response:
+async def end_silence(service: Shared, who: Member, silence_id: Id) -> Response:
     """What it held is told, if it still fires. Another author's needs the role admin."""
     silence, now_ms = _known(service, silence_id), service.now_ms()
     if silence.author != who.name:
         need(who, Role.admin)
     if silence.ends_ms > now_ms:
         silence = silence.ended(now_ms)
-        await service.desk.silence(silence, now_ms)
+        await service.desk.silence(silence, now_ms, who.by)
     return answer(200, view(silence, now_ms))
 
 

@@ -1,6 +1,6 @@
 """The pages: rendered here, readable without a script, for whoever has a link or is signed in."""
 
-from pulse.web.pages import account, events, fleet, line, sign_in, silences, today
+from pulse.web.pages import account, audit, events, fleet, line, sign_in, silences, today
 
 ROUTERS = (
     sign_in.router,
@@ -9,6 +9,7 @@ ROUTERS = (
     silences.router,
     fleet.router,
     line.router,
+    audit.router,
     account.router,
 )
 """The account's last: its paths end in an id."""

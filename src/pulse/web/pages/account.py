@@ -7,6 +7,8 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
 from pulse.alerting.people.links import ACTIONS
+from pulse.desk.audit import By
+from pulse.model.audit import Way
 from pulse.refusals import Refusal
 from pulse.web.access import Session
 from pulse.web.api.asking import Shared, need
@@ -62,7 +64,8 @@ async def act_by_link(request: Request, service: Shared, ticket: str, action: st
         raise Refusal(404, "no_such_action", "there is no such form")
     said = await read(request)
     service.access.check_form(request, said.get("form", ""), f"link {ticket}")
-    await act(service, action, opened.alert_id, author_of(said), said)
+    by = By(author_of(said), Way.link)
+    await act(service, action, opened.alert_id, opened.account_id, by, said)
     return RedirectResponse(f"/l/{ticket}?done={quote(action, safe='')}", 303)
 
 
@@ -98,9 +101,9 @@ async def act_by_session(request: Request, service: Shared, alert_id: str, actio
         return to_sign_in("/")
     said = await read(request)
     service.access.check_form(request, said.get("form", ""), session.mark)
-    need(session.who, Role.responder)
+    need(session.who, Role.member)
     alert = service.alert(alert_id)
-    await act(service, action, alert.id, session.who.name, said)
+    await act(service, action, alert.id, alert.account_id, session.who.by, said)
     where = f"/accounts/{quote(alert.account_id, safe='')}?done={quote(action, safe='')}"
     return RedirectResponse(where, 303)
 
@@ -148,4 +151,4 @@ async def _show(
 
 
 def _may(session: Session | None) -> bool:
-    return session is not None and session.who.role.may(Role.responder)
+    return session is not None and session.who.role.may(Role.member)

@@ -18,6 +18,7 @@ from pulse.web.pages.views import FOR
 if TYPE_CHECKING:
     from starlette.requests import Request
 
+    from pulse.desk.audit import By
     from pulse.web.service import Service
 
 LONGEST_NOTE: Final = 1_000
@@ -65,30 +66,30 @@ def author_of(said: dict[str, str]) -> str:
 
 
 async def act(
-    service: Service, action: str, alert_id: str, author: str, said: dict[str, str]
+    service: Service, action: str, alert_id: str, account_id: str, by: By, said: dict[str, str]
 ) -> None:
-    """Do what a form says. Raises `Refusal` (400, 404, 409, 503)."""
+    """Do what a form says of an alert of an account. Raises `Refusal` (400, 404, 409, 503)."""
     if action not in (*ACTIONS, "lift"):
         raise Refusal(404, "no_such_action", "there is no such form")
     note = said.get("note", "").strip()
     if len(note) > LONGEST_NOTE:
         raise Refusal(400, "note", f"a note has at most {LONGEST_NOTE} characters")
     if action == "acknowledge":
-        await service.desk.snooze(Snooze(alert_id=alert_id, author=author, reason=note))
+        taken = Snooze(alert_id=alert_id, author=by.who, reason=note)
+        await service.desk.snooze(taken, account_id, by)
     elif action == "snooze":
         until_ms = until_of(said, service.now_ms())
-        await service.desk.snooze(
-            Snooze(alert_id=alert_id, author=author, reason=note, until_ms=until_ms)
-        )
+        snoozed = Snooze(alert_id=alert_id, author=by.who, reason=note, until_ms=until_ms)
+        await service.desk.snooze(snoozed, account_id, by)
     elif action == "lift":
-        await service.desk.lift(alert_id)
+        await service.desk.lift(alert_id, account_id, by)
     else:
         word = said.get("outcome", "")
         found = next((each for each in WORDS if each == word), None)
         if found is None:
             raise Refusal(400, "outcome", "choose what became of it")
-        outcome = service.outcome(service.alert(alert_id), found, author, note)
-        await service.desk.close(outcome)
+        outcome = service.outcome(service.alert(alert_id), found, by.who, note)
+        await service.desk.close(outcome, by)
 
 
 def until_of(said: dict[str, str], now_ms: int) -> int:

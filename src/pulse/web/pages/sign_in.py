@@ -1,10 +1,11 @@
-"""Signing in with a token, signing out, the style, and the description of the API."""
+"""Signing in with a password or a token, signing out, the style, and the description of the API."""
 
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
+from pulse.model.audit import Way
 from pulse.refusals import Refusal
 from pulse.serving import answer
 from pulse.web.api.asking import Shared
@@ -61,8 +62,11 @@ async def docs(request: Request) -> Response:
 async def form(
     request: Request, service: Shared, to: Annotated[str, Query(alias="next")] = "/"
 ) -> Response:
-    """Asks for a token."""
-    return _form(request, service, local(to), "")
+    """Asks who somebody is, unless a proxy has said so."""
+    session = service.access.session(request)
+    if session is not None and session.who.way is Way.proxy:
+        return RedirectResponse(local(to), 303)
+    return _form(request, service, local(to), {})
 
 
 @router.post("/sign-in")
@@ -73,9 +77,13 @@ async def sign_in(request: Request, service: Shared) -> Response:
     to = local(said.get("next", "/"))
     response = RedirectResponse(to, 303)
     try:
-        service.access.sign_in(request, response, said.get("token", "").strip())
+        if "token" in said:
+            service.access.sign_in(request, response, said["token"].strip())
+        else:
+            name, password = said.get("name", "").strip(), said.get("password", "")
+            await service.access.sign_in_as(request, response, name, password)
     except Refusal as refusal:
-        again = _form(request, service, to, refusal.detail)
+        again = _form(request, service, to, said, refusal.detail)
         again.status_code = refusal.status
         if refusal.retry_after_s is not None:
             again.headers["Retry-After"] = str(refusal.retry_after_s)
@@ -95,9 +103,19 @@ async def sign_out(request: Request, service: Shared) -> Response:
     return response
 
 
-def _form(request: Request, service: Shared, to: str, note: str) -> Response:
+def _form(
+    request: Request, service: Shared, to: str, said: dict[str, str], note: str = ""
+) -> Response:
     cookies = Response()
     mark = service.access.visitor(request, cookies)
-    shown = page("sign_in.html", form=service.access.form_token(mark), to=to, note=note)
+    shown = page(
+        "sign_in.html",
+        form=service.access.form_token(mark),
+        to=to,
+        has_users=len(service.access.users) > 0,
+        by_token="token" in said,
+        name=said.get("name", ""),
+        note=note,
+    )
     shown.headers.append("set-cookie", cookies.headers["set-cookie"])
     return shown

@@ -38,7 +38,7 @@ async def listed(request: Request, service: Shared, done: Annotated[str, Query()
         now_ms=now_ms,
         fields=_FIELDS,
         durations=FOR,
-        may_act=session.who.role.may(Role.responder),
+        may_act=session.who.role.may(Role.member),
         may_end=lambda each: each.author == session.who.name or session.who.role.may(Role.admin),
         form=service.access.form_token(session.mark),
         note=_DONE.get(done, ""),
@@ -56,7 +56,7 @@ async def make(request: Request, service: Shared) -> Response:
         return RedirectResponse("/sign-in?next=%2Fsilences", 303)
     said = await read(request)
     service.access.check_form(request, said.get("form", ""), session.mark)
-    need(session.who, Role.responder)
+    need(session.who, Role.member)
     patterns: dict[str, Any] = {name: _patterns(name, said.get(name, "")) for name in _FIELDS}
     match = Matcher(**patterns)
     if is_everything(match):
@@ -73,7 +73,7 @@ async def make(request: Request, service: Shared) -> Response:
         starts_ms=now_ms,
         ends_ms=until_of(said, now_ms),
     )
-    await service.desk.silence(silence, now_ms)
+    await service.desk.silence(silence, now_ms, session.who.by)
     return RedirectResponse("/silences?done=made", 303)
 
 
@@ -90,10 +90,10 @@ async def end(
     known = service.books.muted.silences.get(silence_id)
     if known is None:
         raise Refusal(404, "no_such_silence", "there is no such silence")
-    need(session.who, Role.responder if known.author == session.who.name else Role.admin)
+    need(session.who, Role.member if known.author == session.who.name else Role.admin)
     now_ms = service.now_ms()
     if known.ends_ms > now_ms:
-        await service.desk.silence(known.ended(now_ms), now_ms)
+        await service.desk.silence(known.ended(now_ms), now_ms, session.who.by)
     return RedirectResponse(f"/silences?done={quote('ended')}", 303)
 
 
