@@ -17,6 +17,7 @@ from pulse.alerting.stages.holdout import Holdout
 from pulse.config import Config
 from pulse.desk.books import AlertBook, MutedBook, OutcomeBook
 from pulse.desk.desk import Desk
+from pulse.desk.notes import NoteBook
 from pulse.keyring import hash_of
 from pulse.model.time import parse_ts
 from pulse.readmodel import ReadModelError
@@ -103,7 +104,7 @@ class Scene:
         self.tokens = TokenRing()
         self.books = Books(
             AlertBook(config.web.most_alerts), OutcomeBook(), MutedBook(),
-            DeliveryBook(),
+            DeliveryBook(), NoteBook(),
         )  # fmt: skip
         self.metrics = WebMetrics(
             self.books.outcomes, lambda: len(self.books.alerts), lambda: len(self.tokens)
@@ -121,6 +122,7 @@ class Scene:
             config.kafka,
             self.books.muted,
             self.books.outcomes,
+            self.books.notes,
             self._send,
             has_ended=self.books.alerts.has_ended,
             within_s=config.web.ack_timeout_s,

@@ -5,11 +5,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import typer
 
-from pulse.cli.writing import CONNECT_S, done, links_of, write
+from pulse.cli.writing import CONNECT_S, done, links_of, notes_of, write
 from pulse.collector.links import Link, forgotten_key
 from pulse.collector.privacy import Privacy, privacy_of
 from pulse.collector.turning import EVERY_S
@@ -32,6 +32,13 @@ SILENCES_MS = 90 * DAY_MS
 """So long after it has ended a silence is taken out, with the next one that is made."""
 
 ENDLESS_MS = 100 * 365 * DAY_MS
+
+
+class Erased(NamedTuple):
+    """How many there were of what the command itself erases."""
+
+    links: int
+    notes: int
 
 
 class What(StrEnum):
@@ -82,11 +89,11 @@ def command(
         )
     with Brokers(loaded.kafka, timeout_s=CONNECT_S) as brokers:
         topics = loaded.kafka.topics
-        brokers.need(topics.events, topics.links)
+        brokers.need(topics.events, topics.links, topics.notes)
         found = brokers.find([topic for _, topic in topics])
-    links = done(_forget(loaded, privacy, what, name, account, before))
+    left = done(_forget(loaded, privacy, what, name, account, before))
     settings = {topic: found[topic].settings for topic in found}
-    for line in places(loaded, settings, links, time.time_ns() // 1_000_000):
+    for line in places(loaded, settings, left, time.time_ns() // 1_000_000):
         print(line)
 
 
@@ -97,8 +104,8 @@ async def _forget(
     name: str,
     account: str | None,
     before: Sequence[str],
-) -> int:
-    """Write everything; how many links are none any more."""
+) -> Erased:
+    """Write everything; how many links and notes are none any more."""
     kafka = config.kafka
     out = [
         Outgoing(kafka.topics.events, partition, None, record.value, record.headers)
@@ -112,14 +119,17 @@ async def _forget(
     await write(kafka, out)
     known = await links_of(kafka)
     gone = [link for link in known if is_of(link, privacy, what, name, account)]
+    # What people wrote of a user is text, in which nobody finds them.
+    notes = await notes_of(kafka, name) if what is What.account else []
     await write(
         kafka,
         [
             Outgoing(kafka.topics.links, partition_of(each.user, kafka.partitions), each.key, None)
             for each in gone
-        ],
+        ]
+        + [Outgoing(kafka.topics.notes, 0, each.id.encode(), None) for each in notes],
     )
-    return len(gone)
+    return Erased(len(gone), len(notes))
 
 
 def records(
@@ -165,7 +175,7 @@ def is_of(link: Link, privacy: Privacy, what: What, name: str, account: str | No
 
 
 def places(
-    config: Config, settings: Mapping[str, Mapping[str, str | None]], links: int, now_ms: int
+    config: Config, settings: Mapping[str, Mapping[str, str | None]], gone: Erased, now_ms: int
 ) -> Iterator[str]:
     """Each place in which it may have been, and when it is clean by the topics' settings."""
     topics, redis = config.kafka.topics, config.redis
@@ -190,11 +200,13 @@ def places(
     yield f"{topics.changelog}: {until(topics.changelog, 0, lag)}, once the worker has come to it"
     turns_ms = 2 * round(EVERY_S * 1000)
     erased = until(topics.links, turns_ms, lag, "delete.retention.ms", lag)
-    yield f"{topics.links}: {erased}, if a collector runs; {links} links of it"
+    yield f"{topics.links}: {erased}, if a collector runs; {gone.links} links of it"
     yield f"{topics.alerts}: {kept(topics.alerts)}"
     yield f"{topics.outcomes}: {kept(topics.outcomes)}"
     ended = until(topics.silences, SILENCES_MS, lag)
     yield f"{topics.silences}: {ended}, if no silence that goes on names it: `pulse silence list`"
+    cleaned = until(topics.notes, 0, lag)
+    yield f"{topics.notes}: {cleaned}, with the next note that is written; {gone.notes} notes on it"
     yield f"{topics.deadletter}: {kept(topics.deadletter)}"
     if config.history.enabled:
         yield f"{topics.history}: {kept(topics.history)}"

@@ -6,6 +6,7 @@ import asyncio
 import time
 from typing import TYPE_CHECKING, Final
 
+from pulse.alerting.people.account_notes import encode_note
 from pulse.alerting.people.outcomes import encode_outcome, event_of
 from pulse.alerting.people.silences import (
     SILENCE_PREFIX,
@@ -21,9 +22,11 @@ from pulse.refusals import Refusal
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
+    from pulse.alerting.people.account_notes import AccountNote
     from pulse.alerting.people.outcomes import Outcome
     from pulse.config import Kafka
     from pulse.desk.books import MutedBook, OutcomeBook
+    from pulse.desk.notes import NoteBook
 
 KEPT_MS: Final = 90 * 86_400_000
 """Silences that ended so long ago are taken out of the topic."""
@@ -44,6 +47,7 @@ class Desk:
         kafka: Kafka,
         muted: MutedBook,
         outcomes: OutcomeBook,
+        notes: NoteBook,
         send: Callable[[Sequence[Outgoing]], Awaitable[None]],
         *,
         has_ended: Callable[[str], bool],
@@ -54,6 +58,7 @@ class Desk:
         self._partitions = kafka.partitions
         self._muted = muted
         self._outcomes = outcomes
+        self._notes = notes
         self._send = send
         self._has_ended = has_ended
         self._within_s = within_s
@@ -93,6 +98,15 @@ class Desk:
             records.append(self._muting(*encode_snooze(taken)))
         await self._write("outcome", records)
 
+    async def note(self, note: AccountNote) -> None:
+        """Write something down of an account."""
+        key, value = encode_note(note)
+        await self._write("note", [self._noting(key, value)])
+
+    async def erase_note(self, note_id: str) -> None:
+        """Take a note back: Kafka forgets it when it compacts its topic."""
+        await self._write("erase_note", [self._noting(note_id, None)])
+
     def _over(self) -> list[Outgoing]:
         """What is said of alerts that have ended means nothing any more."""
         ended = [each for each in self._muted.snoozes if self._has_ended(each)]
@@ -100,6 +114,9 @@ class Desk:
 
     def _muting(self, key: str, value: bytes | None) -> Outgoing:
         return Outgoing(self._topics.silences, 0, key.encode(), value)
+
+    def _noting(self, key: str, value: bytes | None) -> Outgoing:
+        return Outgoing(self._topics.notes, 0, key.encode(), value)
 
     async def _write(self, what: str, records: list[Outgoing]) -> None:
         began = time.perf_counter()
@@ -118,6 +135,7 @@ class Desk:
         books = {
             self._topics.silences: self._muted.take,
             self._topics.outcomes: self._outcomes.take,
+            self._topics.notes: self._notes.take,
         }
         for record in records:
             if record.topic in books:

@@ -32,9 +32,9 @@ if TYPE_CHECKING:
     from pulse.alerting.records.reader import Deliveries
 
 _POLL_S = 0.2
-_COMPACTED = ("deliveries", "keys", "links", "changelog", "silences", "tokens")
+_COMPACTED = ("deliveries", "keys", "links", "changelog", "silences", "notes", "tokens")
 
-ONE_PARTITION = ("silences", "outcomes")
+ONE_PARTITION = ("silences", "notes", "outcomes")
 """The topics that have one, whatever the others have."""
 
 COMMITS_TOPIC = "__consumer_offsets"
@@ -79,6 +79,7 @@ class System:
                     "changelog",
                     "silences",
                     "outcomes",
+                    "notes",
                     "tokens",
                     "history",
                 )

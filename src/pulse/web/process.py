@@ -16,6 +16,7 @@ from pulse.config.kafka_clients import for_aiokafka
 from pulse.config.pipeline import holdout
 from pulse.desk.books import AlertBook, MutedBook, OutcomeBook
 from pulse.desk.desk import Desk
+from pulse.desk.notes import NoteBook
 from pulse.errors import PulseError
 from pulse.following import WITHIN_S, Follower
 from pulse.health import Health
@@ -62,7 +63,9 @@ async def run(config: Config) -> None:
     async with AsyncExitStack() as stack:
         listening = listen(web.host, web.port, section="web")
         stack.callback(listening.close)
-        books = Books(AlertBook(web.most_alerts), OutcomeBook(), MutedBook(), DeliveryBook())
+        books = Books(
+            AlertBook(web.most_alerts), OutcomeBook(), MutedBook(), DeliveryBook(), NoteBook()
+        )
         ring = TokenRing()
         topics, live = kafka.topics, Live()
         heard = Heard(books, live)
@@ -70,6 +73,7 @@ async def run(config: Config) -> None:
             Follower(settings, topics.tokens, ring.take),
             Follower(settings, topics.silences, heard.muted),
             Follower(settings, topics.outcomes, heard.outcome),
+            Follower(settings, topics.notes, heard.note),
             Follower(settings, topics.alerts, heard.alert),
             Follower(settings, topics.deliveries, books.deliveries.take),
         ]
@@ -110,6 +114,7 @@ async def run(config: Config) -> None:
                 kafka,
                 books.muted,
                 books.outcomes,
+                books.notes,
                 producer.send,
                 has_ended=books.alerts.has_ended,
                 within_s=web.ack_timeout_s,
@@ -210,6 +215,7 @@ def _look_at_topics(config: Config) -> None:
             topics.deliveries,
             topics.silences,
             topics.outcomes,
+            topics.notes,
             topics.tokens,
             *((topics.history,) if config.history.enabled else ()),
         )

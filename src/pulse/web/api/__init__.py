@@ -1,5 +1,5 @@
 """The API, version 1: one module a matter. Everything needs a token; nothing needs a browser."""
 
-from pulse.web.api import accounts, alerts, deliveries, outcomes, silences
+from pulse.web.api import accounts, alerts, deliveries, notes, outcomes, silences
 
-ROUTERS = tuple(each.router for each in (accounts, alerts, silences, outcomes, deliveries))
+ROUTERS = tuple(each.router for each in (accounts, alerts, silences, outcomes, notes, deliveries))
