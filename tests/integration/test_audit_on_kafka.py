@@ -70,6 +70,10 @@ def changes(alert: Alert) -> dict[str, list[Typed]]:
             Typed([of, "--back"], Change.alert_lifted, "acme", of),
         ],
         "feedback": [Typed([of, "saved", "--note", "y"], Change.alert_closed, "acme", of)],
+        "note": [
+            Typed(["acme", "a secret"], Change.note_written, "acme"),
+            Typed(["acme", "--erase", "<note>"], Change.note_erased, "acme"),
+        ],
         "users": [
             Typed(["add", "kim", "--role", "member"], Change.user_added, None, "kim"),
             Typed(["role", "kim", "admin"], Change.user_role_set, None, "kim"),
@@ -131,7 +135,7 @@ def test_every_command_that_changes_something_is_in_the_audit_log(webbing: Webbi
     assert len(audited(webbing)) == 1 + count
     assert len({each.id for each in audited(webbing)}) == 1 + count
     # Neither secrets, nor what was erased.
-    for word in (PASSWORD, "argon2", "umbrella", "ada-of-acme", "bob-of-acme"):
+    for word in (PASSWORD, "argon2", "umbrella", "ada-of-acme", "bob-of-acme", "a secret"):
         assert word.encode() not in kept
 
     # It is read: by a command, by the API, and a new entry within a second.

@@ -18,6 +18,7 @@ import redis
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
 
+from pulse.alerting.people.account_notes import AccountNote, encode_note
 from pulse.cli import forget
 from pulse.collector.links import Link
 from pulse.collector.turning import keep_turning
@@ -96,6 +97,19 @@ class Erasing(Collecting):
     def _post(self, path: str, said: Any) -> None:
         assert self.http.post(path, json=said).status_code == 200
 
+    def note(self, account: str, number: int) -> None:
+        """Somebody writes a note on the account, which names it."""
+        note = AccountNote(
+            id=f"no_{number}",
+            account_id=account,
+            author="kim",
+            at_ms=now_ms(),
+            text=f"On {account}",
+        )
+        key, value = encode_note(note)
+        topic = self.system.config.kafka.topics.notes
+        self._producer.send(topic, value, key=key.encode(), partition=0).get(30)
+
     def tick(self) -> None:
         headers, value = tick(now_ms())
         topic = self.system.config.kafka.topics.events
@@ -126,8 +140,8 @@ class Erasing(Collecting):
 
     def traces(self) -> dict[str, set[str]]:
         """Which of the names stand where."""
-        places = {topic: b"\n".join(self._bytes_of(topic)) for topic in
-                  ("events", "links", "changelog", "alerts", "deadletter", "history")}  # fmt: skip
+        topics = ("events", "links", "changelog", "alerts", "deadletter", "history", "notes")
+        places = {topic: b"\n".join(self._bytes_of(topic)) for topic in topics}
         places["redis"] = b"\n".join(self._bytes_of_redis())
         return {
             place: {name for name in NAMES if name.encode() in said}
@@ -173,7 +187,7 @@ def erasing(
         system.create_topic(topic, segment_ms="200")
     for topic in ("deliveries", "keys", "silences"):
         system.create_topic(topic)
-    for topic in ("links", "changelog"):
+    for topic in ("links", "changelog", "notes"):
         system.create_topic(topic, **SHORT)
     try:
         erasing = Erasing(system, valkey)
@@ -189,12 +203,15 @@ def test_nothing_is_left_of_who_is_erased(erasing: Erasing, injury: str) -> None
     worker = system.process("work").start()
     for account, users in USERS.items():
         erasing.use(account, *users)
+    for number, account in enumerate((ACME, "globex", ACME)):
+        erasing.note(account, number)
     erasing.tick()
     system.wait_until_applied()
     wait_for(lambda: {ACME, EVE} <= erasing.traces()["redis"], WITHIN_S)
     everywhere = {"events", "links", "changelog", "alerts", "redis", "deadletter"}
     before = erasing.traces()
     assert {place for place, names in before.items() if {ACME, EVE} <= names} == everywhere
+    assert before["notes"] == {ACME}
     assert before["history"] <= {ACME}  # it knows no users, and of an account its days
     assert {(each["account_id"], each["reason"]) for each in system.alerts()} == {
         (account, "detractor") for account, users in USERS.items() if EVE in users
@@ -215,6 +232,7 @@ def test_nothing_is_left_of_who_is_erased(erasing: Erasing, injury: str) -> None
         assert set(lines) == places
         # With these settings it is a matter of seconds.
         assert lines[system.config.kafka.topics.changelog].startswith(str(today()))
+    assert "2 notes on it" in said[0]
     assert "2 links of it" in said[0]  # of those whose last word was that account
     if injury == "killed":
         die_when_it_is_taken_out(erasing, worker)
@@ -307,11 +325,12 @@ def until_compacted(erasing: Erasing) -> None:
     while True:
         for _ in range(4):
             number += 1
+            erasing.note(f"other-{number}", 100 + number)
             erasing.use(f"other-{number}", f"user-{number}", ago_ms=MINUTE_MS)
         erasing.tick()
         erasing.system.wait_until_applied()
         found = erasing.traces()
-        if not found["changelog"] and not found["links"]:
+        if not found["changelog"] and not found["links"] and not found["notes"]:
             return
         assert time.monotonic() < deadline, found
 
@@ -355,7 +374,7 @@ def test_what_is_not_there_is_said(
         forget.command(forget.What.account, ACME, None, tmp_path / "pulse.yaml")
     assert said.value.hint == "`pulse topics` makes them"
     system.create_topic("events")
-    with pytest.raises(PulseError, match=f"there is no topic {unique}.links"):
+    with pytest.raises(PulseError, match=f"there are no topics {unique}.links, {unique}.notes"):
         forget.command(forget.What.account, ACME, None, tmp_path / "pulse.yaml")
     assert system.read("events") == []
 

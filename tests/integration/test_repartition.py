@@ -247,7 +247,7 @@ def test_workers_go_on_as_if_there_had_always_been_so_many(
         audited = [msgspec.json.decode(each.value) for each in old.read("audit")]
         assert [(each["change"], each["details"]) for each in audited] == [
             ("state_repartitioned", {"before": str(PARTITIONS), "after": str(partitions)})
-        ] * (1 + (partitions == 6))
+        ] * (1 + 2 * (partitions == 6))
     finally:
         new.stop()
 

@@ -37,6 +37,7 @@ ROLES = (
     "changelog",
     "silences",
     "outcomes",
+    "notes",
     "tokens",
     "users",
     "audit",
@@ -76,7 +77,7 @@ def topics(
     return run
 
 
-ONE = {"silences": 1, "outcomes": 1, "audit": 1}
+ONE = {"silences": 1, "outcomes": 1, "notes": 1, "audit": 1}
 """The topics that have one partition, whatever the others have."""
 
 

@@ -42,7 +42,8 @@ def scene(accounts: ReadModel) -> Scene:
 
 SNOOZE = {"until": TOMORROW}
 SILENCE = {"match": {"reasons": ["silence"]}, "reason": "holidays", "ends_at": TOMORROW}
-READS = ["accounts", "alerts", "silences", "outcomes", "outcomes/precision", "deliveries"]
+READS = ["accounts", "alerts", "silences", "outcomes", "outcomes/precision", "deliveries",
+         "notes?account=acme"]  # fmt: skip
 
 
 def writes(alert_id: str) -> list[tuple[str, str, dict[str, Any] | None]]:
@@ -53,6 +54,7 @@ def writes(alert_id: str) -> list[tuple[str, str, dict[str, Any] | None]]:
         ("DELETE", f"alerts/{alert_id}/acknowledgement", None),
         ("POST", "silences", SILENCE),
         ("POST", "outcomes", {"alert_id": alert_id, "outcome": "saved"}),
+        ("POST", "notes", {"account_id": "acme", "text": "they move house"}),
     ]
 
 

@@ -11,10 +11,12 @@ import pytest
 from pulse.alerting.people.outcomes import outcome_of
 from pulse.alerting.people.silences import Muted
 from pulse.placement import partition_of
+from pulse.readmodel import ReadModel
 from pulse.testing.kafka import KafkaServer
 
 from .collecting import bearer, wait_for
 from .web_process import DAY_MS, Webbing
+from .webbing import document
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -114,6 +116,38 @@ def test_an_alert_is_snoozed_taken_over_and_closed(webbing: Webbing) -> None:
     assert {msgspec.json.decode(line)["account_id"] for line in written} == {"acme", "globex"}
     assert webbing.process.metric("pulse_alert_outcomes") == 2
     assert "no alert al_" in webbing.pulse("ack", "al_" + "a" * 26, fails=True)
+
+
+async def test_a_note_goes_from_the_terminal_to_the_api_and_with_its_account(
+    webbing: Webbing,
+) -> None:
+    async with ReadModel(webbing.redis["url"], webbing.redis["prefix"]) as accounts:
+        await accounts.write([document("acme"), document("globex")])
+    made = webbing.pulse("note", "acme", "They move\nin May", "--author", "lee").strip()
+    by_api = webbing.http.post("/api/v1/notes", json={"account_id": "acme", "text": "Call them"})
+    other = webbing.http.post("/api/v1/notes", json={"account_id": "globex", "text": "Fine"})
+
+    def of(account_id: str) -> set[str]:
+        answer = webbing.http.get("/api/v1/notes", params={"account": account_id})
+        return {each["text"] for each in answer.json()["items"]}
+
+    wait_for(lambda: of("acme") == {"They move\nin May", "Call them"})
+    listed = webbing.pulse("note", "acme").splitlines()
+    assert [line.split("  ")[2] for line in listed] == ["kim: Call them", "lee: They move in May"]
+    assert 'no account "nobody"' in webbing.pulse("note", "nobody", "text", fails=True)
+    assert f"erased: {made}" in webbing.pulse("note", "acme", "--erase", made)
+    assert "has no note" in webbing.pulse("note", "acme", "--erase", made, fails=True)
+    wait_for(lambda: of("acme") == {"Call them"})
+
+    webbing.pulse("rename", "acme", "acme-inc")
+    wait_for(lambda: (of("acme"), of("acme-inc")) == (set(), {"Call them"}))
+    said = webbing.pulse("forget", "account", "acme-inc")
+    wait_for(lambda: of("acme-inc") == set())
+    assert "1 notes on it" in said
+    assert of("globex") == {"Fine"}
+    kept = {each.key.decode(): each.value for each in webbing.system.read("notes")}
+    assert {key for key, value in kept.items() if value is not None} == {other.json()["id"]}
+    assert kept[by_api.json()["id"]] is None
 
 
 def test_after_a_restart_all_is_as_before_and_old_alerts_are_passed_over(

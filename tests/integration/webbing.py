@@ -18,6 +18,7 @@ from pulse.config import Config
 from pulse.desk.audit import AuditBook
 from pulse.desk.books import AlertBook, MutedBook, OutcomeBook
 from pulse.desk.desk import Desk
+from pulse.desk.notes import NoteBook
 from pulse.keyring import hash_of
 from pulse.model.time import parse_ts
 from pulse.readmodel import ReadModelError
@@ -115,7 +116,7 @@ class Scene:
         self.tokens, self.users = TokenRing(), UserRing()
         self.books = Books(
             AlertBook(config.web.most_alerts), OutcomeBook(), MutedBook(),
-            DeliveryBook(), AuditBook(),
+            DeliveryBook(), NoteBook(), AuditBook(),
         )  # fmt: skip
         self.metrics = WebMetrics(
             self.books.outcomes,
@@ -142,6 +143,7 @@ class Scene:
             config.kafka,
             self.books.muted,
             self.books.outcomes,
+            self.books.notes,
             self._send,
             has_ended=self.books.alerts.has_ended,
             within_s=config.web.ack_timeout_s,

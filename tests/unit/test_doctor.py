@@ -46,7 +46,7 @@ def test_the_topics() -> None:
         there = {name: topic for name, topic in (found | named).items() if topic is not None}
         return doctor.judge_topics(plan(wanted, there))
 
-    assert judged() == Finding("topics", OK, "13 are there and right")
+    assert judged() == Finding("topics", OK, "14 are there and right")
     assert judged(keys=None).verdict is PROBLEM
     assert "pulse.keys" in judged(keys=None).says
     assert judged(events=replace(events, partitions=3)).verdict is PROBLEM

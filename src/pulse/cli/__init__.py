@@ -18,7 +18,7 @@ from pulse.cli.lazy import CONTEXT, Entry, LazyGroup
 from pulse.errors import PulseError
 
 _TRY, _LINE, _RUN, _LOOK = "Try it out", "Lay the line", "Run it", "Look at accounts"
-_SAY = "Say something of alerts"
+_SAY = "Say something of alerts and accounts"
 
 _COMMANDS = {
     name: Entry(f"pulse.cli.{name.replace('-', '_')}", summary, panel)
@@ -51,6 +51,7 @@ _COMMANDS = {
             "Say what became of an alert, or report how often each reason was right.",
             _SAY,
         ),
+        ("note", "Write a note on an account; list those that there are, or erase one.", _SAY),
         ("try-route", "Say who would get an alert, and when.", _RUN),
         ("deliveries", "List what became of notifications, show one, or send some again.", _RUN),
         ("send-test", "Send a sample alert to a receiver, and say what it answered.", _RUN),

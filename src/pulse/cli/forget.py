@@ -5,12 +5,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import typer
 
 from pulse.cli.auditing import audited
-from pulse.cli.writing import CONNECT_S, done, links_of, write
+from pulse.cli.writing import CONNECT_S, done, links_of, notes_of, write
 from pulse.collector.links import Link, forgotten_key
 from pulse.collector.privacy import Privacy, privacy_of
 from pulse.collector.turning import EVERY_S
@@ -34,6 +34,13 @@ SILENCES_MS = 90 * DAY_MS
 """So long after it has ended a silence is taken out, with the next one that is made."""
 
 ENDLESS_MS = 100 * 365 * DAY_MS
+
+
+class Erased(NamedTuple):
+    """How many there were of what the command itself erases."""
+
+    links: int
+    notes: int
 
 
 class What(StrEnum):
@@ -84,13 +91,13 @@ def command(
         )
     with Brokers(loaded.kafka, timeout_s=CONNECT_S) as brokers:
         topics = loaded.kafka.topics
-        brokers.need(topics.events, topics.links)
+        brokers.need(topics.events, topics.links, topics.notes)
         found = brokers.find([topic for _, topic in topics])
     of = {} if what is What.account else {"in": "one account" if account else "all accounts"}
     audited(loaded, Change.erased, account_id=account, what=what, **of)
-    links = done(_forget(loaded, privacy, what, name, account, before))
+    left = done(_forget(loaded, privacy, what, name, account, before))
     settings = {topic: found[topic].settings for topic in found}
-    for line in places(loaded, settings, links, time.time_ns() // 1_000_000):
+    for line in places(loaded, settings, left, time.time_ns() // 1_000_000):
         print(line)
 
 
@@ -101,8 +108,8 @@ async def _forget(
     name: str,
     account: str | None,
     before: Sequence[str],
-) -> int:
-    """Write everything; how many links are none any more."""
+) -> Erased:
+    """Write everything; how many links and notes are none any more."""
     kafka = config.kafka
     out = [
         Outgoing(kafka.topics.events, partition, None, record.value, record.headers)
@@ -116,14 +123,17 @@ async def _forget(
     await write(kafka, out)
     known = await links_of(kafka)
     gone = [link for link in known if is_of(link, privacy, what, name, account)]
+    # What people wrote of a user is text, in which nobody finds them.
+    notes = await notes_of(kafka, name) if what is What.account else []
     await write(
         kafka,
         [
             Outgoing(kafka.topics.links, partition_of(each.user, kafka.partitions), each.key, None)
             for each in gone
-        ],
+        ]
+        + [Outgoing(kafka.topics.notes, 0, each.id.encode(), None) for each in notes],
     )
-    return len(gone)
+    return Erased(len(gone), len(notes))
 
 
 def records(
@@ -169,7 +179,7 @@ def is_of(link: Link, privacy: Privacy, what: What, name: str, account: str | No
 
 
 def places(
-    config: Config, settings: Mapping[str, Mapping[str, str | None]], links: int, now_ms: int
+    config: Config, settings: Mapping[str, Mapping[str, str | None]], gone: Erased, now_ms: int
 ) -> Iterator[str]:
     """Each place in which it may have been, and when it is clean by the topics' settings."""
     topics, redis = config.kafka.topics, config.redis
@@ -194,11 +204,13 @@ def places(
     yield f"{topics.changelog}: {until(topics.changelog, 0, lag)}, once the worker has come to it"
     turns_ms = 2 * round(EVERY_S * 1000)
     erased = until(topics.links, turns_ms, lag, "delete.retention.ms", lag)
-    yield f"{topics.links}: {erased}, if a collector runs; {links} links of it"
+    yield f"{topics.links}: {erased}, if a collector runs; {gone.links} links of it"
     yield f"{topics.alerts}: {kept(topics.alerts)}"
     yield f"{topics.outcomes}: {kept(topics.outcomes)}"
     ended = until(topics.silences, SILENCES_MS, lag)
     yield f"{topics.silences}: {ended}, if no silence that goes on names it: `pulse silence list`"
+    cleaned = until(topics.notes, 0, lag)
+    yield f"{topics.notes}: {cleaned}, with the next note that is written; {gone.notes} notes on it"
     yield f"{topics.deadletter}: {kept(topics.deadletter)}"
     yield f"{topics.audit}: {kept(topics.audit)}, where its id is: who changed something of it"
     if config.history.enabled:

@@ -4,10 +4,12 @@ import time
 from pathlib import Path
 from typing import Annotated
 
+import msgspec
 import typer
 
+from pulse.alerting.people.account_notes import AccountNote, encode_note
 from pulse.cli.auditing import audited
-from pulse.cli.writing import CONNECT_S, done, links_of, write
+from pulse.cli.writing import CONNECT_S, done, links_of, notes_of, write
 from pulse.collector.links import Link
 from pulse.config import Config, Kafka
 from pulse.engine.control import rename
@@ -29,10 +31,10 @@ def command(
     """Let an account go on under another id; where that is known, both become one.
 
     It is written into the log. Workers hand what is known of the account to its new id, end its
-    alerts as `renamed`, and tell what still holds under the new id. Events and profiles that come
-    with the old id later are counted for the new one. A merge cannot be undone; a new name can be
-    given back; an id that was erased (`pulse forget`) takes nothing in, and the account stays as it
-    is. What is said twice counts once.
+    alerts as `renamed`, and tell what still holds under the new id; its notes follow. Events and
+    profiles that come with the old id later are counted for the new one. A merge cannot be undone;
+    a new name can be given back; an id that was erased (`pulse forget`) takes nothing in, and the
+    account stays as it is. What is said twice counts once.
 
     Example: pulse rename acme-eu acme
     """
@@ -44,7 +46,7 @@ def command(
     loaded = Config.load(config)
     kafka = loaded.kafka
     with Brokers(kafka, timeout_s=CONNECT_S) as brokers:
-        brokers.need(kafka.topics.events, kafka.topics.links)
+        brokers.need(kafka.topics.events, kafka.topics.links, kafka.topics.notes)
     audited(loaded, Change.account_renamed, account_id=old, to=new)
     links = done(_rename(kafka, old, new))
     print(
@@ -58,11 +60,14 @@ def command(
 async def _rename(kafka: Kafka, old: str, new: str) -> int:
     """Write everything; how many links there are to another account now."""
     links = [link for link in await links_of(kafka) if link.account == old]
-    await write(kafka, records(kafka, links, old, new, time.time_ns() // 1_000_000))
+    notes = await notes_of(kafka, old)
+    await write(kafka, records(kafka, links, notes, old, new, time.time_ns() // 1_000_000))
     return len(links)
 
 
-def records(kafka: Kafka, links: list[Link], old: str, new: str, now_ms: int) -> list[Outgoing]:
+def records(
+    kafka: Kafka, links: list[Link], notes: list[AccountNote], old: str, new: str, now_ms: int
+) -> list[Outgoing]:
     """What is written where, the links first: who comes back links to the new id by then."""
     out = [
         Outgoing(
@@ -70,5 +75,8 @@ def records(kafka: Kafka, links: list[Link], old: str, new: str, now_ms: int) ->
         )
         for link in links
     ]
+    for note in notes:
+        key, value = encode_note(msgspec.structs.replace(note, account_id=new))
+        out.append(Outgoing(kafka.topics.notes, 0, key.encode(), value))
     record, partition = rename(old, new, now_ms), partition_of(old, kafka.partitions)
     return [*out, Outgoing(kafka.topics.events, partition, None, record.value, record.headers)]

@@ -15,6 +15,7 @@ from pulse.config.fields import duration_ms
 from pulse.config.kafka_clients import for_aiokafka
 from pulse.desk.books import AlertBook, KnownAlert, MutedBook, OutcomeBook
 from pulse.desk.desk import Desk
+from pulse.desk.notes import NoteBook
 from pulse.errors import PulseError
 from pulse.following import Follower
 from pulse.model.fields import is_plain_text
@@ -90,9 +91,8 @@ def at_desk(
     """
     kafka = config.kafka
     with Brokers(kafka, timeout_s=CONNECT_S) as brokers:
-        brokers.need(
-            kafka.topics.silences, kafka.topics.outcomes, kafka.topics.events, kafka.topics.audit
-        )
+        topics = kafka.topics
+        brokers.need(topics.silences, topics.outcomes, topics.notes, topics.events, topics.audit)
 
     async def work() -> T:
         muted, settings = MutedBook(), for_aiokafka(kafka)
@@ -104,6 +104,7 @@ def at_desk(
                 kafka,
                 muted,
                 OutcomeBook(),
+                NoteBook(),
                 producer.send,
                 has_ended=lambda alert_id: has_ended,
                 within_s=CONNECT_S,

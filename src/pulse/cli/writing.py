@@ -1,4 +1,4 @@
-"""What commands that write into the log share: reading links, and writing records."""
+"""What commands that write into the log share: reading links and notes, and writing records."""
 
 import asyncio
 from collections.abc import Coroutine, Sequence
@@ -6,15 +6,20 @@ from typing import Any, TypeVar
 
 from aiokafka.errors import KafkaError
 
+from pulse.alerting.people.account_notes import AccountNote
 from pulse.collector.links import Link
 from pulse.config import Kafka
 from pulse.config.kafka_clients import for_aiokafka
+from pulse.desk.notes import NoteBook
 from pulse.errors import PulseError
 from pulse.following import Follower
 from pulse.producer import Outgoing, Producer
 
 CONNECT_S = 10.0
 """How long to wait for Kafka."""
+
+_ALL_NOTES = 10_000_000
+"""None may be passed over where an account is erased."""
 
 T = TypeVar("T")
 
@@ -33,6 +38,17 @@ async def links_of(kafka: Kafka) -> list[Link]:
         await follower.stop()
     links = (Link.of(key, value) for key, value in known.items())
     return [link for link in links if link is not None]
+
+
+async def notes_of(kafka: Kafka, account_id: str) -> list[AccountNote]:
+    """All notes on an account that there are, the newest first."""
+    book = NoteBook(most=_ALL_NOTES)
+    follower = Follower(for_aiokafka(kafka), kafka.topics.notes, book.take)
+    try:
+        await follower.start()
+    finally:
+        await follower.stop()
+    return book.of(account_id)
 
 
 async def write(kafka: Kafka, records: Sequence[Outgoing]) -> None:

@@ -154,6 +154,8 @@ class Topics(Section):
     """What people have silenced, snoozed and taken over; compacted, one partition."""
     outcomes: TopicName = "pulse.outcomes"
     """What became of alerts, as those who closed them say it; one partition."""
+    notes: TopicName = "pulse.notes"
+    """What people wrote down of accounts; compacted, one partition."""
     history: TopicName = "pulse.history"
     """How each account stood at the start of each of its days, by account."""
     tokens: TopicName = "pulse.tokens"

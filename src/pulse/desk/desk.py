@@ -9,6 +9,7 @@ import asyncio
 import time
 from typing import TYPE_CHECKING, Final
 
+from pulse.alerting.people.account_notes import encode_note
 from pulse.alerting.people.outcomes import encode_outcome, event_of
 from pulse.alerting.people.silences import (
     SILENCE_PREFIX,
@@ -27,10 +28,12 @@ from pulse.refusals import Refusal
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
+    from pulse.alerting.people.account_notes import AccountNote
     from pulse.alerting.people.outcomes import Outcome
     from pulse.config import Kafka
     from pulse.desk.audit import By, Entry
     from pulse.desk.books import MutedBook, OutcomeBook
+    from pulse.desk.notes import NoteBook
 
 KEPT_MS: Final = 90 * 86_400_000
 """Silences that ended so long ago are taken out of the topic."""
@@ -52,6 +55,7 @@ class Desk:
         kafka: Kafka,
         muted: MutedBook,
         outcomes: OutcomeBook,
+        notes: NoteBook,
         send: Callable[[Sequence[Outgoing]], Awaitable[None]],
         *,
         has_ended: Callable[[str], bool],
@@ -63,6 +67,7 @@ class Desk:
         self._partitions = kafka.partitions
         self._muted = muted
         self._outcomes = outcomes
+        self._notes = notes
         self._send = send
         self._has_ended = has_ended
         self._within_s = within_s
@@ -137,6 +142,20 @@ class Desk:
         )
         await self._write("outcome", records, said)
 
+    async def note(self, note: AccountNote, by: By) -> None:
+        """Write something down of an account."""
+        key, value = encode_note(note)
+        said = self._of_note(Change.note_written, note, by)
+        await self._write("note", [self._noting(key, value)], said)
+
+    async def erase_note(self, note: AccountNote, by: By) -> None:
+        """Take a note back: Kafka forgets it when it compacts its topic."""
+        said = self._of_note(Change.note_erased, note, by)
+        await self._write("erase_note", [self._noting(note.id, None)], said)
+
+    def _of_note(self, change: Change, note: AccountNote, by: By) -> Entry:
+        return entry(by, change, self._now_ms(), account_id=note.account_id, subject=note.id)
+
     def _over(self) -> list[Outgoing]:
         """What is said of alerts that have ended means nothing any more."""
         ended = [each for each in self._muted.snoozes if self._has_ended(each)]
@@ -144,6 +163,9 @@ class Desk:
 
     def _muting(self, key: str, value: bytes | None) -> Outgoing:
         return Outgoing(self._topics.silences, 0, key.encode(), value)
+
+    def _noting(self, key: str, value: bytes | None) -> Outgoing:
+        return Outgoing(self._topics.notes, 0, key.encode(), value)
 
     async def _write(self, what: str, records: list[Outgoing], said: Entry) -> None:
         began = time.perf_counter()
@@ -163,6 +185,7 @@ class Desk:
         books = {
             self._topics.silences: self._muted.take,
             self._topics.outcomes: self._outcomes.take,
+            self._topics.notes: self._notes.take,
         }
         for record in records:
             if record.topic in books:

@@ -33,6 +33,8 @@ class Change(StrEnum):
     alert_lifted = "alert_lifted"
     """Neither snoozed nor acknowledged any more."""
     alert_closed = "alert_closed"
+    note_written = "note_written"
+    note_erased = "note_erased"
     user_added = "user_added"
     user_role_set = "user_role_set"
     user_password_set = "user_password_set"
@@ -62,7 +64,7 @@ class AuditEntry(Outbound):
     change: Change
     account_id: PlainText | None = Field(description="The account that it is about, if it is one.")
     subject: str | None = Field(
-        description="What it is about: the id of an alert or a silence, the name of a user or a "
-        "source, what a token or a key begins with."
+        description="What it is about: the id of an alert, a silence or a note, the name of a user "
+        "or a source, what a token or a key begins with."
     )
     details: dict[str, str] = Field(description="More of it: no secrets, and no text of people's.")

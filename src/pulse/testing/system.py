@@ -32,9 +32,9 @@ if TYPE_CHECKING:
     from pulse.alerting.records.reader import Deliveries
 
 _POLL_S = 0.2
-_COMPACTED = ("deliveries", "keys", "links", "changelog", "silences", "tokens", "users")
+_COMPACTED = ("deliveries", "keys", "links", "changelog", "silences", "notes", "tokens", "users")
 
-ONE_PARTITION = ("silences", "outcomes", "audit")
+ONE_PARTITION = ("silences", "notes", "outcomes", "audit")
 """The topics that have one, whatever the others have."""
 
 COMMITS_TOPIC = "__consumer_offsets"
@@ -79,6 +79,7 @@ class System:
                     "changelog",
                     "silences",
                     "outcomes",
+                    "notes",
                     "tokens",
                     "users",
                     "audit",

@@ -48,9 +48,9 @@ class WantedTopic:
 
 def wanted_topics(kafka: Kafka) -> list[WantedTopic]:
     """The topics of a configuration: events, alerts, dead letters, deliveries, keys,
-    links, state, tokens, users, history, silences, outcomes, audit.
+    links, state, tokens, users, history, silences, notes, outcomes, audit.
 
-    All but the last three have the number of partitions of the events: an account's state, alerts
+    All but the last four have the number of partitions of the events: an account's state, alerts
     and deliveries lie where its events do.
     """
     names, days = kafka.topics, kafka.retention_days
@@ -103,6 +103,11 @@ def wanted_topics(kafka: Kafka) -> list[WantedTopic]:
         # People write it, in one order for all.
         replace(
             topic(names.silences, "what people have silenced", compacted),
+            partitions=1,
+            as_events=False,
+        ),
+        replace(
+            topic(names.notes, "what people wrote down of accounts", compacted),
             partitions=1,
             as_events=False,
         ),

@@ -17,6 +17,7 @@ from pulse.config.pipeline import holdout
 from pulse.desk.audit import AuditBook
 from pulse.desk.books import AlertBook, MutedBook, OutcomeBook
 from pulse.desk.desk import Desk
+from pulse.desk.notes import NoteBook
 from pulse.errors import PulseError
 from pulse.following import WITHIN_S, Follower
 from pulse.health import Health
@@ -68,7 +69,12 @@ async def run(config: Config) -> None:
         listening = listen(web.host, web.port, section="web")
         stack.callback(listening.close)
         books = Books(
-            AlertBook(web.most_alerts), OutcomeBook(), MutedBook(), DeliveryBook(), AuditBook()
+            AlertBook(web.most_alerts),
+            OutcomeBook(),
+            MutedBook(),
+            DeliveryBook(),
+            NoteBook(),
+            AuditBook(),
         )
         ring, users = TokenRing(), UserRing()
         topics, live = kafka.topics, Live()
@@ -79,6 +85,7 @@ async def run(config: Config) -> None:
             Follower(settings, topics.audit, books.audit.take),
             Follower(settings, topics.silences, heard.muted),
             Follower(settings, topics.outcomes, heard.outcome),
+            Follower(settings, topics.notes, heard.note),
             Follower(settings, topics.alerts, heard.alert),
             Follower(settings, topics.deliveries, books.deliveries.take),
         ]
@@ -134,6 +141,7 @@ async def run(config: Config) -> None:
                 kafka,
                 books.muted,
                 books.outcomes,
+                books.notes,
                 producer.send,
                 has_ended=books.alerts.has_ended,
                 within_s=web.ack_timeout_s,
@@ -240,6 +248,7 @@ def _look_at_topics(config: Config) -> None:
             topics.deliveries,
             topics.silences,
             topics.outcomes,
+            topics.notes,
             topics.tokens,
             topics.users,
             topics.audit,

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from pulse.alerting.people.account_notes import AccountNote, note_id, note_text
 from pulse.alerting.people.outcomes import Outcome, Word
 from pulse.readmodel import WORST_FIRST, ReadModelError
 from pulse.refusals import Refusal
@@ -17,9 +18,10 @@ if TYPE_CHECKING:
 
     from pulse.alerting.stages.holdout import Holdout
     from pulse.config import Config
-    from pulse.desk.audit import AuditBook
+    from pulse.desk.audit import AuditBook, By
     from pulse.desk.books import AlertBook, KnownAlert, MutedBook, OutcomeBook
     from pulse.desk.desk import Desk
+    from pulse.desk.notes import NoteBook
     from pulse.history import History
     from pulse.readmodel import ReadModel
     from pulse.web.access import Access
@@ -39,6 +41,7 @@ class Books:
     outcomes: OutcomeBook
     muted: MutedBook
     deliveries: DeliveryBook
+    notes: NoteBook
     audit: AuditBook
 
 
@@ -145,6 +148,36 @@ class Service:
             segment=alert.segment,
             note=note,
         )
+
+    async def note(self, account_id: str, by: By, text: str, key: str | None = None) -> AccountNote:
+        """A note on an account, written; the one that was written with that key before, if one was.
+
+        Raises `Refusal` (400, 404, 409, 503).
+        """
+        try:
+            said = note_text(text)
+        except ValueError as error:
+            raise Refusal(400, "note", str(error)) from None
+        id_ = note_id(by.who, key)
+        known = self.books.notes.get(id_)
+        if known is not None:
+            if (known.account_id, known.text) != (account_id, said):
+                raise Refusal(409, "idempotency_key", "that key has written another note")
+            return known
+        if await self.account(account_id) is None and not await self.alerts_of(account_id):
+            raise Refusal(404, "no_such_account", "there is no such account; ids are as events say")
+        note = AccountNote(
+            id=id_, account_id=account_id, author=by.who, at_ms=self.now_ms(), text=said
+        )
+        await self.desk.note(note, by)
+        return note
+
+    def known_note(self, id_: str) -> AccountNote:
+        """A note. Raises `Refusal` (404)."""
+        found = self.books.notes.get(id_)
+        if found is None:
+            raise Refusal(404, "no_such_note", "there is no such note, or it was erased")
+        return found
 
     def _read_model(self) -> ReadModel:
         if self.accounts is None:

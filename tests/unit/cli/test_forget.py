@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
-from pulse.cli.forget import What, command, is_of, places, records
+from pulse.cli.forget import Erased, What, command, is_of, places, records
 from pulse.collector.links import Link
 from pulse.collector.privacy import PLAIN, Privacy
 from pulse.config import Config
@@ -69,7 +69,7 @@ def test_which_links_go(link: Link, account: bool, user: bool, user_of_acme: boo
 
 def test_every_topic_is_told_of_with_a_day() -> None:
     config = Config()
-    found = list(places(config, {}, 2, 1_704_067_200_000))
+    found = list(places(config, {}, Erased(2, 3), 1_704_067_200_000))
 
     for name, topic in config.kafka.topics:
         assert any(each.startswith(f"{topic}: 20") for each in found) == (
@@ -93,7 +93,9 @@ def test_the_settings_that_topics_have_decide_when() -> None:
         "pulse.alerts": {"retention.ms": "-1", "segment.ms": "60000"},
         "pulse.state": {"max.compaction.lag.ms": str(2**63 - 1)},
     }
-    found = dict(each.split(": ", 1) for each in places(config, settings, 0, 1_704_067_200_000))
+    found = dict(
+        each.split(": ", 1) for each in places(config, settings, Erased(0, 0), 1_704_067_200_000)
+    )
 
     assert found["pulse.events"].startswith("2024-01-01")
     assert found["pulse.alerts"].startswith("never, by its retention.ms")

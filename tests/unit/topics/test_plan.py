@@ -49,6 +49,7 @@ def test_the_topics_and_their_settings() -> None:
         "pulse.users",
         "pulse.history",
         "pulse.silences",
+        "pulse.notes",
         "pulse.outcomes",
         "pulse.audit",
     ]
@@ -58,9 +59,10 @@ def test_the_topics_and_their_settings() -> None:
     judged = topics.pop("pulse.outcomes")
     assert (judged.partitions, judged.replication) == (1, 2)
     assert judged.settings == {"cleanup.policy": "delete", "retention.ms": str(400 * DAY_MS)}
-    one_order = topics.pop("pulse.silences")
-    assert (one_order.partitions, one_order.replication) == (1, 2)
-    assert one_order.settings == topics["pulse.state"].settings
+    for name in ("pulse.silences", "pulse.notes"):
+        one_order = topics.pop(name)
+        assert (one_order.partitions, one_order.replication) == (1, 2)
+        assert one_order.settings == topics["pulse.state"].settings
     assert {(topic.partitions, topic.replication) for topic in topics.values()} == {(8, 2)}
     assert topics["pulse.events"].settings == {
         "cleanup.policy": "delete",
@@ -200,7 +202,7 @@ def test_other_copies_are_noted() -> None:
     found = as_wanted(wanted_topics(kafka(replication=1)))
     notes = plan(wanted_topics(kafka(replication=2)), found).notes
 
-    assert len(notes) == 13
+    assert len(notes) == 14
     assert notes[0].startswith("pulse.events has 1 of 2 copies; kafka-reassign-partitions")
 
 

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 import msgspec
 import structlog
 
+from pulse.alerting.people.account_notes import AccountNote, encode_note
 from pulse.alerting.people.outcomes import Outcome, encode_outcome
 from pulse.alerting.people.silences import encode_snooze
 from pulse.alerting.records.delivery import Step
 from pulse.alerting.records.envelope import wrap
 from pulse.alerting.stages.muting import Snooze
 from pulse.desk.books import AlertBook, MutedBook, OutcomeBook
+from pulse.desk.notes import NoteBook
 from pulse.testing.alerts import sample_alert
 from pulse.web.deliveries import DeliveryBook
 
@@ -26,6 +28,7 @@ def test_what_is_no_record_is_told_and_costs_the_others_nothing() -> None:
         "alerts": (AlertBook(10), alert.to_json()),
         "outcomes": (OutcomeBook(), b""),
         "silences": (MutedBook(), b""),
+        "notes": (NoteBook(), b""),
         "deliveries": (DeliveryBook(), b""),
     }
     for name, (book, good) in books.items():
@@ -54,6 +57,25 @@ def test_a_tombstone_takes_out() -> None:
     said.take(b"al_1", None)
 
     assert (muted.snoozes, list(said)) == ({}, [])
+
+
+def test_notes_are_found_by_account_and_of_too_many_the_oldest_go() -> None:
+    book = NoteBook(most=3)
+
+    def comes(number: int, account_id: str) -> None:
+        note = AccountNote(
+            id=f"no_{number}", account_id=account_id, author="kim", at_ms=number, text="said"
+        )
+        key, value = encode_note(note)
+        book.take(key.encode(), value)
+
+    for number, account_id in enumerate(("acme", "acme", "globex", "acme")):
+        comes(number, account_id)
+    assert [each.id for each in book.of("acme")] == ["no_3", "no_1"]
+    comes(1, "globex")  # it was renamed
+    book.take(b"no_3", None)
+    assert (book.of("acme"), [each.id for each in book.of("globex")]) == ([], ["no_2", "no_1"])
+    assert (len(book), book.get("no_3"), book.get("no_0")) == (2, None, None)
 
 
 def test_of_deliveries_what_one_thought_dead_wrote_is_not_believed() -> None:

@@ -1,1 +1,1 @@
-"""What people say of alerts: silences, snoozes, outcomes, and links that lead there. Pure."""
+"""What people say: silences, snoozes, outcomes, notes, and links that lead there. Pure."""

@@ -1,11 +1,13 @@
 """The account's page, by a link or by a session."""
 
+import secrets
 from typing import Annotated
 from urllib.parse import quote
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
+from pulse.alerting.people.account_notes import LONGEST
 from pulse.alerting.people.links import ACTIONS
 from pulse.desk.audit import By
 from pulse.model.audit import Way
@@ -26,6 +28,8 @@ _DONE = {
     "snooze": "It is snoozed.",
     "close": "It is closed.",
     "lift": "It is told again.",
+    "note": "It is written down.",
+    "erase": "The note is erased.",
 }
 
 Done = Annotated[str, Query()]
@@ -79,7 +83,7 @@ async def by_session(
     """An account, to whoever is signed in."""
     session = service.access.session(request)
     if session is None:
-        return to_sign_in(f"/accounts/{quote(account_id, safe='')}")
+        return to_sign_in(_path(account_id))
     return await _show(
         service,
         account_id,
@@ -104,8 +108,38 @@ async def act_by_session(request: Request, service: Shared, alert_id: str, actio
     need(session.who, Role.member)
     alert = service.alert(alert_id)
     await act(service, action, alert.id, alert.account_id, session.who.by, said)
-    where = f"/accounts/{quote(alert.account_id, safe='')}?done={quote(action, safe='')}"
-    return RedirectResponse(where, 303)
+    return RedirectResponse(f"{_path(alert.account_id)}?done={quote(action, safe='')}", 303)
+
+
+@router.post("/accounts/{account_id:path}/notes")
+async def note_by_session(request: Request, service: Shared, account_id: str) -> Response:
+    """Writes a note on an account, once, however often its form is sent."""
+    session = service.access.session(request)
+    if session is None:
+        return to_sign_in(_path(account_id))
+    said = await read(request)
+    service.access.check_form(request, said.get("form", ""), session.mark)
+    need(session.who, Role.member)
+    text = said.get("text", "")
+    # Who goes back and writes something else writes another note.
+    await service.note(account_id, session.who.by, text, f"{said.get('key', '')}\0{text}")
+    return RedirectResponse(f"{_path(account_id)}?done=note", 303)
+
+
+@router.post("/notes/{note_id}/erase")
+async def erase_by_session(
+    request: Request, service: Shared, note_id: Annotated[str, Path(max_length=40)]
+) -> Response:
+    """Erases a note: one's own, or anybody's for an admin."""
+    session = service.access.session(request)
+    if session is None:
+        return to_sign_in("/")
+    said = await read(request)
+    service.access.check_form(request, said.get("form", ""), session.mark)
+    note = service.known_note(note_id)
+    need(session.who, Role.member if note.author == session.who.name else Role.admin)
+    await service.desk.erase_note(note, session.who.by)
+    return RedirectResponse(f"{_path(note.account_id)}?done=erase", 303)
 
 
 # -- both ------------------------------------------------------------------------------------------
@@ -143,12 +177,24 @@ async def _show(
         may_act=only is not None or _may(session),
         open_form=open_form,
         base=base,
-        here=base or f"/accounts/{quote(account_id, safe='')}",
+        here=base or _path(account_id),
+        may_note=_may(session),
+        may_erase=lambda author: _may(session, author),
+        note_key=secrets.token_hex(8),
+        longest_note=LONGEST,
         form=service.access.form_token(mark),
         note=note,
         **({} if session is None else signed_in(service, session)),
     )
 
 
-def _may(session: Session | None) -> bool:
-    return session is not None and session.who.role.may(Role.member)
+def _may(session: Session | None, author: str | None = None) -> bool:
+    """Whether they may act; on what another author said an admin may."""
+    if session is None:
+        return False
+    is_own = author is None or author == session.who.name
+    return session.who.role.may(Role.member if is_own else Role.admin)
+
+
+def _path(account_id: str) -> str:
+    return f"/accounts/{quote(account_id, safe='')}"

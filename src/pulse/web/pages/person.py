@@ -55,7 +55,8 @@ async def person(
             [each for each in said if each.account_id == account_id],
         )
     )
-    happened = timeline(alerts, told[1], told[0], days)
+    notes = service.books.notes.of(account_id)
+    happened = timeline(alerts, told[1], told[0], days, notes)
     return {
         "account_id": account_id,
         "name": _name(account_id, document, alerts),

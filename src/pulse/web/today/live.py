@@ -100,6 +100,14 @@ class Heard:
         self._books.outcomes.take(key, value)
         self._say(key.decode(errors="replace"))
 
+    def note(self, key: bytes, value: bytes | None) -> None:
+        """A record of the notes topic, whose key is the note."""
+        notes, note_id = self._books.notes, key.decode(errors="replace")
+        found = [notes.get(note_id)]
+        notes.take(key, value)
+        found.append(notes.get(note_id))
+        self._live.say({each.account_id for each in found if each is not None})
+
     def muted(self, key: bytes, value: bytes | None) -> None:
         """A record of the silences topic."""
         self._books.muted.take(key, value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pulse.alerting.people.account_notes import AccountNote
 from pulse.alerting.people.outcomes import Outcome
 from pulse.alerting.records.delivery import Delivery, State
 from pulse.desk.books import AlertBook
@@ -35,9 +36,15 @@ def test_alerts_deliveries_words_and_zones_are_in_one_order() -> None:
     days = [day(0), day(1, 50.0, zone="approaching"), day(2, line=42.0, zone="approaching"),
             day(3, line=42.0, zone="approaching", lifecycle="dormant")]  # fmt: skip
 
-    found = timeline([alert], [outcome], [sent], days)
+    note = AccountNote(
+        id="no_1", account_id="acme", author="lee", at_ms=START_MS + 6 * DAY_MS, text="they move"
+    )
 
+    found = timeline([alert], [outcome], [sent], days, [note])
+
+    assert (found[0].note_id, found[0].author) == ("no_1", "lee")
     assert [(each.kind, each.words, each.more) for each in found] == [
+        ("note", "lee noted", "they move"),
         ("said", "kim closed silence as false alarm", "a holiday"),
         ("ended", "Silence: ended", "it is used again"),
         ("not_sent", "Silence could not be sent: slack", "gone, 4 attempts"),

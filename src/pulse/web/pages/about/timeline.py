@@ -1,4 +1,5 @@
-"""What happened to an account, the newest first: alerts, what was sent, what people said, zones."""
+"""What happened to an account, the newest first: alerts, what was sent, what people said
+of it, zones."""
 
 from __future__ import annotations
 
@@ -11,6 +12,7 @@ import msgspec
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from pulse.alerting.people.account_notes import AccountNote
     from pulse.alerting.people.outcomes import Outcome
     from pulse.alerting.records.delivery import Delivery
     from pulse.desk.books import KnownAlert
@@ -46,13 +48,16 @@ class Entry(NamedTuple):
 
     at_ms: int
     kind: str
-    """`alert`, `ended`, `sent`, `not_sent`, `said`, `zone` or `line`."""
+    """`alert`, `ended`, `sent`, `not_sent`, `said`, `note`, `zone` or `line`."""
     words: str
     more: str = ""
     tone: str = ""
     """The severity of an alert, or the zone that was entered."""
     day: str = ""
     """The day, of what is of a day alone."""
+    note_id: str = ""
+    author: str = ""
+    """Whose note it is."""
 
 
 class _State(msgspec.Struct):
@@ -67,6 +72,7 @@ def timeline(
     outcomes: Iterable[Outcome],
     deliveries: Iterable[Delivery],
     days: Sequence[DayRow],
+    notes: Iterable[AccountNote] = (),
 ) -> list[Entry]:
     """What happened to an account, the newest first, at most `MOST`."""
     known = list(alerts)
@@ -82,6 +88,7 @@ def timeline(
             )
             for each in outcomes
         ),
+        *(_noted(each) for each in notes),
         *(_sent(each, reasons) for each in deliveries),
         *_days(days),
     ]
@@ -96,6 +103,12 @@ def _alerts(alerts: Iterable[KnownAlert]) -> Iterator[Entry]:
             resolution = _state(each.json).resolution or ""
             why = _ENDED.get(resolution, _words(resolution))
             yield Entry(each.at_ms, "ended", f"{reason}: ended", why)
+
+
+def _noted(note: AccountNote) -> Entry:
+    return Entry(
+        note.at_ms, "note", f"{note.author} noted", note.text, note_id=note.id, author=note.author
+    )
 
 
 def _sent(delivery: Delivery, reasons: dict[str, str]) -> Entry:
