@@ -19,8 +19,8 @@ def command(
 
     Shows accounts, alerts and what became of them, and takes what people say: a silence, a snooze,
     an outcome. It answers 2xx only when Kafka has it. Who has a message's link sees its account and
-    acts on its alert; everything else needs a token (`pulse tokens make`). Several may run at once.
-    The page of the API is at /docs. Ctrl-C or SIGTERM ends it.
+    acts on its alert; everything else needs a user (`pulse users add`) or a token (`pulse tokens
+    make`). Several may run at once. The page of the API is at /docs. Ctrl-C or SIGTERM ends it.
     """
     # They take their time to import, and `pulse web --help` should not.
     from pulse.web.process import run

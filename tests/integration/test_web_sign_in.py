@@ -1,0 +1,122 @@
+"""Signing in and the audit log in a real browser: by keyboard, in both themes, on a phone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import pytest
+from axe_playwright_python.async_playwright import Axe
+from playwright.async_api import async_playwright, expect
+
+from pulse.desk.audit import By, entry, record_of
+from pulse.model import Change, Way
+from pulse.web.tokens import Role
+
+from . import showroom
+from .browsing import browser_program
+from .webbing import NOW_MS
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from playwright.async_api import Browser, Page
+
+    from .webbing import Scene
+
+pytestmark = pytest.mark.timeout(240)
+
+PASSWORD = "a horse and a staple"
+PHONE, DESK = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
+
+
+@pytest.fixture
+async def browser(without: Callable[[str], NoReturn]) -> AsyncIterator[Browser]:
+    program = browser_program()
+    if program is None:
+        without("no Chromium: the page is opened in it (make doctor)")
+    async with async_playwright() as playwright:
+        found = await playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        yield found
+        await found.close()
+
+
+@pytest.fixture
+async def scene() -> AsyncIterator[Scene]:
+    async with showroom.serving(None) as scene:
+        scene.user("kim", PASSWORD, Role.admin)
+        changes = (Change.alert_snoozed, Change.alert_closed, Change.token_made, Change.erased)
+        for number in range(60):
+            change = changes[number % 4]
+            is_alert = "alert" in change
+            said = entry(
+                By(f"person-{number % 3}", list(Way)[number % 5]),
+                change,
+                NOW_MS - number * 3_600_000,
+                account_id=showroom.name_of(number)[0] if is_alert else None,
+                subject=f"al_{number:026}" if is_alert else "pt_Ab3dE",
+                **({"until": "2026-03-05T12:00:00Z"} if is_alert else {"role": "member"}),
+            )
+            record = record_of(said, "audit")
+            scene.books.audit.take(record.key or b"", record.value)
+        yield scene
+
+
+async def problems(page: Page) -> list[Any]:
+    said = (await Axe().run(page)).response["violations"]
+    return [(each["id"], each["impact"], each["nodes"][0]["html"]) for each in said]
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
+async def test_an_admin_signs_in_by_keyboard_and_finds_who_changed_what(
+    scene: Scene, browser: Browser, theme: str, size: dict[str, int]
+) -> None:
+    context = await browser.new_context(viewport=size, color_scheme=theme)
+    page, complaints = await context.new_page(), []
+    page.on("console", lambda said: complaints.append(said.text))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    await page.goto(f"{scene.origin}/audit")
+    await page.wait_for_url("**/sign-in?next=%2Faudit")
+    found = {"sign-in": await problems(page)}
+    await page.click("summary")
+    found["with a token"] = await problems(page)
+
+    await page.focus("[name=name]")
+    await page.keyboard.type("kim")
+    await page.keyboard.press("Tab")
+    await page.keyboard.type("a wrong password")
+    await page.keyboard.press("Enter")
+    await expect(page.locator(".note")).to_have_text("the name or the password is wrong")
+    assert await page.input_value("[name=name]") == "kim"
+    assert await page.input_value("[name=password]") == ""
+    found["wrong"] = await problems(page)
+    # A browser tells of every answer that is an error.
+    assert complaints == [complaints[0]]
+    assert "401" in complaints.pop()
+    await page.fill("[name=password]", PASSWORD)
+    await page.keyboard.press("Enter")
+    await page.wait_for_url(f"{scene.origin}/audit")
+
+    assert await page.locator("tbody tr").count() == 50
+    await expect(page.locator("nav [aria-current=page]")).to_have_text("Audit")
+    found["audit"] = await problems(page)
+    wide = await page.evaluate("document.documentElement.scrollWidth - innerWidth")
+    assert wide <= 0
+    await page.click("text=Those before")
+    await expect(page.locator("tbody tr")).to_have_count(10)
+    await page.click("text=The newest")
+    await page.select_option("[name=change]", "alert_closed")
+    await page.fill("[name=who]", "person-1")
+    await page.keyboard.press("Enter")
+    await page.wait_for_url("**/audit?who=person-1&change=alert_closed&account=")
+    await expect(page.locator("tbody tr")).to_have_count(5)
+    async with page.expect_download() as downloading:
+        await page.click("text=CSV")
+    rows = (await (await downloading.value).path()).read_text().splitlines()
+    assert len(rows) == 6
+    await page.goto(f"{scene.origin}/audit?who=nobody")
+    found["nothing"] = await problems(page)
+
+    assert {name: said for name, said in found.items() if said} == {}
+    assert complaints == []
+    await context.close()
