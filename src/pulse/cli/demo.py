@@ -18,12 +18,15 @@ import typer
 from rich.console import Console
 from rich.live import Live
 
+from pulse.cli.demo_page import has_browser, has_person, link_to_page, open_browser
 from pulse.cli.demo_parts import (
+    LINK_VARIABLE,
     SECRET_VARIABLE,
     Example,
     NotifierProcess,
     Ports,
     PulseProcess,
+    WebProcess,
     WorkerProcess,
     new_secret,
     write_config,
@@ -62,6 +65,9 @@ class Parts:
     valkey: Valkey
     worker: WorkerProcess
     notifier: NotifierProcess
+    web: WebProcess
+    link: str
+    """Opens the page, signed in."""
     servers: Sequence[Server]
     webhook_port: int
     secret: str
@@ -72,17 +78,30 @@ def command(
         float, typer.Option(min=1, metavar="N", help="How long thirteen years take.")
     ] = 60.0,
     stay: Annotated[
-        bool,
+        bool | None,
         typer.Option(
-            "--stay", help="Keep everything running afterwards, to look around, until Ctrl-C."
+            "--stay/--no-stay",
+            help="Keep everything running afterwards, the page with it, until Ctrl-C. "
+            "Unless said: at a terminal it stays, in a script it ends.",
+            show_default=False,
         ),
-    ] = False,
+    ] = None,
+    browser: Annotated[
+        bool | None,
+        typer.Option(
+            "--browser/--no-browser",
+            help="Open the page in your browser. Unless said: at a terminal with a display.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Everything at once on this machine, with a real history played fast.
 
-    Starts a broker, a Redis, a worker, a notifier and a webhook receiver, plays thirteen years of
-    usage in a minute and shows what happens. Needs nothing installed but pulse itself, and leaves
-    nothing behind: Ctrl-C ends it at any time.
+    Starts a broker, a Redis, a worker, a notifier, a webhook receiver and the page, plays thirteen
+    years of usage in a minute and shows what happens: here, and on the page, which a link opens
+    signed in. At a terminal it opens that in your browser, and afterwards goes on running. Needs
+    nothing installed but pulse itself, is reached from this machine alone, and leaves nothing
+    behind: Ctrl-C ends it at any time.
     """
     example = Example.find()
     console = Console(highlight=False)
@@ -92,8 +111,12 @@ def command(
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="pulse-demo-")))
         with _one_at_a_time(example, console):
             parts = _start(example, folder, stack, console)
+        print(f"The page, signed in: {parts.link}", flush=True)
+        if browser or (browser is None and has_person() and has_browser()):
+            open_browser(parts.link)
+        stays = has_person() if stay is None else stay
         try:
-            asyncio.run(_run(parts, console, seconds, stay=stay))
+            asyncio.run(_run(parts, console, seconds, stay=stays))
         except asyncio.CancelledError:
             raise KeyboardInterrupt from None
 
@@ -109,14 +132,16 @@ def _start(example: Example, folder: Path, stack: ExitStack, console: Console) -
     quiet_client_logs()
     with _said(console, "making the topics"), Brokers(config.kafka, timeout_s=30.0) as brokers:
         brokers.create(wanted_topics(config.kafka))
-    environ = {SECRET_VARIABLE: secret}
+    environ = {SECRET_VARIABLE: secret, LINK_VARIABLE: new_secret()}
     worker = WorkerProcess(folder, ports.worker, path, environ)
     notifier = NotifierProcess(folder, ports.notifier, path, environ)
-    processes: tuple[PulseProcess, ...] = (worker, notifier)
+    web = WebProcess(folder, ports, path, environ)
+    processes: tuple[PulseProcess, ...] = (worker, notifier, web)
     stack.callback(_stop, processes)
-    with _said(console, "starting a worker and a notifier"):
+    with _said(console, "starting a worker, a notifier and the page"):
         for process in processes:
             process.launch()
+        link = link_to_page(config, web.page_url)
         for process in processes:
             process.wait_until_it_answers()
     return Parts(
@@ -126,6 +151,8 @@ def _start(example: Example, folder: Path, stack: ExitStack, console: Console) -
         valkey=valkey,
         worker=worker,
         notifier=notifier,
+        web=web,
+        link=link,
         servers=(broker, valkey, *processes),
         webhook_port=ports.webhooks,
         secret=secret,
@@ -154,7 +181,8 @@ async def _run(parts: Parts, console: Console, seconds: float, *, stay: bool) ->
     """Play, show what happens, and sum it up when everything that was played has arrived."""
     player = Player(parts.example.history, parts.config, seconds)
     state = DemoState(player.first_ms, player.last_ms)
-    state.addresses = {"worker": parts.worker.url, "notifier": parts.notifier.url}
+    state.page = parts.link
+    state.addresses = {each.name: each.url for each in (parts.worker, parts.notifier, parts.web)}
     receiver = WebhookReceiver(
         [parts.secret],
         behaviour=failing(_FAILED_SHARE, seed=1),
@@ -175,7 +203,8 @@ async def _run(parts: Parts, console: Console, seconds: float, *, stay: bool) ->
             await _first(_play(player, parts, state), watched, shown)
         print(summary(state, _next_steps(parts, stay=stay)))
         if stay:
-            print("\nEverything goes on running until Ctrl-C.", flush=True)
+            print(f"\nThe page, signed in: {parts.link}")
+            print("Everything goes on running until Ctrl-C.", flush=True)
             with contextlib.suppress(asyncio.CancelledError):
                 await _first(asyncio.Event().wait(), watched)
 
@@ -334,11 +363,11 @@ def _next_steps(parts: Parts, *, stay: bool) -> list[str]:
         return [
             f"pulse accounts {redis} --zone danger",
             f"pulse account ID {redis}",
-            f"curl {parts.worker.url}",
+            *(f"curl {each.url}" for each in (parts.worker, parts.notifier, parts.web)),
         ]
     return [
-        "pulse demo --stay   # the same, and then `pulse accounts` and /metrics to look at",
+        "pulse demo --stay   # the same, and the page goes on, as do `pulse accounts` and /metrics",
         f"pulse replay {history} --config {config} --alerts-out alerts.ndjson",
         f"pulse check {config}",
-        "pulse --help        # with a Kafka of your own: topics, work, notify",
+        "pulse --help        # with a Kafka of your own: topics, work, notify, web",
     ]
