@@ -251,7 +251,7 @@ async def _has_partitions(parts: Parts) -> bool:
 
 
 async def _arrival(player: Player, parts: Parts) -> None:
-    """Return when every event is counted and every alert's webhook is settled.
+    """Return when every event is counted, every alert's webhook settled, and every day kept.
 
     Raises `PulseError` where for a long time nothing has moved.
     """
@@ -260,19 +260,23 @@ async def _arrival(player: Player, parts: Parts) -> None:
     while True:
         worker = await asyncio.to_thread(parts.worker.look)
         notifier = await asyncio.to_thread(parts.notifier.look)
+        web = await asyncio.to_thread(parts.web.look)
         counted, alerts = worker.total("pulse_events_total"), worker.total("pulse_crossings_total")
         lag = worker.total("pulse_lag_records")
         read = notifier.total("pulse_alerts_read_total")
         unsent = notifier.total("pulse_notifications_undelivered")
-        if counted >= player.lines and lag == 0 and read >= alerts and unsent == 0:
+        unkept = web.total("pulse_history_lag_records")
+        has_sent = counted >= player.lines and lag == 0 and read >= alerts and unsent == 0
+        if has_sent and unkept == 0:
             return
-        if seen != (seen := (counted, alerts, lag, read, unsent)):
+        if seen != (seen := (counted, alerts, lag, read, unsent, unkept)):
             moved_s = time.monotonic()
         if time.monotonic() - moved_s > _STUCK_S:
             raise PulseError(
                 f"the demo is stuck: {counted:,} of {player.lines:,} events counted, "
-                f"{read:,} of {alerts:,} alerts read, {unsent:,} webhooks to be sent\n"
-                f"{parts.worker.log_tail(5)}\n{parts.notifier.log_tail(5)}"
+                f"{read:,} of {alerts:,} alerts read, {unsent:,} webhooks to be sent, "
+                f"{unkept:,} days of accounts to be kept\n"
+                + "\n".join(each.log_tail(5) for each in (parts.worker, parts.notifier, parts.web))
             )
         await asyncio.sleep(_LOOK_EVERY_S)
 

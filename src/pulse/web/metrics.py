@@ -22,7 +22,11 @@ class WebMetrics:
     """What the page and the API count, in a registry of its own."""
 
     def __init__(
-        self, outcomes: OutcomeBook, alerts: Callable[[], int], tokens: Callable[[], int]
+        self,
+        outcomes: OutcomeBook,
+        alerts: Callable[[], int],
+        tokens: Callable[[], int],
+        history_lag: Callable[[], int] = lambda: 0,
     ) -> None:
         self.registry = registry = CollectorRegistry()
         self.requests = Counter(
@@ -42,6 +46,11 @@ class WebMetrics:
         known.set_function(alerts)
         held = Gauge("pulse_web_tokens", "Tokens that hold now.", registry=registry)
         held.set_function(tokens)
+        behind = Gauge(
+            "pulse_history_lag_records", "Records of the history that are not in its file yet.",
+            registry=registry,
+        )  # fmt: skip
+        behind.set_function(history_lag)
         registry.register(_Judged(outcomes))
 
 

@@ -86,7 +86,12 @@ async def run(config: Config) -> None:
             recording.append(
                 Recorder(settings, topics.history, kafka.partitions, history, config.history.days)
             )
-        metrics = WebMetrics(books.outcomes, lambda: len(books.alerts), lambda: len(ring))
+        metrics = WebMetrics(
+            books.outcomes,
+            alerts=lambda: len(books.alerts),
+            tokens=lambda: len(ring),
+            history_lag=lambda: sum(each.lag for each in recording),
+        )
         accounts = board = None
         if config.redis.enabled:
             accounts = ReadModel(config.redis.address().reveal(), config.redis.prefix)
