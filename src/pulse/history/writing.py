@@ -42,7 +42,7 @@ class Batch:
     """Records that are written in one transaction; what they add to the fleet, once at the end.
 
     A day that is newer than all of its account, as nearly every one is, waits in `_days`, and is
-    written with others at once; whatever asks the database for days writes these first.
+    written with others at once; whatever looks for days of an account that may wait writes them.
     """
 
     def __init__(self, db: sqlite3.Connection) -> None:
@@ -99,10 +99,10 @@ class Batch:
         )
         if account not in self._newest:
             self._newest[account] = next(iter(self._before(account, 1)), None)
-        before = self._newest[account]
-        if before is not None and before.day >= day:
+        newest = before = self._newest[account]
+        if newest is not None and newest.day >= day:
             before = self._replaced(account, day)
-        else:
+        if newest is None or newest.day <= day:
             self._newest[account] = row
         self._count(row, 1)
         self._moved(row, before, 1)
@@ -131,8 +131,8 @@ class Batch:
 
         Returns the day before it.
         """
+        self._write_days()
         was = self._before(account, 2, day)
-        self._newest.pop(account)
         if was and was[0].day == day:
             old, before = was[0], was[1] if len(was) > 1 else None
             self._count(old, -1)
@@ -142,7 +142,6 @@ class Batch:
 
     def _before(self, account: int, most: int, day: int = date.max.toordinal()) -> list[_Row]:
         """The newest days of an account up to that one."""
-        self._write_days()
         found = self._db.execute(
             "SELECT day, segment, zone, lifecycle, score, mrr FROM day "
             "WHERE account = ? AND day <= ? ORDER BY day DESC LIMIT ?",
