@@ -72,6 +72,11 @@ class Parts:
     webhook_port: int
     secret: str
 
+    @property
+    def processes(self) -> tuple[PulseProcess, ...]:
+        """Those that are pulse."""
+        return self.worker, self.notifier, self.web
+
 
 def command(
     seconds: Annotated[
@@ -111,7 +116,8 @@ def command(
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="pulse-demo-")))
         with _one_at_a_time(example, console):
             parts = _start(example, folder, stack, console)
-        print(f"The page, signed in: {parts.link}", flush=True)
+        print(f"The page, signed in: {parts.link}")
+        print(f"For Prometheus: {' '.join(each.url for each in parts.processes)}", flush=True)
         if browser or (browser is None and has_person() and has_browser()):
             open_browser(parts.link)
         stays = has_person() if stay is None else stay
@@ -182,7 +188,7 @@ async def _run(parts: Parts, console: Console, seconds: float, *, stay: bool) ->
     player = Player(parts.example.history, parts.config, seconds)
     state = DemoState(player.first_ms, player.last_ms)
     state.page = parts.link
-    state.addresses = {each.name: each.url for each in (parts.worker, parts.notifier, parts.web)}
+    state.addresses = {each.name: each.url for each in parts.processes}
     receiver = WebhookReceiver(
         [parts.secret],
         behaviour=failing(_FAILED_SHARE, seed=1),
@@ -276,7 +282,7 @@ async def _arrival(player: Player, parts: Parts) -> None:
                 f"the demo is stuck: {counted:,} of {player.lines:,} events counted, "
                 f"{read:,} of {alerts:,} alerts read, {unsent:,} webhooks to be sent, "
                 f"{unkept:,} days of accounts to be kept\n"
-                + "\n".join(each.log_tail(5) for each in (parts.worker, parts.notifier, parts.web))
+                + "\n".join(each.log_tail(5) for each in parts.processes)
             )
         await asyncio.sleep(_LOOK_EVERY_S)
 
@@ -367,7 +373,7 @@ def _next_steps(parts: Parts, *, stay: bool) -> list[str]:
         return [
             f"pulse accounts {redis} --zone danger",
             f"pulse account ID {redis}",
-            *(f"curl {each.url}" for each in (parts.worker, parts.notifier, parts.web)),
+            *(f"curl {each.url}" for each in parts.processes),
         ]
     return [
         "pulse demo --stay   # the same, and the page goes on, as do `pulse accounts` and /metrics",
