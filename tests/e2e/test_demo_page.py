@@ -51,6 +51,8 @@ pytestmark = [
 
 PLAYED_S = 20
 """The least that the play takes; a slow machine takes longer."""
+ELSEWHERE = "pulse.test"
+"""A name that leads to the same page, as a proxy's does."""
 WITHIN_S = 200.0
 WITHIN_MS = 60_000
 
@@ -160,7 +162,8 @@ async def browsing(scene: Scene, without: Callable[[str], NoReturn]) -> AsyncIte
     complaints: list[str] = []
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(
-            executable_path=browser_at, args=["--no-sandbox"]
+            executable_path=browser_at,
+            args=["--no-sandbox", f"--host-resolver-rules=MAP {ELSEWHERE} 127.0.0.1"],
         )
         page = await browser.new_page()
         page.set_default_timeout(WITHIN_MS)
@@ -193,6 +196,13 @@ async def test_who_opens_the_link_sees_accounts_come_and_go(
         await expect(page.locator(".board")).not_to_have_text(seen, timeout=WITHIN_MS)
         assert await page.evaluate("window.isTheSame")  # without being loaded again
         assert scene.token not in page.url
+
+        # Elsewhere than on the reader's own machine a link could sign in as somebody else.
+        other = await page.context.new_page()
+        await other.goto(scene.link.replace("127.0.0.1", ELSEWHERE))
+        assert await other.locator("[name=token]").input_value() == ""
+        assert other.url.startswith(f"http://{ELSEWHERE}:")
+        assert "/sign-in#pt_" in other.url
 
 
 # -- when it has played ----------------------------------------------------------------------------
