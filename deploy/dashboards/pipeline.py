@@ -282,6 +282,10 @@ def _out() -> list[AnyPanel]:
             Text("What people say", "Until Kafka has it: 99 of 100, by what it was.", "s"),
             Query(quantile(0.99, "pulse_web_ack_seconds", by="what"), "{{what}}"),
         ),
+        lines(
+            Text("History behind", "Days of accounts that are not in the page's history yet."),
+            Query(f"max by (instance) ({of('pulse_history_lag_records')})", "{{instance}}"),
+        ),
     ]
 
 
