@@ -126,6 +126,10 @@ schemas: setup ## Write schemas/ again from the models
 dashboards: setup ## Write deploy/grafana/dashboards/ again from their Python
 	@$(BIN)/python -m deploy.dashboards
 
+.PHONY: pictures
+pictures: setup ## Take the pictures of the documentation again (needs Chromium)
+	@$(BIN)/python -m tests.integration.pictures
+
 .PHONY: clean
 clean: ## Remove what tools left behind; .venv and .cache stay
 	rm -rf build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

@@ -273,14 +273,26 @@ def _out() -> list[AnyPanel]:
         ),
         lines(
             Text(
-                "Refused by web", "Requests that may not be, and tokens that nobody has.", "reqps"
+                "Refused by web",
+                "Requests that may not be, and tokens, passwords and headers that nobody has.",
+                "reqps",
             ),
             Query(f"sum by (reason) ({rate('pulse_web_refused_total')})", "{{reason}}"),
             Query(f"sum({rate('pulse_web_wrong_tokens_total')})", "unknown token"),
+            Query(f"sum({rate('pulse_web_wrong_passwords_total')})", "wrong password"),
+            Query(f"sum({rate('pulse_web_untrusted_headers_total')})", "untrusted header"),
+        ),
+        lines(
+            Text("Signed in", "People who sign in an hour, by how they come."),
+            Query(f"sum by (way) ({rate('pulse_web_signed_in_total')}) * 3600", "{{way}}"),
         ),
         lines(
             Text("What people say", "Until Kafka has it: 99 of 100, by what it was.", "s"),
             Query(quantile(0.99, "pulse_web_ack_seconds", by="what"), "{{what}}"),
+        ),
+        lines(
+            Text("History behind", "Days of accounts that are not in the page's history yet."),
+            Query(f"max by (instance) ({of('pulse_history_lag_records')})", "{{instance}}"),
         ),
     ]
 
@@ -313,8 +325,12 @@ def _processes() -> list[AnyPanel]:
             Query(f"time() - max by (job, instance) ({of('process_start_time_seconds')})", who),
         ),
         lines(
-            Text("Keys and tokens", "That hold now: write keys of product apps, tokens of people."),
+            Text(
+                "Keys, tokens and users",
+                "That hold now: write keys of product apps, tokens, people.",
+            ),
             Query(f"max({of('pulse_collector_keys')})", "write keys"),
             Query(f"max({of('pulse_web_tokens')})", "tokens"),
+            Query(f"max({of('pulse_web_users')})", "users"),
         ),
     ]

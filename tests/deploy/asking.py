@@ -1,9 +1,11 @@
-"""Which metrics there are, and which ones a query is about."""
+"""Which metrics there are, which ones a query is about, and what panels ask."""
 
 from __future__ import annotations
 
+import json
 import re
-from typing import TYPE_CHECKING, Any, Final
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from pulse.collector.metrics import CollectorMetrics
 from pulse.desk.books import OutcomeBook
@@ -12,9 +14,11 @@ from pulse.notifier.metrics import NotifierMetrics
 from pulse.web.metrics import WebMetrics
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from prometheus_client import CollectorRegistry, Metric
+
+    from pulse.testing.prometheus import Series
 
 _SUFFIXES: Final = {
     "counter": ("_total",),
@@ -69,3 +73,41 @@ def expanded(expression: str) -> str:
     """With everything chosen, over a time that suits a short run."""
     text = expression.replace("$__rate_interval", "8s").replace("$__range", "120s")
     return re.sub(r"\$\w+", ".+", text)
+
+
+class Asked(NamedTuple):
+    """One query of a panel."""
+
+    name: str
+    panel: dict[str, Any]
+    target: dict[str, Any]
+
+    @property
+    def id(self) -> str:
+        """No other query is called so."""
+        return f"{self.name}/{self.target['refId']}"
+
+    @property
+    def expression(self) -> str:
+        """As Grafana would send it, with everything chosen."""
+        return expanded(self.target["expr"])
+
+    def assert_gets(self, series: Sequence[Series]) -> None:
+        """That these are numbers, with the labels by which the panel calls them."""
+        assert any(each.has_numbers for each in series), self.expression
+        for label in re.findall(r"\{\{(\w+)\}\}", self.target["legendFormat"]):
+            assert all(label in each.labels for each in series), label
+        if self.panel["type"] == "stat":
+            assert len(series) == 1
+
+
+_FOLDER: Final = Path(__file__).parents[2] / "deploy" / "grafana" / "dashboards"
+BOARDS: Final[dict[str, dict[str, Any]]] = {
+    file.stem: json.loads(file.read_text()) for file in sorted(_FOLDER.glob("*.json"))
+}
+PANELS: Final = [
+    Asked(f"{name}: {panel['title']}", panel, target)
+    for name, board in BOARDS.items()
+    for panel in board["panels"]
+    for target in panel.get("targets", ())
+]

@@ -1,24 +1,25 @@
-"""`pulse demo` as a newcomer runs it, and as it ends."""
+"""`pulse demo` as a script runs it, and as it ends."""
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
+import httpx
 import pytest
 
 from pulse.embedded import broker_program
 from pulse.processes import MissingProgramError
 
+from .demos import CHILDREN, LINK, arguments, demo, runs
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
 pytestmark = [
     pytest.mark.embedded,
@@ -28,43 +29,9 @@ pytestmark = [
 ]
 
 
-class Demo:
-    """A demo in a process of its own, its temporary files in `folder`."""
-
-    def __init__(self, folder: Path, *options: str) -> None:
-        self.folder = folder
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", "from pulse.cli import main; main()", "demo", *options],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            env={**os.environ, "TMPDIR": str(folder)},
-            # Whoever runs the tests in the background may have Ctrl-C ignored, which is inherited.
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-        )
-        self.said = ""
-
-    def read_until(self, words: str) -> None:
-        """Read what it says up to a line with these words."""
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
-            self.said += line
-            if re.search(words, line):
-                return
-        raise AssertionError(f"it ended without saying {words!r}:\n{self.said}")
-
-    def ends_with(self) -> int:
-        """Its exit code; reads the rest of what it says."""
-        assert self.process.stdout is not None
-        self.said += self.process.stdout.read()
-        return self.process.wait(60)
-
-    def children(self) -> list[int]:
-        """The processes it started."""
-        found: list[int] = []
-        for file in Path(f"/proc/{self.process.pid}/task").glob("*/children"):
-            found += map(int, file.read_text().split())
-        return found
+_LISTENS = "0A"
+_LOOPBACK = "0100007F"
+"""127.0.0.1, as the kernel shows it."""
 
 
 @pytest.fixture
@@ -74,16 +41,6 @@ def folder(tmp_path: Path, without: Callable[[str], NoReturn]) -> Path:
     except MissingProgramError as error:
         without(str(error))
     return tmp_path
-
-
-@contextlib.contextmanager
-def demo(folder: Path, *options: str) -> Iterator[Demo]:
-    running = Demo(folder, *options)
-    try:
-        yield running
-    finally:
-        running.process.kill()
-        running.process.communicate()
 
 
 def test_the_demo_plays_everything_and_every_webhook_is_verified(folder: Path) -> None:
@@ -102,8 +59,10 @@ def test_the_demo_plays_everything_and_every_webhook_is_verified(folder: Path) -
 def test_ctrl_c_leaves_nothing_running_and_a_second_demo_does_not_mind(folder: Path) -> None:
     with demo(folder) as first, demo(folder) as second:
         for running in (first, second):
+            link = running.read_until(LINK)[1]
             running.read_until(r"[1-9]\d* webhooks? verified")
-            assert len(running.children()) == 4
+            assert len(running.children()) == CHILDREN
+            assert_shows_accounts_to_whoever_has(link)
         children = first.children() + second.children()
         (worker,) = (pid for pid in second.children() if "work" in arguments(pid))
         os.kill(worker, signal.SIGSTOP)  # it cannot end by itself, nor remove what it made
@@ -120,10 +79,10 @@ def test_a_demo_that_is_killed_takes_its_processes_along(folder: Path) -> None:
     with demo(folder) as running:
         running.read_until("starting a worker")
         deadline = time.monotonic() + 30
-        while len(running.children()) < 4 and time.monotonic() < deadline:
+        while len(running.children()) < CHILDREN and time.monotonic() < deadline:
             time.sleep(0.05)
         children = running.children()
-        assert len(children) == 4
+        assert len(children) == CHILDREN
         running.process.kill()
         running.process.wait()
     deadline = time.monotonic() + 10
@@ -132,16 +91,22 @@ def test_a_demo_that_is_killed_takes_its_processes_along(folder: Path) -> None:
     assert not any(map(runs, children))
 
 
-def arguments(pid: int) -> list[str]:
-    """What a process was started with."""
-    return Path(f"/proc/{pid}/cmdline").read_text().split("\0")
-
-
-def runs(pid: int) -> bool:
-    """Whether a process is there; one that is dead and not yet waited for is not."""
-    try:
-        os.kill(pid, 0)
-        state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
-    except (ProcessLookupError, FileNotFoundError):
-        return False
-    return state != "Z"
+def assert_shows_accounts_to_whoever_has(link: str) -> None:
+    """And to nobody else, nor on another address than this machine's own."""
+    origin, _, token = link.partition("/sign-in#")
+    with httpx.Client(base_url=origin, timeout=30) as http:
+        assert http.get("/").headers["location"].startswith("/sign-in")
+        assert http.get("/sign-in").status_code == 200
+        assert http.get("/api/v1/accounts").status_code == 401
+        mine = {"Authorization": f"Bearer {token}"}
+        found = http.get("/api/v1/accounts", headers=mine)
+        assert found.status_code == 200
+        assert {"account_id", "zone", "score"} <= found.json()["items"][0].keys()
+    port = f"{int(origin.rpartition(':')[2]):04X}"
+    sockets = [
+        line.split()
+        for kind in ("tcp", "tcp6")
+        for line in Path(f"/proc/net/{kind}").read_text().splitlines()[1:]
+    ]
+    local = {place for _, place, _, state, *_ in sockets if state == _LISTENS}
+    assert {place for place in local if place.endswith(f":{port}")} == {f"{_LOOPBACK}:{port}"}

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import re
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING
 
 import pytest
 
 from pulse.processes import MissingProgramError
 from pulse.testing.prometheus import program
 from pulse.testing.webhooks import EXAMPLE_SECRET
-from tests.deploy.asking import expanded, names_in
+from tests.deploy.asking import BOARDS, PANELS, Asked, expanded, names_in
 
 from .scraped import SECRET_VARIABLE, Scraped, scraped
 
@@ -25,8 +22,6 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(240)]
 
-FOLDER = Path(__file__).parents[2] / "deploy" / "grafana" / "dashboards"
-
 MAY_BE_EMPTY: dict[str, str] = {}
 """Panels that have nothing to show in this scene, and why."""
 
@@ -35,28 +30,6 @@ FIRES = {"PulseDeadLetters", "PulseNotificationsLost"}
 
 AT_REST = {"PulseSourceQuiet", "PulseReceiverDisabled", "PulseFleetFalls"}
 """Those that it gives none for."""
-
-
-class Asked(NamedTuple):
-    """One query of a panel."""
-
-    name: str
-    panel: dict[str, Any]
-    target: dict[str, Any]
-
-    @property
-    def expression(self) -> str:
-        """As Grafana would send it, with everything chosen."""
-        return expanded(self.target["expr"])
-
-
-BOARDS = {file.stem: json.loads(file.read_text()) for file in FOLDER.glob("*.json")}
-ALL = [
-    Asked(f"{name}: {panel['title']}", panel, target)
-    for name, board in sorted(BOARDS.items())
-    for panel in board["panels"]
-    for target in panel.get("targets", ())
-]
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +50,7 @@ def scene(
             yield found
 
 
-@pytest.mark.parametrize("query", ALL, ids=[f"{each.name}/{each.target['refId']}" for each in ALL])
+@pytest.mark.parametrize("query", PANELS, ids=lambda each: each.id)
 def test_a_panel_gets_what_it_shows(scene: Scraped, query: Asked) -> None:
     if query.target["instant"]:
         series = scene.prometheus.ask(query.expression)
@@ -86,15 +59,11 @@ def test_a_panel_gets_what_it_shows(scene: Scraped, query: Asked) -> None:
     if query.name in MAY_BE_EMPTY:
         return
 
-    assert any(each.has_numbers for each in series), query.expression
-    for label in re.findall(r"\{\{(\w+)\}\}", query.target["legendFormat"]):
-        assert all(label in each.labels for each in series)
-    if query.panel["type"] == "stat":
-        assert len(series) == 1
+    query.assert_gets(series)
 
 
 def test_what_may_be_empty_is_there() -> None:
-    assert set(MAY_BE_EMPTY) <= {each.name for each in ALL}
+    assert set(MAY_BE_EMPTY) <= {each.name for each in PANELS}
 
 
 @pytest.mark.parametrize("name", BOARDS)

@@ -18,12 +18,15 @@ import typer
 from rich.console import Console
 from rich.live import Live
 
+from pulse.cli.demo_page import has_browser, has_person, link_to_page, open_browser
 from pulse.cli.demo_parts import (
+    LINK_VARIABLE,
     SECRET_VARIABLE,
     Example,
     NotifierProcess,
     Ports,
     PulseProcess,
+    WebProcess,
     WorkerProcess,
     new_secret,
     write_config,
@@ -62,9 +65,17 @@ class Parts:
     valkey: Valkey
     worker: WorkerProcess
     notifier: NotifierProcess
+    web: WebProcess
+    link: str
+    """Opens the page, signed in."""
     servers: Sequence[Server]
     webhook_port: int
     secret: str
+
+    @property
+    def processes(self) -> tuple[PulseProcess, ...]:
+        """Those that are pulse."""
+        return self.worker, self.notifier, self.web
 
 
 def command(
@@ -72,17 +83,30 @@ def command(
         float, typer.Option(min=1, metavar="N", help="How long thirteen years take.")
     ] = 60.0,
     stay: Annotated[
-        bool,
+        bool | None,
         typer.Option(
-            "--stay", help="Keep everything running afterwards, to look around, until Ctrl-C."
+            "--stay/--no-stay",
+            help="Keep everything running afterwards, the page with it, until Ctrl-C. "
+            "Unless said: at a terminal it stays, in a script it ends.",
+            show_default=False,
         ),
-    ] = False,
+    ] = None,
+    browser: Annotated[
+        bool | None,
+        typer.Option(
+            "--browser/--no-browser",
+            help="Open the page in your browser. Unless said: at a terminal with a display.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Everything at once on this machine, with a real history played fast.
 
-    Starts a broker, a Redis, a worker, a notifier and a webhook receiver, plays thirteen years of
-    usage in a minute and shows what happens. Needs nothing installed but pulse itself, and leaves
-    nothing behind: Ctrl-C ends it at any time.
+    Starts a broker, a Redis, a worker, a notifier, a webhook receiver and the page, plays thirteen
+    years of usage in a minute and shows what happens: here, and on the page, which a link opens
+    signed in. At a terminal it opens that in your browser, and afterwards goes on running. Needs
+    nothing installed but pulse itself, is reached from this machine alone, and leaves nothing
+    behind: Ctrl-C ends it at any time.
     """
     example = Example.find()
     console = Console(highlight=False)
@@ -92,8 +116,13 @@ def command(
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="pulse-demo-")))
         with _one_at_a_time(example, console):
             parts = _start(example, folder, stack, console)
+        print(f"The page, signed in: {parts.link}")
+        print(f"For Prometheus: {' '.join(each.url for each in parts.processes)}", flush=True)
+        if browser or (browser is None and has_person() and has_browser()):
+            open_browser(parts.link)
+        stays = has_person() if stay is None else stay
         try:
-            asyncio.run(_run(parts, console, seconds, stay=stay))
+            asyncio.run(_run(parts, console, seconds, stay=stays))
         except asyncio.CancelledError:
             raise KeyboardInterrupt from None
 
@@ -109,14 +138,16 @@ def _start(example: Example, folder: Path, stack: ExitStack, console: Console) -
     quiet_client_logs()
     with _said(console, "making the topics"), Brokers(config.kafka, timeout_s=30.0) as brokers:
         brokers.create(wanted_topics(config.kafka))
-    environ = {SECRET_VARIABLE: secret}
+    environ = {SECRET_VARIABLE: secret, LINK_VARIABLE: new_secret()}
     worker = WorkerProcess(folder, ports.worker, path, environ)
     notifier = NotifierProcess(folder, ports.notifier, path, environ)
-    processes: tuple[PulseProcess, ...] = (worker, notifier)
+    web = WebProcess(folder, ports, path, environ)
+    processes: tuple[PulseProcess, ...] = (worker, notifier, web)
     stack.callback(_stop, processes)
-    with _said(console, "starting a worker and a notifier"):
+    with _said(console, "starting a worker, a notifier and the page"):
         for process in processes:
             process.launch()
+        link = link_to_page(config, web.page_url)
         for process in processes:
             process.wait_until_it_answers()
     return Parts(
@@ -126,6 +157,8 @@ def _start(example: Example, folder: Path, stack: ExitStack, console: Console) -
         valkey=valkey,
         worker=worker,
         notifier=notifier,
+        web=web,
+        link=link,
         servers=(broker, valkey, *processes),
         webhook_port=ports.webhooks,
         secret=secret,
@@ -154,7 +187,8 @@ async def _run(parts: Parts, console: Console, seconds: float, *, stay: bool) ->
     """Play, show what happens, and sum it up when everything that was played has arrived."""
     player = Player(parts.example.history, parts.config, seconds)
     state = DemoState(player.first_ms, player.last_ms)
-    state.addresses = {"worker": parts.worker.url, "notifier": parts.notifier.url}
+    state.page = parts.link
+    state.addresses = {each.name: each.url for each in parts.processes}
     receiver = WebhookReceiver(
         [parts.secret],
         behaviour=failing(_FAILED_SHARE, seed=1),
@@ -175,7 +209,8 @@ async def _run(parts: Parts, console: Console, seconds: float, *, stay: bool) ->
             await _first(_play(player, parts, state), watched, shown)
         print(summary(state, _next_steps(parts, stay=stay)))
         if stay:
-            print("\nEverything goes on running until Ctrl-C.", flush=True)
+            print(f"\nThe page, signed in: {parts.link}")
+            print("Everything goes on running until Ctrl-C.", flush=True)
             with contextlib.suppress(asyncio.CancelledError):
                 await _first(asyncio.Event().wait(), watched)
 
@@ -222,7 +257,7 @@ async def _has_partitions(parts: Parts) -> bool:
 
 
 async def _arrival(player: Player, parts: Parts) -> None:
-    """Return when every event is counted and every alert's webhook is settled.
+    """Return when every event is counted, every alert's webhook settled, and every day kept.
 
     Raises `PulseError` where for a long time nothing has moved.
     """
@@ -231,19 +266,23 @@ async def _arrival(player: Player, parts: Parts) -> None:
     while True:
         worker = await asyncio.to_thread(parts.worker.look)
         notifier = await asyncio.to_thread(parts.notifier.look)
+        web = await asyncio.to_thread(parts.web.look)
         counted, alerts = worker.total("pulse_events_total"), worker.total("pulse_crossings_total")
         lag = worker.total("pulse_lag_records")
         read = notifier.total("pulse_alerts_read_total")
         unsent = notifier.total("pulse_notifications_undelivered")
-        if counted >= player.lines and lag == 0 and read >= alerts and unsent == 0:
+        unkept = web.total("pulse_history_lag_records")
+        has_sent = counted >= player.lines and lag == 0 and read >= alerts and unsent == 0
+        if has_sent and unkept == 0:
             return
-        if seen != (seen := (counted, alerts, lag, read, unsent)):
+        if seen != (seen := (counted, alerts, lag, read, unsent, unkept)):
             moved_s = time.monotonic()
         if time.monotonic() - moved_s > _STUCK_S:
             raise PulseError(
                 f"the demo is stuck: {counted:,} of {player.lines:,} events counted, "
-                f"{read:,} of {alerts:,} alerts read, {unsent:,} webhooks to be sent\n"
-                f"{parts.worker.log_tail(5)}\n{parts.notifier.log_tail(5)}"
+                f"{read:,} of {alerts:,} alerts read, {unsent:,} webhooks to be sent, "
+                f"{unkept:,} days of accounts to be kept\n"
+                + "\n".join(each.log_tail(5) for each in parts.processes)
             )
         await asyncio.sleep(_LOOK_EVERY_S)
 
@@ -334,11 +373,11 @@ def _next_steps(parts: Parts, *, stay: bool) -> list[str]:
         return [
             f"pulse accounts {redis} --zone danger",
             f"pulse account ID {redis}",
-            f"curl {parts.worker.url}",
+            *(f"curl {each.url}" for each in parts.processes),
         ]
     return [
-        "pulse demo --stay   # the same, and then `pulse accounts` and /metrics to look at",
+        "pulse demo --stay   # the same, and the page goes on, as do `pulse accounts` and /metrics",
         f"pulse replay {history} --config {config} --alerts-out alerts.ndjson",
         f"pulse check {config}",
-        "pulse --help        # with a Kafka of your own: topics, work, notify",
+        "pulse --help        # with a Kafka of your own: topics, work, notify, web",
     ]

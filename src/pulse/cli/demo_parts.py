@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 SECRET_VARIABLE: Final = "PULSE_WEBHOOK_SECRET"
 """What the example's configuration calls the signing secret."""
+LINK_VARIABLE: Final = "PULSE_LINK_SECRET"
+"""The key of the links in messages, which lead to the page."""
 
 _FLUSH_S: Final = 0.5
 """Often, so that the screen moves."""
@@ -67,12 +69,20 @@ class Ports:
 
     worker: int
     notifier: int
+    web: int
+    web_metrics: int
     webhooks: int
 
     @classmethod
     def choose(cls) -> Ports:
         """Free ones, as of now."""
-        return cls(free_port(9464), free_port(9465), free_port())
+        return cls(
+            worker=free_port(9464),
+            notifier=free_port(9465),
+            web=free_port(8081),
+            web_metrics=free_port(9467),
+            webhooks=free_port(),
+        )
 
 
 def write_config(example: Example, broker: Broker, valkey: Valkey, ports: Ports, to: Path) -> None:
@@ -90,6 +100,14 @@ def write_config(example: Example, broker: Broker, valkey: Valkey, ports: Ports,
                 "metrics_port": ports.worker,
             },
             "notifier": {"metrics_port": ports.notifier},
+            "web": {
+                "host": "127.0.0.1",
+                "port": ports.web,
+                "metrics_port": ports.web_metrics,
+                "public_url": f"http://127.0.0.1:{ports.web}",
+                "link_secret_env": LINK_VARIABLE,
+            },
+            "history": {"file": str(to.parent / "history.sqlite3")},
         },
     )
     for receiver in settings["receivers"]:
@@ -144,7 +162,7 @@ class Metrics:
 
 
 class PulseProcess(Server):
-    """`pulse work` or `pulse notify`, as anybody would run it. Ready when it serves metrics."""
+    """A process of pulse, as anybody would run it. Ready when it serves metrics."""
 
     name: ClassVar[str] = "pulse"
     ready_within_s: ClassVar[float] = 60.0
@@ -192,6 +210,26 @@ class NotifierProcess(PulseProcess):
 
     name: ClassVar[str] = "notifier"
     arguments: ClassVar[Sequence[str]] = ("notify",)
+
+
+class WebProcess(PulseProcess):
+    """`pulse web`. Ready when it serves the page at `page_url`; `port` is that of its metrics."""
+
+    name: ClassVar[str] = "web"
+    arguments: ClassVar[Sequence[str]] = ("web",)
+
+    def __init__(
+        self, folder: Path, ports: Ports, config: Path, environ: Mapping[str, str]
+    ) -> None:
+        super().__init__(folder, ports.web_metrics, config, environ)
+        self.page_url = f"http://127.0.0.1:{ports.web}"
+
+    def _answers(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"{self.page_url}/healthz", timeout=2.0) as answer:
+                return bool(answer.status == 200)
+        except OSError:
+            return False
 
 
 def _merge(settings: dict[str, Any], changes: Mapping[str, Any]) -> None:

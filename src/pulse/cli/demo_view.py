@@ -67,6 +67,8 @@ class DemoState:
     """Webhooks that were never sent: at the demo's pace the alert had ended before."""
     addresses: dict[str, str] = field(default_factory=dict)
     """What there is to look at from outside: name → address."""
+    page: str = ""
+    """The link that opens the page, signed in."""
 
     @property
     def share(self) -> float:
@@ -226,7 +228,8 @@ def _foot(state: DemoState) -> list[Text]:
     if state.unsent:
         hooks.append(f" · {state.unsent:,} superseded")
     places = " · ".join(f"{name} {address}" for name, address in state.addresses.items())
-    return [numbers, hooks, Text(places, "dim")]
+    page = Text("page ", "dim").append(state.page, f"bold underline link {state.page}")
+    return [numbers, hooks, *([page] if state.page else []), Text(places, "dim")]
 
 
 def summary(state: DemoState, next_steps: Sequence[str]) -> str:

@@ -27,11 +27,30 @@ class Record(NamedTuple):
     """None: the account was forgotten."""
 
 
+class _Row(NamedTuple):
+    """What is counted of an account's day."""
+
+    day: int
+    segment: str
+    zone: int
+    lifecycle: int
+    score: int | None
+    mrr: float
+
+
 class Batch:
-    """Records that are written in one transaction; what they add to the fleet, once at the end."""
+    """Records that are written in one transaction; what they add to the fleet, once at the end.
+
+    A day that is newer than all of its account, as nearly every one is, waits in `_days`, and is
+    written with others at once; whatever looks for days of an account that may wait writes them.
+    """
 
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
+        self._ids: dict[str, int] = {}
+        self._newest: dict[int, _Row | None] = {}
+        """The newest day of an account, also where it waits; None where there is none."""
+        self._days: list[tuple[object, ...]] = []
         self._accounts: Counter[tuple[int, str, int, int, int]] = Counter()
         self._mrr: dict[tuple[int, str, int, int, int], float] = {}
         self._moves: Counter[tuple[int, str, int, int]] = Counter()
@@ -59,7 +78,8 @@ class Batch:
             self._keep(said, day)
 
     def end(self) -> None:
-        """Write what the fleet is by it."""
+        """Write what waits, and what the fleet is by it."""
+        self._write_days()
         self._db.executemany(
             "INSERT INTO fleet VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
             "accounts = accounts + excluded.accounts, mrr = mrr + excluded.mrr",
@@ -72,31 +92,28 @@ class Batch:
         )
 
     def _keep(self, said: Day, day: int) -> None:
-        db = self._db
         account = self._id(said.account_id)
-        zone, lifecycle = INDEX_OF[said.zone], INDEX_OF[said.lifecycle]
         score = None if said.score is None else round(said.score * 100.0)
-        was = db.execute(
-            "SELECT day, segment, zone, lifecycle, score, mrr FROM day "
-            "WHERE account = ? AND day <= ? ORDER BY day DESC LIMIT 2",
-            (account, day),
-        ).fetchall()
-        if was and was[0][0] == day:
-            # It was said before, by a worker that has begun again.
-            _, segment, old_zone, old_lifecycle, old_score, old_mrr = was.pop(0)
-            self._count(day, segment, old_zone, old_lifecycle, old_score, old_mrr, -1)
-            self._moved(day, segment, was[0][2] if was else -1, old_zone, -1)
-        self._count(day, said.segment, zone, lifecycle, score, said.mrr, 1)
-        self._moved(day, said.segment, was[0][2] if was else -1, zone, 1)
+        row = _Row(
+            day, said.segment, INDEX_OF[said.zone], INDEX_OF[said.lifecycle], score, said.mrr
+        )
+        if account not in self._newest:
+            self._newest[account] = next(iter(self._before(account, 1)), None)
+        newest = before = self._newest[account]
+        if newest is not None and newest.day >= day:
+            before = self._replaced(account, day)
+        if newest is None or newest.day <= day:
+            self._newest[account] = row
+        self._count(row, 1)
+        self._moved(row, before, 1)
         measured = said.measures
-        db.execute(
-            "INSERT OR REPLACE INTO day VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        self._days.append(
             (
                 account,
                 day,
                 score,
-                zone,
-                lifecycle,
+                row.zone,
+                row.lifecycle,
                 round(said.line * 100.0),
                 round(said.approach * 100.0),
                 said.segment,
@@ -106,28 +123,57 @@ class Batch:
                 measured.active_users,
                 measured.features,
                 measured.active_days,
-            ),
+            )
         )
 
-    def _count(
-        self, day: int, segment: str, zone: int, lifecycle: int, score: int | None, mrr: float,
-        times: int,
-    ) -> None:  # fmt: skip
-        at = (day, segment, zone, lifecycle, bucket_of(score))
-        self._accounts[at] += times
-        self._mrr[at] = self._mrr.get(at, 0.0) + times * mrr
+    def _replaced(self, account: int, day: int) -> _Row | None:
+        """Count a day no longer that was said before, as a worker does that has begun again.
 
-    def _moved(self, day: int, segment: str, was: int, now: int, times: int) -> None:
-        if was != now:
-            self._moves[day, segment, was, now] += times
+        Returns the day before it.
+        """
+        self._write_days()
+        was = self._before(account, 2, day)
+        if was and was[0].day == day:
+            old, before = was[0], was[1] if len(was) > 1 else None
+            self._count(old, -1)
+            self._moved(old, before, -1)
+            return before
+        return was[0] if was else None
+
+    def _before(self, account: int, most: int, day: int = date.max.toordinal()) -> list[_Row]:
+        """The newest days of an account up to that one."""
+        found = self._db.execute(
+            "SELECT day, segment, zone, lifecycle, score, mrr FROM day "
+            "WHERE account = ? AND day <= ? ORDER BY day DESC LIMIT ?",
+            (account, day, most),
+        )
+        return [_Row(*each) for each in found]
+
+    def _write_days(self) -> None:
+        self._db.executemany(
+            "INSERT OR REPLACE INTO day VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            self._days,
+        )
+        self._days.clear()
+
+    def _count(self, row: _Row, times: int) -> None:
+        at = (row.day, row.segment, row.zone, row.lifecycle, bucket_of(row.score))
+        self._accounts[at] += times
+        self._mrr[at] = self._mrr.get(at, 0.0) + times * row.mrr
+
+    def _moved(self, row: _Row, before: _Row | None, times: int) -> None:
+        was = -1 if before is None else before.zone
+        if was != row.zone:
+            self._moves[row.day, row.segment, was, row.zone] += times
 
     def _id(self, account_id: str) -> int:
-        found = self._find(account_id)
-        if found is not None:
-            return found
-        made = self._db.execute("INSERT INTO account (account_id) VALUES (?)", (account_id,))
-        assert made.lastrowid is not None
-        return made.lastrowid
+        found = self._ids.get(account_id) or self._find(account_id)
+        if found is None:
+            made = self._db.execute("INSERT INTO account (account_id) VALUES (?)", (account_id,))
+            assert made.lastrowid is not None
+            found = made.lastrowid
+        self._ids[account_id] = found
+        return found
 
     def _find(self, account_id: str) -> int | None:
         found = self._db.execute("SELECT id FROM account WHERE account_id = ?", (account_id,))
@@ -136,6 +182,7 @@ class Batch:
 
     def _forget(self, account_id: str) -> None:
         """Remove an account's days. That it was counted among others tells nothing of it."""
+        self._begin_anew()
         found = self._find(account_id)
         if found is not None:
             self._db.execute("DELETE FROM day WHERE account = ?", (found,))
@@ -143,9 +190,16 @@ class Batch:
 
     def _move(self, said: Moved) -> None:
         """Give an account's days to the one that goes on with them, which keeps its own."""
+        self._begin_anew()
         found = self._find(said.account_id)
         if found is None:
             return
         to = self._id(said.renamed_to)
         self._db.execute("UPDATE OR IGNORE day SET account = ? WHERE account = ?", (to, found))
         self._forget(said.account_id)
+
+    def _begin_anew(self) -> None:
+        """Write what waits; what is known of accounts may not be so afterwards."""
+        self._write_days()
+        self._ids.clear()
+        self._newest.clear()

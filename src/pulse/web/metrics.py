@@ -28,6 +28,7 @@ class WebMetrics:
         alerts: Callable[[], int],
         tokens: Callable[[], int],
         users: Callable[[], int] = lambda: 0,
+        history_lag: Callable[[], int] = lambda: 0,
     ) -> None:
         self.registry = registry = CollectorRegistry()
         self.requests = Counter(
@@ -64,6 +65,11 @@ class WebMetrics:
         held.set_function(tokens)
         people = Gauge("pulse_web_users", "Users that there are now.", registry=registry)
         people.set_function(users)
+        behind = Gauge(
+            "pulse_history_lag_records", "Records of the history that are not in its file yet.",
+            registry=registry,
+        )  # fmt: skip
+        behind.set_function(history_lag)
         registry.register(_Judged(outcomes))
 
 

@@ -103,7 +103,11 @@ async def run(config: Config) -> None:
                 Recorder(settings, topics.history, kafka.partitions, history, config.history.days)
             )
         metrics = WebMetrics(
-            books.outcomes, lambda: len(books.alerts), lambda: len(ring), lambda: len(users)
+            books.outcomes,
+            alerts=lambda: len(books.alerts),
+            tokens=lambda: len(ring),
+            users=lambda: len(users),
+            history_lag=lambda: sum(each.lag for each in recording),
         )
         accounts = board = None
         if config.redis.enabled:

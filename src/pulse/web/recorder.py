@@ -39,6 +39,8 @@ class Recorder:
         self._is_away = False
         self._first: date | None = None
         """The oldest day that is kept, when old ones last went."""
+        self.lag = 0
+        """Records of the topic that are not in the file yet, as far as Kafka has told of them."""
 
     async def run(self) -> None:
         """Go on, until cancelled. Raises `HistoryError` where the file cannot be written."""
@@ -83,10 +85,14 @@ class Recorder:
             for place, batch in polled.items()
             for each in batch
         ]
-        if not records:
-            return 0
-        taken = await asyncio.to_thread(self._history.take, records)
-        await self._let_go()
+        taken = 0
+        if records:
+            taken = await asyncio.to_thread(self._history.take, records)
+            await self._let_go()
+        self.lag = 0
+        for place in self._places:
+            behind = (consumer.highwater(place) or 0) - await consumer.position(place)
+            self.lag += max(behind, 0)
         return taken
 
     async def _let_go(self) -> None:

@@ -62,6 +62,15 @@ class Service:
     """None where no read model is kept."""
     live: Live = field(default_factory=Live)
 
+    def as_of_ms(self) -> int:
+        """The time of the accounts: events that are played may be of another year than the clock.
+
+        0 where nothing was played yet.
+        """
+        if self.config.clock == "events" and self.board is not None:
+            return self.board.as_of_ms
+        return self.now_ms()
+
     async def account(self, account_id: str) -> dict[str, Any] | None:
         """An account's document; None where there is none. Raises `Refusal` (503)."""
         try:
@@ -128,7 +137,7 @@ class Service:
 
     def _is_shown(self, alert: KnownAlert) -> bool:
         """What fires is, however long it does: it is told again, with links that must open."""
-        since_ms = self.now_ms() - self.config.web.alert_days * 86_400_000
+        since_ms = self.as_of_ms() - self.config.web.alert_days * 86_400_000
         return alert.status == "firing" or alert.at_ms >= since_ms
 
     def outcome(self, alert: KnownAlert, word: Word, author: str, note: str) -> Outcome:

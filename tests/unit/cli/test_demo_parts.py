@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pulse.cli.demo_parts import (
+    LINK_VARIABLE,
     SECRET_VARIABLE,
     Example,
     Metrics,
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
 
 
 def test_the_demos_configuration_is_the_examples_with_the_demos_own_places(tmp_path: Path) -> None:
-    example, ports = Example.find(), Ports(9464, 9465, 8099)
+    example = Example.find()
+    ports = Ports(worker=9464, notifier=9465, web=8081, web_metrics=9467, webhooks=8099)
     broker, valkey = Broker(tmp_path, port=9092), Valkey(tmp_path, port=6379)
     write_config(example, broker, valkey, ports, tmp_path / "pulse.yaml")
 
@@ -30,6 +32,10 @@ def test_the_demos_configuration_is_the_examples_with_the_demos_own_places(tmp_p
     assert not ours.kafka.idempotence
     assert ours.redis.url == valkey.url
     assert (ours.worker.metrics_port, ours.notifier.metrics_port) == (9464, 9465)
+    assert (ours.web.host, ours.web.port, ours.web.metrics_port) == ("127.0.0.1", 8081, 9467)
+    assert ours.web.public_url == "http://127.0.0.1:8081"
+    assert ours.web.link_secret_env == LINK_VARIABLE
+    assert ours.history.file == str(tmp_path / "history.sqlite3")
     (receiver,) = ours.receivers
     assert receiver.url == "http://127.0.0.1:8099/hooks/pulse"
     assert receiver.secret_env == SECRET_VARIABLE

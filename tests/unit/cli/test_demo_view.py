@@ -34,6 +34,7 @@ def playing(samples: int = 60) -> DemoState:
     state.fired.update(danger=120, silence=90, approaching=71)
     state.events, state.events_per_s, state.verified = 20_108, 335.4, 504
     state.addresses = {"worker": "http://127.0.0.1:9464/metrics"}
+    state.page = "http://127.0.0.1:18081/sign-in#pt_0123456789abcdef0123456789abcdef"
     return state
 
 
@@ -59,6 +60,7 @@ def test_on_80_by_24_everything_is_there() -> None:
         "20,108 events, 335 a second · 281 alerts: 120 danger, 90 silence, 71 approaching",
         "504 webhooks delivered, signatures verified",
         "worker http://127.0.0.1:9464/metrics",
+        "page http://127.0.0.1:18081/sign-in#pt_0123456789abcdef0123456789abcdef",
     ):
         assert words in text
     assert len(text.splitlines()) == 24

@@ -180,3 +180,32 @@ def test_a_file_that_is_none_is_told(tmp_path: Path) -> None:
         History(tmp_path / "text").prepare()
     with pytest.raises(HistoryError, match="unable to open"):
         History(tmp_path / "no" / "folder").prepare()
+
+
+def test_what_comes_together_counts_as_what_comes_alone(tmp_path: Path) -> None:
+    """Days that wait to be written are known to what replaces, moves and forgets them."""
+    day = [FIRST + timedelta(number) for number in range(4)]
+    said = [
+        ("a0", value("a0", day[0], 60.0, "healthy")),
+        ("a0", value("a0", day[2], 45.0, "approaching")),
+        ("a0", value("a0", day[1], 30.0, "danger")),
+        ("a0", value("a0", day[2], 31.0, "danger")),
+        ("a0", value("a0", day[3], 70.0, "healthy")),
+        ("a1", value("a1", day[0], 20.0, "danger")),
+        ("a1", moved("a1", "a2")),
+        ("a2", value("a2", day[1], 65.0, "healthy")),
+        ("a3", value("a3", day[0], 20.0, "danger")),
+        ("a3", None),
+        ("a3", value("a3", day[2], 80.0, "healthy")),
+    ]
+    records = [record(offset, name, text) for offset, (name, text) in enumerate(said)]
+    together, alone = History(tmp_path / "together"), History(tmp_path / "alone")
+    for each in (together, alone):
+        each.prepare()
+    together.take(records)
+    for each_record in records:
+        alone.take([each_record])
+    assert everything(together) == everything(alone)
+    assert [row.score for row in together.account("a0", FIRST)] == [60.0, 30.0, 31.0, 70.0]
+    assert [row.day for row in together.account("a2", FIRST)] == day[:2]
+    assert [row.day for row in together.account("a3", FIRST)] == [day[2]]

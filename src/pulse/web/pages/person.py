@@ -6,6 +6,7 @@ import asyncio
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
+import msgspec
 import structlog
 
 from pulse.engagement.forecast import WINDOW_DAYS, Crossing, crossing
@@ -21,8 +22,9 @@ from pulse.web.pages.drawing import gauge
 from pulse.web.pages.views import FOR, MOST_ENDED, OUTCOMES, alert_view
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from pulse.alerting.records.delivery import Delivery
     from pulse.desk.books import KnownAlert
     from pulse.history import DayRow
     from pulse.web.service import Service
@@ -49,6 +51,7 @@ async def person(
     deliveries, outcomes = service.books.deliveries, service.books.outcomes
     ids = {each.id for each in alerts}
     sent, said = iter(deliveries), iter(outcomes)
+    told_at = _played(alerts) if service.config.clock == "events" else lambda each: each
     told = await beside(
         lambda: (
             [each for each in sent if any(name in ids for name, _ in each.alerts)],
@@ -56,7 +59,7 @@ async def person(
         )
     )
     notes = service.books.notes.of(account_id)
-    happened = timeline(alerts, told[1], told[0], days, notes)
+    happened = timeline(alerts, told[1], map(told_at, told[0]), days, notes)
     return {
         "account_id": account_id,
         "name": _name(account_id, document, alerts),
@@ -117,13 +120,28 @@ async def _days(
     history = service.history
     if history is None:
         return [], False
-    as_of_ms = service.now_ms() if document is None else parse_ts(document["as_of"])
+    as_of_ms = service.as_of_ms() if document is None else parse_ts(document["as_of"])
     since = date.fromordinal(_ordinal(as_of_ms)) - timedelta(int(YEAR) - 1)
     try:
         return await asyncio.to_thread(history.account, account_id, since), True
     except HistoryError as error:
         log.warning("the history cannot be read", error=str(error))
         return [], False
+
+
+def _played(alerts: Sequence[KnownAlert]) -> Callable[[Delivery], Delivery]:
+    """Puts what was sent of a history that is played where its alerts are, years ago."""
+    known = {each.id: each for each in alerts}
+
+    def at(delivery: Delivery) -> Delivery:
+        when = [
+            known[name].started_ms if status == "firing" else known[name].at_ms
+            for name, status in delivery.alerts
+            if name in known
+        ]
+        return msgspec.structs.replace(delivery, at_ms=max(when)) if when else delivery
+
+    return at
 
 
 def _crossing(

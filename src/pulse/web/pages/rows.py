@@ -101,14 +101,14 @@ async def past(
     """The days of these accounts, and how many accounts were in each zone a week ago."""
     if history is None:
         return {}, {}
-    since = _today(now_ms) - timedelta(days=DAYS)
+    today = _today(now_ms)
+    since = today - timedelta(days=DAYS)
 
     def read() -> tuple[dict[str, list[DayRow]], dict[str, int]]:
         days = {
             each.known.account_id: history.account(each.known.account_id, since) for each in entries
         }
-        newest = history.newest()
-        return days, {} if newest is None else _zones_on(history, newest - _WEEK)
+        return days, _zones_on(history, today - _WEEK)
 
     try:
         return await asyncio.to_thread(read)

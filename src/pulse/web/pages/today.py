@@ -46,7 +46,7 @@ async def today(
     board, wanted = _board(service), Wanted(zone, segment, owner, reason, waiting)
     if zone not in ("", *SHOWN):
         raise Refusal(400, "zone", f"there is no such zone here, only {' and '.join(SHOWN)}")
-    entries, now_ms = board.entries(), _now_ms(service, board)
+    entries, now_ms = board.entries(), service.as_of_ms()
     chosen, facets, waiting_for = await beside(
         lambda: (
             ranked(entries, wanted, now_ms, lambda each: is_taken(service, each)),
@@ -94,7 +94,7 @@ async def as_csv(
     if service.access.session(request) is None:
         return to_sign_in(path_of(request))
     board, wanted = _board(service), Wanted(zone, segment, owner, reason, waiting)
-    entries, now_ms = board.entries(), _now_ms(service, board)
+    entries, now_ms = board.entries(), service.as_of_ms()
     text = await beside(
         lambda: csv_of(
             ranked(entries, wanted, now_ms, lambda each: is_taken(service, each)),
@@ -128,11 +128,6 @@ async def search(request: Request, service: Shared, q: Text = "") -> Response:
         count=count,
         **signed_in(service, session),
     )
-
-
-def _now_ms(service: Service, board: Board) -> int:
-    """The time of the accounts: events that are played may be of another year than the clock."""
-    return service.now_ms() if service.config.clock == "wall" else board.as_of_ms
 
 
 def _board(service: Service) -> Board:
