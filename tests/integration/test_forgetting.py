@@ -126,8 +126,8 @@ class Erasing(Collecting):
 
     def traces(self) -> dict[str, set[str]]:
         """Which of the names stand where."""
-        places = {topic: b"\n".join(self._bytes_of(topic)) for topic in
-                  ("events", "links", "changelog", "alerts", "deadletter", "history")}  # fmt: skip
+        topics = ("events", "links", "changelog", "alerts", "deadletter", "history", "audit")
+        places = {topic: b"\n".join(self._bytes_of(topic)) for topic in topics}
         places["redis"] = b"\n".join(self._bytes_of_redis())
         return {
             place: {name for name in NAMES if name.encode() in said}
@@ -171,7 +171,7 @@ def erasing(
     )
     for topic in ("events", "alerts", "deadletter", "history"):
         system.create_topic(topic, segment_ms="200")
-    for topic in ("deliveries", "keys", "silences"):
+    for topic in ("deliveries", "keys", "silences", "audit"):
         system.create_topic(topic)
     for topic in ("links", "changelog"):
         system.create_topic(topic, **SHORT)
