@@ -140,7 +140,9 @@ class Erasing(Collecting):
 
     def traces(self) -> dict[str, set[str]]:
         """Which of the names stand where."""
-        topics = ("events", "links", "changelog", "alerts", "deadletter", "history", "notes")
+        topics = (
+            "events", "links", "changelog", "alerts", "deadletter", "history", "notes", "audit",
+        )  # fmt: skip
         places = {topic: b"\n".join(self._bytes_of(topic)) for topic in topics}
         places["redis"] = b"\n".join(self._bytes_of_redis())
         return {
@@ -185,7 +187,7 @@ def erasing(
     )
     for topic in ("events", "alerts", "deadletter", "history"):
         system.create_topic(topic, segment_ms="200")
-    for topic in ("deliveries", "keys", "silences"):
+    for topic in ("deliveries", "keys", "silences", "audit"):
         system.create_topic(topic)
     for topic in ("links", "changelog", "notes"):
         system.create_topic(topic, **SHORT)

@@ -54,7 +54,7 @@ def test_tokens_hold_and_are_revoked_without_a_restart(webbing: Webbing) -> None
 
     wait_for(lambda: status() == 200)
     listed = webbing.pulse("tokens", "list")
-    assert "admin      lee" in listed
+    assert "admin   lee" in listed
     assert new not in listed
     assert "revoked" in webbing.pulse("tokens", "revoke", new)
     wait_for(lambda: status() == 401)

@@ -85,7 +85,7 @@ def command(
     ring = done(keyring.read(settings, topic, tokens.TokenRing()))
     if action is Action.list:
         for _, each in ring:
-            print(f"{each.begins_with}…  {each.made_at}  {each.role:<9}  {each.name}")
+            print(f"{each.begins_with}…  {each.made_at}  {each.role:<6}  {each.name}")
         return
     found = ring.called(subject or "")
     if len(found) != 1:

@@ -88,3 +88,34 @@ def test_a_mistake_is_told_where_it_is(text: str, line: int, says: str) -> None:
 
     assert found[0] == line
     assert says in found[2]
+
+
+# -- a proxy that lets people in -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("said", "message"),
+    [
+        ("{}", "proxy_auth.trusted"),
+        ("{trusted: []}", "must not be an empty list"),
+        ("{trusted: [proxy.example.com]}", "is no network"),
+        ("{trusted: [10.0.0.1/8]}", "has host bits set"),
+        ("{trusted: [10.0.0.1], header: 'X Forwarded'}", "must match"),
+        ("{trusted: [10.0.0.1], roles: {cs: member}}", "nobody says the groups"),
+        ("{trusted: [10.0.0.1], groups_header: G, roles: {cs: owner}}", "admin"),
+        ("{trusted: [10.0.0.1], default_role: none}", "nobody would come in"),
+    ],
+)
+def test_a_proxy_that_is_not_said_as_it_must_be(said: str, message: str) -> None:
+    line, _, found = mistake(f"proxy_auth: {said}")
+
+    assert line == 2
+    assert message in found
+
+
+def test_a_proxy() -> None:
+    said = "{trusted: [10.0.0.0/8, ::1], groups_header: G, roles: {cs: member}, default_role: none}"
+    auth = web(f"proxy_auth: {said}").web.proxy_auth
+
+    assert auth is not None
+    assert (auth.header, auth.trusted) == ("X-Forwarded-User", ("10.0.0.0/8", "::1/128"))

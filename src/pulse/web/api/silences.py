@@ -187,7 +187,7 @@ async def make_silence(
             raise Refusal(
                 409, "idempotency_key", "that key has made another silence; take a new key"
             )
-        silence = known
+        return answer(201, view(known, now_ms))  # it is known, so Kafka has it
     await service.desk.silence(silence, now_ms, who.by)
     return answer(201, view(silence, now_ms))
 

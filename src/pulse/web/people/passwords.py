@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Final
 
 from argon2 import PasswordHasher, Type
-from argon2.exceptions import InvalidHashError, VerifyMismatchError
+from argon2.exceptions import InvalidHashError, VerificationError
 
 from pulse.refusals import Refusal
 
@@ -92,6 +92,6 @@ class Passwords:
         kept = self._nobodys if user is None else user.password
         try:
             self._hasher.verify(kept, _plain(password))
-        except (VerifyMismatchError, InvalidHashError, UnicodeEncodeError):
+        except (VerificationError, InvalidHashError, UnicodeEncodeError):
             return False
         return user is not None
