@@ -126,6 +126,10 @@ schemas: setup ## Write schemas/ again from the models
 dashboards: setup ## Write deploy/grafana/dashboards/ again from their Python
 	@$(BIN)/python -m deploy.dashboards
 
+.PHONY: reference
+reference: setup ## Write docs/reference/ again from the code
+	@$(BIN)/python -m deploy.reference write
+
 .PHONY: clean
 clean: ## Remove what tools left behind; .venv and .cache stay
 	rm -rf build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
