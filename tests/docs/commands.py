@@ -23,7 +23,9 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from ruamel.yaml import YAML
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -105,12 +107,19 @@ def unknown(block: Block) -> list[str]:
 class Place:
     """A folder in which pages are followed. What was started ends with `close`.
 
-    `other` says what stands in the pages for readers and is something else here: addresses.
+    `other` says what stands in the pages for readers and is something else here: addresses. `also`
+    is what `pulse.yaml` says besides, section by section.
     """
 
-    def __init__(self, folder: Path, other: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        other: Mapping[str, str] | None = None,
+        also: Mapping[str, Mapping[str, Any]] | None = None,
+    ) -> None:
         self.folder = folder
         self._other = dict(other or {})
+        self._also = dict(also or {})
         self._servers: list[tuple[str, subprocess.Popen[bytes], Path]] = []
         self.environ = {
             **os.environ,
@@ -203,6 +212,11 @@ class Place:
         text = self.here(block.text)
         if block.language != "diff":
             file.write_text(text, encoding="utf-8")
+            if self._also and block.word == "pulse.yaml":
+                said = YAML(typ="safe").load(text)
+                for section, settings in self._also.items():
+                    said[section] = {**said.get(section, {}), **settings}
+                YAML(typ="safe").dump(said, file)
             return
         content = file.read_text(encoding="utf-8")
         for old, new in changes(text):
