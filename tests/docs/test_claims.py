@@ -44,6 +44,17 @@ CLAIMS: dict[str, tuple[str, ...]] = {
         "tests/docs/test_make.py::test_doctor_says_what_there_is",
         "tests/docs/test_make.py::test_make_alone_lists_every_target",
     ),
+    "thirteen years of a real contribution history in about a minute: events in, scores, crossings "
+    "of the line, signed webhooks out, and the page, with a broker and a Redis of its own; needs "
+    "Python 3.11 or newer, make": (
+        "tests/e2e/test_demo.py::test_the_demo_plays_everything_and_every_webhook_is_verified",
+        "tests/docs/test_claims.py::test_the_versions_are_those_that_are_asked_for",
+    ),
+    "lint, types, imports, then every test on a real Apache Kafka, without Docker; needs also Java "
+    "17 or newer, and Maven": (
+        "tests/docs/test_make.py::test_make_test_runs_what_is_said",
+        "tests/docs/test_claims.py::test_the_versions_are_those_that_are_asked_for",
+    ),
     # -- what it does ----------------------------------------------------------------------------
     "An alert has who, how bad, since when, why, and what to do next.": (
         "tests/unit/alerting/test_alert.py::test_what_an_alert_says",
@@ -266,10 +277,16 @@ def sentences(text: str) -> list[str]:
     return [each for each in found if each]
 
 
+def rows() -> list[str]:
+    """What the table of commands says of each, and what it needs."""
+    found = re.findall(r"^\| `make \w+` \| (.*) \| (.*) \|$", README, re.MULTILINE)
+    return [f"{does}; needs {needs}" for does, needs in found]
+
+
 def looked_at() -> list[str]:
     """The sentences of the README that claim something, or might."""
     parts = re.split(r"(?m)^## (.+)$", README)
-    said = sentences(parts[0])
+    said = sentences(parts[0]) + rows()
     for title, text in zip(parts[1::2], parts[2::2], strict=True):
         if title not in NOT_LOOKED_AT:
             said += sentences(text)
@@ -371,6 +388,14 @@ def test_how_well_it_ranks_is_as_measured() -> None:
     ]
 
     assert sorted(ours < theirs for ours, theirs in areas) == [False, True]
+
+
+def test_the_versions_are_those_that_are_asked_for() -> None:
+    doctor = (ROOT / "deploy" / "doctor.sh").read_text(encoding="utf-8")
+    project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+
+    assert 'requires-python = ">=3.11"' in project
+    assert re.search(r"-ge 17\b|17 or newer", doctor)
 
 
 def test_there_are_as_many_signals_as_is_said() -> None:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+pytestmark = pytest.mark.timeout(300)
+
 FOLLOWED = {
     "README.md": "here",
     "docs/tutorial.md": "here",

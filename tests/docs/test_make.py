@@ -35,3 +35,17 @@ def test_doctor_says_what_there_is() -> None:
     assert "Python" in said
     assert "Java" in said
     assert "Maven" in said
+
+
+def test_make_test_runs_what_is_said() -> None:
+    said = make("--dry-run", "test").stdout
+
+    for part in (
+        "ruff check",
+        "mypy",
+        "lint-imports",
+        "pulse.testing.kafka",
+        "pytest tests/faults",
+    ):
+        assert part in said, part
+    assert "docker" not in said
