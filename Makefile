@@ -130,6 +130,10 @@ dashboards: setup ## Write deploy/grafana/dashboards/ again from their Python
 pictures: setup ## Take the pictures of the documentation again (needs Chromium)
 	@$(BIN)/python -m tests.integration.pictures
 
+.PHONY: reference
+reference: setup ## Write docs/reference/ again from the code
+	@$(BIN)/python -m deploy.reference write
+
 .PHONY: clean
 clean: ## Remove what tools left behind; .venv and .cache stay
 	rm -rf build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

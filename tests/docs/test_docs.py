@@ -87,6 +87,36 @@ def test_every_link_leads_somewhere() -> None:
     assert dead == []
 
 
+def anchors(page: Path) -> set[str]:
+    """What links may name of a page: its headings, as GitHub makes anchors of them."""
+    outside = re.sub(r"^```.*?^```", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+    found: list[str] = []
+    for heading in re.findall(r"^#+ (.+)$", outside, re.MULTILINE):
+        plain = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading).lower()
+        found.append(re.sub(r"[^\w -]", "", plain).replace(" ", "-"))
+    again = [f"{each}-{found[:at].count(each)}" for at, each in enumerate(found)]
+    return {*found, *again}
+
+
+def test_every_anchor_is_a_heading() -> None:
+    dead = [
+        f"{page.relative_to(ROOT)}: {target}#{anchor}"
+        for page in PAGES
+        for target, anchor in re.findall(r"\]\(([^)#\s]*)#([^)\s]+)\)", page.read_text())
+        if "://" not in target
+        and anchor not in anchors(page if not target else (page.parent / target).resolve())
+    ]
+
+    assert dead == []
+
+
+def test_every_page_is_in_the_index() -> None:
+    index = ROOT / "docs" / "README.md"
+    led_to = {(index.parent / mention.text).resolve() for mention in links(index)}
+
+    assert [page for page in PAGES if page != index and page not in led_to] == []
+
+
 def test_every_make_target_exists() -> None:
     targets = set(re.findall(r"^([a-z][a-z-]*):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     missing = [
