@@ -41,6 +41,11 @@ RECORDS: Final = {
     "tokens": Records(
         "SHA-256 of the token", "JSON: what it begins with, its name, its role, when it was made"
     ),
+    "users": Records(
+        "`user/NAME` or `rehash/NAME`",
+        "JSON: the name, the role, what argon2 makes of the password, when it was made; `rehash` is "
+        "the same password, kept with newer parameters",
+    ),
     "history": Records(
         "`account_id`",
         "an account's day: `schemas/account-day.schema.json`; where it goes on under another id: "
@@ -50,6 +55,12 @@ RECORDS: Final = {
         "`silence/ID`, `snooze/ALERT` or `replay/ID`",
         "JSON: what is held, by whom, why and until when; empty where it has ended",
     ),
+    "notes": Records(
+        "the note's id", "JSON: the account, who wrote what, and when; empty where it was erased"
+    ),
     "outcomes": Records("the alert's id", "JSON: what became of it, who said so, when, and a note"),
+    "audit": Records(
+        "the entry's id", "who changes what, before it is done: `schemas/audit-entry.schema.json`"
+    ),
 }
 """By the topic's name in `kafka.topics`."""
