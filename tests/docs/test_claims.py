@@ -48,6 +48,7 @@ CLAIMS: dict[str, tuple[str, ...]] = {
     "of the line, signed webhooks out, and the page, with a broker and a Redis of its own; needs "
     "Python 3.11 or newer, make": (
         "tests/e2e/test_demo.py::test_the_demo_plays_everything_and_every_webhook_is_verified",
+        "tests/e2e/test_demo_page.py::test_who_opens_the_link_sees_accounts_come_and_go",
         "tests/docs/test_claims.py::test_the_versions_are_those_that_are_asked_for",
     ),
     "lint, types, imports, then every test on a real Apache Kafka, without Docker; needs also Java "
@@ -272,8 +273,8 @@ HEADINGS = re.compile(r"\*\*[A-Z][^*]*\.\*\*")
 
 
 def sentences(text: str) -> list[str]:
-    """The sentences of a page without code blocks, tables, headings, comments and marks."""
-    text = re.sub(r"<!--.*?-->|```.*?```", "\n\n", text, flags=re.DOTALL)
+    """The sentences of a page without code blocks, tables, headings, pictures and marks."""
+    text = re.sub(r"<!--.*?-->|<picture>.*?</picture>|```.*?```", "\n\n", text, flags=re.DOTALL)
     text = re.sub(r"^(?: {4}|[|#]).*$", "\n\n", text, flags=re.MULTILINE)
     text = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", HEADINGS.sub("", text)).replace("*", "")
     found: list[str] = []

@@ -43,8 +43,8 @@ RECORDS: Final = {
     ),
     "users": Records(
         "`user/NAME` or `rehash/NAME`",
-        "JSON: the name, the role, what argon2 makes of the password, when it was made; `rehash` is "
-        "the same password, kept with newer parameters",
+        "JSON: the name, the role, what argon2 makes of the password, when it was made; `rehash` "
+        "is the same password, kept with newer parameters",
     ),
     "history": Records(
         "`account_id`",
