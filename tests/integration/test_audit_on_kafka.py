@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import fcntl
 import os
 import subprocess
@@ -15,11 +16,12 @@ import pytest
 
 from pulse.cli import _COMMANDS
 from pulse.model import AuditEntry, Change
+from pulse.readmodel import ReadModel
 from pulse.testing.system import System
 
 from .collecting import wait_for
 from .web_process import Webbing
-from .webbing import SAME_ORIGIN, forms, plain
+from .webbing import SAME_ORIGIN, document, forms, plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -113,11 +115,17 @@ def webbing(
         found.system.stop()
 
 
+async def put(account_id: str, webbing: Webbing) -> None:
+    async with ReadModel(webbing.redis["url"], webbing.redis["prefix"]) as accounts:
+        await accounts.write([document(account_id)])
+
+
 def audited(webbing: Webbing) -> list[AuditEntry]:
     return [AuditEntry.model_validate_json(each.value) for each in webbing.system.read("audit")]
 
 
 def test_every_command_that_changes_something_is_in_the_audit_log(webbing: Webbing) -> None:
+    asyncio.run(put("acme", webbing))
     typed = changes(webbing.raises("acme"))
     assert set(_COMMANDS) == {*typed, *LOOKS, *ELSEWHERE, *UNSAID}
     assert [each.change for each in audited(webbing)] == [Change.token_made]  # by which we ask
@@ -142,7 +150,7 @@ def test_every_command_that_changes_something_is_in_the_audit_log(webbing: Webbi
     shown = webbing.pulse("audit", "--what", "user_added")
     assert " ".join(shown.splitlines()[1].split()[3:]).endswith("user added kim, role: member")
     of_acme = webbing.pulse("audit", "--account", "acme", "--json", "--limit", "0").splitlines()
-    assert len(of_acme) == 6
+    assert len(of_acme) == 8
     admin = webbing.pulse("tokens", "make", "mo", "--role", "admin").strip()
     headers = {"Authorization": f"Bearer {admin}"}
 
