@@ -165,7 +165,7 @@ async def browsing(scene: Scene, without: Callable[[str], NoReturn]) -> AsyncIte
             executable_path=browser_at,
             args=["--no-sandbox", f"--host-resolver-rules=MAP {ELSEWHERE} 127.0.0.1"],
         )
-        page = await browser.new_page()
+        page = await (await browser.new_context()).new_page()
         page.set_default_timeout(WITHIN_MS)
         page.on("console", lambda said: complaints.append(said.text))
         page.on("pageerror", lambda error: complaints.append(str(error)))
