@@ -8,10 +8,15 @@ import random
 import socket
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 
+from pulse.alerting.people.account_notes import AccountNote, encode_note
+from pulse.alerting.people.outcomes import Outcome, encode_outcome
+from pulse.alerting.people.silences import encode_silence, encode_snooze
+from pulse.alerting.stages.matching import Matcher
+from pulse.alerting.stages.muting import Silence, Snooze
 from pulse.history import History
 from pulse.history.days import Day, Measures
 from pulse.history.writing import Record
@@ -24,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
     from pathlib import Path
 
+    from pulse.alerting.people.outcomes import Word
     from pulse.readmodel import ReadModel
 
 FIRST = (
@@ -107,22 +113,22 @@ def fleet(count: int) -> Iterator[dict[str, Any]]:
     return (account(number)[0] for number in range(count))
 
 
-def remember(folder: Path, count: int) -> History:
-    """A history of the last 91 days of so many accounts."""
-    history = History(folder / "history.sqlite3")
+def remember(folder: Path, count: int, history: History | None = None) -> History:
+    """A history of the last 91 days of so many accounts; in one that is given, beside its own."""
+    history = history or History(folder / "history.sqlite3")
     history.prepare()
     today = datetime.fromtimestamp(NOW_MS / 1000, tz=UTC).date()
     records = []
     for number in range(count):
         said, path = account(number)
-        for ago, score in enumerate(reversed(path)):
+        for ago, score in zip(range(len(path) - 1, -1, -1), path, strict=True):
             zone = "danger" if score < 40 else "approaching" if score < 55 else "healthy"
             on = (today - timedelta(ago)).isoformat()
             day = Day(
                 said["account_id"], on, f"{on}T00:00:00Z", round(score, 2), zone, "current", 40.0,
                 55.0, said["profile"]["segment"], said["profile"]["mrr"], Measures(9, 0, 3, 2, 5),
             )  # fmt: skip
-            records.append(Record(0, len(records), b"", msgspec.json.encode(day)))
+            records.append(Record(1, len(records), b"", msgspec.json.encode(day)))
     history.take(records)
     return history
 
@@ -145,14 +151,53 @@ def raise_alerts(scene: Scene, count: int) -> None:
             )
 
 
+def say(scene: Scene) -> None:
+    """What people said: silences, a snooze, outcomes by which a reason is noisy, a note."""
+    for number, (matcher, author, why, days) in enumerate((
+        (Matcher(segments=("smb",), reasons=("usage_drop", "silence")), "kim.larsen",
+         "Public holidays in most of the countries that they are in", 5),
+        (Matcher(accounts=("fjord-*",)), "amara.okafor", "They move to the new plan", 12),
+    )):  # fmt: skip
+        silence = Silence(
+            id=f"si_{number:016x}", match=matcher, author=author, reason=why,
+            starts_ms=NOW_MS - DAY_MS, ends_ms=NOW_MS + days * DAY_MS,
+        )  # fmt: skip
+        key, value = encode_silence(silence)
+        scene.books.muted.take(key.encode(), value)
+    firing = sorted(scene.books.alerts, key=lambda each: each.account_id)
+    for alert_, until_ms in zip(firing[:2], (NOW_MS + 7 * DAY_MS, None), strict=False):
+        snooze = Snooze(alert_id=alert_.id, author="kim.larsen", until_ms=until_ms)
+        key, value = encode_snooze(snooze)
+        scene.books.muted.take(key.encode(), value)
+    for reason, right, wrong, ignored in (
+        ("danger", 31, 6, 2), ("silence", 12, 3, 0), ("usage_drop", 4, 22, 7),
+    ):  # fmt: skip
+        words = ["saved"] * right + ["false_alarm"] * wrong + ["ignored"] * ignored
+        for number, word in enumerate(words):
+            outcome = Outcome(
+                alert_id=f"al_{reason}_{number}", account_id="somebody", reason=reason,
+                outcome=cast("Word", word), author="kim.larsen", at_ms=NOW_MS, started_ms=NOW_MS,
+            )  # fmt: skip
+            key, value = encode_outcome(outcome)
+            scene.books.outcomes.take(key.encode(), value)
+    note = AccountNote(
+        id="no_0000000000000001", account_id="acme", author="kim.larsen", at_ms=NOW_MS - DAY_MS,
+        text="Their new admin is Ada, from May on.\nCall her before the renewal.",
+    )  # fmt: skip
+    key, value = encode_note(note)
+    scene.books.notes.take(key.encode(), value)
+
+
 @asynccontextmanager
 async def serving(
-    accounts: ReadModel | None, history: History | None = None
+    accounts: ReadModel | None,
+    history: History | None = None,
+    settings: dict[str, Any] | None = None,
 ) -> AsyncIterator[Scene]:
     """The pages on a real server, at the origin of the scene; its board is kept fresh."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         origin = f"http://127.0.0.1:{listening.getsockname()[1]}"
-        scene = Scene(accounts, origin=origin, history=history)
+        scene = Scene(accounts, settings or {}, origin=origin, history=history)
         server = make_server(scene.app)
         scene.service.live.is_ending = lambda: server.should_exit
         following = None if scene.board is None else asyncio.create_task(scene.board.run())

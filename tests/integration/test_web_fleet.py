@@ -73,10 +73,13 @@ async def test_the_fleet_in_numbers_that_are_compared(scene: Scene) -> None:
     assert shown.status_code == 200
     # The last day that has begun everywhere is yesterday's, and nobody was in danger 28 days ago.
     assert "At the start of 1 March 2026" in said
-    assert "danger 20 28 days before: 0, now 20 more they pay 2,000 a month" in said
+    assert (
+        "danger 20 28 days before: 0, now 20 more 33.3 % of 60 accounts they pay 2,000 a month, "
+        "33.3 % of 6 k" in said
+    )
     assert "healthy danger" not in said  # they came through the band
     assert "approaching danger 0 20" in said.replace("  ", " ")
-    assert shown.text.count("<polygon") == 9
+    assert shown.text.count("<polygon") == 2 * 9  # for a wide page, and for a narrow one
     assert "20 accounts with a score from 20 to 25" in shown.text
 
 
@@ -84,7 +87,10 @@ async def test_of_a_segment_alone(scene: Scene) -> None:
     kim = await viewer(scene)
     said = plain(await kim.get("/fleet?segment=enterprise&span=28d"))
     assert "of the segment enterprise" in said
-    assert "danger 10 28 days before: 0, now 10 more they pay 1,000 a month" in said
+    assert (
+        "danger 10 28 days before: 0, now 10 more 33.3 % of 30 accounts they pay 1,000 a month"
+        in said
+    )
     assert (await kim.get("/fleet?span=2y")).status_code == 400
 
 
@@ -98,7 +104,7 @@ async def test_which_reasons_are_right(scene: Scene) -> None:
         key, value = encode_outcome(outcome)
         scene.books.outcomes.take(key.encode(), value)
     said = plain(await (await viewer(scene)).get("/fleet"))
-    assert "usage drop noisy 3 of 30 27 0 10 %" in said
+    assert "usage drop noisy 10 % 3 of 30 27 0" in said
 
 
 async def test_another_line_is_tried_before_it_is_saved(scene: Scene) -> None:
@@ -112,7 +118,7 @@ async def test_another_line_is_tried_before_it_is_saved(scene: Scene) -> None:
     assert "so many alerts 20 20" in tried
     assert "of 1 that left, told of before 1 1" in tried
     assert "are in danger at the end 19 39" in tried
-    assert "In danger by the other line alone a1 45.5 a2 46" in tried
+    assert "In danger by the other line alone a1 score 45.5 a2 score 46" in tried
 
 
 async def test_the_file_is_one_that_the_configuration_takes(scene: Scene, tmp_path: Path) -> None:

@@ -34,6 +34,13 @@ pytestmark = pytest.mark.timeout(240)
 
 ACCOUNTS = 70
 WITHIN_MS = 30_000
+FOCUSED = """(() => { const at = document.activeElement;
+    return at.name || at.textContent.trim().replace(/\\s+/g, " "); })()"""
+IS_SEEN = """(() => { const at = document.activeElement, style = getComputedStyle(at);
+    const box = at.getBoundingClientRect();
+    return at !== document.body && box.width > 0 && box.right > 0 && box.bottom > 0
+        && style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 1; })()"""
+"""Whether the focus is on something that can be seen, with a line around it."""
 GROUND = "getComputedStyle(document.body).backgroundColor"
 PHONE, DESK = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
 
@@ -54,7 +61,10 @@ async def scene(valkey: ValkeyServer, unique: str, tmp_path: Path) -> AsyncItera
     async with ReadModel(valkey.url, f"{unique}:") as model:
         await model.write(showroom.fleet(ACCOUNTS))
         history = showroom.remember(tmp_path, ACCOUNTS)
-        async with showroom.serving(model, history) as scene:
+        report = tmp_path / "report.html"
+        report.write_text("<h1>How the line was chosen</h1>")
+        web = {"web": {"calibration_report": str(report)}}
+        async with showroom.serving(model, history, web) as scene:
             showroom.raise_alerts(scene, ACCOUNTS)
             assert scene.board is not None
             while not scene.board.is_filled:  # noqa: ASYNC110 - it fills in a task of its own
@@ -63,8 +73,12 @@ async def scene(valkey: ValkeyServer, unique: str, tmp_path: Path) -> AsyncItera
 
 
 @asynccontextmanager
-async def opened(scene: Scene, browser: Browser, **settings: Any) -> AsyncIterator[Page]:
-    """A page of a browser that is signed in, at Today; it must complain of nothing."""
+async def opened(
+    scene: Scene, browser: Browser, *, misses: int = 0, **settings: Any
+) -> AsyncIterator[Page]:
+    """A page of a browser that is signed in, at Today; it must complain of nothing but of as many
+    pages that are not there.
+    """
     context = await browser.new_context(**{"viewport": DESK, **settings})
     context.set_default_timeout(WITHIN_MS)
     page, complaints = await context.new_page(), []
@@ -76,7 +90,8 @@ async def opened(scene: Scene, browser: Browser, **settings: Any) -> AsyncIterat
     await page.wait_for_url(f"{scene.origin}/")
     yield page
     await context.close()
-    assert complaints == []
+    assert [each for each in complaints if "404" not in each] == []
+    assert len(complaints) == misses
 
 
 async def names(page: Page) -> list[str]:
@@ -184,31 +199,77 @@ async def test_times_are_in_the_readers_zone_and_a_theme_that_was_chosen_stays(
         assert await page.evaluate("localStorage.getItem('pulse-theme')") is None
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
-async def test_nothing_keeps_anybody_from_reading_it(
+@pytest.mark.parametrize(
+    ("theme", "size"), [("light", DESK), ("dark", PHONE)], ids=["light-desk", "dark-phone"]
+)
+async def test_nothing_keeps_anybody_from_reading_any_page(
     scene: Scene, browser: Browser, theme: str, size: dict[str, int]
 ) -> None:
-    taken = next(iter(scene.books.alerts))
-    key, value = encode_snooze(Snooze(alert_id=taken.id, author="kim"))
-    scene.books.muted.take(key.encode(), value)
+    showroom.say(scene)
+    of = next(iter(scene.books.alerts))
+    link = scene.links.of(of.id, of.account_id, scene.now_ms)["close"].removeprefix(scene.origin)
     found: dict[str, Any] = {}
-    async with opened(scene, browser, color_scheme=theme, viewport=size) as page:
-        for path in ("/", "/?owner=nobody-at-all", "/search?q=a", "/accounts/alder-analytics",
-                     "/docs", "/sign-in"):  # fmt: skip
-            await page.goto(scene.origin + path)
-            if path == "/":
+    async with opened(scene, browser, misses=1, color_scheme=theme, viewport=size) as page:
+        for path in (
+            "/", "/ with its keys", "/?owner=nobody-at-all", "/search?q=a",
+            f"/accounts/{of.account_id}", "/fleet?segment=smb", "/line?enter=47", "/silences",
+            "/docs", link, "/accounts/nobody", "/sign-in",
+        ):  # fmt: skip
+            answer = await page.goto(scene.origin + path.partition(" ")[0])
+            assert answer is not None
+            assert answer.status == (404 if path == "/accounts/nobody" else 200), path
+            if path.endswith("keys"):
                 await page.evaluate("document.getElementById('help').showModal()")
             said = (await Axe().run(page)).response["violations"]
             found[path] = [(each["id"], each["impact"], each["nodes"][0]["html"]) for each in said]
-            wide = await page.evaluate("document.documentElement.scrollWidth - innerWidth")
-            if path in ("/", "/search?q=a"):
-                assert wide <= 0, path
-            if path == "/":
-                await page.keyboard.press("Escape")
-                said = (await Axe().run(page)).response["violations"]
-                found["/ itself"] = [(each["id"], each["impact"], each["nodes"]) for each in said]
+            # What is wide scrolls within itself.
+            if await page.evaluate("document.documentElement.scrollWidth > innerWidth"):
+                found[path].append("something is beside the page")
     assert {path: said for path, said in found.items() if said} == {}
+
+
+async def test_all_that_a_mouse_does_a_keyboard_does_and_shows_where_it_is(
+    scene: Scene, browser: Browser
+) -> None:
+    of = next(each for each in scene.books.alerts if each.reason == "danger")
+
+    async def focused(page: Page) -> str:
+        return str(await page.evaluate(FOCUSED))
+
+    async def tabs_to(page: Page, words: str) -> list[str]:
+        """Press the key until the focus is on that; all that it was on."""
+        passed: list[str] = []
+        while not passed or words not in passed[-1]:
+            assert len(passed) < 60, passed
+            await page.keyboard.press("Tab")
+            passed.append(await focused(page))
+            assert await page.evaluate(IS_SEEN), passed[-1]
+        return passed
+
+    async with opened(scene, browser) as page:
+        await page.goto(f"{scene.origin}/accounts/{of.account_id}")
+        await page.keyboard.press("Tab")
+        assert await focused(page) == "To what this page is about"
+        await page.keyboard.press("Enter")
+        passed = await tabs_to(page, "Acknowledge")
+        # The head of the page is behind, and the picture's periods come first.
+        assert passed == ["a year", "90 days", "28 days", "The same as a table", "Acknowledge"]
+        await tabs_to(page, "Close")
+        await page.keyboard.press("Enter")
+        await tabs_to(page, "note")
+        await page.keyboard.type("they moved")
+        await tabs_to(page, "outcome")
+        await page.keyboard.press("ArrowDown")
+        await tabs_to(page, "Close")
+        await page.keyboard.press("Enter")
+        await page.wait_for_url("**?done=close")
+        said = scene.books.outcomes.get(of.id)
+        assert said is not None
+        assert (said.outcome, said.note) == ("false_alarm", "they moved")
+
+        await page.goto(f"{scene.origin}/silences")
+        await tabs_to(page, "Sign out")
+        assert await tabs_to(page, "accounts") == ["accounts"]
 
 
 async def test_without_a_script_all_of_it_works_but_live(scene: Scene, browser: Browser) -> None:

@@ -17,6 +17,7 @@ from pulse.serving import refused
 from pulse.web import api, pages
 from pulse.web.api.asking import PREFIX
 from pulse.web.hardening import PATIENCE_S, Hardened
+from pulse.web.pages.frame import signed_in
 from pulse.web.pages.views import page
 from pulse.web.people.proxy import Peers
 
@@ -26,6 +27,17 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger("pulse.web")
 
+_TITLES: Final = {
+    400: "That cannot be",
+    401: "Sign in first",
+    403: "That is not allowed",
+    404: "There is nothing here",
+    409: "That does not fit",
+    410: "This link has ended",
+    429: "Too often",
+    500: "Something broke",
+    503: "Not now",
+}
 _REASONS: Final = {404: "no_such_path", 405: "no_such_method", 408: "too_slow", 413: "too_large"}
 
 
@@ -51,8 +63,14 @@ def make_app(
         told = refused(refusal)
         if request.url.path.startswith("/api/"):
             return told
+        session = service.access.session(request)
         shown = page(
-            "refused.html", refusal.status, said=str(refusal.status), detail=refusal.detail
+            "refused.html",
+            refusal.status,
+            title=_TITLES.get(refusal.status, "That did not work"),
+            status=refusal.status,
+            detail=refusal.detail,
+            **({} if session is None else signed_in(service, session)),
         )
         for name in ("retry-after", "www-authenticate"):
             if name in told.headers:

@@ -32,6 +32,11 @@ _DONE = {
     "erase": "The note is erased.",
 }
 
+_AWAY = (
+    "Its score, and what that is made of, cannot be shown now: Redis does not answer. What follows "
+    "is from the history, and from what is known of its alerts."
+)
+
 Done = Annotated[str, Query()]
 Days = Annotated[str, Query(description="How much of the history is drawn.")]
 
@@ -158,12 +163,12 @@ async def _show(
     session: Session | None = None,
 ) -> Response:
     """The page. `only`: the alert that may be acted on, None for all."""
-    note = _DONE.get(done, "")
+    away = ""
     try:
         document = await service.account(account_id)
-    except Refusal as refusal:
-        # Redis is away, and the alert is there all the same.
-        document, note = None, f"{note} {refusal.detail}.".strip()
+    except Refusal:
+        # What else is known of it is there all the same.
+        document, away = None, _AWAY
     if days not in PERIODS:
         raise Refusal(400, "days", "the history is drawn over 365, 90 or 28 days")
     said = await person(service, account_id, document, days)
@@ -183,7 +188,8 @@ async def _show(
         note_key=secrets.token_hex(8),
         longest_note=LONGEST,
         form=service.access.form_token(mark),
-        note=note,
+        note=_DONE.get(done, ""),
+        away=away,
         **({} if session is None else signed_in(service, session)),
     )
 

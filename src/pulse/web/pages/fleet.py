@@ -1,7 +1,7 @@
 """The page of the fleet: where its accounts stand, where they went, and which reasons are right."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, timedelta
 from typing import Annotated, Any, Final, NamedTuple
 
@@ -13,13 +13,15 @@ from pulse.refusals import Refusal
 from pulse.web.api.asking import Shared
 from pulse.web.lists import beside
 from pulse.web.pages.frame import path_of, signed_in, to_sign_in
-from pulse.web.pages.plots import distribution, stack
+from pulse.web.pages.plots import NARROW, WIDE, Distribution, Stack, distribution, stack
 from pulse.web.pages.views import page
 from pulse.web.service import Service
 
 router = APIRouter(include_in_schema=False, default_response_class=Response)
 
 SPANS: Final = {"28d": 28, "90d": 90, "1y": 365}
+_SPANS_SAID: Final = {"28d": "28 days", "90d": "90 days", "1y": "a year"}
+_SIZES: Final = (("wide", WIDE), ("narrow", NARROW))
 _ZONES: Final = ("danger", "approaching", "unknown", "healthy")
 _LIFECYCLES: Final = ("churned", "dormant", "new", "resurrected", "current")
 _COMPARED_DAYS: Final = 28
@@ -35,6 +37,9 @@ class Figure(NamedTuple):
     now: float
     then: float | None
     mrr: float
+    all: float
+    """Accounts of all zones."""
+    all_mrr: float
     more_is: str
     """"worse" or "better"."""
 
@@ -60,7 +65,7 @@ async def fleet(
         at="/fleet",
         seen=seen,
         span=span,
-        spans=SPANS,
+        spans=_SPANS_SAID,
         segment=segment,
         tallies=sorted(tallies.items(), key=lambda each: -each[1].judged),
         proposals=noisy,
@@ -89,12 +94,25 @@ def look(
         "day": shown[-1],
         "segments": [each for each in history.segments() if each],
         "figures": _figures(rows, shown[-1]),
-        "zones": stack(shown, _by(rows, shown, "zone", _ZONES)),
-        "lifecycles": stack(shown, _by(rows, shown, "lifecycle", _LIFECYCLES)),
+        "zones": _stacks(shown, _by(rows, shown, "zone", _ZONES)),
+        "lifecycles": _stacks(shown, _by(rows, shown, "lifecycle", _LIFECYCLES)),
         "moves": _moves(moves, last),
-        "distribution": distribution(history.distribution(shown[-1], segment), *line),
+        "distribution": distributions(history.distribution(shown[-1], segment), *line),
         "line": line[0],
     }
+
+
+def _stacks(days: Sequence[date], parts: Mapping[str, Sequence[float]]) -> list[tuple[str, Stack]]:
+    """The same for a wide page and for a narrow one; nothing where there are too few days."""
+    drawn = ((kind, stack(days, parts, size)) for kind, size in _SIZES)
+    return [(kind, each) for kind, each in drawn if each is not None]
+
+
+def distributions(
+    counts: Sequence[int], enter: float, approach: float
+) -> list[tuple[str, Distribution]]:
+    """The same for a wide page and for a narrow one."""
+    return [(kind, distribution(counts, enter, approach, size)) for kind, size in _SIZES]
 
 
 def _line(service: Service, segment: str | None) -> tuple[float, float]:
@@ -115,8 +133,9 @@ def _figures(rows: Iterable[FleetDay], last: date) -> list[Figure]:
         elif row.day == before:
             then[row.zone] += row.accounts
             has_then = True
+    all_now, all_mrr = sum(now.values()), sum(mrr.values())
     return [
-        Figure(zone, now[zone], then[zone] if has_then else None, mrr[zone], word)
+        Figure(zone, now[zone], then[zone] if has_then else None, mrr[zone], all_now, all_mrr, word)
         for zone, word in (("danger", "worse"), ("approaching", "worse"), ("healthy", "better"))
     ]
 

@@ -18,9 +18,11 @@ from pulse.model.time import format_ms
 from pulse.refusals import Refusal
 from pulse.web.api.asking import Shared
 from pulse.web.lists import beside
+from pulse.web.pages.fleet import distributions
 from pulse.web.pages.frame import path_of, signed_in, to_sign_in
-from pulse.web.pages.plots import Distribution, distribution
+from pulse.web.pages.plots import Distribution
 from pulse.web.pages.views import page
+from pulse.web.service import Service
 
 router = APIRouter(include_in_schema=False, default_response_class=Response)
 
@@ -37,7 +39,8 @@ class Seen(NamedTuple):
 
     day: date
     trial: Trial
-    plot: Distribution
+    plots: list[tuple[str, Distribution]]
+    """For a wide page, and for a narrow one."""
 
 
 @router.get("/line")
@@ -65,6 +68,7 @@ async def line_page(
         seen=seen,
         segments=segments,
         segment=segment,
+        name_of=lambda account_id: _name(service, account_id),
         has_report=_report(service.config.web.calibration_report) is not None,
         **signed_in(service, session),
     )
@@ -119,8 +123,8 @@ def _look(history: History, held: Line, other: Line, segment: str | None) -> See
         return None
     last = newest - timedelta(days=1)
     trial = history.try_line(last - timedelta(days=DAYS - 1), last, held, other, segment)
-    plot = distribution(history.distribution(last, segment), other.enter, other.approach)
-    return Seen(last, trial, plot)
+    plots = distributions(history.distribution(last, segment), other.enter, other.approach)
+    return Seen(last, trial, plots)
 
 
 def _moved(settings: LineSettings, enter: float) -> Line:
@@ -128,6 +132,11 @@ def _moved(settings: LineSettings, enter: float) -> Line:
     line = engine_line(settings)
     scores = line_of(enter, settings.exit - settings.enter, settings.approach - settings.enter)
     return replace(line, enter=scores["enter"], exit=scores["exit"], approach=scores["approach"])
+
+
+def _name(service: Service, account_id: str) -> str:
+    known = None if service.board is None else service.board.get(account_id)
+    return account_id if known is None else known.name
 
 
 def _report(name: str | None) -> Path | None:

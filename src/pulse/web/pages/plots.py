@@ -8,13 +8,28 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import date
 
-WIDTH: Final = 1100
-HEIGHT: Final = 240
-_LEFT: Final = 52
 _RIGHT: Final = 16
 _TOP: Final = 10
 _BOTTOM: Final = 26
-_LABELS: Final = 6
+
+
+class Size(NamedTuple):
+    """Of a plot, in pixels; `left` of it are for the numbers, `labels` the most days named."""
+
+    width: int
+    height: int
+    left: int
+    labels: int
+
+    @property
+    def right(self) -> int:
+        """Where the plot ends."""
+        return self.width - _RIGHT
+
+
+WIDE: Final = Size(1100, 240, 52, 6)
+NARROW: Final = Size(360, 230, 34, 4)
+"""On a phone, where letters of the wide one would be too small to read."""
 
 
 class Tick(NamedTuple):
@@ -34,6 +49,7 @@ class Area(NamedTuple):
 class Stack(NamedTuple):
     """Areas from the bottom up, and both axes."""
 
+    size: Size
     areas: list[Area]
     days: list[Tick]
     counts: list[Tick]
@@ -53,6 +69,7 @@ class Bar(NamedTuple):
 class Distribution(NamedTuple):
     """Bars over the scores from 0 to 100, where the line and its band are, and both axes."""
 
+    size: Size
     bars: list[Bar]
     line: float
     approach: float
@@ -60,7 +77,9 @@ class Distribution(NamedTuple):
     counts: list[Tick]
 
 
-def stack(days: Sequence[date], parts: Mapping[str, Sequence[float]]) -> Stack | None:
+def stack(
+    days: Sequence[date], parts: Mapping[str, Sequence[float]], size: Size = WIDE
+) -> Stack | None:
     """Numbers of each day, one upon the other; None where there are fewer than two days.
 
     >>> from datetime import date
@@ -73,20 +92,23 @@ def stack(days: Sequence[date], parts: Mapping[str, Sequence[float]]) -> Stack |
     most = max(sum(values) for values in zip(*parts.values(), strict=True))
     top = _round_up(most)
     first, span = days[0].toordinal(), days[-1].toordinal() - days[0].toordinal()
-    across = [_LEFT + (WIDTH - _LEFT - _RIGHT) * (day.toordinal() - first) / span for day in days]
+    wide = size.right - size.left
+    across = [size.left + wide * (day.toordinal() - first) / span for day in days]
     below, areas = [0.0] * len(days), []
     for name, values in parts.items():
         above = [low + value for low, value in zip(below, values, strict=True)]
-        up = [f"{x:.1f},{_height(y, top):.1f}" for x, y in zip(across, above, strict=True)]
-        down = [f"{x:.1f},{_height(y, top):.1f}" for x, y in zip(across, below, strict=True)]
+        up = [f"{x:.1f},{_height(y, top, size):.1f}" for x, y in zip(across, above, strict=True)]
+        down = [f"{x:.1f},{_height(y, top, size):.1f}" for x, y in zip(across, below, strict=True)]
         areas.append(Area(name, " ".join([*up, *reversed(down)])))
         below = above
-    step = max(1, (len(days) - 1) // (_LABELS - 1))
+    step = max(1, (len(days) - 1) // (size.labels - 1))
     labels = [Tick(across[at], f"{days[at]:%-d %b}") for at in range(0, len(days), step)]
-    return Stack(areas, labels, _counts(top))
+    return Stack(size, areas, labels, _counts(top, size))
 
 
-def distribution(counts: Sequence[int], enter: float, approach: float) -> Distribution:
+def distribution(
+    counts: Sequence[int], enter: float, approach: float, size: Size = WIDE
+) -> Distribution:
     """How many accounts have which score: `counts` of equal parts of the scale.
 
     >>> drawn = distribution([0, 4, 2, 0], enter=40, approach=70)
@@ -95,33 +117,33 @@ def distribution(counts: Sequence[int], enter: float, approach: float) -> Distri
     """
     top = _round_up(max([*counts, 1]))
     part = 100.0 / len(counts)
-    wide = (WIDTH - _LEFT - _RIGHT) / len(counts)
+    wide = (size.right - size.left) / len(counts)
     bars = []
     for place, count in enumerate(counts):
         low, high = place * part, (place + 1) * part
         middle = (low + high) / 2
         zone = "danger" if middle < enter else "approaching" if middle < approach else "healthy"
-        y = _height(count, top)
+        y = _height(count, top, size)
         noun = "account" if count == 1 else "accounts"
         says = f"{count:,} {noun} with a score from {low:g} to {high:g}"
-        x = round(_LEFT + wide * place + 1, 1)
-        bars.append(
-            Bar(x, round(y, 1), round(wide - 2, 1), round(_height(0, top) - y, 1), zone, says)
-        )
-    scores = [Tick(_across(score), str(score)) for score in range(0, 101, 20)]
-    return Distribution(bars, _across(enter), _across(approach), scores, _counts(top))
+        x = round(size.left + wide * place + 1, 1)
+        high_px = round(_height(0, top, size) - y, 1)
+        bars.append(Bar(x, round(y, 1), round(wide - 2, 1), high_px, zone, says))
+    scores = [Tick(_across(score, size), str(score)) for score in range(0, 101, 20)]
+    line, band = _across(enter, size), _across(approach, size)
+    return Distribution(size, bars, line, band, scores, _counts(top, size))
 
 
-def _across(score: float) -> float:
-    return round(_LEFT + (WIDTH - _LEFT - _RIGHT) * min(max(score, 0.0), 100.0) / 100.0, 1)
+def _across(score: float, size: Size) -> float:
+    return round(size.left + (size.right - size.left) * min(max(score, 0.0), 100.0) / 100.0, 1)
 
 
-def _height(value: float, top: float) -> float:
-    return HEIGHT - _BOTTOM - (HEIGHT - _TOP - _BOTTOM) * value / top
+def _height(value: float, top: float, size: Size) -> float:
+    return size.height - _BOTTOM - (size.height - _TOP - _BOTTOM) * value / top
 
 
-def _counts(top: float) -> list[Tick]:
-    return [Tick(round(_height(top * n / 4, top), 1), _said(top * n / 4)) for n in range(5)]
+def _counts(top: float, size: Size) -> list[Tick]:
+    return [Tick(round(_height(top * n / 4, top, size), 1), _said(top * n / 4)) for n in range(5)]
 
 
 def _said(value: float) -> str:

@@ -25,6 +25,20 @@ _SEVERITIES: Final = ("critical", "warning", "info")
 _WEEK: Final = timedelta(days=7)
 
 
+class Taken(NamedTuple):
+    """Who has an alert, and how; `until_ms` where it is snoozed."""
+
+    what: str
+    author: str
+    until_ms: int | None = None
+
+    def __str__(self) -> str:
+        if self.until_ms is None:
+            return f"{self.what} by {self.author}"
+        until = datetime.fromtimestamp(self.until_ms / 1000, tz=UTC)
+        return f"{self.what} until {until:%Y-%m-%d} by {self.author}"
+
+
 class Row(NamedTuple):
     """An account as Today shows it."""
 
@@ -34,8 +48,7 @@ class Row(NamedTuple):
     """Those that fire, the worst first."""
     others: list[str]
     """Reasons of alerts that fire, of which no more is known here."""
-    taken: list[str]
-    """Who has taken it over, or until when it is snoozed, in words."""
+    taken: list[Taken]
     change: float | None
     """Of the score against 28 days ago."""
 
@@ -61,24 +74,23 @@ def _alerts(service: Service, entry: Entry) -> list[KnownAlert]:
     return sorted(firing, key=lambda each: (_SEVERITIES.index(each.severity), each.started_ms))
 
 
-def taken(service: Service, entry: Entry) -> list[str]:
-    """Who has its alerts that fire, or until when they are snoozed, in words."""
+def taken(service: Service, entry: Entry) -> list[Taken]:
+    """Who has its alerts that fire, each said once."""
     now_ms = service.now_ms()
     said = {_taken(service, each, now_ms) for each in _alerts(service, entry)}
-    return sorted(said - {""})
+    return sorted((each for each in said if each is not None), key=str)
 
 
-def _taken(service: Service, alert: KnownAlert, now_ms: int) -> str:
-    """Who has it, in words; empty where nobody does."""
+def _taken(service: Service, alert: KnownAlert, now_ms: int) -> Taken | None:
+    """Who has it; None where nobody does."""
     snooze = service.books.muted.snoozes.get(alert.id)
     if snooze is None or (snooze.until_ms is not None and snooze.until_ms <= now_ms):
-        return ""
+        return None
     if service.books.outcomes.get(alert.id) is not None:
-        return f"closed by {snooze.author}"
+        return Taken("closed", snooze.author)
     if snooze.until_ms is None:
-        return f"taken over by {snooze.author}"
-    until = datetime.fromtimestamp(snooze.until_ms / 1000, tz=UTC)
-    return f"snoozed until {until:%Y-%m-%d} by {snooze.author}"
+        return Taken("taken over", snooze.author)
+    return Taken("snoozed", snooze.author, snooze.until_ms)
 
 
 def is_taken(service: Service, entry: Entry) -> bool:

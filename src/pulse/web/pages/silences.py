@@ -17,7 +17,16 @@ from pulse.web.tokens import Role
 
 router = APIRouter(include_in_schema=False, default_response_class=Response)
 
-_FIELDS = ("accounts", "segments", "plans", "owners", "reasons", "severities", "lifecycles")
+_FIELDS = {
+    "accounts": "acme, acme-*",
+    "segments": "free*, trial",
+    "plans": "starter",
+    "owners": "kim",
+    "reasons": "usage_drop, silence",
+    "severities": "warning",
+    "lifecycles": "new",
+}
+"""By what may be matched, each with an example."""
 _MOST_SHOWN = 500
 _LONGEST = 256
 _DONE = {"made": "It is silenced.", "ended": "It has ended: what still fires is told now."}
@@ -37,6 +46,7 @@ async def listed(request: Request, service: Shared, done: Annotated[str, Query()
         more=max(len(known) - _MOST_SHOWN, 0),
         now_ms=now_ms,
         fields=_FIELDS,
+        in_words=in_words,
         durations=FOR,
         may_act=session.who.role.may(Role.member),
         may_end=lambda each: each.author == session.who.name or session.who.role.may(Role.admin),
@@ -95,6 +105,29 @@ async def end(
     if known.ends_ms > now_ms:
         await service.desk.silence(known.ended(now_ms), now_ms, session.who.by)
     return RedirectResponse(f"/silences?done={quote('ended')}", 303)
+
+
+def in_words(match: Matcher) -> str:
+    """What a silence matches, for people.
+
+    >>> in_words(Matcher(segments=("free*", "trial"), reasons=("usage_drop",), mrr_below=100))
+    'Segment free* or trial; reason usage drop; pays less than 100 a month'
+    """
+    said = []
+    for name in _FIELDS:
+        patterns = [each.replace("_", " ") if name == "reasons" else each
+                    for each in getattr(match, name)]  # fmt: skip
+        if patterns:
+            said.append(f"{_ONE.get(name, name[:-1])} {' or '.join(patterns)}")
+    if match.mrr_from is not None:
+        said.append(f"pays {match.mrr_from:,g} a month or more")
+    if match.mrr_below is not None:
+        said.append(f"pays less than {match.mrr_below:,g} a month")
+    text = "; ".join(said) or "every alert"
+    return text[:1].upper() + text[1:]
+
+
+_ONE = {"severities": "severity"}
 
 
 def _patterns(name: str, said: str) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from pulse.model.time import format_ms, parse_ts
 
@@ -31,6 +31,8 @@ FOR: Final = (
     ("14d", "two weeks"),
     ("30d", "30 days"),
 )
+NOTHING: Final = "\u2013"
+"""Stands where something is not known."""
 MOST_ENDED: Final = 10
 """Alerts that have ended, on an account's page."""
 
@@ -39,10 +41,10 @@ def _when(instant: str | int | None) -> str:
     """An instant for people; the script shows it in the reader's zone.
 
     >>> _when("2024-10-24T19:33:01Z"), _when(None)
-    (Markup('<time datetime="2024-10-24T19:33:01Z">2024-10-24 19:33 UTC</time>'), '-')
+    (Markup('<time datetime="2024-10-24T19:33:01Z">2024-10-24 19:33 UTC</time>'), '\u2013')
     """
     if instant is None:
-        return "-"
+        return NOTHING
     ms = parse_ts(instant) if isinstance(instant, str) else instant
     return _TIME.format(format_ms(ms), _utc(ms))
 
@@ -54,7 +56,7 @@ def _ago(instant: str | int | None, now_ms: int) -> str:
     Markup('<time datetime="1970-01-01T00:00:00Z" title="1970-01-01 00:00 UTC">3 days ago</time>')
     """
     if instant is None:
-        return "-"
+        return NOTHING
     ms = parse_ts(instant) if isinstance(instant, str) else instant
     return _TIME_SAID.format(format_ms(ms), _utc(ms), distance(ms - now_ms))
 
@@ -66,7 +68,7 @@ def _span(instant: str | int | None, now_ms: int) -> str:
     Markup('<time datetime="1970-01-01T00:00:00Z" title="1970-01-01 00:00 UTC">3 days</time>')
     """
     if instant is None:
-        return "-"
+        return NOTHING
     ms = parse_ts(instant) if isinstance(instant, str) else instant
     words = "a moment" if now_ms - ms < _MINUTE_MS else distance(ms - now_ms).removesuffix(" ago")
     return _TIME_SAID.format(format_ms(ms), _utc(ms), words)
@@ -117,18 +119,19 @@ def _day(day: str) -> str:
 
 def _number(amount: float | None) -> str:
     if amount is None:
-        return "-"
+        return NOTHING
     return f"{amount:,.0f}" if amount == int(amount) else f"{amount:,.1f}"
 
 
 def _amount(amount: float) -> str:
     """A large amount, as precise as it is spoken of.
 
-    >>> _amount(1_234_567.0), _amount(84_300.0), _amount(912.5)
-    ('1.23 M', '84.3 k', '912')
+    >>> _amount(1_234_567.0), _amount(84_300.0), _amount(912.5), _amount(999_999.0)
+    ('1.23 M', '84.3 k', '912', '1 M')
     """
-    for size, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if abs(amount) >= size:
+    for size, letter in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
+        # What would be rounded to a thousand of a size is one of the next.
+        if abs(amount) >= 0.9995 * size:
             return f"{amount / size:.3g} {letter}"
     return f"{amount:.0f}"
 
@@ -141,6 +144,19 @@ def _beside(summary: str, name: str) -> str:
     """
     rest = summary.removeprefix(name).lstrip(": ")
     return rest[:1].upper() + rest[1:]
+
+
+def _code(text: str) -> Markup:
+    """A sentence with what stands between backticks as code.
+
+    >>> _code("As `limit` & more")
+    Markup('As <code>limit</code> &amp; more')
+    """
+    parts = [
+        Markup("<code>{}</code>").format(part) if place % 2 else escape(part)
+        for place, part in enumerate(text.split("`"))
+    ]
+    return Markup("").join(parts)
 
 
 def _words(name: str) -> str:
@@ -161,6 +177,7 @@ _pages.filters.update(
     number=_number,
     amount=_amount,
     words=_words,
+    code=_code,
     beside=_beside,
     ms=parse_ts,
 )

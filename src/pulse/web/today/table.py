@@ -32,7 +32,7 @@ def safe(text: str) -> str:
 _BEGINS_FORMULA: Final = frozenset("=+-@\t\r\n|%\uff1d\uff0b\uff0d\uff20")
 
 
-def csv_of(entries: Iterable[Entry], taken: Callable[[Entry], list[str]]) -> str:
+def csv_of(entries: Iterable[Entry], taken: Callable[[Entry], Iterable[object]]) -> str:
     """A header and a line for each entry, in their order. `taken`: who has it, in words."""
     out = io.StringIO()
     write = csv.writer(out).writerow
@@ -54,7 +54,7 @@ def csv_of(entries: Iterable[Entry], taken: Callable[[Entry], list[str]]) -> str
                 safe(each.plan),
                 _number(known.mrr if each.has_mrr else None),
                 _time(each.renewal_ms),
-                safe("; ".join(taken(each))),
+                safe("; ".join(map(str, taken(each)))),
             )
         )
     return out.getvalue()
