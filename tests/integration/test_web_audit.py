@@ -103,6 +103,14 @@ CHANGES: dict[tuple[str, str], list[Case]] = {
     ("POST", "/silences/{silence_id}/end"): [
         Case({}, Change.silence_ended, None, {**MATCHED, "ends_at": "2026-03-02T12:00:00Z"})
     ],
+    ("POST", f"{API}/notes"): [
+        Case({"account_id": "acme", "text": "holidays"}, Change.note_written, "acme", {})
+    ],
+    ("DELETE", f"{API}/notes/{{note_id}}"): [Case(None, Change.note_erased, "acme", {})],
+    ("POST", "/accounts/{account_id}/notes"): [
+        Case({"text": "holidays"}, Change.note_written, "acme", {})
+    ],
+    ("POST", "/notes/{note_id}/erase"): [Case({}, Change.note_erased, "acme", {})],
 }
 UNSAID = {("POST", "/sign-in"), ("POST", "/sign-out")}
 """They change nothing that anybody else sees."""
@@ -111,7 +119,7 @@ UNSAID = {("POST", "/sign-in"), ("POST", "/sign-out")}
 def routes(scene: Scene) -> set[tuple[str, str]]:
     """What may change something."""
     return {
-        (method, route.path or "")
+        (method, (route.path or "").replace(":path}", "}"))
         for route in iter_route_contexts(scene.app.routes)
         for method in (route.methods or set()) - {"GET", "HEAD"}
     }
@@ -122,11 +130,18 @@ def test_no_route_that_changes_something_is_left_out(scene: Scene) -> None:
 
 
 class Setting(NamedTuple):
-    """An alert that is snoozed, as a step needs it, and a silence of the member's own."""
+    """An alert that is snoozed, as a step needs it; a silence and a note of the member's own."""
 
     alert_id: str
     silence_id: str
+    note_id: str
     link: str
+
+    def path(self, route: str, action: str) -> str:
+        """Where a route leads."""
+        path = route.replace("/l/{ticket}", self.link).replace("{account_id}", "acme")
+        ids = {"alert_id": self.alert_id, "silence_id": self.silence_id, "note_id": self.note_id}
+        return path.format(action=action, **ids)
 
 
 async def setting(scene: Scene, case: Case, path: str, way: Way, name: str) -> Setting:
@@ -134,12 +149,13 @@ async def setting(scene: Scene, case: Case, path: str, way: Way, name: str) -> S
     scene.knows(danger)
     client = scene.client(scene.token(Role.member, name))
     made = (await client.post(f"{API}/silences", json=SILENCE)).json()
+    noted = (await client.post(f"{API}/notes", json={"account_id": "acme", "text": "a"})).json()
     if case.change is Change.alert_lifted:
         word = "acknowledgement" if path.endswith("acknowledgement") else "snooze"
         body = {} if word == "acknowledgement" else {"until": TOMORROW}
         await client.put(f"{API}/alerts/{danger.id}/{word}", json=body)
     scene.written.clear()
-    return Setting(danger.id, made["id"], scene.link(danger))
+    return Setting(danger.id, made["id"], noted["id"], scene.link(danger))
 
 
 async def send(
@@ -148,8 +164,7 @@ async def send(
     """Send what a case says, by a token or a browser of that role."""
     method, route = key
     said = dict(case.said or {})
-    path = route.replace("{alert_id}", there.alert_id).replace("{silence_id}", there.silence_id)
-    path = path.replace("{action}", said.pop("action", "")).replace("/l/{ticket}", there.link)
+    path = there.path(route, said.pop("action", ""))
     if route.startswith(API):
         if route.endswith("/outcomes"):
             said["alert_id"] = there.alert_id
@@ -186,10 +201,13 @@ async def test_a_change_is_in_the_audit_log_before_it_is_made(
     assert (audited.id, audited.at, audited.change) == (name, NOW_MS, case.change)
     assert (audited.who, audited.way) == ("Kim (by link)" if way is Way.link else "kim", way)
     assert (audited.account_id, audited.details) == (case.account_id, case.details)
-    if "silence" not in case.change:
-        assert audited.subject == there.alert_id
-    elif case.change is Change.silence_ended:
-        assert audited.subject == there.silence_id
+    subjects = {
+        Change.silence_made: audited.subject,
+        Change.silence_ended: there.silence_id,
+        Change.note_written: audited.subject,
+        Change.note_erased: there.note_id,
+    }
+    assert audited.subject == subjects.get(case.change, there.alert_id)
     assert "holidays" not in str(said)  # what people write, they may want to have erased
 
 
@@ -215,10 +233,14 @@ async def test_a_viewer_changes_nothing(scene: Scene, key: tuple[str, str], case
     assert (done.status_code, scene.written) == (403, [])
 
 
-@pytest.mark.parametrize("route", [f"{API}/silences/{{silence_id}}", "/silences/{silence_id}/end"])
-async def test_a_member_does_not_end_the_silences_of_others_and_an_admin_does(
-    scene: Scene, route: str
-) -> None:
+@pytest.mark.parametrize(
+    "route",
+    [
+        f"{API}/silences/{{silence_id}}", "/silences/{silence_id}/end",
+        f"{API}/notes/{{note_id}}", "/notes/{note_id}/erase",
+    ],
+)  # fmt: skip
+async def test_a_member_ends_nothing_of_others_and_an_admin_does(scene: Scene, route: str) -> None:
     key = next(each for each in CHANGES if each[1] == route)
     case = CHANGES[key][0]
     there = await setting(scene, case, route, Way.token, "kim")
@@ -247,8 +269,7 @@ async def test_a_form_that_is_not_ours_changes_nothing(
         form = forms(await browser.get(there.link))[f"{there.link}/acknowledge"]["form"]
     others = forms(await (await signed_in(scene, name="lee")).get("/silences"))["/sign-out"]["form"]
     said = {**(case.said or {}), "form": others if wrong == "token" else form}
-    path = key[1].replace("{alert_id}", there.alert_id).replace("{silence_id}", there.silence_id)
-    path = path.replace("{action}", said.pop("action", "")).replace("/l/{ticket}", there.link)
+    path = there.path(key[1], said.pop("action", ""))
     headers = {"Sec-Fetch-Site": "cross-site", "Origin": "https://evil.example"}
     done = await browser.post(path, data=said, headers=headers if wrong == "origin" else {})
 
