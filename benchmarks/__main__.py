@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from benchmarks import collector, notifier, scale, speed, table
+from benchmarks import collector, notifier, scale, speed, table, web
 from benchmarks.checks import WrongCountError
 from benchmarks.place import Place, quieten, say
 from benchmarks.results import Machine, Results
@@ -52,6 +52,8 @@ def main() -> None:
             results.collector = collector.measure(place, rounds=rounds, quick=asked.quick)
         if asked.part in ("all", "notifier") and not asked.rows:
             results.notifier = notifier.measure(place, quick=asked.quick)
+        if asked.part in ("all", "web") and not asked.rows:
+            results.web = web.measure(place, quick=asked.quick)
     results.ended = datetime.now(UTC)
     path = build / "bench.json"
     path.write_bytes(msgspec.json.format(msgspec.json.encode(results), indent=1))
@@ -84,7 +86,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--rows", default="", help="only these, like pulse,hand")
     parser.add_argument("--rounds", type=int, default=3, help="of the rows that are not slow")
     parser.add_argument("--accounts", type=int, help="of the second table")
-    parts = ("all", "speed", "scale", "collector", "notifier")
+    parts = ("all", "speed", "scale", "collector", "notifier", "web")
     parser.add_argument("--part", choices=parts, default="all")
     asked = parser.parse_args()
     if asked.accounts is None:

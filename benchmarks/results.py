@@ -11,6 +11,7 @@ from benchmarks.collector import CollectorSpeed
 from benchmarks.notifier import NotifierSpeed
 from benchmarks.scale import Scale
 from benchmarks.speed import Speed
+from benchmarks.web import WebSpeed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,6 +40,7 @@ class Results(msgspec.Struct):
     scale: Scale | None = None
     collector: CollectorSpeed | None = None
     notifier: NotifierSpeed | None = None
+    web: WebSpeed | None = None
 
 
 def read(path: Path) -> Results:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from benchmarks.notifier import NotifierSpeed
     from benchmarks.scale import Scale
     from benchmarks.speed import Speed
+    from benchmarks.web import WebSpeed
 
 _MEASURE = "hand-durable"
 """The row that the others are measured by."""
@@ -40,6 +41,8 @@ def text(results: Results) -> str:
         parts.append(_collector(results.collector))
     if results.notifier is not None:
         parts.append(_notifier(results.notifier))
+    if results.web is not None:
+        parts.append(_web(results.web))
     parts.append(_targets(results))
     return "\n\n".join(part for part in parts if part)
 
@@ -164,6 +167,23 @@ def _notifier(notifier: NotifierSpeed) -> str:
         for each in notifier.bursts
     ]  # fmt: skip
     return f"{late}\n\n{_table(head, rows, right=range(1, 9))}"
+
+
+def _web(web: WebSpeed) -> str:
+    head = (
+        f"{web.accounts:,} accounts, {web.days} days", "p50, ms", "the longest, ms",
+        "processor, ms", "kB", f"of {web.few:,} accounts",
+    )  # fmt: skip
+    rows = [
+        (
+            each.title, f"{1000 * each.p50_s:.1f}", f"{1000 * each.longest_s:.1f}",
+            f"{1000 * each.cpu_s:.1f}", f"{each.bytes / 1000:,.0f}",
+            "" if each.of_few is None else f"{each.of_few:.1f} times",
+        )
+        for each in web.pages
+    ]  # fmt: skip
+    note = f"\n\nThe process has {web.memory_mb:.0f} MB by then."
+    return _table(head, rows, right=range(1, 6)) + note
 
 
 def _targets(results: Results) -> str:

@@ -132,6 +132,10 @@ class AlertBook:
         """The alerts of an account that fire, in the order in which their states came."""
         return list(self._firing_of.get(account_id, {}).values())
 
+    def firing_ids_of(self, account_id: str) -> tuple[str, ...]:
+        """The ids of the alerts of an account that fire: quicker, for who looks at all accounts."""
+        return tuple(self._firing_of.get(account_id, ()))
+
     def get(self, alert_id: str) -> KnownAlert | None:
         """An alert; None where it is not known, or not any more."""
         return self._firing.get(alert_id) or self._ended.get(alert_id)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, get_args
 
 from pulse.errors import PulseError
 from pulse.history.tables import FORM, MAKE
-from pulse.history.trial import Scored, Trial, tried
+from pulse.history.trial import Calm, Scored, Trial, tried
 from pulse.history.writing import Batch
 from pulse.model.account import Lifecycle, Zone
 
@@ -153,26 +153,32 @@ class History:
 
     def account(self, account_id: str, since: date) -> list[DayRow]:
         """An account's days from `since` on, the oldest first."""
+        return self.accounts((account_id,), since)[account_id]
+
+    def accounts(self, account_ids: Iterable[str], since: date) -> dict[str, list[DayRow]]:
+        """The days of some accounts from `since` on, the oldest first; of one by `account`."""
         with self._reading() as db:
-            found = db.execute(
-                "SELECT day, score, zone, lifecycle, line, approach, mrr, events, value, "
-                "active_users, features, active_days FROM day "
-                "WHERE account = (SELECT id FROM account WHERE account_id = ?) AND day >= ? "
-                "ORDER BY day",
-                (account_id, since.toordinal()),
-            ).fetchall()
-        return [
-            DayRow(
-                date.fromordinal(day),
-                None if score is None else score / 100.0,
-                _ZONES[zone],
-                _LIFECYCLES[lifecycle],
-                line / 100.0,
-                approach / 100.0,
-                *rest,
-            )
-            for day, score, zone, lifecycle, line, approach, *rest in found
-        ]
+            return {
+                account_id: [
+                    DayRow(
+                        date.fromordinal(day),
+                        None if score is None else score / 100.0,
+                        _ZONES[zone],
+                        _LIFECYCLES[lifecycle],
+                        line / 100.0,
+                        approach / 100.0,
+                        *rest,
+                    )
+                    for day, score, zone, lifecycle, line, approach, *rest in db.execute(
+                        "SELECT day, score, zone, lifecycle, line, approach, mrr, events, value, "
+                        "active_users, features, active_days FROM day "
+                        "WHERE account = (SELECT id FROM account WHERE account_id = ?) "
+                        "AND day >= ? ORDER BY day",
+                        (account_id, since.toordinal()),
+                    )
+                ]
+                for account_id in account_ids
+            }
 
     def fleet(self, since: date, segment: str | None = None) -> list[FleetDay]:
         """How many accounts stood where, each day from `since` on, the oldest first."""
@@ -222,14 +228,24 @@ class History:
         `segment`: of the accounts that were in it on each of the days; None for all.
         """
         unknown, churned = _ZONES.index("unknown"), _LIFECYCLES.index("churned")
+        enter = round(max(held.enter, other.enter) * 100.0)
+        asked = (since.toordinal(), until.toordinal(), segment)
         with self._reading() as db:
-            # Each account's newest days: not all that there are.
-            found = db.execute(
-                "SELECT a.account_id, d.day, d.score, d.zone, d.lifecycle FROM account a "
-                "CROSS JOIN day d ON d.account = a.id AND d.day BETWEEN ?1 AND ?3 "
-                "WHERE ?2 IS NULL OR d.segment = ?2 ORDER BY a.id, d.day",
-                (since.toordinal(), segment, until.toordinal()),
-            )
+            # Of most accounts no line says anything: their days stay where they are.
+            stirred: list[tuple[int, str]] = []
+            calm, first, last = 0, 0, 0
+            for account, account_id, least, has_left, its_first, its_last in db.execute(
+                "SELECT a.id, a.account_id, min(d.score), max(d.lifecycle = ?4), min(d.day), "
+                "max(d.day) FROM account a "
+                "CROSS JOIN day d ON d.account = a.id AND d.day BETWEEN ?1 AND ?2 "
+                "WHERE ?3 IS NULL OR d.segment = ?3 GROUP BY a.id",
+                (*asked, churned),
+            ):
+                if has_left or (least is not None and least < enter):
+                    stirred.append((account, account_id))
+                else:
+                    calm += 1
+                    first, last = min(first or its_first, its_first), max(last, its_last)
             return tried(
                 (
                     Scored(
@@ -239,10 +255,16 @@ class History:
                         zone != unknown,
                         lifecycle == churned,
                     )
-                    for account_id, day, score, zone, lifecycle in found
+                    for account, account_id in stirred
+                    for day, score, zone, lifecycle in db.execute(
+                        "SELECT day, score, zone, lifecycle FROM day WHERE account = ?4 "
+                        "AND day BETWEEN ?1 AND ?2 AND (?3 IS NULL OR segment = ?3) ORDER BY day",
+                        (*asked, account),
+                    )
                 ),
                 held,
                 other,
+                Calm(calm, first, last),
             )
 
     def segments(self) -> list[str]:

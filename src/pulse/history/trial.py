@@ -50,8 +50,22 @@ class Trial(NamedTuple):
     no_longer: list[tuple[str, float]]
 
 
-def tried(rows: Iterable[Scored], held: Line, other: Line) -> Trial:
+class Calm(NamedTuple):
+    """Accounts of which no line says anything: they were above both, and have not left."""
+
+    accounts: int = 0
+    first: int = 0
+    last: int = 0
+    """Their days, as ordinals; 0 where there are none."""
+
+
+NONE_CALM: Final = Calm()
+
+
+def tried(rows: Iterable[Scored], held: Line, other: Line, calm: Calm = NONE_CALM) -> Trial:
     """Both lines over the days of accounts, which come together and in order of their days.
+
+    `calm`: accounts besides, whose days need not be gone through.
 
     The score of a day start stands for the day: crossings within a day are not seen. As in the
     engine, hysteresis and dwell hold (`pulse.engagement.line.Trigger`), and of an account that is
@@ -60,7 +74,7 @@ def tried(rows: Iterable[Scored], held: Line, other: Line) -> Trial:
     counts = ([0, 0, 0, 0], [0, 0, 0, 0])
     newly: list[tuple[str, float]] = []
     no_longer: list[tuple[str, float]] = []
-    accounts, first, last = 0, 0, 0
+    accounts, first, last = calm
     for account_id, group in groupby(rows, key=itemgetter(0)):
         days = list(group)
         accounts += 1

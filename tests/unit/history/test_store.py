@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
+from pulse.engagement.line import Line
 from pulse.history.days import Day, Measures, moved
 from pulse.history.store import FleetDay, History, HistoryError, ZoneMove
+from pulse.history.trial import Scored, tried
 from pulse.history.writing import Record
 
 if TYPE_CHECKING:
@@ -172,6 +174,36 @@ def test_what_is_no_record_is_passed_over(history: History) -> None:
     records = [record(offset, "a", each) for offset, each in enumerate(bad)]
     assert history.take([*records, record(len(bad), "a", value("a", FIRST, 1.0, "danger"))]) == 8
     assert len(history.account("a", FIRST)) == 1
+
+
+@pytest.mark.parametrize("segment", [None, "pro", "nobody's"])
+def test_another_line_is_tried_as_on_all_days_of_all_accounts(
+    history: History, segment: str | None
+) -> None:
+    chance, records, days = random.Random(3), list[Record](), dict[str, list[Scored]]()
+    for number in range(40):
+        # A third never comes near a line, some leave, of some nothing is known on some days.
+        name, low = f"a{number}", 80 if number % 3 else 10
+        for day in range(28):
+            score = None if number % 7 == day % 7 else round(chance.uniform(low, 100), 2)
+            has_left = number % 11 == 5 and day > 20
+            said = Day(
+                name, (FIRST + timedelta(day)).isoformat(), "2025-01-01T00:00:00Z", score,
+                "unknown" if score is None else "healthy", "churned" if has_left else "current",
+                40.0, 50.0, "pro" if number % 2 else "smb", 1.0, Measures(1, 0, 1, 1, 1),
+            )  # fmt: skip
+            records.append(record(len(records), name, msgspec.json.encode(said)))
+            if segment in (None, said.segment):
+                on = (FIRST + timedelta(day)).toordinal()
+                scored = Scored(name, on, score, score is not None, has_left)
+                days.setdefault(name, []).append(scored)
+    history.take(records)
+    held, other = Line(40, 50, 55, 0, 0, 0), Line(60, 70, 75, 86_400_000, 0, 0)
+    until = FIRST + timedelta(27)
+
+    trial = history.try_line(FIRST, until, held, other, segment)
+    assert trial == tried((each for name in days for each in days[name]), held, other)
+    assert trial.accounts == {None: 40, "pro": 20}.get(segment, 0)
 
 
 def test_a_file_that_is_none_is_told(tmp_path: Path) -> None:

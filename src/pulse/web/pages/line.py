@@ -1,5 +1,6 @@
 """The page of the line: how it was chosen, and what another one would change."""
 
+import asyncio
 from dataclasses import replace
 from datetime import date, timedelta
 from io import StringIO
@@ -58,7 +59,9 @@ async def line_page(
     if service.history is not None:
         kept = service.history
         segments = [each for each in await beside(kept.segments) if each]
-        seen = await beside(lambda: _look(kept, engine_line(settings), other, segment))
+        # Not `beside`, where all lists would wait for it: of many accounts it takes a second.
+        held = engine_line(settings)
+        seen = await asyncio.to_thread(_look, kept, held, other, segment)
     return page(
         "line.html",
         at="/line",

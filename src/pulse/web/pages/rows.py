@@ -93,18 +93,30 @@ def _taken(service: Service, alert: KnownAlert, now_ms: int) -> Taken | None:
     return Taken("snoozed", snooze.author, snooze.until_ms)
 
 
-def is_taken(service: Service, entry: Entry) -> bool:
-    """Whether somebody has every alert of it that fires."""
-    alerts = service.books.alerts.firing_of(entry.known.account_id)
-    now_ms = service.now_ms()
-    return bool(alerts) and all(_taken(service, each, now_ms) for each in alerts)
+class Hands:
+    """Which accounts are in somebody's hands now; for who looks at all of the board."""
 
+    def __init__(self, service: Service) -> None:
+        self._firing_ids_of = service.books.alerts.firing_ids_of
+        now_ms = service.now_ms()
+        self._held = {
+            alert_id
+            for alert_id, snooze in list(service.books.muted.snoozes.items())
+            if snooze.until_ms is None or snooze.until_ms > now_ms
+        }
 
-def is_waiting(service: Service, entry: Entry) -> bool:
-    """Whether one of its alerts fires that nobody has."""
-    alerts = service.books.alerts.firing_of(entry.known.account_id)
-    now_ms = service.now_ms()
-    return any(not _taken(service, each, now_ms) for each in alerts)
+    def has(self, entry: Entry) -> bool:
+        """Whether somebody has every alert of it that fires."""
+        alerts = self._firing_ids_of(entry.known.account_id)
+        return bool(alerts) and self._held.issuperset(alerts)
+
+    def touch(self, entry: Entry) -> bool:
+        """Whether somebody has one of its alerts that fire."""
+        return not self._held.isdisjoint(self._firing_ids_of(entry.known.account_id))
+
+    def lacks(self, entry: Entry) -> bool:
+        """Whether one of its alerts fires that nobody has."""
+        return not self._held.issuperset(self._firing_ids_of(entry.known.account_id))
 
 
 async def past(
@@ -117,9 +129,7 @@ async def past(
     since = today - timedelta(days=DAYS)
 
     def read() -> tuple[dict[str, list[DayRow]], dict[str, int]]:
-        days = {
-            each.known.account_id: history.account(each.known.account_id, since) for each in entries
-        }
+        days = history.accounts((each.known.account_id for each in entries), since)
         return days, _zones_on(history, today - _WEEK)
 
     try:

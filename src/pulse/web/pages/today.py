@@ -11,7 +11,7 @@ from pulse.refusals import Refusal
 from pulse.web.api.asking import Shared
 from pulse.web.lists import beside
 from pulse.web.pages.frame import path_of, signed_in, to_sign_in
-from pulse.web.pages.rows import is_taken, is_waiting, past, row_of, taken
+from pulse.web.pages.rows import Hands, past, row_of, taken
 from pulse.web.pages.views import page
 from pulse.web.service import Service
 from pulse.web.today.board import SHOWN, Board, found
@@ -46,12 +46,12 @@ async def today(
     board, wanted = _board(service), Wanted(zone, segment, owner, reason, waiting)
     if zone not in ("", *SHOWN):
         raise Refusal(400, "zone", f"there is no such zone here, only {' and '.join(SHOWN)}")
-    entries, now_ms = board.entries(), service.as_of_ms()
+    entries, now_ms, hands = board.entries(), service.as_of_ms(), Hands(service)
     chosen, facets, waiting_for = await beside(
         lambda: (
-            ranked(entries, wanted, now_ms, lambda each: is_taken(service, each)),
+            ranked(entries, wanted, now_ms, hands.has),
             choices(entries, wanted),
-            sum(1 for each in entries if is_waiting(service, each)),
+            sum(map(hands.lacks, entries)),
         )
     )
     start = (number - 1) * OF_A_PAGE
@@ -94,11 +94,11 @@ async def as_csv(
     if service.access.session(request) is None:
         return to_sign_in(path_of(request))
     board, wanted = _board(service), Wanted(zone, segment, owner, reason, waiting)
-    entries, now_ms = board.entries(), service.as_of_ms()
+    entries, now_ms, hands = board.entries(), service.as_of_ms(), Hands(service)
     text = await beside(
         lambda: csv_of(
-            ranked(entries, wanted, now_ms, lambda each: is_taken(service, each)),
-            lambda each: taken(service, each),
+            ranked(entries, wanted, now_ms, hands.has),
+            lambda each: taken(service, each) if hands.touch(each) else (),
         )
     )
     name = f"pulse-today-{datetime.fromtimestamp(now_ms / 1000, tz=UTC):%Y-%m-%d}.csv"

@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter, defaultdict
+from heapq import nsmallest
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -109,7 +110,7 @@ class Entry(msgspec.Struct, frozen=True):
     plan: str
     lifecycle: str
     reasons: tuple[str, ...]
-    """Of its firing alerts, the oldest first."""
+    """Of its firing alerts, each once, the oldest first."""
     lacks: tuple[str, float, float] | None
     """The measure that lacks most points: its name, how many it has, and of how many."""
 
@@ -269,7 +270,7 @@ def _entry(said: _Document, known: Known) -> Entry:
         has_mrr=profile.mrr is not None,
         plan=profile.plan or "",
         lifecycle=said.lifecycle,
-        reasons=tuple(each.reason for each in said.alerts),
+        reasons=tuple(dict.fromkeys(each.reason for each in said.alerts)),
         lacks=max(lacking, key=lambda each: each[2] - each[1], default=None),
     )
 
@@ -291,5 +292,6 @@ def found(known: Iterable[Known], text: str, most: int) -> tuple[list[Known], in
             elif wanted in name or wanted in account_id:
                 yield 2, name, each
 
-    ordered = sorted(hits(), key=lambda each: (each[0], each[1], each[2].account_id))
-    return [each for _, _, each in ordered[:most]], len(ordered)
+    every = list(hits())
+    first = nsmallest(most, every, key=lambda each: (each[0], each[1], each[2].account_id))
+    return [each for _, _, each in first], len(every)

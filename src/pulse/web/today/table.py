@@ -25,7 +25,10 @@ def safe(text: str) -> str:
     >>> safe("=HYPERLINK(1)"), safe("Acme")
     ("'=HYPERLINK(1)", 'Acme')
     """
-    return f"'{text}" if text.lstrip(" ")[:1] in _BEGINS_FORMULA and text.strip(" ") else text
+    begins = text[:1]
+    if begins == " ":
+        begins = text.lstrip(" ")[:1]
+    return f"'{text}" if begins in _BEGINS_FORMULA else text
 
 
 # Also as they are written in Japan: full width.
