@@ -85,7 +85,7 @@ def reached(results: Results) -> Iterator[Reached]:
     if (web := results.web) is not None:
         title = f"Today's first page, {web.accounts:,} accounts and {web.days} days"
         yield Reached(Target(title, 0.3, 0.1, "s"), web.first.p50_s)
-        yield Reached(Target("… the slowest page", 0.3, 0.15, "s"), web.slowest.p50_s)
+        yield Reached(Target("… the slowest of the pages", 0.3, 0.15, "s"), web.slowest.p50_s)
     scale = results.scale
     if scale is None:
         return

@@ -136,6 +136,10 @@ class AlertBook:
         """The ids of the alerts of an account that fire: quicker, for who looks at all accounts."""
         return tuple(self._firing_of.get(account_id, ()))
 
+    def firing_accounts(self) -> set[str]:
+        """The accounts of which an alert fires."""
+        return set(self._firing_of)
+
     def get(self, alert_id: str) -> KnownAlert | None:
         """An alert; None where it is not known, or not any more."""
         return self._firing.get(alert_id) or self._ended.get(alert_id)

@@ -12,6 +12,7 @@ from benchmarks.rows import Run, chosen
 from benchmarks.speed import Measured, Speed
 from benchmarks.table import BEGIN, END, insert, text
 from benchmarks.targets import Target, number
+from benchmarks.web import Page, WebSpeed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -64,3 +65,19 @@ def test_a_name_selects_its_rows() -> None:
     ]  # fmt: skip
     with pytest.raises(SystemExit, match="no row qwix; there are ceiling"):
         chosen("qwix")
+
+
+def test_of_the_pages_only_those_that_people_wait_for_have_a_bound() -> None:
+    pages = [
+        Page("**Today**", 0.12, 0.3, 0.1, 100_000, of_few=2.0),
+        Page("as CSV", 0.9, 1.0, 0.8, 2_000_000, is_page=False, of_few=40.0),
+        Page("the fleet", 0.31, 0.4, 0.3, 50_000, of_few=1.0),
+    ]
+    found = results(100_000)
+    found.web = WebSpeed(50_000, 1_000, 365, 186.0, pages)
+    table = text(found)
+
+    assert "| **Today** | 120.0 | 300.0 | 100.0 | 100 | 2.0 times |" in table
+    first, slowest = table.splitlines()[-2:]
+    assert first.startswith("| Today's first page, 50,000 accounts and 365 days | 0.3 s | 0.1 s |")
+    assert (first.endswith("| floor |"), slowest.endswith("| **no** |")) == (True, True)

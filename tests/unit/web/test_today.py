@@ -16,7 +16,7 @@ from pulse.refusals import Refusal
 from pulse.testing.alerts import sample_alert
 from pulse.web.pages.sparkline import sparkline
 from pulse.web.today.board import Entry, Known
-from pulse.web.today.choosing import NO_OWNER, Wanted, choices, ranked
+from pulse.web.today.choosing import NO_OWNER, Order, Wanted, choices, chosen
 from pulse.web.today.live import Live
 from pulse.web.today.table import COLUMNS, csv_of
 
@@ -39,7 +39,8 @@ def entry(account_id: str = "acme", **changes: Any) -> Entry:
 
 
 def shown(entries: list[Entry], wanted: Wanted = ALL, *taken: str) -> list[str]:
-    found = ranked(entries, wanted, NOW_MS, lambda each: each.known.account_id in taken)
+    in_order = Order().of(entries, 1, NOW_MS)
+    found = chosen(in_order, wanted, lambda each: each.known.account_id in taken)
     return [each.known.account_id for each in found]
 
 
@@ -79,6 +80,21 @@ def test_the_order_is_that_in_which_an_owner_is_told() -> None:
     ]
     briefs.sort(key=lambda each: (rank(each, NOW_MS)[:2], each.account_id))
     assert shown(entries) == [each.account_id for each in briefs]
+
+
+def test_it_is_sorted_again_when_something_is_another_or_a_minute_is_over() -> None:
+    order, soon = Order(), NOW_MS + 2 * DAY_MS
+    entries = [entry("a", renewal_ms=soon), entry("b", mrr=900.0, score=10.0)]
+
+    def names(version: int, now_ms: int) -> list[str]:
+        return [each.known.account_id for each in order.of(entries, version, now_ms)]
+
+    assert names(1, NOW_MS) == ["a", "b"]
+    entries.append(entry("c", mrr=50_000.0))
+    assert names(1, NOW_MS + 1_000) == ["a", "b"]
+    assert names(2, NOW_MS + 1_000) == ["c", "a", "b"]
+    # A renewal that is over counts as one that is far away.
+    assert names(2, NOW_MS + 4 * DAY_MS) == ["c", "b", "a"]
 
 
 @pytest.mark.parametrize(

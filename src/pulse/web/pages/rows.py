@@ -12,7 +12,7 @@ from pulse.history import HistoryError
 from pulse.web.pages.sparkline import DAYS, Sparkline, sparkline
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from pulse.desk.books import KnownAlert
     from pulse.history import DayRow, History
@@ -97,7 +97,8 @@ class Hands:
     """Which accounts are in somebody's hands now; for who looks at all of the board."""
 
     def __init__(self, service: Service) -> None:
-        self._firing_ids_of = service.books.alerts.firing_ids_of
+        self._alerts = service.books.alerts
+        self._firing_ids_of = self._alerts.firing_ids_of
         now_ms = service.now_ms()
         self._held = {
             alert_id
@@ -114,9 +115,14 @@ class Hands:
         """Whether somebody has one of its alerts that fire."""
         return not self._held.isdisjoint(self._firing_ids_of(entry.known.account_id))
 
-    def lacks(self, entry: Entry) -> bool:
-        """Whether one of its alerts fires that nobody has."""
-        return not self._held.issuperset(self._firing_ids_of(entry.known.account_id))
+    def missing(self, entries: Iterable[Entry]) -> int:
+        """Of how many of these an alert fires that nobody has."""
+        firing = self._alerts.firing_accounts()
+        firing.intersection_update([each.known.account_id for each in entries])
+        held = {each.account_id for each in map(self._alerts.get, self._held) if each is not None}
+        return len(firing) - sum(
+            self._held.issuperset(self._firing_ids_of(each)) for each in held & firing
+        )
 
 
 async def past(

@@ -15,7 +15,7 @@ from pulse.web.pages.rows import Hands, past, row_of, taken
 from pulse.web.pages.views import page
 from pulse.web.service import Service
 from pulse.web.today.board import SHOWN, Board, found
-from pulse.web.today.choosing import NO_OWNER, Wanted, choices, ranked
+from pulse.web.today.choosing import NO_OWNER, Wanted, choices, chosen
 from pulse.web.today.table import csv_of
 
 router = APIRouter(include_in_schema=False, default_response_class=Response)
@@ -46,16 +46,17 @@ async def today(
     board, wanted = _board(service), Wanted(zone, segment, owner, reason, waiting)
     if zone not in ("", *SHOWN):
         raise Refusal(400, "zone", f"there is no such zone here, only {' and '.join(SHOWN)}")
-    entries, now_ms, hands = board.entries(), service.as_of_ms(), Hands(service)
-    chosen, facets, waiting_for = await beside(
+    entries, version = board.entries(), board.version
+    now_ms, hands = service.as_of_ms(), Hands(service)
+    shown, facets, waiting_for = await beside(
         lambda: (
-            ranked(entries, wanted, now_ms, hands.has),
+            chosen(board.order.of(entries, version, now_ms), wanted, hands.has),
             choices(entries, wanted),
-            sum(map(hands.lacks, entries)),
+            hands.missing(entries),
         )
     )
     start = (number - 1) * OF_A_PAGE
-    some = chosen[start : start + OF_A_PAGE]
+    some = shown[start : start + OF_A_PAGE]
     days, before = await past(service.history, some, now_ms)
     query = urlencode(wanted.query())
     return page(
@@ -63,8 +64,8 @@ async def today(
         board=board,
         rows=[row_of(service, each, days.get(each.known.account_id, []), now_ms) for each in some],
         start=start,
-        count=len(chosen),
-        more=len(chosen) > start + OF_A_PAGE,
+        count=len(shown),
+        more=len(shown) > start + OF_A_PAGE,
         number=number,
         wanted=wanted,
         facets=facets,
@@ -94,10 +95,11 @@ async def as_csv(
     if service.access.session(request) is None:
         return to_sign_in(path_of(request))
     board, wanted = _board(service), Wanted(zone, segment, owner, reason, waiting)
-    entries, now_ms, hands = board.entries(), service.as_of_ms(), Hands(service)
+    entries, version = board.entries(), board.version
+    now_ms, hands = service.as_of_ms(), Hands(service)
     text = await beside(
         lambda: csv_of(
-            ranked(entries, wanted, now_ms, hands.has),
+            chosen(board.order.of(entries, version, now_ms), wanted, hands.has),
             lambda each: taken(service, each) if hands.touch(each) else (),
         )
     )

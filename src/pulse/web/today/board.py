@@ -21,6 +21,7 @@ import structlog
 
 from pulse.model.time import parse_ts
 from pulse.readmodel import NOWHERE, ReadModelError
+from pulse.web.today.choosing import Order
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -136,6 +137,9 @@ class Board:
         self._mrr: defaultdict[str, float] = defaultdict(float)
         self.as_of_ms = 0
         """The latest instant that an account was written as of; 0 where there is none."""
+        self.version = 0
+        """Another one whenever an entry is."""
+        self.order = Order()
         self.is_filled = False
         """False until all accounts were read for the first time."""
         self.away: str | None = None
@@ -218,6 +222,7 @@ class Board:
             await asyncio.sleep(0)
 
     def _put(self, account_id: str, text: bytes | None) -> None:
+        self.version += 1
         before = self._known.pop(account_id, None)
         self._entries.pop(account_id, None)
         if before is not None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 NO_OWNER: Final = "-"
 """In a filter: accounts whose owner, or segment, is not known."""
 _MOST_CHOICES: Final = 200
+_MINUTE_MS: Final = 60_000
 
 
 class Wanted(NamedTuple):
@@ -41,16 +42,38 @@ class Choices(NamedTuple):
     reasons: list[tuple[str, int]]
 
 
-def ranked(
-    entries: Iterable[Entry], wanted: Wanted, now_ms: int, is_taken: Callable[[Entry], bool]
+class Order:
+    """The accounts of a board, what has most at stake first: MRR x risk x nearness of the renewal.
+
+    Sorted once for all who look, until the board has another `version` or a minute is over. It is
+    asked by one at a time.
+    """
+
+    def __init__(self) -> None:
+        self._of: tuple[int, int] | None = None
+        self._sorted: list[Entry] = []
+
+    def of(self, entries: Iterable[Entry], version: int, now_ms: int) -> list[Entry]:
+        """These entries, which are those of that version, in their order."""
+        at = (version, now_ms // _MINUTE_MS)
+        if self._of != at:
+            self._sorted = sorted(
+                entries, key=lambda each: (*stake(each, now_ms), each.known.account_id)
+            )
+            self._of = at
+        return self._sorted
+
+
+def chosen(
+    entries: Iterable[Entry], wanted: Wanted, is_taken: Callable[[Entry], bool]
 ) -> list[Entry]:
-    """Those that are wanted, what has most at stake first: MRR x risk x nearness of the renewal."""
-    chosen = list(entries)
+    """Those that are wanted, in their order."""
+    found = list(entries)
     if wanted.query():
-        chosen = [each for each in chosen if _fits(each, wanted)]
+        found = [each for each in found if _fits(each, wanted)]
     if wanted.waiting:
-        chosen = [each for each in chosen if not is_taken(each)]
-    return sorted(chosen, key=lambda each: (*stake(each, now_ms), each.known.account_id))
+        found = [each for each in found if not is_taken(each)]
+    return found
 
 
 def stake(entry: Entry, now_ms: int) -> tuple[float, float]:
