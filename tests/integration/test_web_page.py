@@ -227,6 +227,10 @@ async def test_browsers_that_say_only_the_origin_may_send_forms(scene: Scene) ->
     path = f"{scene.link(danger)}/acknowledge"
     hidden = forms(await scene.browser().get(path))[path]
 
+    odd = [await scene.client(None, Origin=each).post(path, data=hidden)
+           for each in ("http://[", "http://[::1", "null", "")]  # fmt: skip
+    assert {each.status_code for each in odd} == {403}
+    assert scene.written == []
     assert (await scene.client(None, Origin=ORIGIN).post(path, data=hidden)).status_code == 303
 
 

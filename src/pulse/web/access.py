@@ -243,7 +243,10 @@ class Access:
         site = request.headers.get("sec-fetch-site")
         if site is not None:  # the browser's own word, which no page can set
             return site == "same-origin"
-        origin = urlsplit(request.headers.get("origin", "")).netloc
+        try:
+            origin = urlsplit(request.headers.get("origin", "")).netloc
+        except ValueError:  # like http://[
+            return False
         return bool(origin) and origin in (self._public.netloc, request.headers.get("host"))
 
 
