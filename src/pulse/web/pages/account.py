@@ -171,7 +171,8 @@ async def _show(
         document, away = None, _AWAY
     if days not in PERIODS:
         raise Refusal(400, "days", "the history is drawn over 365, 90 or 28 days")
-    said = await person(service, account_id, document, days)
+    # Notes are written for colleagues, and a link may come into other hands.
+    said = await person(service, account_id, document, days, has_notes=session is not None)
     if document is None and not said["firing"] and not said["ended"] and only is None:
         raise Refusal(404, "no_such_account", "there is no such account")
     return page(
