@@ -8,8 +8,8 @@ import typer
 from pulse.alerting.people.silences import new_silence_id
 from pulse.alerting.stages.matching import Matcher, is_everything
 from pulse.alerting.stages.muting import Silence
-from pulse.cli.auditing import by_command
-from pulse.cli.saying import Author, Because, ConfigFile, For, at_desk, author_of, end_of, now
+from pulse.cli.auditing import Author, author_of, by_command
+from pulse.cli.saying import Because, ConfigFile, For, at_desk, end_of, now
 from pulse.cli.words import date
 from pulse.config import Config
 from pulse.desk.audit import By
@@ -106,7 +106,7 @@ def command(
             if every or each.ends_ms > now_ms:
                 print(in_words(each))
     else:
-        by = by_command(author_of(author))
+        by = by_command(author)
         ended = at_desk(loaded, lambda desk, muted: _end(desk, muted, name or "", now_ms, by))
         print(f"ended: {in_words(ended)}")
 
