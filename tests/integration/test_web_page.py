@@ -139,6 +139,8 @@ async def test_an_alert_is_closed_with_an_outcome(scene: Scene) -> None:
         ("snooze", {"for": "2y"}),
         ("snooze", {}),
         ("snooze", {"until": "tomorrow"}),
+        ("snooze", {"until": "2026-03-10", "offset": "an hour"}),
+        ("snooze", {"until": "2026-03-10", "offset": "٣"}),
         ("snooze", {"until": "2026-03-01"}),
         ("snooze", {"until": "2030-01-01"}),
         ("close", {}),
