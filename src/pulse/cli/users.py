@@ -6,7 +6,6 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
-import msgspec
 import typer
 
 from pulse.cli.auditing import Author, audited, by_command
@@ -110,8 +109,7 @@ def command(
 
 def _set_role(config: Config, by: By, known: User, role: Role) -> None:
     audited(config, by, Change.user_role_set, subject=known.name, role=role, before=known.role)
-    changed = msgspec.structs.replace(known, role=role)
-    done(write(config.kafka, [users.kept(config.kafka.topics.users, changed)]))
+    done(write(config.kafka, [users.role_of(config.kafka.topics.users, known, role)]))
     print(f"{known.name} is {role}, and was {known.role}")
 
 
