@@ -6,7 +6,7 @@ from urllib.parse import quote
 from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
-from pulse.alerting.people.silences import new_silence_id
+from pulse.alerting.people.silences import silence_id
 from pulse.alerting.stages.matching import Matcher, is_everything
 from pulse.alerting.stages.muting import Silence
 from pulse.refusals import Refusal
@@ -76,7 +76,7 @@ async def make(request: Request, service: Shared) -> Response:
         raise Refusal(400, "reason", "say why, in at most 1,000 characters: others will ask")
     now_ms = service.now_ms()
     silence = Silence(
-        id=new_silence_id(),
+        id=silence_id(session.who.name),
         match=match,
         author=session.who.name,
         reason=reason,
