@@ -13,12 +13,15 @@ from pulse.alerting.stages.muting import Snooze
 from pulse.config.fields import duration_ms
 from pulse.model.time import MAX_DURATION_MS
 from pulse.refusals import Refusal
+from pulse.web.api.asking import need
 from pulse.web.pages.views import FOR
+from pulse.web.tokens import Role
 
 if TYPE_CHECKING:
     from starlette.requests import Request
 
     from pulse.desk.audit import By
+    from pulse.web.access import Session
     from pulse.web.service import Service
 
 LONGEST_NOTE: Final = 1_000
@@ -46,6 +49,20 @@ async def read(request: Request) -> dict[str, str]:
     except ValueError:
         raise Refusal(400, "no_form", "that is no form of ours") from None
     return dict(fields)
+
+
+async def sent(request: Request, service: Service) -> tuple[Session, dict[str, str]] | None:
+    """Who has sent a form of ours that changes something, and what it says; None without a session.
+
+    Raises `Refusal` (400, 403), also for whoever may change nothing.
+    """
+    session = service.access.session(request)
+    if session is None:
+        return None
+    said = await read(request)
+    service.access.check_form(request, said.get("form", ""), session.mark)
+    need(session.who, Role.member)
+    return session, said
 
 
 def local(path: str) -> str:
