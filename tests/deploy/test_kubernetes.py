@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_network
 from typing import Any
 
 import kubernetes_validate
 import pytest
 
 from pulse.config import Config
+from pulse.web.people.proxy import counts_all_as_one
 from tests.deploy.reading import (
     DEPLOY,
     WORKS_IN,
@@ -168,6 +170,15 @@ def test_variables_that_the_configuration_names_are_given() -> None:
         (container,) = dict(pods())[name]["spec"]["containers"]
         secrets = [each["secretRef"] for each in container["envFrom"]]
         assert {"name": "pulse-links"} in secrets, "it cannot run without"
+
+
+def test_the_page_knows_from_where_the_ingress_comes() -> None:
+    (container,) = dict(pods())["web"]["spec"]["containers"]
+    said = {each["name"]: each["value"] for each in container["env"]}
+    for each in said["FORWARDED_ALLOW_IPS"].split(","):
+        assert ip_network(each).prefixlen > 0
+    assert not counts_all_as_one(CONFIG.web.host, said)
+    assert counts_all_as_one(CONFIG.web.host, {})
 
 
 def test_the_network_is_closed_but_for_what_is_named() -> None:

@@ -182,6 +182,10 @@ async def browsing(scene: Scene, without: Callable[[str], NoReturn]) -> AsyncIte
 def test_the_link_is_opened_in_the_browser(scene: Scene) -> None:
     wait_for(lambda: scene.opened.exists() and scene.opened.read_text() == f"{scene.link}\n")
     assert len(scene.children) == CHILDREN
+    # Others can read a browser's arguments: the link is no admin's.
+    with scene.http() as client:
+        assert client.get("/api/v1/accounts").status_code == 200
+        assert client.get("/api/v1/audit").status_code == 403
 
 
 async def test_who_opens_the_link_sees_accounts_come_and_go(

@@ -133,10 +133,10 @@ def test_every_command_that_changes_something_is_in_the_audit_log(webbing: Webbi
         made = ""
         for each in commands:
             words = [made.strip() if word.startswith("<") else word for word in each.words]
-            made = webbing.pulse(name, *words, said=f"{PASSWORD}\n")
+            made = webbing.pulse(name, *words, "--author", f"who-{name}", said=f"{PASSWORD}\n")
             told = audited(webbing)[-1]
             assert (told.change, told.account_id) == (each.change, each.account_id), words
-            assert told.way == "command_line"
+            assert (told.who, told.way) == (f"who-{name}", "command_line")
             assert each.subject in (None, told.subject)
     kept = b"".join(each.value for each in webbing.system.read("audit"))
     count = sum(map(len, typed.values()))

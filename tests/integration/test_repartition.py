@@ -132,7 +132,15 @@ class Player:
 
 def command(old: System, new: System) -> list[str]:
     files = [str(new.folder / "pulse.yaml"), "--config", str(old.folder / "pulse.yaml")]
-    return [sys.executable, "-c", "import pulse.cli; pulse.cli.main()", "repartition", *files]
+    return [
+        sys.executable,
+        "-c",
+        "import pulse.cli; pulse.cli.main()",
+        "repartition",
+        *files,
+        "--author",
+        "kim",
+    ]
 
 
 def repartition(old: System, new: System, *options: str) -> subprocess.CompletedProcess[str]:
@@ -245,8 +253,8 @@ def test_workers_go_on_as_if_there_had_always_been_so_many(
         assert refused.returncode == 1
         assert "is in use already" in refused.stderr
         audited = [msgspec.json.decode(each.value) for each in old.read("audit")]
-        assert [(each["change"], each["details"]) for each in audited] == [
-            ("state_repartitioned", {"before": str(PARTITIONS), "after": str(partitions)})
+        assert [(each["who"], each["change"], each["details"]) for each in audited] == [
+            ("kim", "state_repartitioned", {"before": str(PARTITIONS), "after": str(partitions)})
         ] * (1 + 2 * (partitions == 6))
     finally:
         new.stop()

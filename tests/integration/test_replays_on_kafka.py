@@ -117,7 +117,9 @@ async def test_what_failed_is_shown_and_sent_again_once(place: Place, tmp_path: 
         dry = await pulse(place, tmp_path, server.url, *words, "--dry-run")
         assert not server.delivered
         one = await pulse(place, tmp_path, server.url, *words)
-        every = await pulse(place, tmp_path, server.url, "deliveries", "replay", *of_range())
+        every = await pulse(
+            place, tmp_path, server.url, "deliveries", "replay", *of_range(), "--author", "lee"
+        )
         again = await pulse(place, tmp_path, server.url, "deliveries", "replay", *of_range())
         audited = await pulse(place, tmp_path, server.url, "audit", "--json")
 
@@ -127,6 +129,7 @@ async def test_what_failed_is_shown_and_sent_again_once(place: Place, tmp_path: 
         ("deliveries_replayed", "a1", {"deliveries": "1", "receivers": "cs"}),
         ("deliveries_replayed", None, {"deliveries": "4", "receivers": "cs"}),
     ]
+    assert told[1]["who"] == "lee"
     (second,) = ids(alerts[1:2])
     assert all(name in listed for name in ids(alerts))
     assert "5 deliveries" in listed

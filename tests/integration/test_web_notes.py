@@ -121,25 +121,40 @@ async def test_by_the_api(scene: Scene) -> None:
 
 async def test_of_an_account_that_is_not_known_nothing_is_written(scene: Scene) -> None:
     client = scene.api[Role.member]
-    known = alert("initech")
-    scene.knows(known)
-    none = await client.post("/api/v1/notes", json={"account_id": "nobody", "text": "?"})
-    # By its alerts alone it is known, too.
-    by_alert = await client.post("/api/v1/notes", json={"account_id": "initech", "text": "!"})
-    assert (none.status_code, none.json()["error"]["reason"]) == (404, "no_such_account")
-    assert by_alert.status_code == 201
+    scene.knows(alert("forgotten", status="resolved", resolution="forgotten"))
+    for account_id in ("nobody", "forgotten"):
+        none = await client.post("/api/v1/notes", json={"account_id": account_id, "text": "?"})
+        assert (none.status_code, none.json()["error"]["reason"]) == (404, "no_such_account")
+    assert scene.written == []
     scene.away = True
     kafka_away = await client.post("/api/v1/notes", json={"account_id": "acme", "text": "!"})
     assert (kafka_away.status_code, kafka_away.json()["error"]["reason"]) == (503, "kafka_away")
     assert (await client.get("/api/v1/notes?account=acme")).json()["items"] == []
 
 
-async def test_whoever_has_a_link_reads_notes_and_writes_none(scene: Scene) -> None:
+async def test_while_redis_is_away_an_account_is_known_by_an_alert_that_fires() -> None:
+    scene = Scene(None)
+    scene.knows(
+        alert("initech"),
+        alert("forgotten", reason="usage_drop"),
+        alert("forgotten", reason="usage_drop", status="resolved", resolution="forgotten"),
+    )
+    client, told = scene.api[Role.member], {}
+    for account_id in ("initech", "forgotten", "nobody"):
+        said = {"account_id": account_id, "text": "!"}
+        told[account_id] = (await client.post("/api/v1/notes", json=said)).status_code
+    assert told == {"initech": 201, "forgotten": 503, "nobody": 503}
+    assert [said["account_id"] for _, said in scene.records("notes")] == ["initech"]
+
+
+async def test_whoever_has_a_link_reads_and_writes_none(scene: Scene) -> None:
     danger = alert()
     scene.knows(danger)
     await scene.api[Role.member].post(
         "/api/v1/notes", json={"account_id": "acme", "text": "they move"}
     )
     shown = await scene.browser().get(scene.link(danger))
-    assert "they move" in shown.text
+    assert "they move" in (await (await signed_in(scene)).get("/accounts/acme")).text
+    assert shown.status_code == 200
+    assert "they move" not in shown.text
     assert all("note" not in each.rpartition("/")[2] for each in forms(shown))

@@ -139,6 +139,8 @@ async def test_an_alert_is_closed_with_an_outcome(scene: Scene) -> None:
         ("snooze", {"for": "2y"}),
         ("snooze", {}),
         ("snooze", {"until": "tomorrow"}),
+        ("snooze", {"until": "2026-03-10", "offset": "an hour"}),
+        ("snooze", {"until": "2026-03-10", "offset": "٣"}),
         ("snooze", {"until": "2026-03-01"}),
         ("snooze", {"until": "2030-01-01"}),
         ("close", {}),
@@ -227,6 +229,10 @@ async def test_browsers_that_say_only_the_origin_may_send_forms(scene: Scene) ->
     path = f"{scene.link(danger)}/acknowledge"
     hidden = forms(await scene.browser().get(path))[path]
 
+    odd = [await scene.client(None, Origin=each).post(path, data=hidden)
+           for each in ("http://[", "http://[::1", "null", "")]  # fmt: skip
+    assert {each.status_code for each in odd} == {403}
+    assert scene.written == []
     assert (await scene.client(None, Origin=ORIGIN).post(path, data=hidden)).status_code == 303
 
 

@@ -118,10 +118,14 @@ async def test_who_guesses_waits_and_who_knows_does_not(scene: Scene) -> None:
     # From other addresses each has one try, and then waits for the name.
     assert (await come(scene, "kim", "guess again and again", "203.0.113.8"))[1].status_code == 401
     assert (await come(scene, "kim", "guess again and again", "203.0.113.8"))[1].status_code == 429
+    # Also when it comes a moment later.
+    assert (await come(scene, "kim", "guess again and again", "203.0.113.9"))[1].status_code == 401
+    scene.now_s += 1
+    assert (await come(scene, "kim", "guess again and again", "203.0.113.9"))[1].status_code == 429
     # Who knows it comes in from elsewhere meanwhile, also under another name from there.
     assert (await come(scene, "kim", PASSWORD, "198.51.100.1"))[1].status_code == 303
     assert (await come(scene, "kim", PASSWORD, "198.51.100.1"))[1].status_code == 303
-    scene.now_s += 60
+    scene.now_s += 90
     assert (await come(scene, "kim", PASSWORD))[1].status_code == 303
 
 

@@ -5,8 +5,8 @@ from typing import Annotated
 import typer
 
 from pulse.alerting.stages.muting import Snooze
-from pulse.cli.auditing import by_command
-from pulse.cli.saying import Author, Because, ConfigFile, alert_called, at_desk, author_of
+from pulse.cli.auditing import Author, by_command
+from pulse.cli.saying import Because, ConfigFile, alert_called, at_desk
 from pulse.config import Config
 
 
@@ -22,7 +22,7 @@ def command(
     Example: pulse ack al_... --because "I call them on Monday"
     """
     loaded = Config.load(config)
-    known, by = alert_called(loaded, alert), by_command(author_of(author))
+    known, by = alert_called(loaded, alert), by_command(author)
     if back:
         at_desk(loaded, lambda desk, _: desk.lift(known.id, known.account_id, by))
         print(f"{known.id} of {known.account_id} is told again")

@@ -6,12 +6,13 @@ from typing import Annotated
 
 import typer
 
-from pulse.cli.auditing import audited
+from pulse.cli.auditing import Author, audited, by_command
 from pulse.config import Config
 from pulse.model.audit import Change
 
 
 def command(
+    author: Author = None,
     config: Annotated[
         Path | None, typer.Option(metavar="FILE", help="The configuration, like pulse.yaml.")
     ] = None,
@@ -30,7 +31,7 @@ def command(
 
     quieten()
     loaded = Config.load(config)
-    audited(loaded, Change.configuration_activated, subject=loaded.version)
+    audited(loaded, by_command(author), Change.configuration_activated, subject=loaded.version)
     count = asyncio.run(activate(loaded))
     topic = loaded.kafka.topics.events
     print(

@@ -13,6 +13,7 @@ from pulse.alerting.records.delivery import Delivery, State
 from pulse.alerting.records.reader import Deliveries
 from pulse.alerting.records.replays import REPLAYABLE, accounts_of, repeats
 from pulse.alerting.records.standing import why
+from pulse.cli.auditing import Author, by_command
 from pulse.cli.reading import Screen
 from pulse.cli.records import deliveries_of, moment, table, the_one
 from pulse.cli.replays import Range, send_again
@@ -38,6 +39,7 @@ def command(
         str | None,
         typer.Argument(metavar="ID", help="For show and replay: its id, or what it begins with."),
     ] = None,
+    author: Author = None,
     config: Annotated[
         Path | None, typer.Option(metavar="FILE", help="The configuration, like pulse.yaml.")
     ] = None,
@@ -90,7 +92,8 @@ def command(
         if delivery is not None and (from_, to, receiver, state, account) != (None,) * 5:
             raise PulseError("either one delivery, or those of a range")
         wanted = Range(delivery, from_ or 0, to or 0, receiver, states or REPLAYABLE, account)
-        send_again(loaded, wanted, new_id=new_id, dry_run=dry_run, wait_s=wait)
+        by = None if dry_run else by_command(author)
+        send_again(loaded, wanted, by, new_id=new_id, wait_s=wait)
         return
     known = deliveries_of(loaded)
     if action is Action.show:

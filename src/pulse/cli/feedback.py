@@ -9,10 +9,10 @@ from pulse.alerting.alert import SEVERITY
 from pulse.alerting.people.outcomes import WORDS, Outcome, event_of
 from pulse.alerting.people.precision import Tally, by_reason, proposals
 from pulse.calibration.holdout import effect
-from pulse.cli.auditing import by_command
+from pulse.cli.auditing import Author, author_of, by_command
 from pulse.cli.feedback_words import effect_in_words, percent
 from pulse.cli.outcomes import Horizon, read_outcomes_file
-from pulse.cli.saying import Author, ConfigFile, alert_called, at_desk, author_of, now
+from pulse.cli.saying import ConfigFile, alert_called, at_desk, now
 from pulse.cli.words import date
 from pulse.cli.writing import CONNECT_S, done
 from pulse.config import Config

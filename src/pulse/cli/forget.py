@@ -9,7 +9,7 @@ from typing import Annotated, NamedTuple
 
 import typer
 
-from pulse.cli.auditing import audited
+from pulse.cli.auditing import Author, audited, by_command
 from pulse.cli.writing import CONNECT_S, done, links_of, notes_of, write
 from pulse.collector.links import Link, forgotten_key
 from pulse.collector.privacy import Privacy, privacy_of
@@ -57,6 +57,7 @@ def command(
         str | None,
         typer.Option(metavar="ID", help="Forget the user in this account alone."),
     ] = None,
+    author: Author = None,
     config: Annotated[
         Path | None, typer.Option(metavar="FILE", help="The configuration, like pulse.yaml.")
     ] = None,
@@ -94,7 +95,7 @@ def command(
         brokers.need(topics.events, topics.links, topics.notes)
         found = brokers.find([topic for _, topic in topics])
     of = {} if what is What.account else {"in": "one account" if account else "all accounts"}
-    audited(loaded, Change.erased, account_id=account, what=what, **of)
+    audited(loaded, by_command(author), Change.erased, account_id=account, what=what, **of)
     left = done(_forget(loaded, privacy, what, name, account, before))
     settings = {topic: found[topic].settings for topic in found}
     for line in places(loaded, settings, left, time.time_ns() // 1_000_000):

@@ -10,7 +10,7 @@ import typer
 from aiokafka.errors import KafkaError
 
 from pulse import keyring
-from pulse.cli.auditing import audited
+from pulse.cli.auditing import Author, audited, by_command
 from pulse.collector import keys
 from pulse.config import Config
 from pulse.config.kafka_clients import for_aiokafka
@@ -43,6 +43,7 @@ def command(
             "For revoke: the key, or what it begins with.",
         ),
     ] = None,
+    author: Author = None,
     config: Annotated[
         Path | None, typer.Option(metavar="FILE", help="The configuration, like pulse.yaml.")
     ] = None,
@@ -61,11 +62,12 @@ def command(
         brokers.need(topic)
     settings = for_aiokafka(loaded.kafka)
     if action is Action.make:
+        by = by_command(author)
         source = subject or ""
         if not is_plain_text(source):
             raise PulseError("a key is of a source", hint="name it: `pulse keys make web-app`")
         key, kept = keys.make(source)
-        audited(loaded, Change.key_made, subject=kept.begins_with, source=source)
+        audited(loaded, by, Change.key_made, subject=kept.begins_with, source=source)
         _done(keyring.write(settings, topic, keyring.hash_of(key), kept))
         print(key)
         return
@@ -74,6 +76,7 @@ def command(
         for _, each in ring:
             print(f"{each.begins_with}…  {each.made_at}  {each.source}")
         return
+    by = by_command(author)
     found = ring.called(subject or "")
     if len(found) != 1:
         raise PulseError(
@@ -81,7 +84,7 @@ def command(
             hint="`pulse keys list` says what they begin with",
         )
     hashed, each = found[0]
-    audited(loaded, Change.key_revoked, subject=each.begins_with, source=each.source)
+    audited(loaded, by, Change.key_revoked, subject=each.begins_with, source=each.source)
     _done(keyring.write(settings, topic, hashed, None))
     print(f"revoked: {each.begins_with}… of {each.source}")
 

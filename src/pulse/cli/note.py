@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 
 from pulse.alerting.people.account_notes import AccountNote, note_id, note_text
-from pulse.cli.auditing import by_command
-from pulse.cli.saying import Author, ConfigFile, at_desk, author_of, now
+from pulse.cli.auditing import Author, author_of, by_command
+from pulse.cli.saying import ConfigFile, at_desk, now
 from pulse.cli.writing import CONNECT_S, done, notes_of
 from pulse.config import Config
 from pulse.errors import PulseError
@@ -65,7 +65,7 @@ def command(
         raise PulseError(
             f'{account} has no note "{erase}"', hint=f"`pulse note {account}` names them"
         )
-    by = by_command(author_of(author))
+    by = by_command(author)
     at_desk(loaded, lambda desk, _: desk.erase_note(found, by))
     print(f"erased: {in_words(found)}")
 

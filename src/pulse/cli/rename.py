@@ -8,7 +8,7 @@ import msgspec
 import typer
 
 from pulse.alerting.people.account_notes import AccountNote, encode_note
-from pulse.cli.auditing import audited
+from pulse.cli.auditing import Author, audited, by_command
 from pulse.cli.writing import CONNECT_S, done, links_of, notes_of, write
 from pulse.collector.links import Link
 from pulse.config import Config, Kafka
@@ -24,6 +24,7 @@ from pulse.topics.broker import Brokers
 def command(
     old: Annotated[str, typer.Argument(metavar="OLD", help="Its id, as the events name it.")],
     new: Annotated[str, typer.Argument(metavar="NEW", help="The id under which it goes on.")],
+    author: Author = None,
     config: Annotated[
         Path | None, typer.Option(metavar="FILE", help="The configuration, like pulse.yaml.")
     ] = None,
@@ -47,7 +48,7 @@ def command(
     kafka = loaded.kafka
     with Brokers(kafka, timeout_s=CONNECT_S) as brokers:
         brokers.need(kafka.topics.events, kafka.topics.links, kafka.topics.notes)
-    audited(loaded, Change.account_renamed, account_id=old, to=new)
+    audited(loaded, by_command(author), Change.account_renamed, account_id=old, to=new)
     links = done(_rename(kafka, old, new))
     print(
         f"{old} goes on as {new} once the worker has come to it; {links} links of users follow it"

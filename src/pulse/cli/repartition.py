@@ -8,13 +8,14 @@ from typing import Annotated
 import typer
 from aiokafka.errors import KafkaError
 
-from pulse.cli.auditing import audited
+from pulse.cli.auditing import Author, audited, by_command
 from pulse.cli.progress import step_progress
 from pulse.cli.repartition_links import links_anew
 from pulse.cli.words import count, listed
 from pulse.config import Config
 from pulse.config.kafka_clients import for_aiokafka
 from pulse.config.policy import policy
+from pulse.desk.audit import By
 from pulse.engine import Engine, PartitionState
 from pulse.errors import PulseError
 from pulse.model.audit import Change
@@ -50,6 +51,7 @@ def command(
         Path | None,
         typer.Option(metavar="FILE", help="The configuration that the workers had so far."),
     ] = None,
+    author: Author = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Read and check everything, and write nothing.")
     ] = False,
@@ -83,8 +85,9 @@ def command(
             )
         _check_groups(brokers, old, found[topics.alerts].partitions)
         create = _to_create(brokers, new)
+        by = None if dry_run else by_command(author)
         try:
-            _run(brokers, old, new, create, dry_run)
+            _run(brokers, old, new, create, by)
         except (TimeoutError, KafkaError, OSError) as error:
             raise PulseError(
                 f"Kafka did not let us finish: {error!r}",
@@ -148,8 +151,9 @@ def _to_create(brokers: Brokers, new: Config) -> list[WantedTopic]:
 
 
 def _run(
-    brokers: Brokers, old: Config, new: Config, create: list[WantedTopic], dry_run: bool
+    brokers: Brokers, old: Config, new: Config, create: list[WantedTopic], by: By | None
 ) -> None:
+    """Do it, for whoever wants it; without them read and check everything, and write nothing."""
     before, after = old.kafka.partitions, new.kafka.partitions
     if not create:
         asyncio.run(check_unused(new))
@@ -164,10 +168,10 @@ def _run(
         )
     states = [empty_state(new, number) for number in range(after)]
     move(engine, [each.state for each in read], context, states)
-    if dry_run:
+    if by is None:
         print("\n".join([*found_in_words(old, read, states), "", "Nothing was written."]))
         return
-    audited(new, Change.state_repartitioned, before=str(before), after=str(after))
+    audited(new, by, Change.state_repartitioned, before=str(before), after=str(after))
     brokers.create(create)
     if create:  # of the three some may have been there
         asyncio.run(check_unused(new))

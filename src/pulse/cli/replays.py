@@ -18,7 +18,7 @@ from pulse.alerting.records.replays import (
     repeats,
 )
 from pulse.alerting.records.standing import why
-from pulse.cli.auditing import audited, whoami
+from pulse.cli.auditing import audited
 from pulse.cli.records import deliveries_of, done, end_of, follow, moment, the_one
 from pulse.cli.words import count, listed
 from pulse.cli.writing import CONNECT_S, write
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from pulse.config import Config
+    from pulse.desk.audit import By
 
 _MOST: Final = 10_000
 """Sent again at once: what the notifier is asked for waits in its memory."""
@@ -48,9 +49,12 @@ class Range(NamedTuple):
 
 
 def send_again(
-    config: Config, wanted: Range, *, new_id: bool, dry_run: bool, wait_s: float
+    config: Config, wanted: Range, by: By | None, *, new_id: bool, wait_s: float
 ) -> None:
-    """Ask for it, and say what comes of it within that time. Raises `PulseError`."""
+    """Ask for it, and say what comes of it within that time. Raises `PulseError`.
+
+    `by` is who wants it; without it is only said what would be sent again.
+    """
     with Brokers(config.kafka, timeout_s=CONNECT_S) as brokers:
         brokers.need(config.kafka.topics.silences)
     known = deliveries_of(config)
@@ -73,7 +77,7 @@ def send_again(
             f"the configuration has no receiver {listed(gone)}",
             hint="name one that there is with --receiver",
         )
-    if dry_run:
+    if by is None:
         for each in chosen:
             print(f"{each.id} to {each.receiver}, {each.state}, made {moment(each.created_ms)}")
         print(f"{count(len(chosen), 'delivery', 'deliveries')} would be sent again")
@@ -81,10 +85,11 @@ def send_again(
     if not chosen:
         print("nothing is sent again")
         return
-    asked = [_replay(each, new_id=new_id) for each in chosen]
+    asked = [_replay(each, by, new_id=new_id) for each in chosen]
     accounts = {each for of in chosen for each in accounts_of(of, known)}
     audited(
         config,
+        by,
         Change.deliveries_replayed,
         account_id=accounts.pop() if len(accounts) == 1 else None,
         subject=chosen[0].id if len(chosen) == 1 else None,
@@ -136,9 +141,9 @@ def passed_over(choice: Choice) -> Iterator[str]:
             yield f"passed over {count(len(found), 'delivery', 'deliveries')}: {because}"
 
 
-def _replay(of: Delivery, *, new_id: bool) -> Replay:
+def _replay(of: Delivery, by: By, *, new_id: bool) -> Replay:
     now_ms = time.time_ns() // 1_000_000
-    return Replay(id=new_replay_id(), of=of, author=whoami(), asked_ms=now_ms, new_id=new_id)
+    return Replay(id=new_replay_id(), of=of, author=by.who, asked_ms=now_ms, new_id=new_id)
 
 
 async def _write(config: Config, asked: Sequence[Replay]) -> None:

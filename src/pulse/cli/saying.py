@@ -1,6 +1,5 @@
-"""What commands share with which people say something of alerts: who says it, and where to."""
+"""What commands share with which people say something of alerts: until when, and where to."""
 
-import getpass
 import re
 import time
 from collections.abc import Awaitable, Callable
@@ -18,7 +17,6 @@ from pulse.desk.desk import Desk
 from pulse.desk.notes import NoteBook
 from pulse.errors import PulseError
 from pulse.following import Follower
-from pulse.model.fields import is_plain_text
 from pulse.model.time import MAX_DURATION_MS
 from pulse.producer import Producer
 from pulse.refusals import Refusal
@@ -31,9 +29,6 @@ _ALERT_ID = re.compile(r"al_[0-9A-Za-z]{26}")
 ConfigFile = Annotated[
     Path | None,
     typer.Option("--config", metavar="FILE", help="The configuration, like pulse.yaml."),
-]
-Author = Annotated[
-    str | None, typer.Option(metavar="NAME", help="Who says it; your user's name if unsaid.")
 ]
 Because = Annotated[str, typer.Option(metavar="TEXT", help="Why; others read it.")]
 
@@ -54,17 +49,6 @@ For = Annotated[
     int | None,
     typer.Option("--for", metavar="DURATION", parser=lasting, help="For so long, like 4h or 2d."),
 ]
-
-
-def author_of(said: str | None) -> str:
-    """Who says it. Raises `PulseError`."""
-    try:
-        name = said if said is not None else getpass.getuser()
-    except (OSError, KeyError):  # a user without a name, as in some containers
-        name = ""
-    if not is_plain_text(name):
-        raise PulseError("somebody must say it", hint="name them: --author NAME")
-    return name
 
 
 def end_of(lasts_ms: int | None, until_ms: int | None, now_ms: int) -> int:

@@ -5,11 +5,11 @@ from typing import Annotated
 
 import typer
 
-from pulse.alerting.people.silences import new_silence_id
+from pulse.alerting.people.silences import silence_id
 from pulse.alerting.stages.matching import Matcher, is_everything
 from pulse.alerting.stages.muting import Silence
-from pulse.cli.auditing import by_command
-from pulse.cli.saying import Author, Because, ConfigFile, For, at_desk, author_of, end_of, now
+from pulse.cli.auditing import Author, by_command
+from pulse.cli.saying import Because, ConfigFile, For, at_desk, end_of, now
 from pulse.cli.words import date
 from pulse.config import Config
 from pulse.desk.audit import By
@@ -91,22 +91,23 @@ def command(
             )
         if not because.strip():
             raise PulseError("others will ask why", hint="say it: --because TEXT")
+        by = by_command(author)
         made = Silence(
-            id=new_silence_id(),
+            id=silence_id(by.who),
             match=match,
-            author=author_of(author),
+            author=by.who,
             reason=because.strip(),
             starts_ms=now_ms,
             ends_ms=end_of(lasts, until, now_ms),
         )
-        at_desk(loaded, lambda desk, _: desk.silence(made, now_ms, by_command(made.author)))
+        at_desk(loaded, lambda desk, _: desk.silence(made, now_ms, by))
         print(made.id)
     elif action is Action.list:
         for each in at_desk(loaded, _all):
             if every or each.ends_ms > now_ms:
                 print(in_words(each))
     else:
-        by = by_command(author_of(author))
+        by = by_command(author)
         ended = at_desk(loaded, lambda desk, muted: _end(desk, muted, name or "", now_ms, by))
         print(f"ended: {in_words(ended)}")
 

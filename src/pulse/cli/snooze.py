@@ -5,15 +5,13 @@ from typing import Annotated
 import typer
 
 from pulse.alerting.stages.muting import Snooze
-from pulse.cli.auditing import by_command
+from pulse.cli.auditing import Author, by_command
 from pulse.cli.saying import (
-    Author,
     Because,
     ConfigFile,
     For,
     alert_called,
     at_desk,
-    author_of,
     end_of,
     now,
 )
@@ -42,7 +40,7 @@ def command(
     Example: pulse snooze al_... --for 3d --because "they are on leave"
     """
     loaded = Config.load(config)
-    known, by = alert_called(loaded, alert), by_command(author_of(author))
+    known, by = alert_called(loaded, alert), by_command(author)
     if lift:
         if lasts is not None or until is not None:
             raise PulseError("--lift needs no end")

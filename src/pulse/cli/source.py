@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from aiokafka.errors import KafkaError
 
-from pulse.cli.auditing import audited
+from pulse.cli.auditing import Author, audited, by_command
 from pulse.config import Config
 from pulse.config.kafka_clients import for_aiokafka
 from pulse.engine.control import source as record_of
@@ -32,6 +32,7 @@ class State(StrEnum):
 def command(
     state: Annotated[State, typer.Argument(help="What is so from now on.")],
     name: Annotated[str, typer.Argument(help="The source, as the events name it.")],
+    author: Author = None,
     config: Annotated[
         Path | None, typer.Option(metavar="FILE", help="The configuration, like pulse.yaml.")
     ] = None,
@@ -53,7 +54,8 @@ def command(
         brokers.need(topic)
     count = loaded.kafka.partitions
     has_stopped = state is State.stopped
-    audited(loaded, Change.source_stopped if has_stopped else Change.source_running, subject=name)
+    change = Change.source_stopped if has_stopped else Change.source_running
+    audited(loaded, by_command(author), change, subject=name)
     record = record_of(name, state.value, time.time_ns() // 1_000_000)
     try:
         asyncio.run(write_everywhere(for_aiokafka(loaded.kafka), topic, count, record))

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from pulse import keyring
-from pulse.cli.auditing import audited
+from pulse.cli.auditing import Author, audited, by_command
 from pulse.cli.writing import CONNECT_S, done
 from pulse.config import Config
 from pulse.config.kafka_clients import for_aiokafka
@@ -54,6 +54,7 @@ def command(
     role: Annotated[
         Role, typer.Option(metavar="ROLE", parser=role_called, help=ROLES)
     ] = Role.viewer,
+    author: Author = None,
     config: Annotated[
         Path | None, typer.Option(metavar="FILE", help="The configuration, like pulse.yaml.")
     ] = None,
@@ -72,13 +73,21 @@ def command(
         brokers.need(topic)
     settings = for_aiokafka(loaded.kafka)
     if action is Action.make:
+        by = by_command(author)
         name = subject or ""
         if not is_plain_text(name):
             raise PulseError(
                 "a token is somebody's", hint="name them: `pulse tokens make kim --role member`"
             )
         token, kept = tokens.make(name, role)
-        audited(loaded, Change.token_made, subject=kept.begins_with, name=name, role=role)
+        audited(
+            loaded,
+            by,
+            Change.token_made,
+            subject=kept.begins_with,
+            name=name,
+            role=role,
+        )
         done(keyring.write(settings, topic, keyring.hash_of(token), kept))
         print(token)
         return
@@ -87,6 +96,7 @@ def command(
         for _, each in ring:
             print(f"{each.begins_with}…  {each.made_at}  {each.role:<6}  {each.name}")
         return
+    by = by_command(author)
     found = ring.called(subject or "")
     if len(found) != 1:
         raise PulseError(
@@ -94,6 +104,6 @@ def command(
             hint="`pulse tokens list` says what they begin with",
         )
     hashed, each = found[0]
-    audited(loaded, Change.token_revoked, subject=each.begins_with, name=each.name)
+    audited(loaded, by, Change.token_revoked, subject=each.begins_with, name=each.name)
     done(keyring.write(settings, topic, hashed, None))
     print(f"revoked: {each.begins_with}… of {each.name}")

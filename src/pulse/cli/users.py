@@ -6,14 +6,14 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
-import msgspec
 import typer
 
-from pulse.cli.auditing import audited
+from pulse.cli.auditing import Author, audited, by_command
 from pulse.cli.tokens import ROLES, role_called
 from pulse.cli.writing import CONNECT_S, done, write
 from pulse.config import Config
 from pulse.config.kafka_clients import for_aiokafka
+from pulse.desk.audit import By
 from pulse.errors import PulseError
 from pulse.model.audit import Change
 from pulse.topics.broker import Brokers
@@ -48,6 +48,7 @@ def command(
     full_name: Annotated[
         str, typer.Option("--name", metavar="TEXT", help="For add: what they are called in full.")
     ] = "",
+    author: Author = None,
     config: Annotated[
         Path | None, typer.Option(metavar="FILE", help="The configuration, like pulse.yaml.")
     ] = None,
@@ -69,6 +70,7 @@ def command(
         for each in ring:
             print(f"{each.name}  {each.made_at}  {each.role:<6}  {each.full_name}".rstrip())
         return
+    by = by_command(author)
     if name is None or not users.is_name(name):
         raise PulseError(
             f"a name has 1 to {users.LONGEST_NAME} characters, and no space around it",
@@ -83,7 +85,7 @@ def command(
         if full_name and not full_name.isprintable():
             raise PulseError("a full name has no control characters")
         made = users.new_user(name, role, full_name.strip(), _password())
-        audited(loaded, Change.user_added, subject=name, role=role)
+        audited(loaded, by, Change.user_added, subject=name, role=role)
         done(write(loaded.kafka, [users.kept(topic, made)]))
         print(f"added: {name}, {role}")
         return
@@ -92,23 +94,22 @@ def command(
         raise PulseError(f"there is no user {name}", hint="`pulse users list` names them")
     if action is Action.password:
         changed = users.with_password(known, _password())
-        audited(loaded, Change.user_password_set, subject=name)
+        audited(loaded, by, Change.user_password_set, subject=name)
         done(write(loaded.kafka, [users.kept(topic, changed)]))
         print(f"{name} has another password, and is signed out everywhere")
     elif action is Action.role:
         if new_role is None:
             raise PulseError("which role?", hint=f"`pulse users role {name} member`")
-        _set_role(loaded, known, new_role)
+        _set_role(loaded, by, known, new_role)
     else:
-        audited(loaded, Change.user_removed, subject=name)
+        audited(loaded, by, Change.user_removed, subject=name)
         done(write(loaded.kafka, users.removed(topic, name)))
         print(f"removed: {name}")
 
 
-def _set_role(config: Config, known: User, role: Role) -> None:
-    audited(config, Change.user_role_set, subject=known.name, role=role, before=known.role)
-    changed = msgspec.structs.replace(known, role=role)
-    done(write(config.kafka, [users.kept(config.kafka.topics.users, changed)]))
+def _set_role(config: Config, by: By, known: User, role: Role) -> None:
+    audited(config, by, Change.user_role_set, subject=known.name, role=role, before=known.role)
+    done(write(config.kafka, [users.role_of(config.kafka.topics.users, known, role)]))
     print(f"{known.name} is {role}, and was {known.role}")
 
 

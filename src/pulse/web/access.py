@@ -129,7 +129,8 @@ class Access:
         where, name = _where(request), name[: LONGEST_NAME + 1]
         self._wrong_from.check(where)
         # From elsewhere one try is free, so nobody can lock out who has the right one.
-        if self._wrong_from.count(where) >= 1:
+        # Whatever is left of a wrong one counts: it is less than one at once.
+        if self._wrong_from.count(where) > 0:
             self._wrong_for.check(name)
         tries = ((self._wrong_from, where), (self._wrong_for, name))
         for each, of in tries:  # before it is known, since others come meanwhile
@@ -242,7 +243,10 @@ class Access:
         site = request.headers.get("sec-fetch-site")
         if site is not None:  # the browser's own word, which no page can set
             return site == "same-origin"
-        origin = urlsplit(request.headers.get("origin", "")).netloc
+        try:
+            origin = urlsplit(request.headers.get("origin", "")).netloc
+        except ValueError:  # like http://[
+            return False
         return bool(origin) and origin in (self._public.netloc, request.headers.get("host"))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import traceback
 from typing import TYPE_CHECKING, Any, Final
 
@@ -19,7 +18,7 @@ from pulse.web.api.asking import PREFIX
 from pulse.web.hardening import PATIENCE_S, Hardened
 from pulse.web.pages.frame import signed_in
 from pulse.web.pages.views import page
-from pulse.web.people.proxy import Peers
+from pulse.web.people.proxy import Peers, near_proxies
 
 if TYPE_CHECKING:
     from pulse.web.metrics import WebMetrics
@@ -107,7 +106,7 @@ def make_app(
         broken=broken,
         within_s=body_within_s,
     )
-    app.add_middleware(Peers, near=os.environ.get("FORWARDED_ALLOW_IPS", "127.0.0.1,::1"))
+    app.add_middleware(Peers, near=near_proxies())
     for router in (*api.ROUTERS, *pages.ROUTERS):
         app.include_router(router)
     _describe(app.openapi())

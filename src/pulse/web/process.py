@@ -32,7 +32,7 @@ from pulse.web.app import make_app
 from pulse.web.deliveries import DeliveryBook
 from pulse.web.hardening import PATIENCE_S
 from pulse.web.metrics import WebMetrics
-from pulse.web.people.proxy import Proxy
+from pulse.web.people.proxy import NEAR_ENV, Proxy, counts_all_as_one
 from pulse.web.people.users import UserRing, kept_anew
 from pulse.web.recorder import Recorder
 from pulse.web.service import Books, Service
@@ -177,6 +177,9 @@ async def run(config: Config) -> None:
         if not len(ring) and not len(users) and web.proxy_auth is None:
             log.warning("there is no user and no token yet, so nobody can sign in: "
                         "`pulse users add`, `pulse tokens make`")  # fmt: skip
+        if counts_all_as_one(web.host):
+            log.warning(f"{NEAR_ENV} is not set: who comes by a proxy on another machine counts as "
+                        "one address, and one who guesses passwords holds up all")  # fmt: skip
         boards = [] if board is None else [board]
         await _serve(server, listening, [*followers, *recording, *boards])
 

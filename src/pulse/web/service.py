@@ -173,13 +173,23 @@ class Service:
             if (known.account_id, known.text) != (account_id, said):
                 raise Refusal(409, "idempotency_key", "that key has written another note")
             return known
-        if await self.account(account_id) is None and not await self.alerts_of(account_id):
+        if not await self._is_known(account_id):
             raise Refusal(404, "no_such_account", "there is no such account; ids are as events say")
         note = AccountNote(
             id=id_, account_id=account_id, author=by.who, at_ms=self.now_ms(), text=said
         )
         await self.desk.note(note, by)
         return note
+
+    async def _is_known(self, account_id: str) -> bool:
+        """Whether there is an account. Raises `Refusal` (503) where nobody can tell."""
+        try:
+            return await self.account(account_id) is not None
+        except Refusal:
+            # Those that ended say nothing: they are known also once the account was forgotten.
+            if any(each.status == "firing" for each in await self.alerts_of(account_id)):
+                return True
+            raise
 
     def known_note(self, id_: str) -> AccountNote:
         """A note. Raises `Refusal` (404)."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from pulse.alerting.people.silences import Muted, encode_silence, encode_snooze, new_silence_id
+from pulse.alerting.people.silences import Muted, encode_silence, encode_snooze, silence_id
 from pulse.alerting.stages.matching import Matcher
 from pulse.alerting.stages.muting import Silence, Snooze
 
 SILENCE = Silence(
-    id=new_silence_id(),
+    id=silence_id("kim"),
     match=Matcher(segments=("enter*", "smb"), reasons=("silence",), mrr_from=1000.0),
     author="kim",
     reason="a migration",

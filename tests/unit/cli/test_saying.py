@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from pulse.cli.saying import author_of, end_of
+from pulse.cli.auditing import author_of
+from pulse.cli.saying import end_of
 from pulse.errors import PulseError
 from pulse.model.time import MAX_DURATION_MS
 

@@ -142,6 +142,15 @@ def test_no_cell_is_a_formula(evil: str) -> None:
         assert row[column] == f"'{evil}"
 
 
+def test_every_cell_is_quoted() -> None:
+    (header, row) = csv_of([entry("a;=1+1", owner="b\tc")], lambda each: []).splitlines()
+    for line in (header, row):
+        assert line.startswith('"')
+        assert line.endswith('"')
+        assert len(line.split('","')) == len(COLUMNS)
+    assert row.startswith('"a;=1+1","a;=1+1","danger",')
+
+
 def test_what_is_not_known_is_an_empty_cell_and_numbers_are_numbers() -> None:
     text = csv_of(
         [

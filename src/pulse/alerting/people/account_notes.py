@@ -6,12 +6,11 @@ neither says anything of the account once the note is gone.
 
 from __future__ import annotations
 
-import hashlib
-import secrets
 from typing import Final
 
 import msgspec
 
+from pulse.alerting.people.said import said_id
 from pulse.model.time import format_ms, parse_ts
 
 VERSION: Final = 1
@@ -64,10 +63,7 @@ def note_id(author: str, key: str | None = None) -> str:
     >>> note_id("kim", "a"), note_id("kim", "a") == note_id("lee", "a")
     ('no_87956810aed003d2', False)
     """
-    if key is None:
-        return f"no_{secrets.token_hex(8)}"
-    digest = hashlib.sha256(f"{author}\0{key}".encode(errors="surrogatepass")).hexdigest()
-    return f"no_{digest[:16]}"
+    return said_id("no", author, key)
 
 
 def encode_note(note: AccountNote) -> tuple[str, bytes]:

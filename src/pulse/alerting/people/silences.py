@@ -15,11 +15,11 @@ deliveries topic.
 
 from __future__ import annotations
 
-import secrets
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from pulse.alerting.people.said import said_id
 from pulse.alerting.records.delivery import Delivery
 from pulse.alerting.records.replays import Replay
 from pulse.alerting.stages.matching import Matcher
@@ -106,9 +106,9 @@ class Muted:
             self.snoozes[name] = decode_snooze(value)
 
 
-def new_silence_id() -> str:
-    """An id that nobody has."""
-    return f"si_{secrets.token_hex(8)}"
+def silence_id(author: str, key: str | None = None) -> str:
+    """An id that nobody has; with a key the same one whenever that author says that key."""
+    return said_id("si", author, key)
 
 
 def encode_silence(silence: Silence) -> tuple[str, bytes]:

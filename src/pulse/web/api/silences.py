@@ -1,19 +1,17 @@
 """Silences: what matches is held for a while."""
 
-import hashlib
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Header, Path, Query, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from pulse.alerting.people.silences import new_silence_id
+from pulse.alerting.people.silences import silence_id
 from pulse.alerting.stages.matching import Matcher, is_everything
 from pulse.alerting.stages.muting import Silence
 from pulse.model.fields import Timestamp
 from pulse.model.time import format_ms
 from pulse.refusals import Refusal
 from pulse.serving import answer
-from pulse.web.access import Who
 from pulse.web.api.alerts import check_until
 from pulse.web.api.asking import (
     PREFIX,
@@ -173,7 +171,7 @@ async def make_silence(
     if starts_ms >= body.ends_at:
         raise Refusal(400, "starts_at", "it must start before it ends")
     silence = Silence(
-        id=_id_of(who, idempotency_key),
+        id=silence_id(who.name, idempotency_key),
         match=match,
         author=who.name,
         reason=body.reason,
@@ -209,10 +207,3 @@ def _known(service: Service, silence_id: str) -> Silence:
     if found is None:
         raise Refusal(404, "no_such_silence", "there is no such silence: GET /api/v1/silences")
     return found
-
-
-def _id_of(who: Who, key: str | None) -> str:
-    if key is None:
-        return new_silence_id()
-    digest = hashlib.sha256(f"{who.name}\0{key}".encode(errors="surrogatepass")).hexdigest()
-    return f"si_{digest[:16]}"

@@ -14,7 +14,7 @@ from pulse.model.audit import Way
 from pulse.refusals import Refusal
 from pulse.web.access import Session
 from pulse.web.api.asking import Shared, need
-from pulse.web.pages.forms import act, author_of, read
+from pulse.web.pages.forms import act, author_of, read, sent
 from pulse.web.pages.frame import signed_in, to_sign_in
 from pulse.web.pages.person import PERIODS, YEAR, person
 from pulse.web.pages.views import page
@@ -105,12 +105,10 @@ async def by_session(
 @router.post("/alerts/{alert_id}/{action}")
 async def act_by_session(request: Request, service: Shared, alert_id: str, action: str) -> Response:
     """Acts on an alert, for whoever is signed in and may."""
-    session = service.access.session(request)
-    if session is None:
+    form = await sent(request, service)
+    if form is None:
         return to_sign_in("/")
-    said = await read(request)
-    service.access.check_form(request, said.get("form", ""), session.mark)
-    need(session.who, Role.member)
+    session, said = form
     alert = service.alert(alert_id)
     await act(service, action, alert.id, alert.account_id, session.who.by, said)
     return RedirectResponse(f"{_path(alert.account_id)}?done={quote(action, safe='')}", 303)
@@ -119,12 +117,10 @@ async def act_by_session(request: Request, service: Shared, alert_id: str, actio
 @router.post("/accounts/{account_id:path}/notes")
 async def note_by_session(request: Request, service: Shared, account_id: str) -> Response:
     """Writes a note on an account, once, however often its form is sent."""
-    session = service.access.session(request)
-    if session is None:
+    form = await sent(request, service)
+    if form is None:
         return to_sign_in(_path(account_id))
-    said = await read(request)
-    service.access.check_form(request, said.get("form", ""), session.mark)
-    need(session.who, Role.member)
+    session, said = form
     text = said.get("text", "")
     # Who goes back and writes something else writes another note.
     await service.note(account_id, session.who.by, text, f"{said.get('key', '')}\0{text}")
@@ -136,13 +132,13 @@ async def erase_by_session(
     request: Request, service: Shared, note_id: Annotated[str, Path(max_length=40)]
 ) -> Response:
     """Erases a note: one's own, or anybody's for an admin."""
-    session = service.access.session(request)
-    if session is None:
+    form = await sent(request, service)
+    if form is None:
         return to_sign_in("/")
-    said = await read(request)
-    service.access.check_form(request, said.get("form", ""), session.mark)
+    session, _ = form
     note = service.known_note(note_id)
-    need(session.who, Role.member if note.author == session.who.name else Role.admin)
+    if note.author != session.who.name:
+        need(session.who, Role.admin)
     await service.desk.erase_note(note, session.who.by)
     return RedirectResponse(f"{_path(note.account_id)}?done=erase", 303)
 
@@ -171,7 +167,8 @@ async def _show(
         document, away = None, _AWAY
     if days not in PERIODS:
         raise Refusal(400, "days", "the history is drawn over 365, 90 or 28 days")
-    said = await person(service, account_id, document, days)
+    # Notes are written for colleagues, and a link may come into other hands.
+    said = await person(service, account_id, document, days, has_notes=session is not None)
     if document is None and not said["firing"] and not said["ended"] and only is None:
         raise Refusal(404, "no_such_account", "there is no such account")
     return page(

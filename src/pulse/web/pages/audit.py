@@ -1,9 +1,6 @@
 """The page of the audit log: who changed what, for admins; the same as CSV."""
 
-import csv
-import io
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from typing import Annotated, Final
 from urllib.parse import urlencode
 
@@ -15,7 +12,7 @@ from pulse.web.api.asking import Shared, need
 from pulse.web.lists import beside, paged
 from pulse.web.pages.frame import path_of, signed_in, to_sign_in
 from pulse.web.pages.views import page
-from pulse.web.today.table import safe
+from pulse.web.sheets import csv_answer, csv_text, safe
 from pulse.web.tokens import Role
 
 router = APIRouter(include_in_schema=False, default_response_class=Response)
@@ -73,12 +70,7 @@ async def as_csv(
     need(session.who, Role.admin)
     wanted, entries = Wanted(who.strip(), change, account.strip()), iter(service.books.audit)
     text = await beside(lambda: _csv(each for each in entries if wanted.has(each)))
-    day = datetime.fromtimestamp(service.now_ms() / 1000, tz=UTC)
-    return Response(
-        text,
-        media_type="text/csv; charset=utf-8",
-        headers={"Content-Disposition": f'attachment; filename="pulse-audit-{day:%Y-%m-%d}.csv"'},
-    )
+    return csv_answer(text, "audit", service.now_ms())
 
 
 def _query(wanted: Wanted) -> dict[str, str]:
@@ -87,11 +79,11 @@ def _query(wanted: Wanted) -> dict[str, str]:
 
 
 def _csv(entries: Iterable[Entry]) -> str:
-    out = io.StringIO()
-    write = csv.writer(out).writerow
-    write(COLUMNS)
-    for each in sorted(entries, key=lambda each: (each.at_ms, each.id), reverse=True):
-        said = "; ".join(f"{name}: {value}" for name, value in each.details.items())
-        about = (each.account_id or "", each.subject or "", said)
-        write((each.at, safe(each.who), each.way, each.change, *map(safe, about)))
-    return out.getvalue()
+    newest_first = sorted(entries, key=lambda each: (each.at_ms, each.id), reverse=True)
+    return csv_text(COLUMNS, map(_row, newest_first))
+
+
+def _row(entry: Entry) -> tuple[str, ...]:
+    said = "; ".join(f"{name}: {value}" for name, value in entry.details.items())
+    about = (entry.account_id or "", entry.subject or "", said)
+    return entry.at, safe(entry.who), entry.way, entry.change, *map(safe, about)

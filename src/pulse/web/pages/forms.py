@@ -13,18 +13,23 @@ from pulse.alerting.stages.muting import Snooze
 from pulse.config.fields import duration_ms
 from pulse.model.time import MAX_DURATION_MS
 from pulse.refusals import Refusal
+from pulse.web.api.asking import need
 from pulse.web.pages.views import FOR
+from pulse.web.tokens import Role
 
 if TYPE_CHECKING:
     from starlette.requests import Request
 
     from pulse.desk.audit import By
+    from pulse.web.access import Session
     from pulse.web.service import Service
 
 LONGEST_NOTE: Final = 1_000
 _LONGEST_NAME: Final = 100
 _DURATIONS: Final = {each: duration_ms(each) for each, _ in FOR}
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_OFFSET: Final = re.compile(r"-?[0-9]{1,3}")
+"""Minutes that a reader's clock is behind UTC, as browsers say it."""
 _MOST_FIELDS: Final = 20
 _LOCAL: Final = re.compile(
     r"/(?:[A-Za-z0-9%._~!$&'()*+,;=:@-][A-Za-z0-9/%._~!$&'()*+,;=:@-]*)?"
@@ -44,6 +49,20 @@ async def read(request: Request) -> dict[str, str]:
     except ValueError:
         raise Refusal(400, "no_form", "that is no form of ours") from None
     return dict(fields)
+
+
+async def sent(request: Request, service: Service) -> tuple[Session, dict[str, str]] | None:
+    """Who has sent a form of ours that changes something, and what it says; None without a session.
+
+    Raises `Refusal` (400, 403), also for whoever may change nothing.
+    """
+    session = service.access.session(request)
+    if session is None:
+        return None
+    said = await read(request)
+    service.access.check_form(request, said.get("form", ""), session.mark)
+    need(session.who, Role.member)
+    return session, said
 
 
 def local(path: str) -> str:
@@ -93,7 +112,18 @@ async def act(
 
 
 def until_of(said: dict[str, str], now_ms: int) -> int:
-    """Until when: the end of a day, where one is named, else after so long."""
+    """Until when: the end of a day, where one is named, else after so long.
+
+    The day is the reader's, where the script has said how many minutes that is before UTC, else the
+    UTC day.
+
+    >>> from pulse.model.time import format_ms, parse_ts
+    >>> format_ms(until_of({"until": "2026-12-24"}, parse_ts("2026-12-24T12:00:00Z")))
+    '2026-12-25T00:00:00Z'
+    >>> said = {"until": "2026-12-24", "offset": "-60"}
+    >>> format_ms(until_of(said, parse_ts("2026-12-24T12:00:00Z")))
+    '2026-12-24T23:00:00Z'
+    """
     day = said.get("until", "").strip()
     if not day:
         lasts_ms = _DURATIONS.get(said.get("for", ""))
@@ -106,7 +136,10 @@ def until_of(said: dict[str, str], now_ms: int) -> int:
         start = datetime.strptime(day, "%Y-%m-%d").replace(tzinfo=UTC)
     except ValueError:
         raise Refusal(400, "until", "a day is like 2026-12-24") from None
-    until_ms = round(start.timestamp() * 1000) + 86_400_000
+    offset = said.get("offset", "") or "0"
+    if not _OFFSET.fullmatch(offset):
+        raise Refusal(400, "offset", "that is no form of ours")
+    until_ms = round(start.timestamp() * 1000) + 86_400_000 + int(offset) * 60_000
     if not now_ms < until_ms <= now_ms + MAX_DURATION_MS:
         raise Refusal(400, "until", "choose a day from today on, within a year")
     return until_ms

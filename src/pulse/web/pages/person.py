@@ -41,7 +41,12 @@ _SHOWN: Final = 12
 
 
 async def person(
-    service: Service, account_id: str, document: Mapping[str, Any] | None, period: str
+    service: Service,
+    account_id: str,
+    document: Mapping[str, Any] | None,
+    period: str,
+    *,
+    has_notes: bool,
 ) -> dict[str, Any]:
     """What the template is given of an account; `document` is None where it is not known."""
     alerts = await service.alerts_of(account_id)
@@ -58,7 +63,7 @@ async def person(
             [each for each in said if each.account_id == account_id],
         )
     )
-    notes = service.books.notes.of(account_id)
+    notes = service.books.notes.of(account_id) if has_notes else []
     happened = timeline(alerts, told[1], map(told_at, told[0]), days, notes)
     return {
         "account_id": account_id,

@@ -6,12 +6,12 @@ from urllib.parse import quote
 from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
-from pulse.alerting.people.silences import new_silence_id
+from pulse.alerting.people.silences import silence_id
 from pulse.alerting.stages.matching import Matcher, is_everything
 from pulse.alerting.stages.muting import Silence
 from pulse.refusals import Refusal
 from pulse.web.api.asking import Shared, need
-from pulse.web.pages.forms import LONGEST_NOTE, read, until_of
+from pulse.web.pages.forms import LONGEST_NOTE, sent, until_of
 from pulse.web.pages.views import FOR, page
 from pulse.web.tokens import Role
 
@@ -61,12 +61,10 @@ async def listed(request: Request, service: Shared, done: Annotated[str, Query()
 @router.post("/silences")
 async def make(request: Request, service: Shared) -> Response:
     """Silence what matches; what would match all alerts only for who may."""
-    session = service.access.session(request)
-    if session is None:
+    form = await sent(request, service)
+    if form is None:
         return RedirectResponse("/sign-in?next=%2Fsilences", 303)
-    said = await read(request)
-    service.access.check_form(request, said.get("form", ""), session.mark)
-    need(session.who, Role.member)
+    session, said = form
     patterns: dict[str, Any] = {name: _patterns(name, said.get(name, "")) for name in _FIELDS}
     match = Matcher(**patterns)
     if is_everything(match):
@@ -76,7 +74,7 @@ async def make(request: Request, service: Shared) -> Response:
         raise Refusal(400, "reason", "say why, in at most 1,000 characters: others will ask")
     now_ms = service.now_ms()
     silence = Silence(
-        id=new_silence_id(),
+        id=silence_id(session.who.name),
         match=match,
         author=session.who.name,
         reason=reason,
@@ -92,15 +90,15 @@ async def end(
     request: Request, service: Shared, silence_id: Annotated[str, Path(max_length=40)]
 ) -> Response:
     """End a silence: one's own, or anybody's for an admin."""
-    session = service.access.session(request)
-    if session is None:
+    form = await sent(request, service)
+    if form is None:
         return RedirectResponse("/sign-in?next=%2Fsilences", 303)
-    said = await read(request)
-    service.access.check_form(request, said.get("form", ""), session.mark)
+    session, _ = form
     known = service.books.muted.silences.get(silence_id)
     if known is None:
         raise Refusal(404, "no_such_silence", "there is no such silence")
-    need(session.who, Role.member if known.author == session.who.name else Role.admin)
+    if known.author != session.who.name:
+        need(session.who, Role.admin)
     now_ms = service.now_ms()
     if known.ends_ms > now_ms:
         await service.desk.silence(known.ended(now_ms), now_ms, session.who.by)

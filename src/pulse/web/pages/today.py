@@ -1,6 +1,5 @@
 """Today: whom to call, the most at stake first; the same as CSV; and finding any account."""
 
-from datetime import UTC, datetime
 from typing import Annotated, Final
 from urllib.parse import quote, urlencode
 
@@ -14,6 +13,7 @@ from pulse.web.pages.frame import path_of, signed_in, to_sign_in
 from pulse.web.pages.rows import Hands, past, row_of, taken
 from pulse.web.pages.views import page
 from pulse.web.service import Service
+from pulse.web.sheets import csv_answer
 from pulse.web.today.board import SHOWN, Board, found
 from pulse.web.today.choosing import NO_OWNER, Wanted, choices, chosen
 from pulse.web.today.table import csv_of
@@ -103,12 +103,7 @@ async def as_csv(
             lambda each: taken(service, each) if hands.touch(each) else (),
         )
     )
-    name = f"pulse-today-{datetime.fromtimestamp(now_ms / 1000, tz=UTC):%Y-%m-%d}.csv"
-    return Response(
-        text,
-        media_type="text/csv; charset=utf-8",
-        headers={"Content-Disposition": f'attachment; filename="{name}"'},
-    )
+    return csv_answer(text, "today", now_ms)
 
 
 @router.get("/search")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from ipaddress import IPv6Address, ip_address, ip_network
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -11,15 +12,38 @@ from pulse.web.people.users import is_name
 from pulse.web.tokens import Role
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from starlette.requests import Request
     from starlette.types import ASGIApp, Receive, Scope, Send
 
     from pulse.config.web import ProxyAuth
 
+NEAR_ENV: Final = "FORWARDED_ALLOW_IPS"
+"""The environment variable, as uvicorn calls it, with the near proxies: addresses and networks."""
+
 _PEER: Final = "pulse.peer"
 _FOUND: Final = "pulse.let_in"
+
+
+def near_proxies(environ: Mapping[str, str] = os.environ) -> str:
+    """The proxies that are believed when they say who has asked them."""
+    return environ.get(NEAR_ENV, "127.0.0.1,::1")
+
+
+def counts_all_as_one(host: str, environ: Mapping[str, str] = os.environ) -> bool:
+    """Whether all who come by a proxy on another machine would have one address, the proxy's.
+
+    >>> counts_all_as_one("0.0.0.0", {}), counts_all_as_one("localhost", {})
+    (True, False)
+    >>> counts_all_as_one("0.0.0.0", {"FORWARDED_ALLOW_IPS": "10.244.0.0/16"})
+    False
+    """
+    try:
+        is_near = ip_address(host).is_loopback
+    except ValueError:
+        is_near = host == "localhost"
+    return not is_near and NEAR_ENV not in environ
 
 
 class LetIn(NamedTuple):

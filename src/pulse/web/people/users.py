@@ -22,6 +22,7 @@ log = structlog.get_logger("pulse.web")
 
 _USER: Final = "user/"
 _REHASH: Final = "rehash/"
+_ROLE: Final = "role/"
 LONGEST_NAME: Final = 100
 
 
@@ -46,16 +47,25 @@ class _Rehash(msgspec.Struct, frozen=True):
     password: str
 
 
+class _Role(msgspec.Struct, frozen=True):
+    """Another role than the one that they were added with; for that user, and no later namesake."""
+
+    made_at: str
+    role: Role
+
+
 class UserRing:
     """The users of now.
 
     A password that is kept anew is a record of its own, beside the user: whoever signs in while the
-    password is changed cannot bring the old one back.
+    password is changed cannot bring the old one back. So is another role: whoever gives it does not
+    write the password.
     """
 
     def __init__(self) -> None:
         self._users: dict[str, User] = {}
         self._rehashes: dict[str, _Rehash] = {}
+        self._roles: dict[str, _Role] = {}
         self._of_era: dict[str, str] = {}
 
     def take(self, key: bytes, value: bytes | None) -> None:
@@ -64,10 +74,12 @@ class UserRing:
             kind, slash, name = key.decode().partition("/")
             if kind + slash == _USER:
                 self._set(name, None if value is None else _decode_user(value))
-            elif value is None:
-                self._rehashes.pop(name, None)
-            elif kind + slash == _REHASH:
+            elif kind + slash == _ROLE and value is not None:
+                self._roles[name] = _decode_role(value)
+            elif kind + slash == _REHASH and value is not None:
                 self._rehashes[name] = _decode_rehash(value)
+            elif kind + slash in (_ROLE, _REHASH):
+                (self._roles if kind + slash == _ROLE else self._rehashes).pop(name, None)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             log.warning("a record among the users is none", key=key[:80], error=str(error))
 
@@ -82,17 +94,27 @@ class UserRing:
     def get(self, name: str) -> User | None:
         """The user of a name; None where there is none."""
         user, rehash = self._users.get(name), self._rehashes.get(name)
-        if user is None or rehash is None or rehash.era != user.era:
+        if user is None:
+            return None
+        user = self._as_of_now(user)
+        if rehash is None or rehash.era != user.era:
             return user
         return msgspec.structs.replace(user, password=rehash.password)
 
     def of_era(self, era: str) -> User | None:
         """Whose password is of that era; None where nobody's is, or not any more."""
         name = self._of_era.get(era)
-        return None if name is None else self._users[name]
+        return None if name is None else self._as_of_now(self._users[name])
+
+    def _as_of_now(self, user: User) -> User:
+        said = self._roles.get(user.name)
+        if said is None or said.made_at != user.made_at:
+            return user
+        return msgspec.structs.replace(user, role=said.role)
 
     def __iter__(self) -> Iterator[User]:
-        return iter(sorted(self._users.values(), key=lambda each: each.name))
+        users = map(self._as_of_now, self._users.values())
+        return iter(sorted(users, key=lambda each: each.name))
 
     def __len__(self) -> int:
         return len(self._users)
@@ -140,9 +162,17 @@ def kept_anew(topic: str, user: User, password: str) -> Outgoing:
     return Outgoing(topic, None, f"{_REHASH}{user.name}".encode(), said)
 
 
+def role_of(topic: str, user: User, role: Role) -> Outgoing:
+    """The record that gives a user another role."""
+    said = _encode(_Role(user.made_at, role))
+    return Outgoing(topic, None, f"{_ROLE}{user.name}".encode(), said)
+
+
 def removed(topic: str, name: str) -> list[Outgoing]:
     """The records that remove one."""
-    return [Outgoing(topic, None, f"{each}{name}".encode(), None) for each in (_USER, _REHASH)]
+    return [
+        Outgoing(topic, None, f"{each}{name}".encode(), None) for each in (_USER, _REHASH, _ROLE)
+    ]
 
 
 def _era() -> str:
@@ -152,3 +182,4 @@ def _era() -> str:
 _encode: Final = msgspec.json.Encoder().encode
 _decode_user: Final = msgspec.json.Decoder(User).decode
 _decode_rehash: Final = msgspec.json.Decoder(_Rehash).decode
+_decode_role: Final = msgspec.json.Decoder(_Role).decode

@@ -12,6 +12,7 @@ from pulse.web.people.users import (
     kept_anew,
     new_user,
     removed,
+    role_of,
     with_password,
 )
 from pulse.web.tokens import Role, Token, TokenRing
@@ -50,6 +51,29 @@ def test_another_password_is_another_era_and_another_role_is_not(kim: User) -> N
     assert ring.of_era(kim.era) is None
     assert ring.of_era(other.era) == other
     assert new_user("kim", Role.member, "", "x").era != new_user("kim", Role.member, "", "x").era
+
+
+def test_a_role_that_is_given_while_the_password_changes_brings_no_old_one_back(kim: User) -> None:
+    other = with_password(kim, "$argon2id$two")
+    for records in (
+        (kept("users", other), role_of("users", kim, Role.admin)),
+        (role_of("users", kim, Role.admin), kept("users", other)),
+    ):
+        ring = UserRing()
+        take(ring, kept("users", kim), *records)
+        now = msgspec.structs.replace(other, role=Role.admin)
+        assert (ring.get("kim"), ring.of_era(other.era), list(ring)) == (now, now, [now])
+        assert ring.of_era(kim.era) is None
+
+
+def test_a_role_is_nobodys_who_is_called_so_later(kim: User) -> None:
+    ring, later = UserRing(), msgspec.structs.replace(kim, made_at="2026-03-02T12:00:00Z")
+    take(ring, kept("users", kim), *removed("users", "kim"))
+    take(ring, role_of("users", kim, Role.admin), kept("users", later))
+    assert ring.get("kim") == later
+    take(ring, kept("users", kim), role_of("users", kim, Role.admin), *removed("users", "kim"))
+    take(ring, kept("users", kim))
+    assert ring.get("kim") == kim
 
 
 def test_what_is_kept_anew_holds_for_the_password_that_it_was_made_of(kim: User) -> None:

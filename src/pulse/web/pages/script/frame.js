@@ -227,6 +227,13 @@ document.addEventListener("DOMContentLoaded", () => {
     const form = event.target.closest("form:not(.filters)");
     if (form) form.dataset.touched = "";
   });
+  // A day that is named is the reader's; its end may be in summer time, when now is not.
+  document.addEventListener("submit", (event) => {
+    const { until, offset } = event.target.elements;
+    if (!until?.value || !offset) return;
+    const [year, month, day] = until.value.split("-").map(Number);
+    offset.value = new Date(year, month - 1, day + 1).getTimezoneOffset();
+  });
   pulse.keys();
   pulse.live();
 });
