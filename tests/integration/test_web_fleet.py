@@ -94,6 +94,13 @@ async def test_of_a_segment_alone(scene: Scene) -> None:
     assert (await kim.get("/fleet?span=2y")).status_code == 400
 
 
+async def test_all_segments_as_the_form_asks_for_them(scene: Scene) -> None:
+    kim = await viewer(scene)
+    shown = await kim.get("/fleet?span=1y&segment=")
+    assert "33.3 % of 60 accounts" in plain(shown)
+    assert shown.text == (await kim.get("/fleet?span=1y")).text
+
+
 async def test_which_reasons_are_right(scene: Scene) -> None:
     for number in range(30):
         outcome = Outcome(

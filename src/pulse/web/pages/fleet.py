@@ -52,6 +52,7 @@ async def fleet(
     session = service.access.session(request)
     if session is None:
         return to_sign_in(path_of(request))
+    segment = segment or None  # the form says `segment=` for all
     if span not in SPANS:
         raise Refusal(400, "span", f"a span is one of {', '.join(SPANS)}")
     said = list(service.books.outcomes)
