@@ -142,6 +142,29 @@ async def test_the_file_is_one_that_the_configuration_takes(scene: Scene, tmp_pa
     assert (config.line.enter, config.line_for("enterprise").enter) == (40, 32.5)
 
 
+@pytest.mark.parametrize(("segment", "enter"), [("enterprise", 32.5), (None, 30)])
+async def test_the_file_keeps_the_lines_of_the_other_segments(
+    history: History, tmp_path: Path, segment: str | None, enter: float
+) -> None:
+    segments = {
+        "enterprise": {"line": {"dwell": "48h"}},
+        "smb": {"line": {"enter": 20, "dwell": "36h"}},
+        "trial": {},
+    }
+    scene = Scene(None, {"line": {"enter": 41}, "segments": segments}, history=history)
+    kim, before = await viewer(scene), scene.config
+    answered = await kim.get("/line.yaml", params={"enter": enter, "segment": segment or ""})
+    (tmp_path / "line.yaml").write_bytes(answered.content)
+    (tmp_path / "pulse.yaml").write_text("line_file: line.yaml\n")  # as if another one had said all
+    after = Config.load(tmp_path / "pulse.yaml")
+
+    assert after.line_for(segment).enter == enter
+    assert after.line_for("smb").enter == 20
+    for name in ("smb", "enterprise"):
+        assert after.line_for(name).dwell_ms == before.line_for(name).dwell_ms
+    assert "trial" not in after.segments
+
+
 async def test_the_report_is_shown_without_what_it_could_do(scene: Scene, tmp_path: Path) -> None:
     (tmp_path / "report.html").write_text("<h1>The line</h1>")
     with_report = Scene(

@@ -5,12 +5,13 @@ from dataclasses import replace
 from datetime import date, timedelta
 from io import StringIO
 from pathlib import Path
-from typing import Annotated, Final, NamedTuple
+from typing import Annotated, Any, Final, NamedTuple
 
 from fastapi import APIRouter, Query, Request, Response
 from ruamel.yaml import YAML
 
 from pulse.calibration.linefile import document, line_of
+from pulse.config import Config
 from pulse.config.line import LineSettings
 from pulse.config.policy import engine_line
 from pulse.engagement.line import Line
@@ -88,12 +89,8 @@ async def line_file(
     config, segment = service.config, segment or None
     settings = config.line_for(segment)
     other = _moved(settings, settings.enter if enter is None else enter)
-    scores = {"enter": other.enter, "exit": other.exit, "approach": other.approach}
-    base = config.line
-    held = {"enter": base.enter, "exit": base.exit, "approach": base.approach}
-    lines: dict[str | None, dict[str, float]] = {None: scores if segment is None else held}
-    if segment is not None:
-        lines[segment] = scores
+    lines = _held(config)
+    lines[segment] = lines.get(segment, {}) | _scores(other)
     made = {"at": format_ms(service.now_ms()), "by": session.who.name, "on": "the page of the line"}
     text = StringIO()
     YAML().dump(document(lines, made), text)
@@ -116,7 +113,7 @@ async def report(request: Request, service: Shared) -> Response:
         media_type="text/html; charset=utf-8",
         # It brings its style within it, and no script.
         headers={"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; "
-                 "img-src data:; sandbox"},
+                 "img-src data:; base-uri 'none'; frame-ancestors 'none'; sandbox"},
     )  # fmt: skip
 
 
@@ -135,6 +132,23 @@ def _moved(settings: LineSettings, enter: float) -> Line:
     line = engine_line(settings)
     scores = line_of(enter, settings.exit - settings.enter, settings.approach - settings.enter)
     return replace(line, enter=scores["enter"], exit=scores["exit"], approach=scores["approach"])
+
+
+def _held(config: Config) -> dict[str | None, dict[str, Any]]:
+    """The scores that hold for all, under None, and what segments change of their line.
+
+    The file is named instead of the one that held before, which may be where all of this is said.
+    """
+    lines: dict[str | None, dict[str, Any]] = {None: _scores(config.line)}
+    for name, segment in config.segments.items():
+        said = segment.line.model_dump(mode="json", by_alias=True, exclude_none=True)
+        if said:
+            lines[name] = said
+    return lines
+
+
+def _scores(line: Line | LineSettings) -> dict[str, float]:
+    return {"enter": line.enter, "exit": line.exit, "approach": line.approach}
 
 
 def _name(service: Service, account_id: str) -> str:
