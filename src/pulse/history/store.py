@@ -209,13 +209,16 @@ class History:
         ]
 
     def distribution(self, day: date, segment: str | None = None) -> list[int]:
-        """How many accounts had a score of 0 to 5, 5 to 10, …, 95 to 100 on a day: 20 numbers."""
+        """How many accounts had a score of 0 to 5, 5 to 10, …, 95 to 100 on a day: 20 numbers.
+
+        Those that have left are not among them.
+        """
         counts = [0] * 20
         with self._reading() as db:
             for bucket, accounts in db.execute(
                 "SELECT bucket, sum(accounts) FROM fleet WHERE day = ?1 AND bucket >= 0 "
-                "AND (?2 IS NULL OR segment = ?2) GROUP BY bucket",
-                (day.toordinal(), segment),
+                "AND (?2 IS NULL OR segment = ?2) AND lifecycle != ?3 GROUP BY bucket",
+                (day.toordinal(), segment, _LIFECYCLES.index("churned")),
             ):
                 counts[bucket] = accounts
         return counts

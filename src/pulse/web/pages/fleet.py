@@ -90,12 +90,14 @@ def look(
     if not rows:
         return None
     shown = sorted({each.day for each in rows if each.day > last - timedelta(days=days)})
+    # Who has left keeps a zone, but is in none of Today's.
+    there = [each for each in rows if each.lifecycle != "churned"]
     moves = history.moves(last - timedelta(days=days), segment)
     return {
         "day": shown[-1],
         "segments": [each for each in history.segments() if each],
-        "figures": _figures(rows, shown[-1]),
-        "zones": _stacks(shown, _by(rows, shown, "zone", _ZONES)),
+        "figures": _figures(there, shown[-1]),
+        "zones": _stacks(shown, _by(there, shown, "zone", _ZONES)),
         "lifecycles": _stacks(shown, _by(rows, shown, "lifecycle", _LIFECYCLES)),
         "moves": _moves(moves, last),
         "distribution": distributions(history.distribution(shown[-1], segment), *line),
