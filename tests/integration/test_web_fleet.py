@@ -29,6 +29,18 @@ TODAY = date(2026, 3, 2)
 DAYS = 120
 
 
+def day_of(
+    name: str, on: date, score: float, *, segment: str, has_left: bool = False, offset: int = 0
+) -> Record:
+    """A day of an account, as its record has it."""
+    zone: Zone = "danger" if score < 40 else "approaching" if score < 55 else "healthy"
+    said = Day(
+        name, on.isoformat(), f"{on}T00:00:00Z", score, zone,
+        "churned" if has_left else "current", 40.0, 55.0, segment, 100.0, Measures(9, 0, 3, 2, 5),
+    )  # fmt: skip
+    return Record(0, offset, b"", msgspec.json.encode(said))
+
+
 def story(history: History) -> None:
     """60 accounts: a third falls from 80 to 20 within the last 40 days, one leaves."""
     records = []
@@ -37,15 +49,13 @@ def story(history: History) -> None:
             score = 45.0 + number / 2
             if number % 3 == 0 and back < 40:
                 score = 80.0 - 1.5 * (40 - back)
-            zone: Zone = "danger" if score < 40 else "approaching" if score < 55 else "healthy"
             has_left = number == 3 and back < 5
-            on = (TODAY - timedelta(back)).isoformat()
-            said = Day(
-                f"a{number}", on, f"{on}T00:00:00Z", score, zone,
-                "churned" if has_left else "current", 40.0, 55.0,
-                "enterprise" if number % 2 else "smb", 100.0, Measures(9, 0, 3, 2, 5),
+            segment = "enterprise" if number % 2 else "smb"
+            on = TODAY - timedelta(back)
+            records.append(
+                day_of(f"a{number}", on, score, segment=segment, has_left=has_left,
+                       offset=len(records))
             )  # fmt: skip
-            records.append(Record(0, len(records), b"", msgspec.json.encode(said)))
     history.take(records)
 
 
@@ -195,3 +205,30 @@ async def test_without_a_day_it_says_so(tmp_path: Path, path: str) -> None:
     for history in (empty, None):
         kim = await viewer(Scene(None, history=history))
         assert "No day of an account is known yet" in (await kim.get(path)).text
+
+
+@pytest.mark.parametrize("path", ["/fleet", "/line"])
+async def test_a_history_that_cannot_be_read_is_said(tmp_path: Path, path: str) -> None:
+    gone = History(tmp_path / "gone" / "history.sqlite3")
+    shown = await (await viewer(Scene(None, history=gone))).get(path)
+    assert shown.status_code == 200
+    assert "The history cannot be read now" in plain(shown)
+    assert "No day of an account" not in plain(shown)
+
+
+async def test_a_segment_whose_days_are_older_than_what_is_shown(tmp_path: Path) -> None:
+    history = History(tmp_path / "history.sqlite3")
+    history.prepare()
+    # 28 days before the last one, which is what it is compared with, and not among the 28 shown.
+    old = TODAY - timedelta(29)
+    history.take(
+        [
+            day_of("new", TODAY, 80.0, segment="smb"),
+            day_of("old", old, 80.0, segment="trial", offset=1),
+        ]
+    )
+    kim = await viewer(Scene(None, history=history))
+    for path in ("/fleet?span=28d&segment=trial", "/line?segment=trial"):
+        shown = await kim.get(path)
+        assert shown.status_code == 200
+        assert "No day of an account in the segment trial is known" in plain(shown)

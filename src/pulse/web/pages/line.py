@@ -1,6 +1,5 @@
 """The page of the line: how it was chosen, and what another one would change."""
 
-import asyncio
 from dataclasses import replace
 from datetime import date, timedelta
 from io import StringIO
@@ -19,7 +18,7 @@ from pulse.history import History, Trial
 from pulse.model.time import format_ms
 from pulse.refusals import Refusal
 from pulse.web.api.asking import Shared
-from pulse.web.lists import beside
+from pulse.web.lists import beside, remembered
 from pulse.web.pages.fleet import distributions
 from pulse.web.pages.frame import path_of, signed_in, to_sign_in
 from pulse.web.pages.plots import Distribution
@@ -43,6 +42,8 @@ class Seen(NamedTuple):
     trial: Trial
     plots: list[tuple[str, Distribution]]
     """For a wide page, and for a narrow one."""
+    segments: list[str]
+    """That there are to choose from."""
 
 
 @router.get("/line")
@@ -56,13 +57,10 @@ async def line_page(
     segment = segment or None
     settings = service.config.line_for(segment)
     other = _moved(settings, settings.enter if enter is None else enter)
-    seen, segments = None, list[str]()
+    seen, is_away = None, False
     if service.history is not None:
-        kept = service.history
-        segments = [each for each in await beside(kept.segments) if each]
-        # Not `beside`, where all lists would wait for it: of many accounts it takes a second.
-        held = engine_line(settings)
-        seen = await asyncio.to_thread(_look, kept, held, other, segment)
+        kept, held = service.history, engine_line(settings)
+        seen, is_away = await remembered(lambda: _look(kept, held, other, segment))
     return page(
         "line.html",
         at="/line",
@@ -70,7 +68,7 @@ async def line_page(
         other=other,
         is_other=other.enter != settings.enter,
         seen=seen,
-        segments=segments,
+        is_away=is_away,
         segment=segment,
         name_of=lambda account_id: _name(service, account_id),
         has_report=_report(service.config.web.calibration_report) is not None,
@@ -118,13 +116,16 @@ async def report(request: Request, service: Shared) -> Response:
 
 
 def _look(history: History, held: Line, other: Line, segment: str | None) -> Seen | None:
+    """Both lines; None where no account has a day by which they could be told apart."""
     newest = history.newest()
     if newest is None:
         return None
     last = newest - timedelta(days=1)
     trial = history.try_line(last - timedelta(days=DAYS - 1), last, held, other, segment)
+    if not trial.accounts:
+        return None
     plots = distributions(history.distribution(last, segment), other.enter, other.approach)
-    return Seen(last, trial, plots)
+    return Seen(last, trial, plots, [each for each in history.segments() if each])
 
 
 def _moved(settings: LineSettings, enter: float) -> Line:
