@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import sqlite3
+from contextlib import closing
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
@@ -205,6 +208,26 @@ async def test_without_a_day_it_says_so(tmp_path: Path, path: str) -> None:
     for history in (empty, None):
         kim = await viewer(Scene(None, history=history))
         assert "No day of an account is known yet" in (await kim.get(path)).text
+
+
+@pytest.mark.parametrize("path", ["/fleet", "/line"])
+async def test_lists_do_not_wait_for_the_history(tmp_path: Path, path: str) -> None:
+    history = History(tmp_path / "history.sqlite3")
+    history.prepare()
+    story(history)
+    scene = Scene(None, history=history)
+    kim = await viewer(scene)
+    with closing(sqlite3.connect(tmp_path / "history.sqlite3", isolation_level=None)) as db:
+        # Else readers do not wait for who writes.
+        db.execute("PRAGMA journal_mode = DELETE")
+        db.execute("BEGIN EXCLUSIVE")
+        asked = asyncio.create_task(kim.get(path))
+        await asyncio.sleep(0.5)
+        async with asyncio.timeout(10):
+            assert (await scene.api[Role.viewer].get("/api/v1/alerts")).status_code == 200
+        assert not asked.done()
+        db.execute("ROLLBACK")
+    assert "1 March 2026" in plain(await asked)
 
 
 @pytest.mark.parametrize("path", ["/fleet", "/line"])

@@ -24,6 +24,8 @@ log = structlog.get_logger("pulse.web")
 
 # One thread: lists wait for each other, and for none of them does anybody else.
 _beside: Final = ThreadPoolExecutor(1, thread_name_prefix="pulse-lists")
+# A month of a large fleet takes a second, for which no list should wait.
+_remembered: Final = ThreadPoolExecutor(1, thread_name_prefix="pulse-history")
 
 _cursor: Final = msgspec.json.Decoder(tuple[int, str]).decode
 
@@ -36,9 +38,11 @@ async def beside(work: Callable[[], T]) -> T:
 
 
 async def remembered(work: Callable[[], T]) -> tuple[T | None, bool]:
-    """What the work reads of a history, done as `beside`; and whether that cannot be read now."""
+    """What the work reads of a history, done in a thread that lists do not wait for; and whether it
+    cannot be read now.
+    """
     try:
-        return await beside(work), False
+        return await asyncio.get_running_loop().run_in_executor(_remembered, work), False
     except HistoryError as error:
         log.warning("the history cannot be shown", reason=str(error))
         return None, True
