@@ -72,7 +72,7 @@ class ZoneMove(NamedTuple):
 
 
 class History:
-    """The file. Made with `open_to_write`; who only reads needs no more than the path.
+    """The file. Who writes it makes it with `prepare`; who only reads needs no more than the path.
 
     Methods take and give days as `date`; an account's days are its own. They raise `HistoryError`.
     """
@@ -285,7 +285,9 @@ class History:
             try:
                 yield db
             except BaseException:
-                db.execute("ROLLBACK")
+                # A full disk, among others, has rolled back already.
+                if db.in_transaction:
+                    db.execute("ROLLBACK")
                 raise
             db.execute("COMMIT")
 
