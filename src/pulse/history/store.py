@@ -35,6 +35,10 @@ class HistoryError(PulseError):
     """The file cannot be read or written."""
 
 
+class OtherFormError(HistoryError):
+    """The file is another version's."""
+
+
 class DayRow(NamedTuple):
     """How an account stood at the start of one of its days."""
 
@@ -83,11 +87,11 @@ class History:
     # --- writing --------------------------------------------------------------------------------
 
     def prepare(self) -> None:
-        """Make the file, where there is none. Raises `HistoryError`, also for another version's."""
+        """Make the file, where there is none. Raises `OtherFormError` for another version's."""
         with self._writing() as db:
             (form,) = db.execute("PRAGMA user_version").fetchone()
             if form not in (0, FORM):
-                raise HistoryError(
+                raise OtherFormError(
                     f"{self._path} was written in form {form}, this pulse reads {FORM}",
                     hint="name another file in history.file, or use the pulse that wrote it",
                 )
