@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import sqlite3
+from contextlib import closing
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
@@ -11,7 +13,7 @@ import msgspec
 import pytest
 from aiokafka import AIOKafkaProducer
 
-from pulse.history import History
+from pulse.history import History, HistoryError
 from pulse.history.days import Day, Measures
 from pulse.history.writing import Record
 from pulse.testing.system import System
@@ -56,12 +58,12 @@ class Scene:
                 )
 
     @contextlib.asynccontextmanager
-    async def recording(self) -> AsyncIterator[None]:
+    async def recording(self) -> AsyncIterator[Recorder]:
         settings = {"bootstrap_servers": self.bootstrap}
         recorder = Recorder(settings, self.topic, PARTITIONS, self.history, self.days)
         task = asyncio.create_task(recorder.run())
         try:
-            yield
+            yield recorder
         finally:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
@@ -105,6 +107,36 @@ async def test_a_topic_that_was_made_again_is_read_from_its_beginning(scene: Sce
     async with scene.recording():
         await scene.until(lambda: scene.known() == [*range(10)])
     assert max(scene.history.places().values()) < 10
+
+
+async def test_what_cannot_be_written_is_written_later(scene: Scene, tmp_path: Path) -> None:
+    await scene.say(range(20))
+    scene.history = History(tmp_path / "missing" / "history.sqlite3")
+    async with scene.recording() as recorder:
+        await scene.until(lambda: recorder.lag == 20)
+        (tmp_path / "missing").mkdir()
+        await scene.until(lambda: known(scene) == [*range(20)])
+        await scene.until(lambda: recorder.lag == 0)
+
+        with closing(sqlite3.connect(tmp_path / "missing" / "history.sqlite3")) as db:
+            # As SQLite does where the disk is full.
+            db.execute(
+                "CREATE TRIGGER full BEFORE INSERT ON day BEGIN SELECT RAISE(ROLLBACK, ''); END"
+            )
+            await scene.say(range(20, 25))
+            await scene.until(lambda: recorder.lag == 5)
+            assert known(scene) == [*range(20)]
+            db.execute("DROP TRIGGER full")
+        await scene.until(lambda: known(scene) == [*range(25)])
+        await scene.until(lambda: recorder.lag == 0)
+
+
+def known(scene: Scene) -> list[int]:
+    """The days that are in the file; none where there is no file yet."""
+    try:
+        return scene.known()
+    except HistoryError:
+        return []
 
 
 async def test_what_is_too_old_goes(kafka: KafkaServer, tmp_path: Path, unique: str) -> None:

@@ -12,6 +12,7 @@ import redis
 from pulse.readmodel import ReadModel, ReadModelError
 from pulse.testing.valkey import ValkeyServer
 from pulse.web.today.board import Board, found
+from pulse.web.tokens import Role
 
 from . import showroom
 from .webbing import Scene, document, signed_in
@@ -235,3 +236,21 @@ async def test_fifty_thousand_accounts(valkey: ValkeyServer, unique: str) -> Non
             await scene.looks()
     print(took)  # noqa: T201
     assert len(scene.board.known()) == 50_500
+
+
+async def test_filters_name_owners_and_segments_as_they_are(
+    valkey: ValkeyServer, unique: str
+) -> None:
+    profile = {"segment": "mid_market", "owner": "jan_doe"}
+    alerts = [{"reason": "usage_drop", "started_at": "2026-03-01T00:00:00Z",
+               "since": "2026-03-01T00:00:00Z"}]  # fmt: skip
+    async with ReadModel(valkey.url, f"{unique}:") as model:
+        await model.write([document("acme", profile=profile, alerts=alerts)])
+        scene = Scene(model)
+        await scene.looks()
+        shown = (await (await signed_in(scene, Role.viewer)).get("/")).text
+
+    for value, said in (
+        ("mid_market", "mid_market"), ("jan_doe", "jan_doe"), ("usage_drop", "usage drop")
+    ):  # fmt: skip
+        assert f'<option value="{value}">{said} (1)</option>' in shown

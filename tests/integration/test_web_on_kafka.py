@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 import time
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -191,3 +193,20 @@ def test_while_kafka_is_away_it_says_so_and_goes_on_when_it_is_back(
         if webbing is not None:
             webbing.system.stop()
         kafka.stop()
+
+
+def test_it_serves_where_the_history_cannot_be_written_but_refuses_another_form(
+    kafka: KafkaServer, valkey: ValkeyServer, tmp_path: Path, unique: str
+) -> None:
+    file = tmp_path / "missing" / "history.sqlite3"
+    webbing = Webbing(kafka.bootstrap, valkey, tmp_path, unique, history={"file": str(file)})
+    try:
+        assert webbing.http.get("/api/v1/alerts").status_code == 200
+        webbing.process.stop()
+        file.parent.mkdir()
+        with closing(sqlite3.connect(file)) as db:
+            db.execute("PRAGMA user_version = 99")
+
+        assert "was written in form 99" in webbing.pulse("web", fails=True)
+    finally:
+        webbing.system.stop()

@@ -21,7 +21,7 @@ def line_of(enter: float, gap: float, band: float) -> dict[str, float]:
 
 
 def document(
-    lines: Mapping[str | None, Mapping[str, float]], made: Mapping[str, Any]
+    lines: Mapping[str | None, Mapping[str, Any]], made: Mapping[str, Any]
 ) -> dict[str, Any]:
     """What stands in the file, as plain data: the line of all under None, and those of segments."""
     text: dict[str, Any] = {"line": dict(lines[None])}

@@ -225,7 +225,7 @@ class Config(Section):
         segments = dict(self.segments)
         for name, change in found.segments.items():
             segment = segments.get(name, Segment())
-            said = change.model_dump(exclude_none=True)
+            said = {key: value for key, value in dict(change).items() if value is not None}
             merged = segment.line.model_copy(update=said)
             segments[name] = segment.model_copy(update={"line": merged})
         mistakes = [

@@ -6,7 +6,24 @@ file is what is kept. A worker needs neither.
 """
 
 from pulse.history.days import Days, read_day
-from pulse.history.store import DayRow, FleetDay, History, HistoryError, ZoneMove
+from pulse.history.store import (
+    DayRow,
+    FleetDay,
+    History,
+    HistoryError,
+    OtherFormError,
+    ZoneMove,
+)
 from pulse.history.trial import Trial
 
-__all__ = ["DayRow", "Days", "FleetDay", "History", "HistoryError", "Trial", "ZoneMove", "read_day"]
+__all__ = [
+    "DayRow",
+    "Days",
+    "FleetDay",
+    "History",
+    "HistoryError",
+    "OtherFormError",
+    "Trial",
+    "ZoneMove",
+    "read_day",
+]

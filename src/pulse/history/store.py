@@ -35,6 +35,10 @@ class HistoryError(PulseError):
     """The file cannot be read or written."""
 
 
+class OtherFormError(HistoryError):
+    """The file is another version's."""
+
+
 class DayRow(NamedTuple):
     """How an account stood at the start of one of its days."""
 
@@ -72,7 +76,7 @@ class ZoneMove(NamedTuple):
 
 
 class History:
-    """The file. Made with `open_to_write`; who only reads needs no more than the path.
+    """The file. Who writes it makes it with `prepare`; who only reads needs no more than the path.
 
     Methods take and give days as `date`; an account's days are its own. They raise `HistoryError`.
     """
@@ -83,11 +87,11 @@ class History:
     # --- writing --------------------------------------------------------------------------------
 
     def prepare(self) -> None:
-        """Make the file, where there is none. Raises `HistoryError`, also for another version's."""
+        """Make the file, where there is none. Raises `OtherFormError` for another version's."""
         with self._writing() as db:
             (form,) = db.execute("PRAGMA user_version").fetchone()
             if form not in (0, FORM):
-                raise HistoryError(
+                raise OtherFormError(
                     f"{self._path} was written in form {form}, this pulse reads {FORM}",
                     hint="name another file in history.file, or use the pulse that wrote it",
                 )
@@ -209,13 +213,16 @@ class History:
         ]
 
     def distribution(self, day: date, segment: str | None = None) -> list[int]:
-        """How many accounts had a score of 0 to 5, 5 to 10, …, 95 to 100 on a day: 20 numbers."""
+        """How many accounts had a score of 0 to 5, 5 to 10, …, 95 to 100 on a day: 20 numbers.
+
+        Those that have left are not among them.
+        """
         counts = [0] * 20
         with self._reading() as db:
             for bucket, accounts in db.execute(
                 "SELECT bucket, sum(accounts) FROM fleet WHERE day = ?1 AND bucket >= 0 "
-                "AND (?2 IS NULL OR segment = ?2) GROUP BY bucket",
-                (day.toordinal(), segment),
+                "AND (?2 IS NULL OR segment = ?2) AND lifecycle != ?3 GROUP BY bucket",
+                (day.toordinal(), segment, _LIFECYCLES.index("churned")),
             ):
                 counts[bucket] = accounts
         return counts
@@ -282,7 +289,9 @@ class History:
             try:
                 yield db
             except BaseException:
-                db.execute("ROLLBACK")
+                # A full disk, among others, has rolled back already.
+                if db.in_transaction:
+                    db.execute("ROLLBACK")
                 raise
             db.execute("COMMIT")
 

@@ -34,12 +34,14 @@ _HEADERS: Final = {
     b"cross-origin-opener-policy": b"same-origin",
     b"cross-origin-resource-policy": b"same-origin",
     b"permissions-policy": b"interest-cohort=()",
+    b"cache-control": b"no-store",
 }
 
 
 class Hardened:
     """An application whose answers have these headers, and whose requests are small, and not slow.
 
+    What an answer says of a header itself holds instead of what stands here.
     `broken` answers for what the application raises: FastAPI would do that outside of this.
     """
 
@@ -69,10 +71,9 @@ class Hardened:
                 has_started = True
                 self._note(message["status"])
                 there = {name for name, _ in message["headers"]}
-                more = dict(_HEADERS)
-                if b"cache-control" not in there:
-                    more[b"cache-control"] = b"no-store"
-                message["headers"] = [*message["headers"], *more.items()]
+                # Of a header that is said twice, as of two policies, browsers obey both.
+                more = [each for each in _HEADERS.items() if each[0] not in there]
+                message["headers"] = [*message["headers"], *more]
             await send(message)
 
         length = dict(scope["headers"]).get(b"content-length", b"0")

@@ -1,4 +1,4 @@
-"""Lists of what the books have: gone through beside the loop that answers, and given in pages."""
+"""Lists of what the books and a history have, gone through beside the loop that answers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from heapq import nlargest
 from typing import TYPE_CHECKING, Final, TypeVar
 
 import msgspec
+import structlog
 
+from pulse.history import HistoryError
 from pulse.refusals import Refusal
 
 if TYPE_CHECKING:
@@ -18,8 +20,12 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+log = structlog.get_logger("pulse.web")
+
 # One thread: lists wait for each other, and for none of them does anybody else.
 _beside: Final = ThreadPoolExecutor(1, thread_name_prefix="pulse-lists")
+# A month of a large fleet takes a second, for which no list should wait.
+_remembered: Final = ThreadPoolExecutor(1, thread_name_prefix="pulse-history")
 
 _cursor: Final = msgspec.json.Decoder(tuple[int, str]).decode
 
@@ -29,6 +35,17 @@ async def beside(work: Callable[[], T]) -> T:
     books give what they have at that moment, and do not change it.
     """
     return await asyncio.get_running_loop().run_in_executor(_beside, work)
+
+
+async def remembered(work: Callable[[], T]) -> tuple[T | None, bool]:
+    """What the work reads of a history, done in a thread that lists do not wait for; and whether it
+    cannot be read now.
+    """
+    try:
+        return await asyncio.get_running_loop().run_in_executor(_remembered, work), False
+    except HistoryError as error:
+        log.warning("the history cannot be shown", reason=str(error))
+        return None, True
 
 
 async def paged(

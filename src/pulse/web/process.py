@@ -98,10 +98,11 @@ async def run(config: Config) -> None:
         recording: list[Recorder] = []
         if config.history.enabled:
             history = History(Path(config.history.file))
-            await asyncio.to_thread(history.prepare)
-            recording.append(
-                Recorder(settings, topics.history, kafka.partitions, history, config.history.days)
+            recorder = Recorder(
+                settings, topics.history, kafka.partitions, history, config.history.days
             )
+            await recorder.prepare()
+            recording.append(recorder)
         metrics = WebMetrics(
             books.outcomes,
             alerts=lambda: len(books.alerts),

@@ -11,6 +11,7 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.structs import TopicPartition
 
 from pulse.following import raise_ended, read_on
+from pulse.history.store import HistoryError, OtherFormError
 from pulse.history.writing import Record
 
 if TYPE_CHECKING:
@@ -21,12 +22,15 @@ if TYPE_CHECKING:
 log = structlog.get_logger("pulse.history")
 
 _MOST: Final = 5_000
+_AGAIN_S: Final = 5.0
+"""After the file could not be written."""
 
 
 class Recorder:
     """Writes what comes on the topic into the file, and lets days go that are too old.
 
-    Kafka may be away, as long as the topic keeps its records: what came meanwhile is read then.
+    Kafka may be away, and the file may not be writable, as long as the topic keeps its records:
+    what came meanwhile is read then.
     """
 
     def __init__(
@@ -37,22 +41,60 @@ class Recorder:
         self._history = history
         self._days = days
         self._is_away = False
+        self._is_unwritten = False
+        self._written: dict[TopicPartition, int] = {}
+        """Up to which offset records are in the file, where that is known."""
         self._first: date | None = None
         """The oldest day that is kept, when old ones last went."""
         self.lag = 0
         """Records of the topic that are not in the file yet, as far as Kafka has told of them."""
 
+    async def prepare(self) -> None:
+        """Make the file; where that cannot be done now, `run` does it later. Raises
+        `OtherFormError`.
+        """
+        try:
+            await asyncio.to_thread(self._history.prepare)
+        except OtherFormError:
+            raise
+        except HistoryError as error:
+            self._on_unwritten(error)
+
     async def run(self) -> None:
-        """Go on, until cancelled. Raises `HistoryError` where the file cannot be written."""
+        """Go on, until cancelled."""
         await read_on(self._settings, self._read, self._on_away)
 
     async def _read(self, consumer: AIOKafkaConsumer) -> None:
-        await self._go_to(consumer)
-        if self._is_away:
-            log.info("the history is written again")
-        self._is_away = False
+        consumer.assign(self._places)
         while True:
-            await self.step(consumer)
+            try:
+                await self._go_to(consumer)
+                if self._is_away:
+                    log.info("the history is read from Kafka again")
+                self._is_away = False
+                while True:
+                    await self.step(consumer)
+            except HistoryError as error:
+                self._on_unwritten(error)
+                await self._look(consumer)
+                await asyncio.sleep(_AGAIN_S)
+
+    def _on_unwritten(self, error: HistoryError) -> None:
+        if not self._is_unwritten:
+            log.warning(
+                "the history cannot be written; what is there is shown, if it can be read",
+                reason=str(error),
+                hint=error.hint,
+            )
+        self._is_unwritten = True
+
+    async def _look(self, consumer: AIOKafkaConsumer) -> None:
+        """See how much is not in the file yet, while nothing can be written."""
+        ends = await consumer.end_offsets(self._places)
+        begins = await consumer.beginning_offsets(self._places)
+        self.lag = sum(
+            max(ends[place] - self._written.get(place, begins[place]), 0) for place in self._places
+        )
 
     def _on_away(self, error: BaseException) -> None:
         if not self._is_away:
@@ -62,7 +104,7 @@ class Recorder:
         self._is_away = True
 
     async def _go_to(self, consumer: AIOKafkaConsumer) -> None:
-        consumer.assign(self._places)
+        await asyncio.to_thread(self._history.prepare)
         known = await asyncio.to_thread(self._history.places)
         ends = await consumer.end_offsets(self._places)
         for place in self._places:
@@ -71,10 +113,12 @@ class Recorder:
                 log.warning("the history topic was made again", partition=place.partition)
                 await asyncio.to_thread(self._history.begin_again, place.partition)
                 next_offset = None
+                self._written.pop(place, None)
             if next_offset is None:
                 await consumer.seek_to_beginning(place)
             else:
                 consumer.seek(place, next_offset)
+                self._written[place] = next_offset
 
     async def step(self, consumer: AIOKafkaConsumer) -> int:
         """Write what has come; returns how many records."""
@@ -89,10 +133,14 @@ class Recorder:
         if records:
             taken = await asyncio.to_thread(self._history.take, records)
             await self._let_go()
-        self.lag = 0
+            if self._is_unwritten:
+                log.info("the history is written again")
+            self._is_unwritten = False
+        lag = 0
         for place in self._places:
-            behind = (consumer.highwater(place) or 0) - await consumer.position(place)
-            self.lag += max(behind, 0)
+            self._written[place] = await consumer.position(place)
+            lag += max((consumer.highwater(place) or 0) - self._written[place], 0)
+        self.lag = lag
         return taken
 
     async def _let_go(self) -> None:

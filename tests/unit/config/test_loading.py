@@ -509,3 +509,12 @@ def test_what_cannot_be_read_is_said(tmp_path: Path) -> None:
     file.unlink()
     file.mkdir()
     assert said() == ": is a directory, not a file"
+
+
+def test_a_line_file_says_more_of_a_segment_than_scores(tmp_path: Path) -> None:
+    (tmp_path / "line.yaml").write_text("segments: {smb: {from: fleet, dwell: 36h}}\n")
+    (tmp_path / "pulse.yaml").write_text("line_file: line.yaml\n")
+
+    line = Config.load(tmp_path / "pulse.yaml").line_for("smb")
+
+    assert (line.source, line.dwell_ms) == ("fleet", 36 * 3_600_000)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import sqlite3
+from contextlib import closing
 from datetime import date, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -212,6 +214,18 @@ def test_a_file_that_is_none_is_told(tmp_path: Path) -> None:
         History(tmp_path / "text").prepare()
     with pytest.raises(HistoryError, match="unable to open"):
         History(tmp_path / "no" / "folder").prepare()
+
+
+def test_what_sqlite_has_rolled_back_itself_is_told_as_it_was(
+    history: History, tmp_path: Path
+) -> None:
+    with closing(sqlite3.connect(tmp_path / "history.sqlite3")) as db:
+        db.execute(
+            "CREATE TRIGGER full BEFORE INSERT ON day BEGIN SELECT RAISE(ROLLBACK, 'no room'); END"
+        )
+    with pytest.raises(HistoryError, match="no room"):
+        history.take(story(1, 1))
+    assert history.places() == {}
 
 
 def test_what_comes_together_counts_as_what_comes_alone(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from pulse.web.api.asking import Shared, need
 from pulse.web.pages.forms import act, author_of, read, sent
 from pulse.web.pages.frame import signed_in, to_sign_in
 from pulse.web.pages.person import PERIODS, YEAR, person
-from pulse.web.pages.views import page
+from pulse.web.pages.views import address, page
 from pulse.web.service import Service
 from pulse.web.tokens import Role
 
@@ -88,7 +88,7 @@ async def by_session(
     """An account, to whoever is signed in."""
     session = service.access.session(request)
     if session is None:
-        return to_sign_in(_path(account_id))
+        return to_sign_in(address(account_id))
     return await _show(
         service,
         account_id,
@@ -111,7 +111,7 @@ async def act_by_session(request: Request, service: Shared, alert_id: str, actio
     session, said = form
     alert = service.alert(alert_id)
     await act(service, action, alert.id, alert.account_id, session.who.by, said)
-    return RedirectResponse(f"{_path(alert.account_id)}?done={quote(action, safe='')}", 303)
+    return RedirectResponse(f"{address(alert.account_id)}?done={quote(action, safe='')}", 303)
 
 
 @router.post("/accounts/{account_id:path}/notes")
@@ -119,12 +119,12 @@ async def note_by_session(request: Request, service: Shared, account_id: str) ->
     """Writes a note on an account, once, however often its form is sent."""
     form = await sent(request, service)
     if form is None:
-        return to_sign_in(_path(account_id))
+        return to_sign_in(address(account_id))
     session, said = form
     text = said.get("text", "")
     # Who goes back and writes something else writes another note.
     await service.note(account_id, session.who.by, text, f"{said.get('key', '')}\0{text}")
-    return RedirectResponse(f"{_path(account_id)}?done=note", 303)
+    return RedirectResponse(f"{address(account_id)}?done=note", 303)
 
 
 @router.post("/notes/{note_id}/erase")
@@ -140,7 +140,7 @@ async def erase_by_session(
     if note.author != session.who.name:
         need(session.who, Role.admin)
     await service.desk.erase_note(note, session.who.by)
-    return RedirectResponse(f"{_path(note.account_id)}?done=erase", 303)
+    return RedirectResponse(f"{address(note.account_id)}?done=erase", 303)
 
 
 # -- both ------------------------------------------------------------------------------------------
@@ -179,7 +179,7 @@ async def _show(
         may_act=only is not None or _may(session),
         open_form=open_form,
         base=base,
-        here=base or _path(account_id),
+        here=base or address(account_id),
         may_note=_may(session),
         may_erase=lambda author: _may(session, author),
         note_key=secrets.token_hex(8),
@@ -197,7 +197,3 @@ def _may(session: Session | None, author: str | None = None) -> bool:
         return False
     is_own = author is None or author == session.who.name
     return session.who.role.may(Role.member if is_own else Role.admin)
-
-
-def _path(account_id: str) -> str:
-    return f"/accounts/{quote(account_id, safe='')}"

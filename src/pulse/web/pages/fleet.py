@@ -11,7 +11,7 @@ from pulse.alerting.people.precision import by_reason, proposals
 from pulse.history import FleetDay, History, ZoneMove
 from pulse.refusals import Refusal
 from pulse.web.api.asking import Shared
-from pulse.web.lists import beside
+from pulse.web.lists import beside, remembered
 from pulse.web.pages.frame import path_of, signed_in, to_sign_in
 from pulse.web.pages.plots import NARROW, WIDE, Distribution, Stack, distribution, stack
 from pulse.web.pages.views import page
@@ -52,18 +52,20 @@ async def fleet(
     session = service.access.session(request)
     if session is None:
         return to_sign_in(path_of(request))
+    segment = segment or None  # the form says `segment=` for all
     if span not in SPANS:
         raise Refusal(400, "span", f"a span is one of {', '.join(SPANS)}")
     said = list(service.books.outcomes)
-    seen = None
+    seen, is_away = None, False
     if service.history is not None:
         kept, days = service.history, SPANS[span]
-        seen = await beside(lambda: look(kept, days, segment, _line(service, segment)))
+        seen, is_away = await remembered(lambda: look(kept, days, segment, _line(service, segment)))
     tallies, noisy = await beside(lambda: (by_reason(said), proposals(said)))
     return page(
         "fleet.html",
         at="/fleet",
         seen=seen,
+        is_away=is_away,
         span=span,
         spans=_SPANS_SAID,
         segment=segment,
@@ -86,15 +88,17 @@ def look(
     last = newest - timedelta(days=1)
     since = last - timedelta(days=max(days, _COMPARED_DAYS + 1))
     rows = [each for each in history.fleet(since, segment) if each.day <= last]
-    if not rows:
-        return None
     shown = sorted({each.day for each in rows if each.day > last - timedelta(days=days)})
+    if not shown:
+        return None
+    # Who has left keeps a zone, but is in none of Today's.
+    there = [each for each in rows if each.lifecycle != "churned"]
     moves = history.moves(last - timedelta(days=days), segment)
     return {
         "day": shown[-1],
         "segments": [each for each in history.segments() if each],
-        "figures": _figures(rows, shown[-1]),
-        "zones": _stacks(shown, _by(rows, shown, "zone", _ZONES)),
+        "figures": _figures(there, shown[-1]),
+        "zones": _stacks(shown, _by(there, shown, "zone", _ZONES)),
         "lifecycles": _stacks(shown, _by(rows, shown, "lifecycle", _LIFECYCLES)),
         "moves": _moves(moves, last),
         "distribution": distributions(history.distribution(shown[-1], segment), *line),

@@ -1,16 +1,16 @@
 """The page of the line: how it was chosen, and what another one would change."""
 
-import asyncio
 from dataclasses import replace
 from datetime import date, timedelta
 from io import StringIO
 from pathlib import Path
-from typing import Annotated, Final, NamedTuple
+from typing import Annotated, Any, Final, NamedTuple
 
 from fastapi import APIRouter, Query, Request, Response
 from ruamel.yaml import YAML
 
 from pulse.calibration.linefile import document, line_of
+from pulse.config import Config
 from pulse.config.line import LineSettings
 from pulse.config.policy import engine_line
 from pulse.engagement.line import Line
@@ -18,7 +18,7 @@ from pulse.history import History, Trial
 from pulse.model.time import format_ms
 from pulse.refusals import Refusal
 from pulse.web.api.asking import Shared
-from pulse.web.lists import beside
+from pulse.web.lists import beside, remembered
 from pulse.web.pages.fleet import distributions
 from pulse.web.pages.frame import path_of, signed_in, to_sign_in
 from pulse.web.pages.plots import Distribution
@@ -42,6 +42,8 @@ class Seen(NamedTuple):
     trial: Trial
     plots: list[tuple[str, Distribution]]
     """For a wide page, and for a narrow one."""
+    segments: list[str]
+    """That there are to choose from."""
 
 
 @router.get("/line")
@@ -55,13 +57,10 @@ async def line_page(
     segment = segment or None
     settings = service.config.line_for(segment)
     other = _moved(settings, settings.enter if enter is None else enter)
-    seen, segments = None, list[str]()
+    seen, is_away = None, False
     if service.history is not None:
-        kept = service.history
-        segments = [each for each in await beside(kept.segments) if each]
-        # Not `beside`, where all lists would wait for it: of many accounts it takes a second.
-        held = engine_line(settings)
-        seen = await asyncio.to_thread(_look, kept, held, other, segment)
+        kept, held = service.history, engine_line(settings)
+        seen, is_away = await remembered(lambda: _look(kept, held, other, segment))
     return page(
         "line.html",
         at="/line",
@@ -69,7 +68,7 @@ async def line_page(
         other=other,
         is_other=other.enter != settings.enter,
         seen=seen,
-        segments=segments,
+        is_away=is_away,
         segment=segment,
         name_of=lambda account_id: _name(service, account_id),
         has_report=_report(service.config.web.calibration_report) is not None,
@@ -88,12 +87,8 @@ async def line_file(
     config, segment = service.config, segment or None
     settings = config.line_for(segment)
     other = _moved(settings, settings.enter if enter is None else enter)
-    scores = {"enter": other.enter, "exit": other.exit, "approach": other.approach}
-    base = config.line
-    held = {"enter": base.enter, "exit": base.exit, "approach": base.approach}
-    lines: dict[str | None, dict[str, float]] = {None: scores if segment is None else held}
-    if segment is not None:
-        lines[segment] = scores
+    lines = _held(config)
+    lines[segment] = lines.get(segment, {}) | _scores(other)
     made = {"at": format_ms(service.now_ms()), "by": session.who.name, "on": "the page of the line"}
     text = StringIO()
     YAML().dump(document(lines, made), text)
@@ -116,18 +111,21 @@ async def report(request: Request, service: Shared) -> Response:
         media_type="text/html; charset=utf-8",
         # It brings its style within it, and no script.
         headers={"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; "
-                 "img-src data:; sandbox"},
+                 "img-src data:; base-uri 'none'; frame-ancestors 'none'; sandbox"},
     )  # fmt: skip
 
 
 def _look(history: History, held: Line, other: Line, segment: str | None) -> Seen | None:
+    """Both lines; None where no account has a day by which they could be told apart."""
     newest = history.newest()
     if newest is None:
         return None
     last = newest - timedelta(days=1)
     trial = history.try_line(last - timedelta(days=DAYS - 1), last, held, other, segment)
+    if not trial.accounts:
+        return None
     plots = distributions(history.distribution(last, segment), other.enter, other.approach)
-    return Seen(last, trial, plots)
+    return Seen(last, trial, plots, [each for each in history.segments() if each])
 
 
 def _moved(settings: LineSettings, enter: float) -> Line:
@@ -135,6 +133,23 @@ def _moved(settings: LineSettings, enter: float) -> Line:
     line = engine_line(settings)
     scores = line_of(enter, settings.exit - settings.enter, settings.approach - settings.enter)
     return replace(line, enter=scores["enter"], exit=scores["exit"], approach=scores["approach"])
+
+
+def _held(config: Config) -> dict[str | None, dict[str, Any]]:
+    """The scores that hold for all, under None, and what segments change of their line.
+
+    The file is named instead of the one that held before, which may be where all of this is said.
+    """
+    lines: dict[str | None, dict[str, Any]] = {None: _scores(config.line)}
+    for name, segment in config.segments.items():
+        said = segment.line.model_dump(mode="json", by_alias=True, exclude_none=True)
+        if said:
+            lines[name] = said
+    return lines
+
+
+def _scores(line: Line | LineSettings) -> dict[str, float]:
+    return {"enter": line.enter, "exit": line.exit, "approach": line.approach}
 
 
 def _name(service: Service, account_id: str) -> str:

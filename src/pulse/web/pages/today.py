@@ -1,7 +1,7 @@
 """Today: whom to call, the most at stake first; the same as CSV; and finding any account."""
 
 from typing import Annotated, Final
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import RedirectResponse
@@ -11,7 +11,7 @@ from pulse.web.api.asking import Shared
 from pulse.web.lists import beside
 from pulse.web.pages.frame import path_of, signed_in, to_sign_in
 from pulse.web.pages.rows import Hands, past, row_of, taken
-from pulse.web.pages.views import page
+from pulse.web.pages.views import address, page
 from pulse.web.service import Service
 from pulse.web.sheets import csv_answer
 from pulse.web.today.board import SHOWN, Board, found
@@ -114,7 +114,7 @@ async def search(request: Request, service: Shared, q: Text = "") -> Response:
         return to_sign_in(path_of(request))
     board, wanted = _board(service), q.strip()
     if wanted and board.get(wanted) is not None:
-        return RedirectResponse(f"/accounts/{quote(wanted, safe='')}", 303)
+        return RedirectResponse(address(wanted), 303)
     known = board.known()
     some, count = await beside(lambda: found(known, wanted, MOST_FOUND)) if wanted else ([], 0)
     return page(

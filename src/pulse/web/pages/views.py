@@ -6,6 +6,7 @@ import hashlib
 from datetime import UTC, date, datetime
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
 
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -159,6 +160,15 @@ def _code(text: str) -> Markup:
     return Markup("").join(parts)
 
 
+def address(account_id: str) -> str:
+    """The path of an account's page.
+
+    >>> address("acme/eu west")
+    '/accounts/acme%2Feu%20west'
+    """
+    return f"/accounts/{quote(account_id, safe='')}"
+
+
 def _words(name: str) -> str:
     return name.replace("_", " ")
 
@@ -171,6 +181,7 @@ _pages: Final = Environment(
     lstrip_blocks=True,
 )
 _pages.filters.update(
+    address=address,
     when=_when,
     ago=_ago,
     span=_span,
