@@ -46,7 +46,7 @@ def day_of(
 
 def story(history: History) -> None:
     """60 accounts: a third falls from 80 to 20 within the last 40 days, one leaves."""
-    records = []
+    records = list[Record]()
     for number in range(60):
         for back in range(DAYS, -1, -1):
             score = 45.0 + number / 2
