@@ -68,7 +68,8 @@ async def test_everybody_with_a_token_may_look_and_nobody_without(scene: Scene, 
     assert refused.headers["www-authenticate"] == "Bearer"
 
 
-async def test_a_viewer_says_nothing(scene: Scene) -> None:
+async def test_a_viewer_says_nothing(scene: Scene, accounts: ReadModel) -> None:
+    await accounts.write([document("acme")])
     danger = alert()
     scene.knows(danger)
     for method, path, body in writes(danger.id):
@@ -348,7 +349,10 @@ async def test_held_out_accounts_are_named(accounts: ReadModel) -> None:
 # -- Kafka -----------------------------------------------------------------------------------------
 
 
-async def test_while_kafka_is_away_nothing_is_said_to_be_done(scene: Scene) -> None:
+async def test_while_kafka_is_away_nothing_is_said_to_be_done(
+    scene: Scene, accounts: ReadModel
+) -> None:
+    await accounts.write([document("acme")])
     danger = alert()
     scene.knows(danger)
     scene.away = True
