@@ -128,7 +128,7 @@ def test_a_configuration_is_activated(
 
     # While workers run with the old one, they come to the place, write everything and end.
     workers = [old.process("work", **WORKER).start() for _ in range(2)]
-    activate(new.folder / "pulse.yaml")
+    activate(config=new.folder / "pulse.yaml")
     assert f"configuration {now} is in force" in capsys.readouterr().out
     for worker in workers:
         assert f"the configuration {now} is in force" in wait_until_ended(worker)

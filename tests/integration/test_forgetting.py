@@ -373,11 +373,11 @@ def test_what_is_not_there_is_said(
     monkeypatch.setattr(forget, "CONNECT_S", 1.0)
     system = System(kafka.bootstrap, tmp_path, prefix=unique, partitions=PARTITIONS)
     with pytest.raises(PulseError, match=f"there are no topics {unique}.events, ") as said:
-        forget.command(forget.What.account, ACME, None, tmp_path / "pulse.yaml")
+        forget.command(forget.What.account, ACME, config=tmp_path / "pulse.yaml")
     assert said.value.hint == "`pulse topics` makes them"
     system.create_topic("events")
     with pytest.raises(PulseError, match=f"there are no topics {unique}.links, {unique}.notes"):
-        forget.command(forget.What.account, ACME, None, tmp_path / "pulse.yaml")
+        forget.command(forget.What.account, ACME, config=tmp_path / "pulse.yaml")
     assert system.read("events") == []
 
     away = f"127.0.0.1:{free_port()}"

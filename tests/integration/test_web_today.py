@@ -119,7 +119,7 @@ async def test_the_worst_account_is_found_chosen_and_looked_for(
             await page.click("text=CSV")
         rows = (await (await downloading.value).path()).read_text().splitlines()
         assert len(rows) == 11
-        assert rows[0].startswith("account_id,name,zone")
+        assert rows[0].startswith('"account_id","name","zone"')
 
         await page.keyboard.press("/")
         await page.keyboard.type("fjord")

@@ -114,4 +114,4 @@ def test_what_cannot_be_forgotten(tmp_path: Path) -> None:
     with pytest.raises(PulseError, match="--account and --formerly are for users"):
         command(What.account, "acme", "b")
     with pytest.raises(PulseError, match="in each account to something else"):
-        command(What.user, "ada", None, config)
+        command(What.user, "ada", config=config)
