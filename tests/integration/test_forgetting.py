@@ -383,4 +383,4 @@ def test_what_is_not_there_is_said(
     away = f"127.0.0.1:{free_port()}"
     System(away, tmp_path, prefix=unique, partitions=PARTITIONS)
     with pytest.raises(PulseError, match=f"no Kafka answers at {away}"):
-        forget.command(forget.What.user, EVE, None, tmp_path / "pulse.yaml")
+        forget.command(forget.What.user, EVE, config=tmp_path / "pulse.yaml")

@@ -54,7 +54,7 @@ pulse.times = (root) => {
 
 pulse.keys = () => {
   const help = document.getElementById("help");
-  const isTyping = (at) => at.closest("input, select, textarea, [contenteditable], dialog");
+  const isTyping = (at) => at.closest("input, select, textarea, [contenteditable], dialog[open]");
   const step = (by) => {
     const rows = [...document.querySelectorAll("main [data-row]")];
     if (!rows.length) return;
