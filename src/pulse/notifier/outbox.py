@@ -275,7 +275,8 @@ class Outbox:
                 found = self._first_of(notice, now_ms)
                 gone = found.becomes(State.DISABLED, now_ms, reason="endpoint_disabled")
                 self._report.settled(gone)
-                self._last.append(self._note(gone))
+                # Before its alerts, which say that nothing of it is to be made any more.
+                self._first.append(self._note(gone))
             else:
                 made[notice.id] = notice
         return self._written_of(made, now_ms)

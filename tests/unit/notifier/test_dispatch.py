@@ -425,6 +425,29 @@ async def test_a_crash_while_an_endpoint_is_disabled_leaves_nobody_untold(
     assert stage.known().endpoints["cs"].why == ("failing" if fails_for_days else "gone")
 
 
+@pytest.mark.parametrize("let", range(1, 8))
+async def test_a_crash_leaves_on_record_what_a_gone_endpoint_was_not_told(let: int) -> None:
+    stage = Stage()
+    stage.desk.answers = [GONE]
+    async with stage.running() as notifier:
+        await stage.take(notifier, sample_alert("acme"))
+    written = len(stage.topic.records[0])
+    async with stage.running() as notifier:
+        await stage.take(notifier, sample_alert("bolt"))
+    del stage.topic.records[0][written + let :]
+    async with stage.running() as notifier:
+        if (stage.position or 0) < 2:
+            stage.offset = 1
+            await stage.take(notifier, sample_alert("bolt"))
+
+    found = [
+        each
+        for each in stage.known().notifications.values()
+        if each.alerts[0][0] == sample_alert("bolt").id
+    ]
+    assert [each.state for each in found] == ["disabled"]
+
+
 async def test_a_new_url_is_a_new_endpoint() -> None:
     stage = Stage()
     stage.desk.answers = [GONE]
