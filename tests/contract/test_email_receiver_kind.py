@@ -102,8 +102,12 @@ def parts_of(mail: EmailMessage) -> tuple[str, str, list[EmailMessage]]:
     text, html = mail.get_body(("plain",)), mail.get_body(("html",))
     assert text is not None
     assert html is not None
-    pictures = [each for each in mail.walk() if each.get_content_type() == "image/png"]
-    return text.get_content(), html.get_content(), pictures  # type: ignore[return-value]
+    pictures = [
+        each
+        for each in mail.walk()
+        if each.get_content_type() == "image/png" and isinstance(each, EmailMessage)
+    ]
+    return text.get_content(), html.get_content(), pictures
 
 
 async def test_a_mail_says_who_why_and_what_to_do_with_the_score_as_a_picture() -> None:

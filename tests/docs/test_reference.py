@@ -17,6 +17,7 @@ from pulse.topics.records import RECORDS
 
 if TYPE_CHECKING:
     from pathlib import Path
+    from types import ModuleType
 
 MADE = pages()
 
@@ -37,8 +38,8 @@ def test_a_page_that_is_changed_missing_or_too_much_is_noticed(tmp_path: Path) -
 
 
 @pytest.mark.parametrize("module", [markdown, shapes])
-def test_its_examples_are_right(module: object) -> None:
-    result = doctest.testmod(module)  # type: ignore[arg-type]
+def test_its_examples_are_right(module: ModuleType) -> None:
+    result = doctest.testmod(module)
 
     assert result.failed == 0
     assert result.attempted > 0

@@ -11,6 +11,7 @@ from pulse.testing.system import System
 from tests.clients.fetch import fetch, node_program
 
 from .collecting import Collecting
+from .web_process import Webbing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from typing import NoReturn
 
     from pulse.testing.kafka import KafkaServer
+    from pulse.testing.valkey import ValkeyServer
 
 
 @pytest.fixture
@@ -29,6 +31,17 @@ def collecting(kafka: KafkaServer, tmp_path: Path, unique: str) -> Iterator[Coll
         yield Collecting(system)
     finally:
         system.stop()
+
+
+@pytest.fixture
+def webbing(
+    kafka: KafkaServer, valkey: ValkeyServer, tmp_path: Path, unique: str
+) -> Iterator[Webbing]:
+    found = Webbing(kafka.bootstrap, valkey, tmp_path, unique)
+    try:
+        yield found
+    finally:
+        found.system.stop()
 
 
 @pytest.fixture(scope="session")

@@ -24,7 +24,6 @@ from .web_process import Webbing
 from .webbing import SAME_ORIGIN, document, forms, plain
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from pulse.model import Alert
@@ -102,17 +101,6 @@ def changes(alert: Alert) -> dict[str, list[Typed]]:
         ],
         "activate": [Typed([], Change.configuration_activated)],
     }
-
-
-@pytest.fixture
-def webbing(
-    kafka: KafkaServer, valkey: ValkeyServer, tmp_path: Path, unique: str
-) -> Iterator[Webbing]:
-    found = Webbing(kafka.bootstrap, valkey, tmp_path, unique)
-    try:
-        yield found
-    finally:
-        found.system.stop()
 
 
 async def put(account_id: str, webbing: Webbing) -> None:

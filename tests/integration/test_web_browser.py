@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from pulse.testing.kafka import KafkaServer
-    from pulse.testing.valkey import ValkeyServer
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(240)]
 
@@ -35,17 +33,6 @@ def browser(tmp_path: Path, without: Callable[[str], NoReturn]) -> Iterator[Brow
         yield found
     finally:
         found.stop()
-
-
-@pytest.fixture
-def webbing(
-    kafka: KafkaServer, valkey: ValkeyServer, tmp_path: Path, unique: str
-) -> Iterator[Webbing]:
-    found = Webbing(kafka.bootstrap, valkey, tmp_path, unique)
-    try:
-        yield found
-    finally:
-        found.system.stop()
 
 
 async def test_from_the_link_of_a_message_to_the_topics(webbing: Webbing, browser: Browser) -> None:

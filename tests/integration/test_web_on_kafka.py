@@ -21,23 +21,11 @@ from .web_process import DAY_MS, Webbing
 from .webbing import document
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from pulse.testing.valkey import ValkeyServer
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(240)]
-
-
-@pytest.fixture
-def webbing(
-    kafka: KafkaServer, valkey: ValkeyServer, tmp_path: Path, unique: str
-) -> Iterator[Webbing]:
-    found = Webbing(kafka.bootstrap, valkey, tmp_path, unique)
-    try:
-        yield found
-    finally:
-        found.system.stop()
 
 
 def muted(webbing: Webbing) -> Muted:

@@ -25,17 +25,13 @@ from schemathesis.specs.openapi.checks import (
 from pulse.readmodel import ReadModel
 
 from .collecting import bearer
-from .web_process import Webbing
 from .webbing import document
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
     from schemathesis import APIOperation, Case
 
-    from pulse.testing.kafka import KafkaServer
-    from pulse.testing.valkey import ValkeyServer
+    from .web_process import Webbing
+
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(3600)]
 
@@ -48,17 +44,6 @@ CHECKS = [
     content_type_conformance,
     response_schema_conformance,
 ]
-
-
-@pytest.fixture
-def webbing(
-    kafka: KafkaServer, valkey: ValkeyServer, tmp_path: Path, unique: str
-) -> Iterator[Webbing]:
-    found = Webbing(kafka.bootstrap, valkey, tmp_path, unique)
-    try:
-        yield found
-    finally:
-        found.system.stop()
 
 
 async def test_every_endpoint_answers_as_it_says(webbing: Webbing) -> None:

@@ -87,8 +87,9 @@ class Email:
         message.add_alternative(_html_page(html), subtype="html")
         page = message.get_payload()[1]  # type: ignore[index]  # the two alternatives
         for cid, data in pictures.items():
-            # A part of a message is one too, though its type says that it may be text.
-            page.add_related(data, "image", "png", cid=f"<{cid}>", disposition="inline")  # type: ignore[union-attr]
+            page.add_related(  # type: ignore[union-attr]  # a part is a message, and no text
+                data, "image", "png", cid=f"<{cid}>", disposition="inline"
+            )
         return message
 
     async def _hand_in(self, message: EmailMessage) -> Outcome:

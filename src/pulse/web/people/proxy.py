@@ -120,8 +120,10 @@ class Peers:
     """
 
     def __init__(self, app: ASGIApp, near: str) -> None:
-        # uvicorn has names of its own for what ASGI passes on.
-        self._app: ASGIApp = ProxyHeadersMiddleware(app, near)  # type: ignore[arg-type,assignment]
+        self._app: ASGIApp = ProxyHeadersMiddleware(  # type: ignore[assignment]  # as below
+            app,  # type: ignore[arg-type]  # uvicorn has names of its own for what ASGI passes on
+            near,
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
