@@ -9,11 +9,11 @@ import msgspec
 import typer
 from kafka.errors import KafkaError
 
-from pulse import doctor
 from pulse.cli.doctor_look import Looker, look_at_redis
 from pulse.config import Config
 from pulse.config.kafka_clients import for_aiokafka
-from pulse.doctor import Finding, Verdict, worst
+from pulse.doctor import judge
+from pulse.doctor.judge import Finding, Verdict, worst
 from pulse.errors import PulseError
 from pulse.topics.broker import Brokers, quiet_client_logs
 from pulse.topics.plan import Plan, plan
@@ -79,17 +79,17 @@ def examine(config: Config, *, most: int, timeout_s: float) -> Iterator[Finding]
     except PulseError as error:  # of a Kafka that is away there is no more to be found
         yield Finding("kafka", Verdict.problem, error.message, error.hint or "")
     if config.redis.enabled:
-        yield from _found("redis", lambda: doctor.judge_redis(*look_at_redis(config)))
+        yield from _found("redis", lambda: judge.redis(*look_at_redis(config)))
 
 
 def _on_kafka(config: Config, looker: Looker, timeout_s: float) -> Iterator[Finding]:
-    yield from _found("kafka", lambda: doctor.judge_kafka(looker.cluster()))
+    yield from _found("kafka", lambda: judge.kafka(looker.cluster()))
     try:
         todo = _plan(config, timeout_s)
     except PulseError as error:
         yield Finding("topics", Verdict.problem, error.message, error.hint or "")
         return
-    yield doctor.judge_topics(todo)
+    yield judge.topics(todo)
     missing = {topic.name for topic in todo.create}
     names = config.kafka.topics
     for needed, checks in (
@@ -108,7 +108,7 @@ def _on_kafka(config: Config, looker: Looker, timeout_s: float) -> Iterator[Find
 
 def _records(config: Config, looker: Looker) -> Iterator[Check]:
     names = [topic.name for topic in wanted_topics(config.kafka)]
-    yield "records", lambda: doctor.judge_records(looker.last_records(), names)
+    yield "records", lambda: judge.records(looker.last_records(), names)
 
 
 def _stream(config: Config, looker: Looker) -> Iterator[Check]:
@@ -118,25 +118,25 @@ def _stream(config: Config, looker: Looker) -> Iterator[Check]:
     def look() -> list[Finding]:
         worker, stream = looker.worker(), looker.stream()
         return [
-            doctor.judge_events(stream, quiet_ms),
-            doctor.judge_sources(stream, quiet_ms),
-            doctor.judge_ticks(stream, interval_s, has_worker=bool(worker.members)),
-            doctor.judge_worker(worker),
+            judge.events(stream, quiet_ms),
+            judge.sources(stream, quiet_ms),
+            judge.ticks(stream, interval_s, has_worker=bool(worker.members)),
+            judge.worker(worker),
         ]
 
     yield "events", look
-    yield "clocks", lambda: doctor.judge_clocks(looker.fresh())
+    yield "clocks", lambda: judge.clocks(looker.fresh())
 
 
 def _notifier(config: Config, looker: Looker) -> Iterator[Check]:
     receivers = len(config.receivers)
-    yield "notifier", lambda: doctor.judge_notifier(looker.notifier(), receivers)
+    yield "notifier", lambda: judge.notifier(looker.notifier(), receivers)
 
 
 def _letters(looker: Looker) -> Iterator[Check]:
     def look() -> list[Finding]:
         found = looker.letters()
-        return [*doctor.judge_letters(found), doctor.judge_unlinked(found)]
+        return [*judge.letters(found), judge.unlinked(found)]
 
     yield "dead letters", look
 
@@ -147,7 +147,7 @@ def _keys(config: Config) -> Iterator[Check]:
 
     def look() -> Finding:
         ring = asyncio.run(read(for_aiokafka(config.kafka), config.kafka.topics.keys, KeyRing()))
-        return doctor.judge_keys(each.source for _, each in ring)
+        return judge.keys(each.source for _, each in ring)
 
     yield "write keys", look
 
@@ -159,7 +159,7 @@ def _tokens(config: Config) -> Iterator[Check]:
     def look() -> Finding:
         topic = config.kafka.topics.tokens
         ring = asyncio.run(read(for_aiokafka(config.kafka), topic, TokenRing()))
-        return doctor.judge_tokens(each.role for _, each in ring)
+        return judge.tokens(each.role for _, each in ring)
 
     yield "tokens", look
 
@@ -169,7 +169,7 @@ def _users(config: Config) -> Iterator[Check]:
 
     def look() -> Finding:
         ring = asyncio.run(read(for_aiokafka(config.kafka), config.kafka.topics.users))
-        return doctor.judge_users((each.role for each in ring), config.web.proxy_auth is not None)
+        return judge.users((each.role for each in ring), config.web.proxy_auth is not None)
 
     yield "users", look
 

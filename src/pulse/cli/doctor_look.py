@@ -12,7 +12,8 @@ from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
 
 from pulse.alerting.people.outcomes import SOURCE as OURS
 from pulse.config.kafka_clients import for_kafka_python
-from pulse.doctor import DAY_MS, Cluster, Fresh, Group, Letters, Reason, Stream
+from pulse.doctor.found import Cluster, Fresh, Group, Letters, Reason, Stream
+from pulse.engagement.days import DAY_MS
 from pulse.engine.control import CONTROL_HEADER, read_source, tick_time
 from pulse.errors import PulseError
 from pulse.stream.state.pages import Manifest, decode_manifest, manifest_generation

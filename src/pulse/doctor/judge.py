@@ -1,19 +1,15 @@
-"""What is found where pulse runs, and what of it is in order: the judgement of `pulse doctor`.
-
-Facts come from whoever looks (`pulse.cli.doctor_look`); instants are milliseconds, and so is what
-is said of them. Each function judges one thing.
-"""
+"""What of a running pulse is in order, by what was found. Each function judges one thing."""
 
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from pulse.doctor.found import Cluster, Fresh, Group, Letters, Reason, Stream
     from pulse.topics.plan import Plan
 
 SKEW_MS: Final = 5_000
@@ -23,8 +19,6 @@ BEHIND_MS: Final = 600_000
 """A worker that goes on says where it is in half that time."""
 
 ALERT_BEHIND_MS: Final = 60_000
-
-DAY_MS: Final = 86_400_000
 
 UNLINKED: Final = "unlinked"
 """The reason under which a collector keeps events of which nobody knows the account."""
@@ -47,86 +41,7 @@ class Finding(NamedTuple):
     advice: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Cluster:
-    """The brokers."""
-
-    version: str
-    brokers: Sequence[str]
-    """As they call themselves, which is where clients go to."""
-    unreached: Sequence[str] = ()
-    """Those of them that nobody answers at from here."""
-
-
-@dataclass(slots=True)
-class Stream:
-    """The last records of the events topic, in each partition."""
-
-    partitions: int
-    since_ms: int
-    """From when on all of them were looked at."""
-    now_ms: int
-    events: dict[int, int] = field(default_factory=dict)
-    """When the last event of a partition was appended."""
-    ticks: dict[int, int] = field(default_factory=dict)
-    """What the last tick of a partition says."""
-    sources: dict[str, int] = field(default_factory=dict)
-    """When the last event of a source was appended."""
-    known: dict[str, int] = field(default_factory=dict)
-    """Sources that the workers' state knows, and since when at least they are heard of."""
-    stopped: dict[str, int] = field(default_factory=dict)
-    """Sources of which it was said, or noticed, that they stopped, and since when."""
-
-
-class Fresh(NamedTuple):
-    """A record that came while we watched."""
-
-    appended_ms: int
-    """By the broker's clock."""
-    arrived_ms: int
-    """By the clock here."""
-    tick_ms: int | None
-    """By the clock of the worker that ticks, where it is a tick."""
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """A consumer group on its topic."""
-
-    name: str
-    members: int
-    state: str
-    uncommitted: Mapping[int, int]
-    """Records of a partition beyond the group's commit."""
-    unapplied: Mapping[int, int]
-    """Those of them that nobody has said to have dealt with either."""
-    oldest_age_ms: int = 0
-    """How long ago the first of these was appended."""
-
-
-@dataclass(slots=True)
-class Reason:
-    """The dead letters of one reason, among those looked at."""
-
-    count: int = 0
-    last_day: int = 0
-    last_ms: int = -1
-    detail: str = ""
-    """Of the last one, as its origin and what it begins with."""
-    origin: str = ""
-    begins_with: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Letters:
-    """The last dead letters."""
-
-    reasons: Mapping[str, Reason]
-    is_all_of_the_day: bool = True
-    """Whether everything of the last day was looked at."""
-
-
-def judge_kafka(found: Cluster) -> Finding:
+def kafka(found: Cluster) -> Finding:
     """Are the brokers there, and can they be reached where they say they are?"""
     brokers = _count(len(found.brokers), "broker")
     says = f"Kafka {found.version}, {brokers} ({', '.join(found.brokers)})"
@@ -141,7 +56,7 @@ def judge_kafka(found: Cluster) -> Finding:
     return Finding("kafka", Verdict.ok, says)
 
 
-def judge_topics(todo: Plan) -> Finding:
+def topics(todo: Plan) -> Finding:
     """Are the topics there, as the configuration wants them?"""
     there = len(todo.fine)
     if todo.obstacles:
@@ -163,7 +78,7 @@ def judge_topics(todo: Plan) -> Finding:
     return Finding("topics", verdict, f"{there} are there and right{notes}", advice)
 
 
-def judge_records(ages_ms: Mapping[str, int], topics: Sequence[str]) -> Finding:
+def records(ages_ms: Mapping[str, int], topics: Sequence[str]) -> Finding:
     """When was something last written to each topic? None of it is wrong by itself."""
     says = (
         f"{name} {_age(ages_ms[name])} ago" if name in ages_ms else f"{name} never"
@@ -172,7 +87,7 @@ def judge_records(ages_ms: Mapping[str, int], topics: Sequence[str]) -> Finding:
     return Finding("records", Verdict.ok, f"the last ones: {', '.join(says)}")
 
 
-def judge_events(found: Stream, quiet_ms: int) -> Finding:
+def events(found: Stream, quiet_ms: int) -> Finding:
     """Does anybody write events?"""
     if found.events:
         age_ms = found.now_ms - max(found.events.values())
@@ -191,7 +106,7 @@ def judge_events(found: Stream, quiet_ms: int) -> Finding:
     )
 
 
-def judge_ticks(found: Stream, interval_s: float | None, *, has_worker: bool) -> Finding:
+def ticks(found: Stream, interval_s: float | None, *, has_worker: bool) -> Finding:
     """Does every partition know what time it is? Where nobody ticks by the wall there is no
     interval.
     """
@@ -215,7 +130,7 @@ def judge_ticks(found: Stream, interval_s: float | None, *, has_worker: bool) ->
     return Finding("ticks", Verdict.problem, says, "a worker ticks: `pulse work`")
 
 
-def judge_clocks(found: Fresh | None) -> Finding:
+def clocks(found: Fresh | None) -> Finding:
     """Do the broker, the worker that ticks, and this machine agree what time it is?"""
     if found is None:
         says = "no record came to compare them by"
@@ -233,12 +148,12 @@ def judge_clocks(found: Fresh | None) -> Finding:
     return Finding("clocks", verdict, says, advice)
 
 
-def judge_worker(found: Group) -> Finding:
+def worker(found: Group) -> Finding:
     """Does a worker run, and how far is it?"""
     return _judge_group("worker", found, "`pulse work`", BEHIND_MS)
 
 
-def judge_notifier(found: Group, receivers: int) -> Finding:
+def notifier(found: Group, receivers: int) -> Finding:
     """Does a notifier run, and how far is it? None is needed where nobody is told anything."""
     if not found.members and not receivers:
         return Finding("notifier", Verdict.ok, "none runs, and there are no receivers")
@@ -264,7 +179,7 @@ def _judge_group(about: str, found: Group, command: str, most_ms: int) -> Findin
     return Finding(about, Verdict.ok, says)
 
 
-def judge_letters(found: Letters) -> list[Finding]:
+def letters(found: Letters) -> list[Finding]:
     """What could not be counted: one finding a reason."""
     reasons = {name: each for name, each in found.reasons.items() if name != UNLINKED}
     if not reasons:
@@ -275,7 +190,7 @@ def judge_letters(found: Letters) -> list[Finding]:
     ]
 
 
-def judge_unlinked(found: Letters) -> Finding:
+def unlinked(found: Letters) -> Finding:
     """Events of which nobody knows the account."""
     each = found.reasons.get(UNLINKED)
     if each is None:
@@ -301,7 +216,7 @@ def _of_reason(about: str, name: str, each: Reason, letters: Letters) -> Finding
     return Finding(about, Verdict.warning, says, advice)
 
 
-def judge_sources(found: Stream, quiet_ms: int) -> Finding:
+def sources(found: Stream, quiet_ms: int) -> Finding:
     """Which sources have gone quiet?"""
     names = sorted(found.known.keys() | found.sources.keys() | found.stopped.keys())
     if not names:
@@ -325,7 +240,7 @@ def judge_sources(found: Stream, quiet_ms: int) -> Finding:
     return Finding("sources", Verdict.warning, "; ".join(says), advice)
 
 
-def judge_keys(by_source: Iterable[str]) -> Finding:
+def keys(by_source: Iterable[str]) -> Finding:
     """Are there write keys?"""
     if found := _counted("key", by_source):
         return Finding("write keys", Verdict.ok, found)
@@ -333,7 +248,7 @@ def judge_keys(by_source: Iterable[str]) -> Finding:
     return Finding("write keys", Verdict.warning, says, "`pulse keys make SOURCE` makes one")
 
 
-def judge_tokens(by_role: Iterable[str]) -> Finding:
+def tokens(by_role: Iterable[str]) -> Finding:
     """Are there tokens? They hold until they are revoked."""
     if found := _counted("token", by_role):
         return Finding("tokens", Verdict.ok, found)
@@ -343,7 +258,7 @@ def judge_tokens(by_role: Iterable[str]) -> Finding:
     )
 
 
-def judge_users(by_role: Iterable[str], has_proxy: bool) -> Finding:
+def users(by_role: Iterable[str], has_proxy: bool) -> Finding:
     """Can people sign in? `has_proxy`: one lets them in."""
     if found := _counted("user", by_role):
         return Finding("users", Verdict.ok, found)
@@ -359,7 +274,7 @@ def _counted(what: str, by: Iterable[str]) -> str:
     return f"{_count(found.total(), what)}: {of}" if found else ""
 
 
-def judge_redis(where: str, error: str | None) -> Finding:
+def redis(where: str, error: str | None) -> Finding:
     """Is Redis there?"""
     if error is None:
         return Finding("redis", Verdict.ok, f"it answers at {where}")
