@@ -20,6 +20,7 @@ from pulse.testing.kafka import KafkaServer
 from pulse.testing.valkey import ValkeyServer
 from pulse.testing.webhooks import CHECKS
 from pulse.twin import is_compiled
+from tests.browsing import browser_program
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -110,6 +111,15 @@ def _without(why: str) -> NoReturn:
 def without() -> Callable[[str], NoReturn]:
     """Ends a test for which something is missing: skipped, but where CI is set it fails."""
     return _without
+
+
+@pytest.fixture(scope="session")
+def chromium(without: Callable[[str], NoReturn]) -> str:
+    """Where a real browser is."""
+    program = browser_program()
+    if program is None:
+        without("no Chromium: the pages are opened in it (make doctor)")
+    return program
 
 
 def _running(server: S) -> Iterator[S]:

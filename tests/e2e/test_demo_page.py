@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, ClassVar, NoReturn
 
 import httpx
 import pytest
-from playwright.async_api import async_playwright, expect
+from playwright.async_api import expect
 from ruamel.yaml import YAML
 
 from pulse import keyring
@@ -27,9 +27,9 @@ from pulse.embedded import broker_program
 from pulse.model.time import format_ms
 from pulse.processes import MissingProgramError, free_port
 from pulse.testing.prometheus import PrometheusServer, program
+from tests.browsing import WITHIN_MS, launched, looking
 from tests.deploy.asking import PANELS, Asked
 from tests.integration import scraped
-from tests.integration.browsing import browser_program
 from tests.integration.collecting import bearer, wait_for
 
 from .demos import CHILDREN, LINK, TerminalDemo, runs
@@ -54,7 +54,6 @@ PLAYED_S = 20
 ELSEWHERE = "pulse.test"
 """A name that leads to the same page, as a proxy's does."""
 WITHIN_S = 200.0
-WITHIN_MS = 60_000
 
 NOT_IN_A_DEMO = {"alerts: Over the budget": "its configuration has no budget"}
 """Panels that have nothing to show in a demo, and why. `test_prometheus` has all of them."""
@@ -154,26 +153,13 @@ def scene(
 
 
 @asynccontextmanager
-async def browsing(scene: Scene, without: Callable[[str], NoReturn]) -> AsyncIterator[Page]:
-    """A browser that has opened the link, and complains of nothing."""
-    browser_at = browser_program()
-    if browser_at is None:
-        without("no Chromium: the page is opened in it (make doctor)")
-    complaints: list[str] = []
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(
-            executable_path=browser_at,
-            args=["--no-sandbox", f"--host-resolver-rules=MAP {ELSEWHERE} 127.0.0.1"],
-        )
-        page = await (await browser.new_context()).new_page()
-        page.set_default_timeout(WITHIN_MS)
-        page.on("console", lambda said: complaints.append(said.text))
-        page.on("pageerror", lambda error: complaints.append(str(error)))
+async def browsing(scene: Scene, chromium: str) -> AsyncIterator[Page]:
+    """A page of a browser that has opened the link, and complains of nothing."""
+    elsewhere = f"--host-resolver-rules=MAP {ELSEWHERE} 127.0.0.1"
+    async with launched(chromium, elsewhere) as browser, looking(browser) as page:
         await page.goto(scene.link)
         await page.wait_for_url(f"{scene.origin}/")
         yield page
-        await browser.close()
-    assert complaints == []
 
 
 # -- while it plays --------------------------------------------------------------------------------
@@ -188,10 +174,8 @@ def test_the_link_is_opened_in_the_browser(scene: Scene) -> None:
         assert client.get("/api/v1/audit").status_code == 403
 
 
-async def test_who_opens_the_link_sees_accounts_come_and_go(
-    scene: Scene, without: Callable[[str], NoReturn]
-) -> None:
-    async with browsing(scene, without) as page:
+async def test_who_opens_the_link_sees_accounts_come_and_go(scene: Scene, chromium: str) -> None:
+    async with browsing(scene, chromium) as page:
         await page.evaluate("window.isTheSame = true")
         await expect(page.locator("#live")).to_have_text("live")
         accounts = page.locator(".board h2")
@@ -253,10 +237,8 @@ def judge_some(scene: Scene) -> None:
         assert http.get("/api/v1/alerts", headers=bearer("wrong")).status_code == 401
 
 
-async def test_the_pages_show_the_year_before_the_last_day(
-    played: Scene, without: Callable[[str], NoReturn]
-) -> None:
-    async with browsing(played, without) as page:
+async def test_the_pages_show_the_year_before_the_last_day(played: Scene, chromium: str) -> None:
+    async with browsing(played, chromium) as page:
         # The clock of the accounts is that of the history: nothing is old, and nothing amiss.
         assert await page.locator("main .note").all_inner_texts() == []
         drawn = page.locator(".board li svg.spark").first

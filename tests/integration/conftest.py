@@ -8,15 +8,18 @@ import pytest
 
 from pulse.processes import MissingProgramError
 from pulse.testing.system import System
+from tests.browsing import launched
 from tests.clients.fetch import fetch, node_program
 
 from .collecting import Collecting
 from .web_process import Webbing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator
     from pathlib import Path
     from typing import NoReturn
+
+    from playwright.async_api import Browser
 
     from pulse.testing.kafka import KafkaServer
     from pulse.testing.valkey import ValkeyServer
@@ -42,6 +45,12 @@ def webbing(
         yield found
     finally:
         found.system.stop()
+
+
+@pytest.fixture
+async def browser(chromium: str) -> AsyncIterator[Browser]:
+    async with launched(chromium) as found:
+        yield found
 
 
 @pytest.fixture(scope="session")

@@ -14,15 +14,13 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from playwright.async_api import async_playwright
-
 from pulse.errors import PulseError
 from pulse.readmodel import ReadModel
 from pulse.testing.valkey import ValkeyServer
 from pulse.web.tokens import Role
+from tests.browsing import browser_program, launched, looking
 
 from . import showroom, year
-from .browsing import browser_program
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Mapping
@@ -48,9 +46,7 @@ async def take(to: Path) -> None:
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="pulse-pictures-")))
         valkey = stack.enter_context(ValkeyServer(folder / "valkey"))
-        playwright = await stack.enter_async_context(async_playwright())
-        browser = await playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        stack.push_async_callback(browser.close)
+        browser = await stack.enter_async_context(launched(program))
         for name in ("fleet", "account"):
             (folder / name).mkdir()
         fleet = showroom.fleet(_ACCOUNTS), showroom.remember(folder / "fleet", _ACCOUNTS)
@@ -80,15 +76,13 @@ async def _photograph(browser: Browser, scene: Scene, path: str, to: Path) -> No
     """A page in both themes, as large as a window."""
     link = f"{scene.origin}/sign-in#{scene.token(Role.viewer, 'kim')}"
     for theme, name in _THEMES.items():
-        context = await browser.new_context(viewport=SIZE, color_scheme=theme, locale="en-GB")
-        page = await context.new_page()
-        await page.goto(link)
-        await page.wait_for_url(f"{scene.origin}/")
-        await page.goto(f"{scene.origin}{path}")
-        await page.locator("#live.on").wait_for()
         file = to.with_name(f"{to.name}{name}.png")
-        await page.screenshot(path=file)
-        await context.close()
+        async with looking(browser, viewport=SIZE, color_scheme=theme, locale="en-GB") as page:
+            await page.goto(link)
+            await page.wait_for_url(f"{scene.origin}/")
+            await page.goto(f"{scene.origin}{path}")
+            await page.locator("#live.on").wait_for()
+            await page.screenshot(path=file)
         size = file.stat().st_size
         if size > MOST_BYTES:
             raise PulseError(f"{file} has {size:,} bytes, more than {MOST_BYTES:,}")

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from contextlib import contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 import pytest
@@ -17,14 +16,13 @@ import pytest
 from .collecting import states, wait_for
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from .collecting import Collecting
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(240)]
 
 PAGES = Path(__file__).parents[1] / "clients"
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
 class Browser:
@@ -59,11 +57,8 @@ class Browser:
 
 
 @pytest.fixture
-def browser(tmp_path: Path, without: Callable[[str], NoReturn]) -> Browser:
-    program = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if program is None:
-        without("no Chromium: clients for browsers need it (make doctor)")
-    return Browser(program, tmp_path / "browser")
+def browser(tmp_path: Path, chromium: str) -> Browser:
+    return Browser(chromium, tmp_path / "browser")
 
 
 class Site(SimpleHTTPRequestHandler):

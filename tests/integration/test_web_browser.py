@@ -3,63 +3,55 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 import pytest
 
 from pulse.alerting.people.outcomes import decode_outcome
 from pulse.alerting.people.silences import Muted
 from pulse.readmodel import ReadModel
+from tests.browsing import looking
 
-from .browsing import Browser, browser_program
 from .web_process import DAY_MS, Webbing
 from .webbing import document
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
-
+    from playwright.async_api import Browser, Page
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(240)]
-
-
-@pytest.fixture
-def browser(tmp_path: Path, without: Callable[[str], NoReturn]) -> Iterator[Browser]:
-    program = browser_program()
-    if program is None:
-        without("no Chromium: the page is opened in it (make doctor)")
-    found = Browser(program, tmp_path)
-    try:
-        yield found
-    finally:
-        found.stop()
 
 
 async def test_from_the_link_of_a_message_to_the_topics(webbing: Webbing, browser: Browser) -> None:
     async with ReadModel(webbing.redis["url"], webbing.redis["prefix"]) as accounts:
         await accounts.write([document("acme", profile={"name": "Ac<b>me"})])
     alert = webbing.raises("acme")
-    async with browser.tab() as tab:
-        shown = await tab.open(webbing.link(alert, "acknowledge"))
-        is_open = await tab.look(
-            "document.querySelector('form[data-action=acknowledge]').closest('details').open"
+    async with looking(browser) as page:
+        await page.goto(webbing.link(alert, "acknowledge"))
+        shown = await page.inner_text("body")
+        is_open = await page.locator("details:has(form[data-action=acknowledge])").evaluate(
+            "each => each.open"
         )
-        drawn = await tab.look("document.querySelector('svg.gauge').getBoundingClientRect().width")
-        color = await tab.look(
-            "getComputedStyle(document.querySelector('.gauge rect.danger')).fill"
+        drawn = await page.locator("svg.gauge").bounding_box()
+        color = await page.locator(".gauge rect.danger").evaluate(
+            "each => getComputedStyle(each).fill"
         )
-        taken = await tab.submit("acknowledge", author="Kim", note="I call them")
+        taken = await submit(page, "acknowledge", author="Kim", note="I call them")
         first = muted(webbing).snoozes[alert.id]
-        await tab.open(webbing.link(alert, "snooze"))
-        snoozed = await tab.submit("snooze", **{"for": "3d"})
+        await page.goto(webbing.link(alert, "snooze"))
+        await page.select_option("form[data-action=snooze] [name=for]", "3d")
+        snoozed = await submit(page, "snooze")
         second = muted(webbing).snoozes[alert.id]
-        await tab.open(webbing.link(alert, "close"))
-        closed = await tab.submit("close", outcome="false_alarm", note="they moved")
-        complaints = tab.said
+        await page.goto(webbing.link(alert, "close"))
+        await page.check("form[data-action=close] [value=false_alarm]")
+        closed = await submit(page, "close", note="they moved")
 
     assert "Ac<b>me" in shown
     assert "Acme is in danger" in shown
-    assert (is_open, drawn > 100, color) == (True, True, "rgb(201, 53, 43)")
+    assert (is_open, drawn is not None and drawn["width"] > 100, color) == (
+        True,
+        True,
+        "rgb(201, 53, 43)",
+    )
     assert "You have taken it over." in taken
     assert (first.author, first.reason, first.until_ms) == ("Kim (by link)", "I call them", None)
     assert "Snoozed until" in snoozed
@@ -68,28 +60,38 @@ async def test_from_the_link_of_a_message_to_the_topics(webbing: Webbing, browse
     assert "Closed as false alarm by somebody with the link" in closed
     (record,) = webbing.system.read("outcomes")
     assert decode_outcome(record.value).note == "they moved"
-    assert complaints == []
 
 
 async def test_signing_in_in_a_browser(webbing: Webbing, browser: Browser) -> None:
     async with ReadModel(webbing.redis["url"], webbing.redis["prefix"]) as accounts:
         await accounts.write([document("acme"), document("globex")])
     alert = webbing.raises("acme")
-    async with browser.tab() as tab:
-        await tab.ask("Page.navigate", url=f"{webbing.url}/accounts/acme")
-        await tab.arrives(f"{webbing.url}/sign-in?next=%2Faccounts%2Facme")
-        await tab.look(f"document.querySelector('[name=token]').value = {webbing.token!r}")
-        await tab.look("document.querySelector('#sign-in button').click()")
-        shown = await tab.arrives(f"{webbing.url}/accounts/acme")
-        done = await tab.submit("acknowledge", note="mine")
-        cookies = await tab.look("document.cookie")
-        complaints = tab.said
+    async with looking(browser) as page:
+        await page.goto(f"{webbing.url}/accounts/acme")
+        await page.wait_for_url(f"{webbing.url}/sign-in?next=%2Faccounts%2Facme")
+        await page.fill("[name=token]", webbing.token)
+        await page.click("#sign-in button")
+        await page.wait_for_url(f"{webbing.url}/accounts/acme")
+        shown = await page.inner_text("body")
+        await page.locator("details:has(form[data-action=acknowledge]) > summary").click()
+        done = await submit(page, "acknowledge", note="mine")
+        cookies = await page.evaluate("document.cookie")
 
     assert "kim, member" in shown
     assert "Taken over by kim: mine" in done
     assert cookies == ""  # out of reach of scripts
     assert muted(webbing).snoozes[alert.id].author == "kim"
-    assert complaints == []
+
+
+async def submit(page: Page, action: str, **fields: str) -> str:
+    """Fill in the form of an action and press its button; the text of the next page."""
+    form = page.locator(f"form[data-action={action}]")
+    for name, value in fields.items():
+        await form.locator(f"[name={name}]").fill(value)
+    before = page.url
+    await form.locator("button").click()
+    await page.wait_for_url(lambda url: url != before)
+    return await page.inner_text("body")
 
 
 def muted(webbing: Webbing) -> Muted:

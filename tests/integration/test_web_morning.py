@@ -9,28 +9,28 @@ import logging
 import re
 import time
 from contextlib import asynccontextmanager, closing
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 import pytest
 from kafka import KafkaProducer
-from playwright.async_api import async_playwright, expect
+from playwright.async_api import expect
 
 from pulse.model.time import parse_ts
 from pulse.placement import partition_of
 from pulse.playback.emit import PlaySettings, play
 from pulse.playback.lines import Lines
 from pulse.testing.webhooks import EXAMPLE_SECRET, ReceiverThread, WebhookReceiver
+from tests.browsing import WITHIN_MS, looking
 
 from . import morning
-from .browsing import browser_program
 from .collecting import wait_for
 from .web_process import Webbing
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
+    from collections.abc import AsyncIterator, Iterator
     from pathlib import Path
 
-    from playwright.async_api import Locator, Page
+    from playwright.async_api import Browser, Locator, Page
 
     from pulse.testing.kafka import KafkaServer
     from pulse.testing.valkey import ValkeyServer
@@ -39,7 +39,6 @@ pytestmark = [pytest.mark.kafka, pytest.mark.timeout(240)]
 
 log = logging.getLogger(__name__)
 
-WITHIN_MS = 30_000
 MINUTE_MS = 60_000
 """An alert is due when the minute of its event is over."""
 MOST_LATE_S = 15.0
@@ -120,29 +119,11 @@ def a_morning(
             webbing.system.stop()
 
 
-@asynccontextmanager
-async def browsing(without: Callable[[str], NoReturn]) -> AsyncIterator[Page]:
-    """A page of a browser, which must complain of nothing."""
-    program = browser_program()
-    if program is None:
-        without("no Chromium: the page is opened in it (make doctor)")
-    complaints: list[str] = []
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        page = await browser.new_page(viewport={"width": 1280, "height": 900})
-        page.set_default_timeout(WITHIN_MS)
-        page.on("console", lambda said: complaints.append(said.text))
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        yield page
-        await browser.close()
-    assert complaints == []
-
-
 async def test_from_the_worst_account_to_what_fires_while_somebody_looks(
-    a_morning: Morning, without: Callable[[str], NoReturn]
+    a_morning: Morning, browser: Browser
 ) -> None:
     url = a_morning.webbing.url
-    async with browsing(without) as page:
+    async with looking(browser) as page:
         board = page.locator(".board li")
 
         async def row(name: str) -> str:

@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 import pytest
-from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import async_playwright
 
 from pulse.history import History
 from pulse.readmodel import ReadModel
 from pulse.web.tokens import Role
+from tests.browsing import looking, violations
 
 from . import showroom, year
-from .browsing import browser_program
 from .webbing import Scene, document, forms, plain, signed_in
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator
     from pathlib import Path
 
-    from playwright.async_api import Page
+    from playwright.async_api import Browser
 
     from pulse.testing.valkey import ValkeyServer
 
@@ -181,39 +179,17 @@ async def test_names_of_users_and_features_are_text(accounts: ReadModel, tmp_pat
 # -- in a browser ----------------------------------------------------------------------------------
 
 
-async def findings(page: Page) -> list[str]:
-    """What axe finds, but what is a matter of taste."""
-    found = await Axe().run(page)
-    return [
-        f"{each['id']} ({each['impact']}): {node['html'][:200]}"
-        for each in found.response["violations"]
-        if each["impact"] in ("serious", "critical", "moderate")
-        for node in each["nodes"]
-    ]
-
-
 @pytest.mark.timeout(240)
 async def test_it_is_readable_in_both_themes_and_on_a_phone_and_axe_finds_nothing(
-    accounts: ReadModel, tmp_path: Path, without: Callable[[str], NoReturn]
+    accounts: ReadModel, tmp_path: Path, browser: Browser
 ) -> None:
-    program = browser_program()
-    if program is None:
-        without("no Chromium: the page is opened in it (make doctor)")
     await accounts.write([year.acme(47.4)])
-    async with (
-        showroom.serving(accounts, year.history(tmp_path, 47.4)) as scene,
-        async_playwright() as tools,
-    ):
+    async with showroom.serving(accounts, year.history(tmp_path, 47.4)) as scene:
         firing, *_ = year.tell(scene, 47.4)
         link = scene.links.of(firing, "acme", scene.now_ms)["snooze"]
-        browser = await tools.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        try:
-            for theme, width in (("light", 1_280), ("dark", 1_280), ("dark", 390)):
-                page = await browser.new_page(
-                    color_scheme=theme, viewport={"width": width, "height": 900}
-                )
-                complaints: list[str] = []
-                page.on("console", lambda said, to=complaints: to.append(said.text))
+        for theme, width in (("light", 1_280), ("dark", 1_280), ("dark", 390)):
+            size = {"width": width, "height": 900}
+            async with looking(browser, color_scheme=theme, viewport=size) as page:
                 await page.goto(link)
                 wide, narrow = page.locator("svg.chart.wide"), page.locator("svg.chart.narrow")
                 assert (await wide.is_visible(), await narrow.is_visible()) == (
@@ -225,8 +201,4 @@ async def test_it_is_readable_in_both_themes_and_on_a_phone_and_axe_finds_nothin
                     "document.querySelectorAll('details').forEach((each) => { each.open = true; })"
                 )
                 assert await page.locator("button", has_text="Snooze").first.is_visible()
-                assert await findings(page) == [], (theme, width)
-                assert complaints == []
-                await page.close()
-        finally:
-            await browser.close()
+                assert await violations(page) == [], (theme, width)

@@ -2,42 +2,29 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING
 
 import pytest
-from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import async_playwright, expect
+from playwright.async_api import expect
 
 from pulse.desk.audit import By, entry, record_of
 from pulse.model import Change, Way
 from pulse.web.tokens import Role
+from tests.browsing import DESK, PHONE, looking, violations
 
 from . import showroom
-from .browsing import browser_program
 from .webbing import NOW_MS
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator
 
-    from playwright.async_api import Browser, Page
+    from playwright.async_api import Browser
 
     from .webbing import Scene
 
 pytestmark = pytest.mark.timeout(240)
 
 PASSWORD = "a horse and a staple"
-PHONE, DESK = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
-
-
-@pytest.fixture
-async def browser(without: Callable[[str], NoReturn]) -> AsyncIterator[Browser]:
-    program = browser_program()
-    if program is None:
-        without("no Chromium: the page is opened in it (make doctor)")
-    async with async_playwright() as playwright:
-        found = await playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        yield found
-        await found.close()
 
 
 @pytest.fixture
@@ -61,62 +48,50 @@ async def scene() -> AsyncIterator[Scene]:
         yield scene
 
 
-async def problems(page: Page) -> list[Any]:
-    said = (await Axe().run(page)).response["violations"]
-    return [(each["id"], each["impact"], each["nodes"][0]["html"]) for each in said]
-
-
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"])
 async def test_an_admin_signs_in_by_keyboard_and_finds_who_changed_what(
     scene: Scene, browser: Browser, theme: str, size: dict[str, int]
 ) -> None:
-    context = await browser.new_context(viewport=size, color_scheme=theme)
-    page, complaints = await context.new_page(), []
-    page.on("console", lambda said: complaints.append(said.text))
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    await page.goto(f"{scene.origin}/audit")
-    await page.wait_for_url("**/sign-in?next=%2Faudit")
-    found = {"sign-in": await problems(page)}
-    await page.click("summary")
-    found["with a token"] = await problems(page)
+    # A browser tells of every answer that is an error: that of the wrong password.
+    async with looking(browser, misses=1, viewport=size, color_scheme=theme) as page:
+        await page.goto(f"{scene.origin}/audit")
+        await page.wait_for_url("**/sign-in?next=%2Faudit")
+        found = {"sign-in": await violations(page)}
+        await page.click("summary")
+        found["with a token"] = await violations(page)
 
-    await page.focus("[name=name]")
-    await page.keyboard.type("kim")
-    await page.keyboard.press("Tab")
-    await page.keyboard.type("a wrong password")
-    await page.keyboard.press("Enter")
-    await expect(page.locator(".note")).to_have_text("the name or the password is wrong")
-    assert await page.input_value("[name=name]") == "kim"
-    assert await page.input_value("[name=password]") == ""
-    found["wrong"] = await problems(page)
-    # A browser tells of every answer that is an error.
-    assert complaints == [complaints[0]]
-    assert "401" in complaints.pop()
-    await page.fill("[name=password]", PASSWORD)
-    await page.keyboard.press("Enter")
-    await page.wait_for_url(f"{scene.origin}/audit")
+        await page.focus("[name=name]")
+        await page.keyboard.type("kim")
+        await page.keyboard.press("Tab")
+        await page.keyboard.type("a wrong password")
+        await page.keyboard.press("Enter")
+        await expect(page.locator(".note")).to_have_text("the name or the password is wrong")
+        assert await page.input_value("[name=name]") == "kim"
+        assert await page.input_value("[name=password]") == ""
+        found["wrong"] = await violations(page)
+        await page.fill("[name=password]", PASSWORD)
+        await page.keyboard.press("Enter")
+        await page.wait_for_url(f"{scene.origin}/audit")
 
-    assert await page.locator("tbody tr").count() == 50
-    await expect(page.locator("nav [aria-current=page]")).to_have_text("Audit")
-    found["audit"] = await problems(page)
-    wide = await page.evaluate("document.documentElement.scrollWidth - innerWidth")
-    assert wide <= 0
-    await page.click("text=Those before")
-    await expect(page.locator("tbody tr")).to_have_count(10)
-    await page.click("text=The newest")
-    await page.select_option("[name=change]", "alert_closed")
-    await page.fill("[name=who]", "person-1")
-    await page.keyboard.press("Enter")
-    await page.wait_for_url("**/audit?who=person-1&change=alert_closed&account=")
-    await expect(page.locator("tbody tr")).to_have_count(5)
-    async with page.expect_download() as downloading:
-        await page.click("text=CSV")
-    rows = (await (await downloading.value).path()).read_text().splitlines()
-    assert len(rows) == 6
-    await page.goto(f"{scene.origin}/audit?who=nobody")
-    found["nothing"] = await problems(page)
+        assert await page.locator("tbody tr").count() == 50
+        await expect(page.locator("nav [aria-current=page]")).to_have_text("Audit")
+        found["audit"] = await violations(page)
+        wide = await page.evaluate("document.documentElement.scrollWidth - innerWidth")
+        assert wide <= 0
+        await page.click("text=Those before")
+        await expect(page.locator("tbody tr")).to_have_count(10)
+        await page.click("text=The newest")
+        await page.select_option("[name=change]", "alert_closed")
+        await page.fill("[name=who]", "person-1")
+        await page.keyboard.press("Enter")
+        await page.wait_for_url("**/audit?who=person-1&change=alert_closed&account=")
+        await expect(page.locator("tbody tr")).to_have_count(5)
+        async with page.expect_download() as downloading:
+            await page.click("text=CSV")
+        rows = (await (await downloading.value).path()).read_text().splitlines()
+        assert len(rows) == 6
+        await page.goto(f"{scene.origin}/audit?who=nobody")
+        found["nothing"] = await violations(page)
 
     assert {name: said for name, said in found.items() if said} == {}
-    assert complaints == []
-    await context.close()

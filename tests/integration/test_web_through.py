@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 import pytest
-from playwright.async_api import async_playwright
 
 from pulse.web.tokens import Role
+from tests.browsing import looking
 
 from . import showroom
-from .browsing import browser_program
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from playwright.async_api import Browser
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -28,15 +27,10 @@ pytestmark = pytest.mark.timeout(240)
     ],
 )
 async def test_a_silence_lasts_through_the_day_of_the_reader(
-    without: Callable[[str], NoReturn], zone: str, has_script: bool, ends: str
+    browser: Browser, zone: str, has_script: bool, ends: str
 ) -> None:
-    program = browser_program()
-    if program is None:
-        without("no Chromium: the page is opened in it (make doctor)")
-    async with async_playwright() as playwright, showroom.serving(None) as scene:
-        browser = await playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        context = await browser.new_context(timezone_id=zone, java_script_enabled=has_script)
-        page = await context.new_page()
+    settings = {"timezone_id": zone, "java_script_enabled": has_script}
+    async with showroom.serving(None) as scene, looking(browser, **settings) as page:
         await page.goto(f"{scene.origin}/sign-in?next=%2Fsilences")
         await page.locator("input[name=token]").fill(scene.token(Role.member, "kim"))
         await page.locator("form:has(input[name=token]) button").click()
@@ -47,7 +41,6 @@ async def test_a_silence_lasts_through_the_day_of_the_reader(
         await page.locator("input[name=until]").fill("2026-04-10")
         await page.locator("form.box button.first").click()
         await page.wait_for_url("**/silences?done=made")
-        await browser.close()
 
     assert is_said is not has_script
     ((_, said),) = scene.records("silences")

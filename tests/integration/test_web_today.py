@@ -5,23 +5,22 @@ from __future__ import annotations
 import asyncio
 import re
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import async_playwright, expect
+from playwright.async_api import expect
 
 from pulse.alerting.people.silences import encode_snooze
 from pulse.alerting.stages.muting import Snooze
 from pulse.readmodel import ReadModel
 from pulse.web.tokens import Role
+from tests.browsing import DESK, PHONE, WITHIN_MS, looking, violations
 
 from . import showroom
-from .browsing import browser_program
 from .webbing import alert, document
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator
     from pathlib import Path
 
     from playwright.async_api import Browser, Page
@@ -33,7 +32,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.timeout(240)
 
 ACCOUNTS = 70
-WITHIN_MS = 30_000
 FOCUSED = """(() => { const at = document.activeElement;
     return at.name || at.textContent.trim().replace(/\\s+/g, " "); })()"""
 IS_SEEN = """(() => { const at = document.activeElement, style = getComputedStyle(at);
@@ -42,18 +40,6 @@ IS_SEEN = """(() => { const at = document.activeElement, style = getComputedStyl
         && style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 1; })()"""
 """Whether the focus is on something that can be seen, with a line around it."""
 GROUND = "getComputedStyle(document.body).backgroundColor"
-PHONE, DESK = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
-
-
-@pytest.fixture
-async def browser(without: Callable[[str], NoReturn]) -> AsyncIterator[Browser]:
-    program = browser_program()
-    if program is None:
-        without("no Chromium: the page is opened in it (make doctor)")
-    async with async_playwright() as playwright:
-        found = await playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        yield found
-        await found.close()
 
 
 @pytest.fixture
@@ -76,22 +62,13 @@ async def scene(valkey: ValkeyServer, unique: str, tmp_path: Path) -> AsyncItera
 async def opened(
     scene: Scene, browser: Browser, *, misses: int = 0, **settings: Any
 ) -> AsyncIterator[Page]:
-    """A page of a browser that is signed in, at Today; it must complain of nothing but of as many
-    pages that are not there.
-    """
-    context = await browser.new_context(**{"viewport": DESK, **settings})
-    context.set_default_timeout(WITHIN_MS)
-    page, complaints = await context.new_page(), []
-    page.on("console", lambda said: complaints.append(said.text))
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    await page.goto(f"{scene.origin}/")
-    await page.fill("[name=token]", scene.token(Role.member, "kim.larsen"))
-    await page.click("#sign-in button")
-    await page.wait_for_url(f"{scene.origin}/")
-    yield page
-    await context.close()
-    assert [each for each in complaints if "404" not in each] == []
-    assert len(complaints) == misses
+    """A page of a browser that is signed in, at Today."""
+    async with looking(browser, misses=misses, **settings) as page:
+        await page.goto(f"{scene.origin}/")
+        await page.fill("[name=token]", scene.token(Role.member, "kim.larsen"))
+        await page.click("#sign-in button")
+        await page.wait_for_url(f"{scene.origin}/")
+        yield page
 
 
 async def names(page: Page) -> list[str]:
@@ -220,8 +197,7 @@ async def test_nothing_keeps_anybody_from_reading_any_page(
             assert answer.status == (404 if path == "/accounts/nobody" else 200), path
             if path.endswith("keys"):
                 await page.evaluate("document.getElementById('help').showModal()")
-            said = (await Axe().run(page)).response["violations"]
-            found[path] = [(each["id"], each["impact"], each["nodes"][0]["html"]) for each in said]
+            found[path] = await violations(page)
             # What is wide scrolls within itself.
             if await page.evaluate("document.documentElement.scrollWidth > innerWidth"):
                 found[path].append("something is beside the page")
