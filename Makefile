@@ -4,6 +4,9 @@ SHELL := /bin/sh
 .SHELLFLAGS := -eu -c
 .DEFAULT_GOAL := help
 
+# In many containers Python is told to write no bytecode, and each process compiles all it imports.
+export PYTHONDONTWRITEBYTECODE :=
+
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.stamp
@@ -12,10 +15,12 @@ BENCH_VENV := .venv-bench
 BENCH_STAMP := $(BENCH_VENV)/.stamp
 # The extras and the group that `requirements.lock` holds.
 LOCKED := --all-extras --group dev
-# Faults mostly wait: several at once, each worker with a Kafka of its own.
-FAULTS := tests/faults -n 3
-# Two at once, the tests of a file by the same one: each of them has a Kafka of its own.
-TWO := -n 2 --dist loadfile
+# Tests of a file are run by the same worker, which has a Kafka of its own, and share what the file
+# sets up; files come in the order of tests/conftest.py.
+BY_FILE := --dist loadfile --no-loadscope-reorder
+# What does not depend on what is compiled need not be run twice.
+PURE := tests/unit/engine tests/unit/engagement tests/property \
+	--ignore=tests/property/test_pipeline.py --ignore=tests/property/test_pipeline_as_before.py
 MINUTES := 60
 
 .PHONY: help
@@ -34,16 +39,15 @@ test: setup ## Run everything: lint, types, imports, then all tests on a real Ka
 	@$(MAKE) --no-print-directory lint types
 	@$(BIN)/python -m pulse.testing.kafka
 	@$(BIN)/python tests/clients/fetch.py
-	PULSE_PURE=1 $(BIN)/pytest tests/unit/engine tests/unit/engagement tests/property $(TWO)
-	$(BIN)/pytest --ignore=tests/faults $(TWO)
-	$(BIN)/pytest $(FAULTS)
+	PULSE_PURE=1 $(BIN)/pytest $(PURE) -n 2
+	$(BIN)/pytest -n 3 $(BY_FILE)
 
 .PHONY: soak
 soak: setup ## Many odd requests, all seeds of every fault, then an hour-long run (MINUTES=60): what grows meanwhile
 	@sh deploy/doctor.sh tests
 	@$(BIN)/python -m pulse.testing.kafka
 	PULSE_EXAMPLES=300 $(BIN)/pytest tests/integration/test_collector_schema.py
-	PULSE_SEEDS=all $(BIN)/pytest $(FAULTS)
+	PULSE_SEEDS=all $(BIN)/pytest tests/faults -n 3
 	$(BIN)/python -m pulse.testing.soak $(MINUTES)
 
 # --- setting up -------------------------------------------------------------
@@ -76,7 +80,7 @@ lock: ## Make the lock again from pyproject.toml (UPGRADE=1 takes newer versions
 .PHONY: check
 check: setup ## Lint, types, imports, unit and property tests: under two minutes
 	@$(MAKE) --no-print-directory lint types
-	$(BIN)/pytest src $(wildcard tests/unit tests/property tests/docs tests/deploy) -q $(TWO)
+	$(BIN)/pytest src $(wildcard tests/unit tests/property tests/docs tests/deploy) -q -n 2 $(BY_FILE)
 
 .PHONY: bench
 bench: setup $(BENCH_STAMP) ## Measure (QUICK=1: in minutes; ROWS=pulse,hand; ACCOUNTS=100000)

@@ -20,7 +20,8 @@ if [ "uv==$("$venv/bin/uv" --version 2>/dev/null | cut -d' ' -f2)" != "$wanted" 
         --require-hashes --no-deps -r requirements-bootstrap.lock
 fi
 
-# `sync` also removes what the lock no longer names.
-VIRTUAL_ENV=$venv "$venv/bin/uv" pip sync --quiet --require-hashes requirements.lock
+# `sync` also removes what the lock no longer names. Compiled to bytecode here, packages are not
+# compiled by each process that is the first to import them, or by each at all.
+VIRTUAL_ENV=$venv "$venv/bin/uv" pip sync --quiet --compile-bytecode --require-hashes requirements.lock
 VIRTUAL_ENV=$venv "$venv/bin/uv" pip install --quiet --no-deps --no-build-isolation --editable .
 echo "$venv is ready"

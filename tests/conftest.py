@@ -29,6 +29,10 @@ if TYPE_CHECKING:
 
 S = TypeVar("S", bound="Server")
 
+TESTS = Path(__file__).parent
+LONG = ("faults", "e2e", "integration", "contract", "docs", "deploy", "property")
+"""Rooms whose tests take long, the longest first."""
+
 # A deadline per example measures the machine, not the code. The examples are the same each time, so
 # that nobody's change fails on what was there before; `HYPOTHESIS=hunt` looks for new ones.
 hypothesis.settings.register_profile("pulse", deadline=None, print_blob=True, derandomize=True)
@@ -50,6 +54,12 @@ def by_the_package(keys: Sequence[bytes], raw: bytes, headers: Mapping[str, str]
 CHECKS.append(by_the_package)
 
 
+def _rank(path: Path) -> int:
+    """By the room: how early its tests are run."""
+    room = path.relative_to(TESTS).parts[0] if path.is_relative_to(TESTS) else ""
+    return LONG.index(room) if room in LONG else len(LONG)
+
+
 def pytest_sessionstart() -> None:
     """A compiled core older than its sources would be tested in their place."""
     if is_compiled():
@@ -60,6 +70,8 @@ def pytest_sessionstart() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    # What takes long begins first, so that at the end nobody waits for one of them.
+    items.sort(key=lambda item: _rank(item.path))
     for item in items:
         if "kafka" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.kafka)

@@ -178,6 +178,22 @@ async def test_the_file_keeps_the_lines_of_the_other_segments(
     assert "trial" not in after.segments
 
 
+async def test_the_file_keeps_what_the_one_before_said_of_the_line_of_all(
+    history: History, tmp_path: Path
+) -> None:
+    # As a file was read: which of the two said what is not known any more.
+    line = {"enter": 41, "exit": 52, "dwell": "72h", "min_active_days": 3}
+    scene = Scene(None, {"line_file": "before.yaml", "line": line}, history=history)
+    answered = await (await viewer(scene)).get("/line.yaml", params={"enter": 30})
+    (tmp_path / "line.yaml").write_bytes(answered.content)
+    (tmp_path / "pulse.yaml").write_text("line_file: line.yaml\n")
+    after = Config.load(tmp_path / "pulse.yaml")
+
+    assert after.line == scene.config.line.model_copy(
+        update={"enter": 30.0, "exit": 41.0, "approach": 44.0}
+    )
+
+
 async def test_the_report_is_shown_without_what_it_could_do(scene: Scene, tmp_path: Path) -> None:
     (tmp_path / "report.html").write_text("<h1>The line</h1>")
     with_report = Scene(

@@ -136,11 +136,13 @@ def _moved(settings: LineSettings, enter: float) -> Line:
 
 
 def _held(config: Config) -> dict[str | None, dict[str, Any]]:
-    """The scores that hold for all, under None, and what segments change of their line.
+    """What holds of the line of all, under None, and what segments change of it.
 
     The file is named instead of the one that held before, which may be where all of this is said.
     """
     lines: dict[str | None, dict[str, Any]] = {None: _scores(config.line)}
+    if config.line_file is not None:
+        lines[None] = config.line.model_dump(mode="json", by_alias=True)
     for name, segment in config.segments.items():
         said = segment.line.model_dump(mode="json", by_alias=True, exclude_none=True)
         if said:
