@@ -62,26 +62,28 @@ def recorded(firing: int, ended: int, told: Told) -> list[tuple[str, bytes]]:
 @asynccontextmanager
 async def watched() -> AsyncIterator[list[float]]:
     """How long the event loop stood still, each time: in seconds of its thread's own work, which
-    others on the machine do not prolong, and of full collections of garbage in any thread.
+    others on the machine do not prolong, and of full collections of garbage in any thread, less
+    what such a one takes for all that other tests have left here.
     """
     gaps: list[float] = []
-    begin_s = 0.0
+    begin_s = time.thread_time()
+    gc.collect()
+    others_s = time.thread_time() - begin_s
 
     def collected(phase: Literal["start", "stop"], info: dict[str, int]) -> None:
         nonlocal begin_s
         if phase == "start":
             begin_s = time.thread_time()
         else:
-            gaps.append(time.thread_time() - begin_s)
+            gaps.append(time.thread_time() - begin_s - others_s)
 
     async def look() -> None:
         before = time.thread_time()
         while True:
             await asyncio.sleep(0.005)
-            gaps.append(time.thread_time() - before)
+            gaps.append(time.thread_time() - before - others_s)
             before = time.thread_time()
 
-    gc.collect()
     task = asyncio.create_task(look())
     gc.callbacks.append(collected)
     try:
