@@ -94,8 +94,15 @@ def scraped(bootstrap: str, valkey: ValkeyServer, folder: Path, prefix: str) -> 
         system.wait_until_applied()
         _send(collecting)
         _judge(webbing)
+        wait_for(lambda: _has_failed(notifier.metrics()))
         time.sleep(3)  # for what came last to be scraped, and for rules to see it
         yield found
+
+
+def _has_failed(metrics: str) -> bool:
+    """Whether some notification was tried for the last time."""
+    lines = (line for line in metrics.splitlines() if line.startswith("pulse_deliveries_total{"))
+    return any('outcome="failed"' in line and float(line.rsplit(" ", 1)[1]) for line in lines)
 
 
 def _settings(takes: WebhookReceiver, refuses: WebhookReceiver) -> dict[str, Any]:
