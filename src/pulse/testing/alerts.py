@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pulse.model import Alert, Status
@@ -56,3 +57,20 @@ def sample_alert(
         "config_version": "0123456789ab",
     }
     return Alert.model_validate(fields | changes)
+
+
+def differing(
+    found: Iterable[Mapping[str, Any]], wanted: Iterable[Mapping[str, Any]]
+) -> list[tuple[Mapping[str, Any] | None, Mapping[str, Any] | None]]:
+    """States of alerts, as plain data, that are not the same in both: as found, and as wanted.
+
+    >>> of = {"id": "al_1", "status": "firing"}
+    >>> differing([of], [of]), differing([], [of])
+    ([], [(None, {'id': 'al_1', 'status': 'firing'})])
+    """
+    these, those = ({(each["id"], each["status"]): each for each in of} for of in (found, wanted))
+    return [
+        (these.get(key), those.get(key))
+        for key in sorted(these.keys() | those.keys())
+        if these.get(key) != those.get(key)
+    ]
