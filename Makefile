@@ -46,7 +46,7 @@ test: setup ## Run everything: lint, types, imports, then all tests on a real Ka
 soak: setup ## Many odd requests, all seeds of every fault, then an hour-long run (MINUTES=60): what grows meanwhile
 	@sh deploy/doctor.sh tests
 	@$(BIN)/python -m pulse.testing.kafka
-	PULSE_EXAMPLES=300 $(BIN)/pytest tests/integration/test_collector_schema.py
+	PULSE_EXAMPLES=300 $(BIN)/pytest tests/integration/collector/test_schema.py
 	PULSE_SEEDS=all $(BIN)/pytest tests/faults -n 3
 	$(BIN)/python -m pulse.testing.soak $(MINUTES)
 
@@ -132,7 +132,7 @@ dashboards: setup ## Write deploy/grafana/dashboards/ again from their Python
 
 .PHONY: pictures
 pictures: setup ## Take the pictures of the documentation again (needs Chromium)
-	@$(BIN)/python -m tests.integration.pictures
+	@$(BIN)/python -m tests.integration.web.pictures
 
 .PHONY: reference
 reference: setup ## Write docs/reference/ again from the code

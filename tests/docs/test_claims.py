@@ -95,10 +95,10 @@ CLAIMS: dict[str, tuple[str, ...]] = {
         "test_the_worst_are_told_and_the_rest_is_in_the_digest",
         "tests/unit/alerting/test_acceptance.py::"
         "test_outside_working_hours_alerts_wait_for_the_receivers_morning",
-        "tests/integration/test_fleet_guard.py::test_two_notifiers_see_one_fleet",
+        "tests/integration/notifier/test_fleet_guard.py::test_two_notifiers_see_one_fleet",
     ),
     "Which reasons were right is counted.": (
-        "tests/integration/test_web_api.py::"
+        "tests/integration/web/test_api.py::"
         "test_precision_by_reason_and_what_to_do_about_a_noisy_one",
     ),
     "What was answered with 2xx is counted once, and its alerts arrive, whatever was killed on the "
@@ -112,9 +112,9 @@ CLAIMS: dict[str, tuple[str, ...]] = {
     "The same input and configuration give the same bytes, by file and by Kafka, with one worker "
     "or several.": (
         "tests/unit/cli/test_replay.py::test_the_same_input_gives_the_same_bytes",
-        "tests/integration/test_same_on_kafka.py::test_one_worker",
-        "tests/integration/test_same_on_kafka.py::test_a_second_worker_comes_and_goes",
-        "tests/integration/test_same_on_kafka.py::test_a_worker_killed_in_the_middle",
+        "tests/integration/worker/test_same_on_kafka.py::test_one_worker",
+        "tests/integration/worker/test_same_on_kafka.py::test_a_second_worker_comes_and_goes",
+        "tests/integration/worker/test_same_on_kafka.py::test_a_worker_killed_in_the_middle",
     ),
     "One worker takes 220,000 events a second, where a loop written by hand for that one job takes "
     "300,000.": (
@@ -158,20 +158,20 @@ CLAIMS: dict[str, tuple[str, ...]] = {
         "docs/reference/topics.md | `pulse.events` | usage events, profiles and ticks, by account "
         "| 32 | 14 days |",
         "docs/reference/configuration.md | `history.days` | integer, 35 to 3,660 | `400` |",
-        "tests/integration/test_history.py::test_what_is_too_old_goes",
+        "tests/integration/worker/test_history.py::test_what_is_too_old_goes",
     ),
     "An account is in no zone before it has been known for 28 days and active on 5, unless its "
     "past is loaded.": (
         "docs/reference/configuration.md | `line.min_history_days` | integer, 0 to 3,660 | `28` |",
         "docs/reference/configuration.md | `line.min_active_days` | integer, 0 to 3,660 | `5` |",
         "tests/unit/engine/test_zones.py::test_too_young_or_hardly_used_is_unknown_and_never_red",
-        "tests/integration/test_digest.py::test_a_history_that_is_loaded_ends_with_one_digest",
+        "tests/integration/notifier/test_digest.py::test_a_history_that_is_loaded_ends_with_one_digest",
     ),
     "All of an account is in one partition, which one worker on one core has, and the number of "
     "partitions is changed only while nothing runs.": (
-        "tests/integration/test_worker.py::test_a_misplaced_event_is_handed_on_and_counted_once",
+        "tests/integration/worker/test_worker.py::test_a_misplaced_event_is_handed_on_and_counted_once",
         "tests/integration/test_topics.py::test_another_number_of_partitions_is_refused",
-        "tests/integration/test_repartition.py::"
+        "tests/integration/worker/test_repartition.py::"
         "test_workers_go_on_as_if_there_had_always_been_so_many",
     ),
     "It is alpha: state of another version is refused, not guessed at.": (
@@ -184,7 +184,7 @@ CLAIMS: dict[str, tuple[str, ...]] = {
     # -- three ways, in and out ------------------------------------------------------------------
     "One engine: on files (`pulse replay`), on Kafka (`pulse work` and the processes beside it), "
     "or all at once on this machine (`pulse demo`).": (
-        "tests/integration/test_same_on_kafka.py::test_one_worker",
+        "tests/integration/worker/test_same_on_kafka.py::test_one_worker",
         "tests/e2e/test_demo.py::test_the_demo_plays_everything_and_every_webhook_is_verified",
     ),
     "The tutorial begins with the demo, run it on Kafka with nothing.": (
@@ -196,10 +196,10 @@ CLAIMS: dict[str, tuple[str, ...]] = {
     "(docs/collector.md), from Python with `pulse.sdk`, or straight to Kafka from any client: a "
     "record of the topic `pulse.events` has the key `account_id` and one JSON object, or several, "
     "one a line:": (
-        "tests/integration/test_collector_clients.py::test_segments_own_client",
-        "tests/integration/test_collector_clients.py::test_rudderstacks_client",
-        "tests/integration/test_collector_clients.py::test_posthogs_client",
-        "tests/integration/test_collector_node.py::test_a_client_for_node",
+        "tests/integration/collector/test_clients.py::test_segments_own_client",
+        "tests/integration/collector/test_clients.py::test_rudderstacks_client",
+        "tests/integration/collector/test_clients.py::test_posthogs_client",
+        "tests/integration/collector/test_node.py::test_a_client_for_node",
         "tests/integration/test_sdk.py::test_what_four_threads_emit_comes_to_the_accounts",
         "tests/unit/model/test_wire.py::test_a_record_of_several_lines",
         "tests/docs/test_claims.py::test_what_goes_in_is_accepted",
@@ -217,7 +217,7 @@ CLAIMS: dict[str, tuple[str, ...]] = {
     ),
     "What cannot be read goes to `pulse.deadletter` with its bytes, its place and the reason, and "
     "everything around it is counted.": (
-        "tests/integration/test_worker.py::"
+        "tests/integration/worker/test_worker.py::"
         "test_bad_input_is_in_the_dead_letter_and_all_around_it_is_counted",
     ),
     "Webhooks after the Standard Webhooks specification: signed, retried, with an id by which a "
@@ -225,36 +225,36 @@ CLAIMS: dict[str, tuple[str, ...]] = {
         "tests/contract/test_webhook_receiver_kind.py::test_a_webhook_is_what_the_standard_says",
         "tests/contract/test_webhook_receiver_kind.py::"
         "test_the_id_and_the_body_stay_the_same_over_attempts",
-        "tests/integration/test_notifier.py::"
+        "tests/integration/notifier/test_notifier.py::"
         "test_half_of_the_requests_fail_and_every_alert_arrives_once",
     ),
     "Or messages to Slack, Teams, PagerDuty, Alertmanager, by mail and by whatever apprise knows "
     "(docs/receivers.md).": (
-        "tests/integration/test_receivers_on_kafka.py::"
+        "tests/integration/notifier/test_receivers_on_kafka.py::"
         "test_every_kind_is_told_that_an_alert_fires_and_that_it_has_ended",
     ),
     "Pages and an API (docs/web.md).": (
-        "tests/integration/test_web_schema.py::test_every_endpoint_answers_as_it_says",
+        "tests/integration/web/test_schema.py::test_every_endpoint_answers_as_it_says",
     ),
     "Today lists the accounts in danger and approaching it, what has most at stake first.": (
         "tests/unit/web/test_today.py::test_what_has_most_at_stake_comes_first",
-        "tests/integration/test_web_today.py::"
+        "tests/integration/web/test_today.py::"
         "test_the_worst_account_is_found_chosen_and_looked_for",
     ),
     "An account's page has its year against the line, and why.": (
         "tests/unit/web/about/test_chart.py::test_the_line_is_drawn_as_it_was_on_each_day",
-        "tests/integration/test_web_page.py::test_a_link_shows_the_account_its_score_and_why",
+        "tests/integration/web/test_page.py::test_a_link_shows_the_account_its_score_and_why",
     ),
     "Fleet shows all of them over time, Line what another line would change.": (
-        "tests/integration/test_web_fleet.py::test_the_fleet_in_numbers_that_are_compared",
-        "tests/integration/test_web_fleet.py::test_another_line_is_tried_before_it_is_saved",
+        "tests/integration/web/test_fleet.py::test_the_fleet_in_numbers_that_are_compared",
+        "tests/integration/web/test_fleet.py::test_another_line_is_tried_before_it_is_saved",
     ),
     "`/metrics` on every process, with rules, runbooks and dashboards (docs/operations.md).": (
         "tests/integration/test_prometheus.py::test_a_panel_gets_what_it_shows",
         "tests/deploy/test_rules.py::test_an_alert_says_what_it_means_and_where_its_runbook_is",
     ),
     "Redis, which the pages read.": (
-        "tests/integration/test_web_page.py::test_there_is_no_today_without_a_read_model",
+        "tests/integration/web/test_page.py::test_there_is_no_today_without_a_read_model",
     ),
     "It holds what can be made again: when it is away the workers go on.": (
         "tests/faults/test_redis_away.py::test_away_in_the_middle_and_back",

@@ -45,7 +45,13 @@ def test_make_test_runs_what_is_said() -> None:
         "mypy",
         "lint-imports",
         "pulse.testing.kafka",
-        "pytest tests/faults",
+        "PULSE_PURE=1",
+        "pytest -n 3",
     ):
         assert part in said, part
+    # What does not depend on the compiler is run once; all else is run, the faults too.
+    assert set(re.findall(r"--ignore=(\S+)", said)) == {
+        "tests/property/test_pipeline.py",
+        "tests/property/test_pipeline_as_before.py",
+    }
     assert "docker" not in said

@@ -10,9 +10,8 @@ from pulse.processes import MissingProgramError
 from pulse.testing.system import System
 from tests.browsing import launched
 from tests.clients.fetch import fetch, node_program
-
-from .collecting import Collecting
-from .web_process import Webbing
+from tests.integration.collecting import Collecting
+from tests.integration.web.process import Webbing
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator

@@ -13,9 +13,8 @@ from ruamel.yaml import YAML
 from pulse.testing.paced import RULES, PacedInput, Player
 from pulse.testing.prometheus import PrometheusServer
 from pulse.testing.webhooks import Answer, ReceiverThread, WebhookReceiver
-
-from .collecting import Collecting, wait_for
-from .web_process import Webbing
+from tests.integration.collecting import Collecting, wait_for
+from tests.integration.web.process import Webbing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

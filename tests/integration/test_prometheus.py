@@ -10,8 +10,7 @@ from pulse.processes import MissingProgramError
 from pulse.testing.prometheus import program
 from pulse.testing.webhooks import EXAMPLE_SECRET
 from tests.deploy.asking import BOARDS, PANELS, Asked, expanded, names_in
-
-from .scraped import SECRET_VARIABLE, Scraped, scraped
+from tests.integration.scraped import SECRET_VARIABLE, Scraped, scraped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

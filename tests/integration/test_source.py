@@ -12,8 +12,7 @@ from kafka import KafkaProducer
 
 from pulse.testing.histories import usage
 from pulse.testing.system import System
-
-from .collecting import wait_for as wait_until
+from tests.integration.collecting import wait_for as wait_until
 
 if TYPE_CHECKING:
     from pathlib import Path
