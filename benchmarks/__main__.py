@@ -33,7 +33,7 @@ def main() -> None:
     results = Results(machine(), datetime.now(UTC), asked.quick, os.getloadavg()[0])
     with (
         tempfile.TemporaryDirectory(prefix="bench-", dir=build) as folder,
-        KafkaServer(Path(folder) / "kafka") as kafka,
+        KafkaServer(Path(folder) / "kafka", is_measured=True) as kafka,
     ):
         place = Place(kafka.bootstrap, Path(folder))
         if asked.part in ("all", "speed"):

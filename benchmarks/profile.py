@@ -78,7 +78,7 @@ def main() -> None:
     files = job.write(job.standard(EVENTS), build / "bench", say)
     with (
         tempfile.TemporaryDirectory(prefix="profile-", dir=build) as folder,
-        KafkaServer(Path(folder) / "kafka") as kafka,
+        KafkaServer(Path(folder) / "kafka", is_measured=True) as kafka,
     ):
         place = Place(kafka.bootstrap, Path(folder))
         for batch in (1, 500):

@@ -92,7 +92,8 @@ class KafkaServer(Server):
     """One Apache Kafka node.
 
     `properties` are lines of `server.properties` that come after, and win over, the ones
-    chosen here. `message_max_bytes` bounds a record batch after compression.
+    chosen here. `message_max_bytes` bounds a record batch after compression. `is_measured`: it is to
+    be as fast as it can, at the cost of a slower start.
     """
 
     name: ClassVar[str] = "kafka"
@@ -104,10 +105,13 @@ class KafkaServer(Server):
         message_max_bytes: int = 1_048_588,
         properties: Mapping[str, str] | None = None,
         heap_mb: int = 512,
+        is_measured: bool = False,
     ) -> None:
         super().__init__(folder)
         self._controller_port = free_port()
         self._heap_mb = heap_mb
+        # To compile well pays after minutes; until then it is half of what a broker costs.
+        self._compiler = () if is_measured else ("-XX:TieredStopAtLevel=1",)
         self._data = folder / "data"
         self._properties = {
             **_PROPERTIES,
@@ -139,6 +143,7 @@ class KafkaServer(Server):
             java,
             f"-Xmx{self._heap_mb}m",
             "-XX:+UseSerialGC",
+            *self._compiler,
             "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
             "-Dorg.slf4j.simpleLogger.showDateTime=true",
             "-Dorg.slf4j.simpleLogger.dateTimeFormat=HH:mm:ss.SSS",
@@ -151,7 +156,7 @@ class KafkaServer(Server):
         cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         tool = ("-cp", f"{libs}/*", "kafka.tools.StorageTool", "format", "--standalone")
         done = subprocess.run(
-            [java, *tool, f"--cluster-id={cluster_id}", f"--config={settings}"],
+            [java, *self._compiler, *tool, f"--cluster-id={cluster_id}", f"--config={settings}"],
             capture_output=True,
             text=True,
             timeout=self.ready_within_s,

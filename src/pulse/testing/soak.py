@@ -161,7 +161,7 @@ def soak(minutes: float, folder: Path, say: Callable[[str], None]) -> tuple[str,
     with (
         ReceiverThread() as receiver,
         ValkeyServer(folder / "valkey") as valkey,
-        KafkaServer(folder / "kafka") as kafka,
+        KafkaServer(folder / "kafka", is_measured=True) as kafka,
     ):
         target = {
             "name": "cs",
