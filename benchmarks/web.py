@@ -140,7 +140,7 @@ def _pages(accounts: int) -> list[tuple[str, str, str]]:
         ("… its last page", f"/?page={last}", f"{shown:,} of {shown:,}<"),
         ("… by zone, segment and owner", "/?zone=danger&segment=smb&owner=owner-3", "that fit"),
         ("… only those waiting", "/?waiting=1", "that fit"),
-        ("… all as CSV", "/today.csv", "account_id,name"),
+        ("… all as CSV", "/today.csv", '"account_id","name"'),
         ("finding an account by a part of its name", "/search?q=account%20number%20"
          f"{accounts - 1}", "with “"),
         ("an account's page, with its year", f"/accounts/{one}", "Engagement against"),

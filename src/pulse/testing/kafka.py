@@ -92,8 +92,8 @@ class KafkaServer(Server):
     """One Apache Kafka node.
 
     `properties` are lines of `server.properties` that come after, and win over, the ones
-    chosen here. `message_max_bytes` bounds a record batch after compression. `is_measured`: it is to
-    be as fast as it can, at the cost of a slower start.
+    chosen here. `message_max_bytes` bounds a record batch after compression. `is_measured`: it
+    is to be as fast as it can, at the cost of a slower start.
     """
 
     name: ClassVar[str] = "kafka"
