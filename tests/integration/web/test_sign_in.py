@@ -94,3 +94,11 @@ async def test_an_admin_signs_in_by_keyboard_and_finds_who_changed_what(
         found["nothing"] = await violations(page)
 
     assert {name: said for name, said in found.items() if said} == {}
+
+
+async def test_a_link_signs_in_also_who_is_at_that_page(scene: Scene, browser: Browser) -> None:
+    async with looking(browser) as page:
+        await page.goto(f"{scene.origin}/sign-in?next=%2Faudit")
+        await page.goto(f"{page.url}#{scene.token(Role.admin, 'kim')}")
+        await page.wait_for_url(f"{scene.origin}/audit")
+        await expect(page.locator("header")).to_contain_text("kim, admin")
