@@ -32,7 +32,8 @@ FOLLOWED = {
     "docs/howto/calibrate.md": "where there is time",
 }
 
-COPIED = ("src", "deploy", "tests/unit/signals", "tests/conftest.py", "pyproject.toml")
+TESTS = ("tests/unit/signals", "tests/conftest.py", "tests/browsing.py")
+COPIED = ("src", "deploy", *TESTS, "pyproject.toml")
 LINKED = ("examples", "deploy", "schemas")
 
 
