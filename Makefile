@@ -81,7 +81,7 @@ lock: ## Make the lock again from pyproject.toml (UPGRADE=1 takes newer versions
 .PHONY: check
 check: setup ## Lint, types, imports, unit and property tests: under two minutes
 	@$(MAKE) --no-print-directory lint types
-	$(BIN)/pytest src $(wildcard tests/unit tests/property tests/docs tests/deploy) -q -n 2 $(BY_FILE)
+	$(BIN)/pytest src tests/unit tests/property -m 'not long' -q -n 2 $(BY_FILE)
 
 .PHONY: bench
 bench: setup $(BENCH_STAMP) ## Measure (QUICK=1: in minutes; ROWS=pulse,hand; ACCOUNTS=100000)

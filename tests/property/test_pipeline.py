@@ -6,6 +6,7 @@ from collections import defaultdict
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -19,6 +20,8 @@ from pulse.alerting.stages.routing import Addressee, Route
 
 if TYPE_CHECKING:
     from pulse.alerting.stages.grouping import Notice
+
+pytestmark = pytest.mark.long
 
 START_MS = 1_704_067_200_000
 MINUTE_MS, HOUR_MS, DAY_MS = 60_000, 3_600_000, 86_400_000

@@ -19,6 +19,8 @@ from .naive import Use, read, recount
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+pytestmark = pytest.mark.long
+
 INPUT = Path(__file__).parents[2] / "examples/contributions/contributions.ndjson.gz"
 INSTANTS = 20
 KEY = ("connect", "streams", "*-*")

@@ -15,6 +15,8 @@ from pulse.calibration.outcomes import Stay
 from pulse.config import Config
 from pulse.engagement.days import DAY_MS
 
+pytestmark = pytest.mark.long
+
 ONE = Quality(0.5, 0.9, 0.0, 0.0, 1.0, 30.0)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -32,6 +33,8 @@ from pulse.playback.script import Script
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+
+pytestmark = pytest.mark.long
 
 EXAMPLE = Path(__file__).parents[3] / "examples" / "contributions"
 

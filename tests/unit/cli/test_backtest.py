@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 DAY_MS, START_MS = 86_400_000, 1_704_067_200_000
 
+pytestmark = pytest.mark.long
+
 __all__ = ["folder", "refused"]  # the fixtures
 
 

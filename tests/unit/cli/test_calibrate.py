@@ -20,6 +20,8 @@ from pulse.config import Config
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+pytestmark = pytest.mark.long
+
 EXAMPLE = Path(__file__).parents[3] / "examples" / "contributions"
 HISTORY = EXAMPLE / "contributions.ndjson.gz"
 LEFT_AFTER = timedelta(days=180)

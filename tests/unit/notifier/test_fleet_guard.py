@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
     from pulse.model import Alert
 
+pytestmark = pytest.mark.long
+
 START_MS = 1_700_000_000_000
 SETTINGS = ReceiverSettings(
     name="cs", url="http://cs.example", schedule_s=(0, 5), jitter=0, concurrency=4

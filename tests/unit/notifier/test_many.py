@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
+import pytest
 
 from pulse.alerting.book import Rules
 from pulse.alerting.brief import brief_of
@@ -26,6 +27,8 @@ from .test_takeover import version_1
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+
+pytestmark = pytest.mark.long
 
 ROOT = Route(receivers=("cs",))
 LEASE_S = KafkaSettings(client={}, group="", alerts_topic="", deliveries_topic="").lease_s

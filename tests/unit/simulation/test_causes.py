@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     from pulse.simulation.accounts import Account
 
+pytestmark = pytest.mark.long
+
 # From 2025-08-01 on, so that there is a January in the middle of it.
 SETTING = Setting(accounts=300, days=300, seed=5, churn=0.6, first=20_301)
 

@@ -22,6 +22,8 @@ from pulse.simulation.setting import Setting
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+pytestmark = pytest.mark.long
+
 YEAR = Setting(accounts=60, days=365, seed=7, churn=0.5)
 SHORT = Setting(accounts=20, days=40, seed=3)
 

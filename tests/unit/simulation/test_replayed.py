@@ -6,6 +6,8 @@ from collections import defaultdict
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+import pytest
+
 from pulse.calibration.choice import Objective, Shape, choose, split_periods
 from pulse.calibration.lines import Terms, base_rate
 from pulse.calibration.outcomes import Outcomes, read_outcomes
@@ -22,6 +24,8 @@ from pulse.simulation.setting import Setting
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+pytestmark = pytest.mark.long
 
 SETTING: Final = Setting(accounts=150, days=250, seed=11, churn=0.6)
 GOOD_NEWS: Final = ("ready_to_ask", "outgrows_seats", "subscription_cancelled")
