@@ -79,7 +79,7 @@ lock: ## Make the lock again from pyproject.toml (UPGRADE=1 takes newer versions
 # --- checks -----------------------------------------------------------------
 
 .PHONY: check
-check: setup ## Lint, types, imports, unit and property tests: under two minutes
+check: setup ## Lint, types, imports, unit and property tests: two minutes or so
 	@$(MAKE) --no-print-directory lint types
 	$(BIN)/pytest src tests/unit tests/property -m 'not long' -q -n 2 $(BY_FILE)
 
