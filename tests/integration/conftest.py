@@ -8,20 +8,15 @@ import pytest
 
 from pulse.processes import MissingProgramError
 from pulse.testing.system import System
-from tests.browsing import launched
 from tests.clients.fetch import fetch, node_program
 from tests.integration.collecting import Collecting
-from tests.integration.web.process import Webbing
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
     from typing import NoReturn
 
-    from playwright.async_api import Browser
-
     from pulse.testing.kafka import KafkaServer
-    from pulse.testing.valkey import ValkeyServer
 
 
 @pytest.fixture
@@ -33,23 +28,6 @@ def collecting(kafka: KafkaServer, tmp_path: Path, unique: str) -> Iterator[Coll
         yield Collecting(system)
     finally:
         system.stop()
-
-
-@pytest.fixture
-def webbing(
-    kafka: KafkaServer, valkey: ValkeyServer, tmp_path: Path, unique: str
-) -> Iterator[Webbing]:
-    found = Webbing(kafka.bootstrap, valkey, tmp_path, unique)
-    try:
-        yield found
-    finally:
-        found.system.stop()
-
-
-@pytest.fixture
-async def browser(chromium: str) -> AsyncIterator[Browser]:
-    async with launched(chromium) as found:
-        yield found
 
 
 @pytest.fixture(scope="session")

@@ -32,11 +32,6 @@ async def accounts(valkey: ValkeyServer, unique: str) -> AsyncIterator[ReadModel
         yield model
 
 
-@pytest.fixture
-def scene(accounts: ReadModel) -> Scene:
-    return Scene(accounts)
-
-
 # -- roles -----------------------------------------------------------------------------------------
 
 SNOOZE = {"until": TOMORROW}

@@ -12,31 +12,15 @@ from fastapi.routing import iter_route_contexts
 
 from pulse.desk.audit import AuditBook, By, Entry, entry, record_of
 from pulse.model import AuditEntry, Change, Way
-from pulse.readmodel import ReadModel
 from pulse.web.tokens import Role
-from tests.integration.web.webbing import NOW_MS, Scene, alert, document, forms, plain, signed_in
+from tests.integration.web.webbing import NOW_MS, Scene, alert, forms, plain, signed_in
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
     import httpx
 
-    from pulse.testing.valkey import ValkeyServer
 
 TOMORROW = "2026-03-03T12:00:00Z"
 SILENCE = {"match": {"reasons": ["silence"]}, "reason": "holidays", "ends_at": TOMORROW}
-
-
-@pytest.fixture
-async def accounts(valkey: ValkeyServer, unique: str) -> AsyncIterator[ReadModel]:
-    async with ReadModel(valkey.url, f"{unique}:") as model:
-        await model.write([document("acme"), document("globex")])
-        yield model
-
-
-@pytest.fixture
-def scene(accounts: ReadModel) -> Scene:
-    return Scene(accounts)
 
 
 class Case(NamedTuple):

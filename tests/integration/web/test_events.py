@@ -10,7 +10,6 @@ import httpx
 import pytest
 
 from pulse.keyring import hash_of
-from pulse.readmodel import ReadModel
 from pulse.web.today.live import MOST_OF_ONE
 from pulse.web.tokens import Role
 from tests.integration.web import showroom
@@ -19,17 +18,10 @@ from tests.integration.web.webbing import SAME_ORIGIN, document, forms
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from pulse.testing.valkey import ValkeyServer
+    from pulse.readmodel import ReadModel
     from tests.integration.web.webbing import Scene
 
 WITHIN_S = 20
-
-
-@pytest.fixture
-async def accounts(valkey: ValkeyServer, unique: str) -> AsyncIterator[ReadModel]:
-    async with ReadModel(valkey.url, f"{unique}:") as model:
-        await model.write([document("acme"), document("globex")])
-        yield model
 
 
 @pytest.fixture

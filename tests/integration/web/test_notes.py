@@ -2,37 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pytest
 
 from pulse.alerting.people.account_notes import LONGEST
-from pulse.readmodel import ReadModel
 from pulse.web.tokens import Role
 from tests.integration.web.webbing import (
     SAME_ORIGIN,
     Scene,
     alert,
-    document,
     forms,
     plain,
     signed_in,
 )
 
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
-    from pulse.testing.valkey import ValkeyServer
-
 EVIL = '"><script>alert(1)</script>'
 HERE = "/accounts/acme/notes"
-
-
-@pytest.fixture
-async def scene(valkey: ValkeyServer, unique: str) -> AsyncIterator[Scene]:
-    async with ReadModel(valkey.url, f"{unique}:") as model:
-        await model.write([document("acme"), document("globex")])
-        yield Scene(model)
 
 
 async def test_one_is_written_seen_by_all_and_erased(scene: Scene) -> None:

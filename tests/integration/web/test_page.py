@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 import pytest
 from prometheus_client import generate_latest
@@ -29,25 +28,8 @@ from tests.integration.web.webbing import (
     signed_in,
 )
 
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
-    from pulse.testing.valkey import ValkeyServer
-
 EVIL = '"><script>alert(1)</script><img src=x onerror=alert(1)>'
 OUR_SCRIPT = f'<script src="/pulse.js?{KEPT}">'
-
-
-@pytest.fixture
-async def accounts(valkey: ValkeyServer, unique: str) -> AsyncIterator[ReadModel]:
-    async with ReadModel(valkey.url, f"{unique}:") as model:
-        await model.write([document("acme"), document("globex")])
-        yield model
-
-
-@pytest.fixture
-def scene(accounts: ReadModel) -> Scene:
-    return Scene(accounts)
 
 
 async def test_who_watches_it_is_told_that_it_runs(scene: Scene) -> None:

@@ -10,7 +10,6 @@ import httpx
 import msgspec
 import pytest
 
-from pulse.readmodel import ReadModel
 from pulse.web.people.users import User, kept, new_user, removed
 from pulse.web.tokens import Role
 from tests.integration.web.webbing import (
@@ -18,16 +17,13 @@ from tests.integration.web.webbing import (
     SAME_ORIGIN,
     Scene,
     alert,
-    document,
     forms,
     plain,
     signed_in,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
-    from pulse.testing.valkey import ValkeyServer
+    from pulse.readmodel import ReadModel
 
 PASSWORD = "a horse and a staple"
 PROXY = "10.1.2.3"
@@ -41,13 +37,6 @@ BEHIND_A_PROXY = {
         }
     }
 }
-
-
-@pytest.fixture
-async def accounts(valkey: ValkeyServer, unique: str) -> AsyncIterator[ReadModel]:
-    async with ReadModel(valkey.url, f"{unique}:") as model:
-        await model.write([document("acme"), document("globex")])
-        yield model
 
 
 @pytest.fixture
