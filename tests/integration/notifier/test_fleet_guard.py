@@ -9,7 +9,7 @@ import pytest
 
 from pulse.model import notification_id
 from pulse.testing.alerts import sample_alert
-from pulse.testing.webhooks import EXAMPLE_SECRET, WebhookReceiver
+from pulse.testing.webhooks import WebhookReceiver
 from tests.integration.notifier.notifying import Place, firings, ids, notify_process, notifying
 
 if TYPE_CHECKING:
@@ -22,11 +22,6 @@ pytestmark = pytest.mark.kafka
 
 GUARD = {"fleet_guard": {"hold": "24h"}}
 HELD = "fleet_falls"
-
-
-@pytest.fixture(autouse=True)
-def _secret(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PULSE_TEST_SECRET", EXAMPLE_SECRET)
 
 
 @pytest.fixture

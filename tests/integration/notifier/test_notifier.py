@@ -15,7 +15,7 @@ from pulse.model import notification_id
 from pulse.notifier import app
 from pulse.testing.alerts import sample_alert
 from pulse.testing.kafka import KafkaServer
-from pulse.testing.webhooks import EXAMPLE_SECRET, GONE, Answer, WebhookReceiver, failing, in_turn
+from pulse.testing.webhooks import GONE, Answer, WebhookReceiver, failing, in_turn
 from tests.integration.notifier.notifying import (
     Place,
     firings,
@@ -29,18 +29,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 pytestmark = pytest.mark.kafka
-
-
-@pytest.fixture(autouse=True)
-def _secret(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PULSE_TEST_SECRET", EXAMPLE_SECRET)
-
-
-@pytest.fixture
-def place(kafka: KafkaServer, unique: str) -> Place:
-    made = Place(kafka.bootstrap, unique)
-    made.make_topics()
-    return made
 
 
 async def test_half_of_the_requests_fail_and_every_alert_arrives_once(place: Place) -> None:

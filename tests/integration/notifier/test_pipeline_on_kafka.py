@@ -32,22 +32,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pulse.model import Alert
-    from pulse.testing.kafka import KafkaServer
     from pulse.testing.webhooks import ReceivedRequest
 
 pytestmark = pytest.mark.kafka
-
-
-@pytest.fixture(autouse=True)
-def _secret(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PULSE_TEST_SECRET", EXAMPLE_SECRET)
-
-
-@pytest.fixture
-def place(kafka: KafkaServer, unique: str) -> Place:
-    made = Place(kafka.bootstrap, unique)
-    made.make_topics()
-    return made
 
 
 def config(place: Place, url: str, **sections: Any) -> Config:

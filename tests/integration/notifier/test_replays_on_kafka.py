@@ -16,31 +16,18 @@ from pulse.alerting.records.delivery import State
 from pulse.alerting.records.replays import Replay
 from pulse.notifier import app
 from pulse.testing.alerts import sample_alert
-from pulse.testing.webhooks import EXAMPLE_SECRET, GONE, Answer, WebhookReceiver, in_turn
+from pulse.testing.webhooks import GONE, Answer, WebhookReceiver, in_turn
 from tests.integration.notifier.notifying import Place, firings, ids, notify_process, notifying
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from pulse.alerting.records.delivery import Delivery
-    from pulse.testing.kafka import KafkaServer
 
 pytestmark = pytest.mark.kafka
 
 TWICE = {"schedule_s": [0, 0.05]}
 ALWAYS = {"--from": "2020-01-01", "--to": "2100-01-01"}
-
-
-@pytest.fixture(autouse=True)
-def _secret(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PULSE_TEST_SECRET", EXAMPLE_SECRET)
-
-
-@pytest.fixture
-def place(kafka: KafkaServer, unique: str) -> Place:
-    made = Place(kafka.bootstrap, unique)
-    made.make_topics()
-    return made
 
 
 async def pulse(place: Place, folder: Path, url: str, *words: str, code: int = 0) -> str:
