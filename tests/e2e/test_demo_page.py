@@ -78,7 +78,6 @@ class Scene:
         self.origin, _, self.token = self.link.partition("/sign-in#")
         said = demo.read_until(r"For Prometheus:((?: \S+/metrics)+)\s", WITHIN_S)[1]
         self.ports = [int(port) for port in re.findall(r":(\d+)/metrics", said)]
-        self.children = demo.children()
         self.collector_url = self.key = ""
         self.prometheus: PrometheusServer
         self.answers: dict[str, list[Series]] = {}
@@ -134,7 +133,7 @@ def scene(
         without(str(error))
     folder = tmp_path_factory.mktemp("demo")
     browser, opened, own = (folder / name for name in ("browser", "opened", "own"))
-    browser.write_text(f'#!/bin/sh\necho "$1" >> {opened}\n')
+    browser.write_text(f'#!/bin/sh\necho "$1" >> {opened}\nsleep 2\n')
     browser.chmod(0o755)
     own.mkdir()
     with ExitStack() as stack:
@@ -167,7 +166,8 @@ async def browsing(scene: Scene, chromium: str) -> AsyncIterator[Page]:
 
 def test_the_link_is_opened_in_the_browser(scene: Scene) -> None:
     wait_for(lambda: scene.opened.exists() and scene.opened.read_text() == f"{scene.link}\n")
-    assert len(scene.children) == CHILDREN
+    # The browser is a child too, until it has ended.
+    wait_for(lambda: len(scene.demo.children()) == CHILDREN)
     # Others can read a browser's arguments: the link is no admin's.
     with scene.http() as client:
         assert client.get("/api/v1/accounts").status_code == 200
@@ -294,8 +294,10 @@ def test_every_rule_can_be_evaluated(played: Scene) -> None:
 
 
 def test_ctrl_c_at_the_terminal_ends_it_and_leaves_nothing(played: Scene) -> None:
+    children = played.demo.children()
+    assert len(children) == CHILDREN
     played.demo.press_ctrl_c()
     assert played.demo.ends_with() == 0
     assert "Traceback" not in played.demo.said
-    assert not any(map(runs, played.children))
+    assert not any(map(runs, children))
     assert list(played.own.iterdir()) == []
