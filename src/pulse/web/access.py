@@ -11,20 +11,18 @@ from pulse.desk.audit import By
 from pulse.keyring import hash_of
 from pulse.model.audit import Way
 from pulse.refusals import Refusal
-from pulse.web.people.passwords import MOST, Passwords
-from pulse.web.people.users import LONGEST_NAME, UserRing
 from pulse.web.rates import Wrong, network
 from pulse.web.sealing import Seals
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable
 
     from starlette.requests import Request
     from starlette.responses import Response
 
     from pulse.alerting.people.links import Links
+    from pulse.web.people.logins import Logins
     from pulse.web.people.proxy import Proxy
-    from pulse.web.people.users import User
     from pulse.web.tokens import Role, TokenRing
 
 FORM_MS: Final = 12 * 3_600_000
@@ -57,6 +55,8 @@ class Session(NamedTuple):
 class Access:
     """Tells who asks. `links` is None where no links are configured.
 
+    `on_wrong` is told of each wrong token, `on_signed_in` of each browser that is let in.
+
     Every comparison of what is secret takes as long as it takes, whatever was right of it: tokens
     are looked up by their hashes, seals and tickets are compared by `hmac.compare_digest`.
     """
@@ -64,24 +64,21 @@ class Access:
     def __init__(
         self,
         tokens: TokenRing,
+        logins: Logins,
         links: Links | None,
         *,
         public_url: str | None,
         session_ms: int,
         now_ms: Callable[[], int],
         monotonic_s: Callable[[], float],
-        users: UserRing | None = None,
-        proxy: Proxy | None = None,
-        on_wrong: Callable[[], None] = lambda: None,
-        on_wrong_password: Callable[[], None] = lambda: None,
-        on_signed_in: Callable[[Way], None] = lambda way: None,
-        keep_anew: Callable[[User, str], Awaitable[None]] | None = None,
+        proxy: Proxy | None,
+        on_wrong: Callable[[], None],
+        on_signed_in: Callable[[Way], None],
     ) -> None:
-        """`keep_anew` writes what is to be kept of a password whose keeping has become old."""
         self.tokens = tokens
-        self.users = UserRing() if users is None else users
+        self.users = logins.users
+        self._logins = logins
         self._proxy = proxy
-        self._passwords = Passwords()
         self.links = links
         # Without a key that all know, sessions end with this process.
         self._seals = Seals(secrets.token_bytes(32) if links is None else links.key)
@@ -89,12 +86,8 @@ class Access:
         self._session_ms = session_ms
         self._now_ms = now_ms
         self._wrong = Wrong("tokens", monotonic_s, at_once=20, one_in_s=1)
-        self._wrong_from = Wrong("passwords", monotonic_s, at_once=10, one_in_s=30)
-        self._wrong_for = Wrong("passwords", monotonic_s, at_once=10, one_in_s=30)
         self._on_wrong = on_wrong
-        self._on_wrong_password = on_wrong_password
         self._on_signed_in = on_signed_in
-        self._keep_anew = keep_anew
 
     # -- tokens --------------------------------------------------------------------------------
 
@@ -126,29 +119,7 @@ class Access:
 
         Raises `Refusal` (401, 429, 503), which does not tell a wrong name from a wrong password.
         """
-        where, name = _where(request), name[: LONGEST_NAME + 1]
-        self._wrong_from.check(where)
-        # From elsewhere one try is free, so nobody can lock out who has the right one.
-        # Whatever is left of a wrong one counts: it is less than one at once.
-        if self._wrong_from.count(where) > 0:
-            self._wrong_for.check(name)
-        tries = ((self._wrong_from, where), (self._wrong_for, name))
-        for each, of in tries:  # before it is known, since others come meanwhile
-            each.note(of)
-        user = self.users.get(name)
-        try:
-            is_right = await self._passwords.is_right(user, password[: MOST + 1])
-        except Refusal:
-            for each, of in tries:
-                each.take_back(of)
-            raise
-        if user is None or not is_right:
-            self._on_wrong_password()
-            raise Refusal(401, "bad_password", "the name or the password is wrong")
-        for each, of in tries:
-            each.take_back(of)
-        if self._keep_anew is not None and (anew := await self._passwords.anew(user, password)):
-            await self._keep_anew(user, anew)
+        user = await self._logins.user(_where(request), name, password)
         self._begin(request, response, f"{_USER}{user.era}", Way.user)
 
     def _begin(self, request: Request, response: Response, of: str, way: Way) -> None:

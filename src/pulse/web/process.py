@@ -32,6 +32,7 @@ from pulse.web.app import make_app
 from pulse.web.deliveries import DeliveryBook
 from pulse.web.hardening import PATIENCE_S
 from pulse.web.metrics import WebMetrics
+from pulse.web.people.logins import Logins
 from pulse.web.people.proxy import NEAR_ENV, Proxy, counts_all_as_one
 from pulse.web.people.users import UserRing, kept_anew
 from pulse.web.recorder import Recorder
@@ -130,17 +131,15 @@ async def run(config: Config) -> None:
             history=history,
             access=Access(
                 ring,
+                Logins(users, time.monotonic, metrics.wrong_passwords.inc, keep_anew),
                 links,
                 public_url=web.public_url,
                 session_ms=web.session_ms,
                 now_ms=now_ms,
                 monotonic_s=time.monotonic,
-                users=users,
                 proxy=_proxy(web, metrics),
                 on_wrong=metrics.wrong_tokens.inc,
-                on_wrong_password=metrics.wrong_passwords.inc,
                 on_signed_in=lambda way: metrics.signed_in.labels(way).inc(),
-                keep_anew=keep_anew,
             ),
             desk=Desk(
                 kafka,

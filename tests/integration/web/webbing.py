@@ -27,6 +27,7 @@ from pulse.web.access import Access
 from pulse.web.app import make_app
 from pulse.web.deliveries import DeliveryBook
 from pulse.web.metrics import WebMetrics
+from pulse.web.people.logins import Logins
 from pulse.web.people.passwords import hashed
 from pulse.web.people.proxy import Proxy
 from pulse.web.people.users import UserRing, kept, kept_anew, new_user
@@ -125,19 +126,18 @@ class Scene:
             lambda: len(self.users),
         )
         auth = config.web.proxy_auth
+        wrong = self.metrics.wrong_passwords.inc
         access = Access(
             self.tokens,
+            Logins(self.users, lambda: self.now_s, wrong, self._keep_anew),
             self.links if self.has_links else None,
             public_url=self.origin,
             session_ms=config.web.session_ms,
             now_ms=lambda: self.now_ms,
             monotonic_s=lambda: self.now_s,
-            users=self.users,
             proxy=None if auth is None else Proxy(auth, self.metrics.untrusted.inc),
             on_wrong=self.metrics.wrong_tokens.inc,
-            on_wrong_password=self.metrics.wrong_passwords.inc,
             on_signed_in=lambda way: self.metrics.signed_in.labels(way).inc(),
-            keep_anew=self._keep_anew,
         )
         desk = Desk(
             config.kafka,
