@@ -202,10 +202,10 @@ async def _run(parts: Parts, console: Console, seconds: float, *, stay: bool) ->
         except OSError as error:
             raise PulseError(f"cannot receive webhooks at {receiver.url}: {error}") from None
         watched = asyncio.create_task(_watch(parts, state))
-        stack.push_async_callback(_cancel, watched)
+        stack.push_async_callback(cancel, watched)
         async with contextlib.AsyncExitStack() as until_it_is_over:
             shown = asyncio.create_task(_show(state, console))
-            until_it_is_over.push_async_callback(_cancel, shown)
+            until_it_is_over.push_async_callback(cancel, shown)
             await _first(_play(player, parts, state), watched, shown)
         print(summary(state, _next_steps(parts, stay=stay)))
         if stay:
@@ -224,7 +224,7 @@ async def _first(work: Coroutine[Any, Any, object], *others: asyncio.Task[None])
             if each.done():
                 each.result()
     finally:
-        await _cancel(task)
+        await cancel(task)
 
 
 async def _play(player: Player, parts: Parts, state: DemoState) -> None:
@@ -350,9 +350,17 @@ def _end_on_signals() -> None:
             loop.add_signal_handler(number, task.cancel)
 
 
-async def _cancel(task: asyncio.Task[Any]) -> None:
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
+async def cancel(task: asyncio.Task[Any]) -> None:
+    """Cancel a task until it ends.
+
+    Once is not enough: `asyncio.wait_for` of Python 3.11, which redis-py writes with, loses a
+    cancellation that comes in the moment in which what it waits for is done.
+    """
+    while not task.done():
+        task.cancel()
+        await asyncio.wait({task}, timeout=1.0)
+    if not task.cancelled():
+        task.exception()  # else asyncio complains that nobody has looked at it
 
 
 @contextlib.contextmanager
