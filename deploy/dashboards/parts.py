@@ -79,9 +79,14 @@ def growth(metric: str, *matchers: str) -> str:
 
 
 def quantile(share: float, histogram: str, by: str = "") -> str:
-    """What so large a share of the observations of a histogram is below."""
+    """What so large a share of the observations of a histogram is below, as it goes along."""
     labels = ", ".join(filter(None, ("le", by)))
     return f"histogram_quantile({share}, sum by ({labels}) ({rate(histogram + '_bucket')}))"
+
+
+def overall_quantile(share: float, histogram: str) -> str:
+    """As `quantile`, of all observations in the time that is shown, however long ago."""
+    return f"histogram_quantile({share}, sum by (le) ({growth(histogram + '_bucket')}))"
 
 
 def number(

@@ -71,7 +71,7 @@ def expressions_of(board: dict[str, Any]) -> list[str]:
 
 def expanded(expression: str) -> str:
     """With everything chosen, over a time that suits a short run."""
-    text = expression.replace("$__rate_interval", "8s").replace("$__range", "120s")
+    text = expression.replace("$__rate_interval", "8s").replace("$__range", "600s")
     return re.sub(r"\$\w+", ".+", text)
 
 
