@@ -142,10 +142,11 @@ def test_a_second_worker_comes_and_goes(system: System, expected: Expected) -> N
 
 
 def test_a_worker_killed_in_the_middle(system: System, expected: Expected) -> None:
+    worker = system.process("work", **WORKER).start()
     player = Player(system, rate=1_000)
     player.start()
-    worker = system.process("work", **WORKER).start()
     assert player.halfway.wait(60)
+    wait_for(system.applied)
     worker.kill()
     assert 0 < system.applied() < system.written()
     worker.start()
