@@ -19,7 +19,7 @@ import time
 from abc import ABC, abstractmethod
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, Protocol, Self
 
 from pulse.errors import PulseError
 
@@ -92,6 +92,21 @@ os.execv(sys.argv[2], sys.argv[2:])
 _spawner = ThreadPoolExecutor(max_workers=1, thread_name_prefix="pulse-spawner")
 
 
+class Process(Protocol):
+    """What a server needs of its process; `subprocess.Popen` is one."""
+
+    pid: int
+
+    def poll(self) -> int | None:
+        """What it ended with; None while it runs."""
+
+    def wait(self, timeout: float | None = None) -> int:
+        """The same, once it has ended. Raises `subprocess.TimeoutExpired` after so many seconds."""
+
+    def send_signal(self, number: int, /) -> None:
+        """Send a signal; none where it has ended."""
+
+
 class Server(ABC):
     """One server on 127.0.0.1 that keeps its files in a folder and its port for life.
 
@@ -105,7 +120,7 @@ class Server(ABC):
         self.folder = folder
         self.port = free_port() if port is None else port
         self.log_path = folder / f"{self.name}.log"
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Process | None = None
 
     @abstractmethod
     def _command(self) -> Sequence[str | Path]:
@@ -154,10 +169,15 @@ class Server(ABC):
                 f"{self.name} cannot listen on 127.0.0.1:{self.port}: the port is in use"
             )
         self.folder.mkdir(parents=True, exist_ok=True)
+        self._process = self._begun()
+        atexit.register(self.kill)
+
+    def _begun(self) -> Process:
+        """Its process, which leads a session, in its folder, and writes to its log."""
         command = [str(part) for part in self._command()]
         launch = [sys.executable, "-I", "-S", "-c", _LAUNCHER, str(os.getpid()), *command]
         with self.log_path.open("ab") as log:
-            self._process = _spawner.submit(
+            return _spawner.submit(
                 subprocess.Popen,
                 launch,
                 cwd=self.folder,
@@ -167,7 +187,6 @@ class Server(ABC):
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # Ctrl-C is for who started it, and that stops the server
             ).result()
-        atexit.register(self.kill)
 
     def wait_until_it_answers(self) -> None:
         """Return when a server that was launched answers. Raises `ServerError` if it does not."""

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import random
-import subprocess
-import sys
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +12,7 @@ from kafka import TopicPartition
 from kafka.admin import KafkaAdminClient, NewPartitions
 
 from pulse.stream.state.pages import PageKey, decode_part
+from pulse.testing import forked
 from pulse.testing.histories import usage
 from pulse.testing.paced import HOUR_MS, START_MS
 from pulse.testing.truth import Truth
@@ -149,9 +148,7 @@ def test_an_events_topic_made_again_is_no_input_of_the_old_state(
 
 def assert_export_says(small: Small, *words: str) -> None:
     """`pulse export` ends with these words, soon."""
-    program = [sys.executable, "-c", "from pulse.cli import main; main()", "export", "--config"]
-    path = small.system.folder / "pulse.yaml"
-    done = subprocess.run([*program, path], capture_output=True, text=True, timeout=30, check=False)
+    done = forked.run(["export", "--config", small.system.folder / "pulse.yaml"], within_s=30)
     assert done.returncode != 0
     assert done.stdout == ""
     for word in words:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -34,10 +32,7 @@ class Collecting:
 
     def keys(self, *words: str) -> str:
         """`pulse keys`."""
-        command = [sys.executable, "-c", "import pulse.cli; pulse.cli.main()", "keys", *words]
-        config = ["--config", str(self.system.folder / "pulse.yaml")]
-        done = subprocess.run([*command, *config], check=True, capture_output=True, text=True)
-        return done.stdout
+        return self.system.command("keys", *words)
 
     def lines(self) -> list[dict[str, Any]]:
         """Every line in the topic of events."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -13,12 +11,14 @@ from kafka import KafkaProducer
 
 from pulse.processes import free_port
 from pulse.sdk import Emitter
+from pulse.testing import forked
 from pulse.testing.system import System
 from pulse.testing.webhooks import EXAMPLE_SECRET
 from pulse.topics.broker import Brokers
 from pulse.topics.wanted import wanted_topics
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Iterator
     from pathlib import Path
 
@@ -40,10 +40,7 @@ def system(kafka: KafkaServer, tmp_path: Path, unique: str) -> Iterator[System]:
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     """`pulse` with these arguments."""
-    program = [sys.executable, "-c", "import pulse.cli; pulse.cli.main()"]
-    return subprocess.run(
-        [*program, *arguments], capture_output=True, text=True, timeout=100, check=False
-    )
+    return forked.run(arguments)
 
 
 def config_of(system: System) -> tuple[str, str]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import time
 from typing import TYPE_CHECKING
 
@@ -56,8 +54,7 @@ def test_said_once_told_once_also_by_who_takes_over(
 
 def say(system: System, state: str) -> None:
     """`pulse source`."""
-    command = [sys.executable, "-c", "import pulse.cli; pulse.cli.main()", "source", state, "web"]
-    subprocess.run([*command, "--config", system.folder / "pulse.yaml"], check=True)
+    system.command("source", state, "web")
 
 
 def wait_for(system: System, states: list[str]) -> list[dict[str, object]]:

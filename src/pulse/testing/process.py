@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
@@ -14,10 +13,14 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from pulse.processes import Server, ServerError
+from pulse.testing import dying
+from pulse.testing.forked import COMMAND_LINE, ForkedProcess
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
+
+    from pulse.processes import Process
 
 _POLL_S = 0.2
 
@@ -47,14 +50,23 @@ class PulseProcess(Server):
         """The same with SIGSTOP: it goes on when it gets a SIGCONT."""
 
     def _command(self) -> Sequence[str | Path]:
+        """The module whose `main` is run, and its arguments."""
         how, at = ("SIGKILL", self.dies_at) if self.dies_at else ("SIGSTOP", self.stops_at)
-        if at is not None:
-            self._note.unlink(missing_ok=True)
-            step, number = at
-            note = str(self._note)
-            dying = ["-m", "pulse.testing.dying", how, step, str(number), note]
-            return [sys.executable, *dying, *self._arguments]
-        return [sys.executable, "-c", "from pulse.cli import main; main()", *self._arguments]
+        if at is None:
+            return [COMMAND_LINE, *self._arguments]
+        self._note.unlink(missing_ok=True)
+        step, number = at
+        return [dying.__name__, how, step, str(number), self._note, *self._arguments]
+
+    def _begun(self) -> Process:
+        module, *arguments = self._command()
+        return ForkedProcess(
+            arguments,
+            log=self.log_path,
+            module=str(module),
+            environment=self._environment(),
+            folder=self.folder,
+        )
 
     def _answers(self) -> bool:
         try:

@@ -22,6 +22,7 @@ from ruamel.yaml import YAML
 
 from pulse.config import Config
 from pulse.processes import ServerError, free_port
+from pulse.testing import forked
 from pulse.testing.deliveries import outcomes, read_deliveries
 from pulse.testing.process import PulseProcess
 
@@ -135,6 +136,15 @@ class System:
         process = PulseProcess(self.folder, name, arguments, port)
         self._processes.append(process)
         return process
+
+    def command(self, *words: str, said: str = "", fails: bool = False) -> str:
+        """What `pulse WORDS` prints with this configuration, given `said` on stdin.
+
+        Where it is to fail: on stderr. Raises `AssertionError` where it does not end as it is to.
+        """
+        done = forked.run([*words, "--config", self.folder / "pulse.yaml"], said=said)
+        assert (done.returncode != 0) == fails, done.stderr
+        return done.stderr if fails else done.stdout
 
     def stop(self) -> None:
         """Stop every process."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sys
+import signal
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -24,6 +24,7 @@ from pulse.notifier.state.log import KafkaDeliveryLog
 from pulse.processes import free_port
 from pulse.testing.alerts import sample_alert
 from pulse.testing.deliveries import outcomes, read_deliveries
+from pulse.testing.forked import ForkedProcess
 from pulse.testing.webhooks import EXAMPLE_SECRET
 
 if TYPE_CHECKING:
@@ -155,25 +156,18 @@ def ids(alerts: Iterable[Alert]) -> set[str]:
 
 
 @asynccontextmanager
-async def notify_process(
-    place: Place, folder: Path, url: str
-) -> AsyncIterator[asyncio.subprocess.Process]:
+async def notify_process(place: Place, folder: Path, url: str) -> AsyncIterator[ForkedProcess]:
     """The notifier as `pulse notify`; killed with SIGKILL at the end where it still runs."""
     file = folder / "pulse.yaml"
     # JSON is YAML.
     file.write_text(place.config(url).model_dump_json(exclude_none=True, exclude_unset=True))
-    log = (folder / "notify.log").open("ab")
-    with log:
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-c", "import pulse.cli; pulse.cli.main()"),
-            *("notify", "--config", file),
-            stdout=log,
-            stderr=log,
-            env={**os.environ, "PULSE_TEST_SECRET": EXAMPLE_SECRET},
-        )
+    process = ForkedProcess(
+        ["notify", "--config", file],
+        log=folder / "notify.log",
+        environment={**os.environ, "PULSE_TEST_SECRET": EXAMPLE_SECRET},
+    )
     try:
         yield process
     finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
+        process.send_signal(signal.SIGKILL)
+        await asyncio.to_thread(process.wait)

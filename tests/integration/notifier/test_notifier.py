@@ -83,7 +83,7 @@ async def test_kill_9_in_the_middle_loses_nothing(place: Place, tmp_path: Path) 
             await server.wait_for_ids(ids(alerts), within_s=60)
             await place.wait_until_recorded("succeeded", ids(alerts))
             process.send_signal(signal.SIGTERM)
-            code = await process.wait()
+            code = await asyncio.to_thread(process.wait, 30)
 
     assert code == 0, (tmp_path / "notify.log").read_text()[-2000:]
     assert server.delivered_ids == ids(alerts)

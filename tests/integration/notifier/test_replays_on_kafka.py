@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sys
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +14,7 @@ from pulse.alerting.people.silences import Muted, encode_replay
 from pulse.alerting.records.delivery import State
 from pulse.alerting.records.replays import Replay
 from pulse.notifier import app
+from pulse.testing import forked
 from pulse.testing.alerts import sample_alert
 from pulse.testing.webhooks import GONE, Answer, WebhookReceiver, in_turn
 from tests.integration.notifier.notifying import Place, firings, ids, notify_process, notifying
@@ -35,16 +35,10 @@ async def pulse(place: Place, folder: Path, url: str, *words: str, code: int = 0
     file = folder / "cli.yaml"
     settings = place.config(url).model_dump_json(exclude_none=True, exclude_unset=True)
     file.write_text(settings)
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-c", "import pulse.cli; pulse.cli.main()"),
-        *(*words, "--config", file),
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    async with asyncio.timeout(60):
-        out, _ = await process.communicate()
-    assert process.returncode == code, out.decode()
-    return out.decode()
+    done = await asyncio.to_thread(forked.run, [*words, "--config", file])
+    printed = done.stdout + done.stderr
+    assert done.returncode == code, printed
+    return printed
 
 
 def of_range(**more: str) -> list[str]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import time
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
@@ -67,13 +65,7 @@ class Webbing:
 
     def pulse(self, *words: str, fails: bool = False, said: str = "") -> str:
         """What a command says that was told something; on stderr where it fails."""
-        command = [sys.executable, "-c", "import pulse.cli; pulse.cli.main()", *words]
-        config = ["--config", str(self.system.folder / "pulse.yaml")]
-        done = subprocess.run(
-            [*command, *config], check=False, capture_output=True, text=True, input=said
-        )
-        assert (done.returncode != 0) == fails, done.stderr
-        return done.stderr if fails else done.stdout
+        return self.system.command(*words, said=said, fails=fails)
 
     def raises(self, account_id: str = "acme", at_ms: int | None = None, **changes: Any) -> Alert:
         """An alert as a worker writes it, and wait until it is known."""

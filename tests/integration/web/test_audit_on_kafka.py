@@ -158,13 +158,7 @@ def test_without_the_audit_log_a_command_changes_nothing(
         system.create_topic(name)
     silence = ["silence", "add", "--reason", "x", "--for", "2d", "--because", "y"]
     for words in (["users", "add", "kim"], ["forget", "account", "acme"], silence):
-        command = [sys.executable, "-c", "import pulse.cli; pulse.cli.main()", *words]
-        done = subprocess.run(
-            [*command, "--config", str(tmp_path / "pulse.yaml")],
-            check=False, capture_output=True, text=True, input=f"{PASSWORD}\n",
-        )  # fmt: skip
-        assert done.returncode == 1, done.stdout
-        assert f"{unique}.audit" in done.stderr
+        assert f"{unique}.audit" in system.command(*words, said=f"{PASSWORD}\n", fails=True)
     assert not [each for name in names for each in system.read(name)]
 
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import subprocess
-import sys
 import time
 from contextlib import closing
 from functools import partial
@@ -118,10 +116,7 @@ class Erasing(Collecting):
 
     def forget(self, *words: str) -> str:
         """`pulse forget`."""
-        command = [sys.executable, "-c", "import pulse.cli; pulse.cli.main()", "forget", *words]
-        config = ["--config", str(self.system.folder / "pulse.yaml")]
-        done = subprocess.run([*command, *config], check=True, capture_output=True, text=True)
-        return done.stdout
+        return self.system.command("forget", *words)
 
     def set(self, topic: str, **settings: str) -> None:
         names = {key.replace("_", "."): value for key, value in settings.items()}

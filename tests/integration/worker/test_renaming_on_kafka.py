@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -69,9 +67,7 @@ class Scene:
 
     def rename(self, old: str, new: str) -> str:
         """`pulse rename`."""
-        command = [sys.executable, "-c", "import pulse.cli; pulse.cli.main()", "rename", old, new]
-        command += ["--config", str(self.system.folder / "pulse.yaml")]
-        return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        return self.system.command("rename", old, new)
 
     def counted(self) -> dict[str, tuple[int, int]]:
         """Events and users of each account, once all is applied, also what was handed on."""

@@ -7,8 +7,6 @@ from __future__ import annotations
 import asyncio
 import itertools
 import signal
-import subprocess
-import sys
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -27,12 +25,14 @@ from pulse.playback.script import Script
 from pulse.stream.partition import empty_state
 from pulse.stream.repartition.reading import read_partitions
 from pulse.stream.state.checkpoint import Checkpoint
+from pulse.testing import forked
 from pulse.testing.alerts import differing
 from pulse.testing.histories import profile, usage
 from pulse.testing.system import System
 from tests.integration.worker.rounds import Player
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Iterator
     from pathlib import Path
 
@@ -81,21 +81,11 @@ def history() -> list[bytes]:
 
 def command(old: System, new: System) -> list[str]:
     files = [str(new.folder / "pulse.yaml"), "--config", str(old.folder / "pulse.yaml")]
-    return [
-        sys.executable,
-        "-c",
-        "import pulse.cli; pulse.cli.main()",
-        "repartition",
-        *files,
-        "--author",
-        "kim",
-    ]
+    return ["repartition", *files, "--author", "kim"]
 
 
 def repartition(old: System, new: System, *options: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*command(old, new), *options], check=False, capture_output=True, text=True
-    )
+    return forked.run([*command(old, new), *options])
 
 
 def break_off(old: System, new: System) -> None:
@@ -103,12 +93,12 @@ def break_off(old: System, new: System) -> None:
     consumer = KafkaConsumer(bootstrap_servers=old.bootstrap, enable_auto_commit=False)
     topic = new.config.kafka.topics.changelog
     places = [TopicPartition(topic, number) for number in range(new.partitions)]
-    running = subprocess.Popen(command(old, new), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    log = new.folder / "repartition.log"
+    running = forked.ForkedProcess(command(old, new), log=log)
     while topic not in consumer.topics() or not any(consumer.end_offsets(places).values()):
-        assert running.poll() is None, running.communicate()
-    running.kill()
-    running.communicate()
-    assert running.returncode == -signal.SIGKILL
+        assert running.poll() is None, log.read_text()
+    running.send_signal(signal.SIGKILL)
+    assert running.wait(30) == -signal.SIGKILL
     consumer.close()
 
 
