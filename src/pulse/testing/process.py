@@ -8,6 +8,7 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -18,11 +19,12 @@ from pulse.testing.forked import COMMAND_LINE, ForkedProcess
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from pulse.processes import Process
 
 _POLL_S = 0.2
+_ANSWER_S = 10.0
+"""A process that is well may take seconds to answer, where much else runs."""
 
 
 class Death(msgspec.Struct, frozen=True):
@@ -76,7 +78,8 @@ class PulseProcess(Server):
 
     def metrics(self) -> str:
         """What Prometheus would scrape now."""
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=2) as page:
+        url = f"http://127.0.0.1:{self.port}/metrics"
+        with urllib.request.urlopen(url, timeout=_ANSWER_S) as page:
             return str(page.read().decode())
 
     def metric(self, name: str) -> float:
@@ -91,23 +94,32 @@ class PulseProcess(Server):
     def _note(self) -> Path:
         return self.log_path.with_suffix(".died.json")
 
-    def wait_for_death(self, within_s: float = 60.0) -> Death:
+    def wait_for_death(self, within_s: float = 120.0) -> Death:
         """Where and when it died. Raises `ServerError` if it does not, or ends in another way."""
         code = self.wait(within_s)
         if code != -signal.SIGKILL or not self._note.exists():
             raise ServerError(f"it was to die at {self.dies_at}, and ended:\n{self.log_tail()}")
         return msgspec.json.decode(self._note.read_bytes(), type=Death)
 
-    def wait_for_stop(self, within_s: float = 60.0) -> Death:
+    def wait_for_stop(self, within_s: float = 120.0) -> Death:
         """Where and when it stopped. Raises `ServerError` if it does not."""
         deadline = time.monotonic() + within_s
-        while not self._note.exists():
+        while not self.stands_still():
             if self.ended() or time.monotonic() > deadline:
                 raise ServerError(f"it was to stop at {self.stops_at}:\n{self.log_tail()}")
             time.sleep(_POLL_S)
-        # Whoever writes the note stops at once, but not before.
-        time.sleep(_POLL_S)
         return msgspec.json.decode(self._note.read_bytes(), type=Death)
+
+    def stands_still(self) -> bool:
+        """Whether it has stopped where `stops_at` says, and was not woken."""
+        if not self.running or not self._note.exists():
+            return False
+        # Whoever writes the note stops right after it: until then a SIGCONT would come too early.
+        stat = Path(f"/proc/{self.pid}/stat")
+        if not stat.exists():  # no Linux
+            time.sleep(_POLL_S)
+            return True
+        return stat.read_text().rpartition(")")[2].split()[0] == "T"
 
     def ended(self) -> bool:
         """Whether it was started and has ended by itself."""
