@@ -140,6 +140,8 @@ async def test_what_changes_is_shown_without_taking_anything_from_the_reader(
 
         await page.click("text=Monolith")
         await page.wait_for_url("**/accounts/monolith")
+        # Who is not connected yet is not told.
+        await expect(page.locator("#live")).to_have_text("live", timeout=WITHIN_MS)
         await page.click("summary:has-text('Snooze')")
         await page.fill("form[data-action=snooze] [name=note]", "they are on leave")
         key, value = encode_snooze(Snooze(alert_id=fired.id, author="amara"))
