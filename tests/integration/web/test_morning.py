@@ -9,12 +9,15 @@ import logging
 import re
 import time
 from contextlib import asynccontextmanager, closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from kafka import KafkaProducer
 from playwright.async_api import expect
 
+from pulse.history import History
 from pulse.model.time import parse_ts
 from pulse.placement import partition_of
 from pulse.playback.emit import PlaySettings, play
@@ -23,25 +26,26 @@ from pulse.testing.webhooks import EXAMPLE_SECRET, ReceiverThread, WebhookReceiv
 from tests.browsing import WITHIN_MS, looking
 from tests.integration.collecting import wait_for
 from tests.integration.web import morning
-from tests.integration.web.process import Webbing
+from tests.integration.web.process import DAY_MS, Webbing
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
-    from pathlib import Path
 
     from playwright.async_api import Browser, Locator, Page
 
     from pulse.testing.kafka import KafkaServer
     from pulse.testing.valkey import ValkeyServer
 
-pytestmark = [pytest.mark.kafka, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.kafka, pytest.mark.timeout(480)]
 
 log = logging.getLogger(__name__)
 
 MINUTE_MS = 60_000
 """An alert is due when the minute of its event is over."""
-MOST_LATE_S = 15.0
-"""From the moment that it was due to the page, on a machine that does much else."""
+MOST_LATE_S = 45.0
+"""From the moment that it was due to the page, on a machine that does much else. It is less than
+the minute by which it would be late if it were noticed with what is due next.
+"""
 FALLEN = {name for name, (_, _, fell) in morning.ACCOUNTS.items() if fell}
 
 
@@ -58,9 +62,12 @@ class Morning:
         morning.write(past, now_ms())
         # Before a worker's ticks say that it is now.
         play(system.config, Lines([past]), PlaySettings(history=True))
-        system.process("work", flush_interval_s=0.5).start()
+        system.process("work", flush_interval_s=0.5, reread_s=0).start()
         system.process("notify").start()
-        wait_for(lambda: set(self.of("danger")) == FALLEN, 60)
+        system.wait_until_applied()
+        wait_for(lambda: set(self.of("danger")) == FALLEN, 90)
+        # Redis and the history get it after Kafka, each at its own pace.
+        wait_for(lambda: all(map(self.is_known, morning.ACCOUNTS)), 90)
         for account in ("acme", "soylent"):
             said = {"alert_id": self.of("danger")[account], "outcome": "saved"}
             assert self.webbing.http.post("/api/v1/outcomes", json=said).status_code == 201
@@ -70,6 +77,15 @@ class Morning:
         asked = {"reason": reason, "status": "firing"}
         found = self.webbing.http.get("/api/v1/alerts", params=asked).json()["items"]
         return {each["alert"]["account_id"]: each["alert"]["id"] for each in found}
+
+    def is_known(self, account_id: str) -> bool:
+        """Whether the read model and the history have an account as it is now, or was yesterday."""
+        asked = self.webbing.http.get(f"/api/v1/accounts/{account_id}")
+        if asked.status_code != 200 or parse_ts(asked.json()["as_of"]) < now_ms() - 2 * DAY_MS:
+            return False
+        history = History(Path(self.webbing.system.config.history.file))
+        yesterday = datetime.now(UTC).date() - timedelta(days=1)
+        return bool(history.account(account_id, yesterday))
 
     def due_ms(self, account_id: str, reason: str) -> int:
         """When an alert was due."""
@@ -133,9 +149,10 @@ async def test_from_the_worst_account_to_what_fires_while_somebody_looks(
         await page.fill("[name=token]", a_morning.webbing.token)
         await page.click("#sign-in button")
         await page.wait_for_url(f"{url}/")
-        assert await page.locator(".board h2").all_inner_texts() == [
-            "Northwind", "Soylent", "Acme", "Globex",
-        ]  # fmt: skip
+        # The page has the board's accounts as the board gets them.
+        await expect(page.locator(".board h2")).to_have_text(
+            ["Northwind", "Soylent", "Acme", "Globex"]
+        )
         worst = await row("Northwind")
         assert "line 40" in worst
         assert re.search(r"▼\s[\d.]+\s+down\s+in 28 days", worst)
@@ -190,7 +207,7 @@ async def test_from_the_worst_account_to_what_fires_while_somebody_looks(
         log.info("from the moment that it was due to the page: %.1f s", late_s)
         assert late_s < MOST_LATE_S
         assert await page.evaluate("document.body.dataset.sentinel") == "the same page"
-        await asyncio.to_thread(wait_for, lambda: a_morning.told() == ["acme"], 30)
+        await asyncio.to_thread(wait_for, lambda: a_morning.told() == ["acme"], 90)
 
 
 @asynccontextmanager
