@@ -46,7 +46,7 @@ class Webbing:
             "port": port,
             "public_url": self.url,
             "link_secret_file": str(folder / "key"),
-            "ack_timeout_s": 5.0,
+            "ack_timeout_s": 20.0,  # a Kafka that is only slow is not away
             **({} if proxy_auth is None else {"proxy_auth": proxy_auth}),
         }
         self.system = System(
@@ -60,7 +60,7 @@ class Webbing:
         self.links = Links(self.url, KEY.encode(), DAY_MS)
         self.token = self.pulse("tokens", "make", "kim", "--role", "member").strip()
         self.process = self.system.process("web").start()
-        self.http = httpx.Client(base_url=self.url, headers=bearer(self.token), timeout=30)
+        self.http = httpx.Client(base_url=self.url, headers=bearer(self.token), timeout=60)
         wait_for(lambda: self.http.get("/api/v1/alerts").status_code == 200)
 
     def pulse(self, *words: str, fails: bool = False, said: str = "") -> str:
