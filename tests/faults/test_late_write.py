@@ -52,7 +52,7 @@ async def test_what_was_not_acknowledged_when_the_lead_was_lost_is_not_written_l
             writing = asyncio.create_task(log.append(0, late))
             await asyncio.sleep(7)
             assert not lease.held
-            await asyncio.wait_for(log.close(0, 3.0), 10)
+            await asyncio.wait_for(log.close(0, 3.0), 30)
             with pytest.raises(PartitionClosed):
                 await writing
         finally:
