@@ -29,10 +29,11 @@ _PACKAGE: Final = "prometheus-alertmanager"
 _PROGRAM: Final = Path("usr/bin") / _PACKAGE
 _TEMPLATES: Final = b"/usr/share/prometheus/alertmanager"
 
-# Everything is told at once, and an alert without an end of its own is over after a second.
+# Everything is told at once, and an alert without an end of its own is over after some seconds: it
+# can be seen before that.
 _CONFIG: Final = """
 global:
-  resolve_timeout: 1s
+  resolve_timeout: 5s
 route:
   receiver: hook
   group_by: [alertname, account]
@@ -63,7 +64,7 @@ class AlertmanagerServer(Server):
 
     def alerts(self) -> list[dict[str, Any]]:
         """What its API shows: the alerts that fire."""
-        with urllib.request.urlopen(f"{self.url}/api/v2/alerts", timeout=5) as answer:
+        with urllib.request.urlopen(f"{self.url}/api/v2/alerts", timeout=30) as answer:
             found: list[dict[str, Any]] = json.load(answer)
             return found
 
