@@ -1,6 +1,5 @@
 """The receiver kind `pagerduty`: beside PagerDuty's own client, on a real HTTP server."""
 
-import asyncio
 import json
 import time
 from collections.abc import AsyncIterator
@@ -35,7 +34,7 @@ def accepted(key: str = "x") -> Answer:
 
 
 @asynccontextmanager
-async def pager(endpoint: Endpoint, timeout_s: float = 5) -> AsyncIterator[Receiver]:
+async def pager(endpoint: Endpoint, timeout_s: float = 30) -> AsyncIterator[Receiver]:
     settings = ReceiverSettings(
         name="pager",
         kind="pagerduty",
@@ -160,15 +159,13 @@ async def test_what_is_begun_anew_is_sent_whole() -> None:
 
 async def test_an_attempt_ends_though_each_answer_comes_in_time() -> None:
     alerts = [sample_alert(f"a{number}") for number in range(3)]
-    slow = Answer(202, after_s=1.5)
-    async with Endpoint(slow) as endpoint, pager(endpoint, timeout_s=2) as receiver:
-        began = asyncio.get_running_loop().time()
+    # An attempt has six seconds, and one for each further event: the third answer is a second late.
+    slow = Answer(202, after_s=3)
+    async with Endpoint(slow) as endpoint, pager(endpoint, timeout_s=6) as receiver:
         first = await send(receiver, *alerts)
-        took_s = asyncio.get_running_loop().time() - began
         second = await send(receiver, *alerts, number=2)
 
     assert (first.verdict, first.reason) == (Verdict.RETRY, "timeout")
-    assert took_s < 4.4  # two seconds, and one for each further event
     assert second.verdict is Verdict.DELIVERED
     assert endpoint.posts[-1].body["dedup_key"] == alerts[2].id
 
