@@ -33,7 +33,7 @@ async def post(endpoint: Endpoint, notification: Notification, own: str = "") ->
         kind="slack",
         url=endpoint.url,
         allow_private=True,
-        timeout_s=5,
+        timeout_s=30,
         options=Templates(Style.SLACK, own),
     )
     receiver = make_receiver(settings)

@@ -27,7 +27,7 @@ async def post(endpoint: Endpoint, notification: Notification) -> Outcome:
         kind="teams",
         url=endpoint.url,
         allow_private=True,
-        timeout_s=5,
+        timeout_s=30,
         options=Templates(Style.TEXT),
     )
     receiver = make_receiver(settings)
