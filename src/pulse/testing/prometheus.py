@@ -90,7 +90,7 @@ class PrometheusServer(Server):
         groups: list[dict[str, Any]] = self._get("rules")["groups"]
         return [rule for group in groups for rule in group["rules"]]
 
-    def wait_until_up(self, jobs: Collection[str], within_s: float = 30.0) -> None:
+    def wait_until_up(self, jobs: Collection[str], within_s: float = 90.0) -> None:
         """Return when a process of each of these jobs was scraped."""
         deadline = time.monotonic() + within_s
         while missing := set(jobs) - {each.labels["job"] for each in self.ask("up == 1")}:
@@ -103,7 +103,7 @@ class PrometheusServer(Server):
     def _get(self, what: str, **parameters: object) -> Any:
         url = f"{self.url}/api/v1/{what}?{urllib.parse.urlencode(parameters)}"
         try:
-            with urllib.request.urlopen(url, timeout=10) as answer:
+            with urllib.request.urlopen(url, timeout=30) as answer:
                 return json.load(answer)["data"]
         except urllib.error.HTTPError as error:
             said = json.load(error).get("error", "")
