@@ -67,9 +67,10 @@ async def test_others_are_answered_while_a_list_is_gone_through(scene: Scene, pa
     client = scene.client(scene.token(Role.viewer))
     assert (await client.get(path)).status_code == 200  # what is made once is made
 
-    shares = [await longest_pause(client.get(path)) for _ in range(3)]
+    shares = [await longest_pause(client.get(path)) for _ in range(10)]
 
-    assert min(shares) < 0.5  # of one that stands still it is nearly all
+    # Of one that stands still it is nearly all each time; what others on the machine do is not.
+    assert min(shares) < 0.5
 
 
 async def longest_pause(work: Awaitable[object]) -> float:
