@@ -102,4 +102,4 @@ def test_one_that_does_not_answer_is_not_well(monkeypatch: pytest.MonkeyPatch) -
     with socket.create_server(("127.0.0.1", 0)) as silent:
         began_s = time.monotonic()
         assert health.main([str(silent.getsockname()[1])]) == 1
-        assert time.monotonic() - began_s < 5
+        assert time.monotonic() - began_s < 60  # unbounded it would be for ever
