@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from pulse.testing.process import PulseProcess
 
-pytestmark = [pytest.mark.kafka, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.kafka, pytest.mark.timeout(480)]
 
 CLIENTS = 4
 BATCH = 20

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from pulse.testing.process import PulseProcess
 
-pytestmark = [pytest.mark.kafka, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.kafka, pytest.mark.timeout(480)]
 
 AWAY_S = 15.0
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from pulse.testing.webhooks import WebhookReceiver
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(480)
 
 
 def test_twice_in_the_middle_of_input(

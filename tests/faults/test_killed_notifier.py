@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from .scenes import Scene
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(480)
 
 
 def test_between_sending_logging_and_committing(

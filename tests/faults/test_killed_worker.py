@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from .scenes import Scene
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(480)
 
 
 def test_at_every_step_of_a_flush(scene: Scene) -> None:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from .scenes import Scene
 
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(480)
 
 
 def test_away_in_the_middle_and_back(make_scene: Callable[..., Scene], tmp_path: Path) -> None:

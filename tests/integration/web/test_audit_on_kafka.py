@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from pulse.testing.kafka import KafkaServer
     from pulse.testing.valkey import ValkeyServer
 
-pytestmark = [pytest.mark.kafka, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.kafka, pytest.mark.timeout(480)]
 
 PASSWORD = "a horse and a staple"
 

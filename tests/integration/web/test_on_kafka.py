@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from pulse.testing.valkey import ValkeyServer
 
-pytestmark = [pytest.mark.kafka, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.kafka, pytest.mark.timeout(480)]
 
 
 def muted(webbing: Webbing) -> Muted:
