@@ -32,7 +32,9 @@ async def launched(program: str, *arguments: str) -> AsyncIterator[Browser]:
     async with async_playwright() as playwright:
         # Without the first it does not run as root, as in containers.
         arguments = ("--no-sandbox", "--disable-dev-shm-usage", *arguments)
-        browser = await playwright.chromium.launch(executable_path=program, args=arguments)
+        browser = await playwright.chromium.launch(
+            executable_path=program, args=arguments, timeout=2 * WITHIN_MS
+        )
         try:
             yield browser
         finally:

@@ -70,7 +70,7 @@ def assert_refused(small: Small, *words: str, **kafka: Any) -> None:
     assert len(small.changelog()) == written
 
 
-def assert_counted(small: Small, within_s: float = 60) -> None:
+def assert_counted(small: Small, within_s: float = 150) -> None:
     """A worker goes on, and all is right."""
     worker = small.system.process("work", **WORKER).start()
     small.system.wait_until_applied(within_s)

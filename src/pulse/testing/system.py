@@ -151,8 +151,11 @@ class System:
         for process in self._processes:
             process.stop()
 
-    def wait_until_applied(self, within_s: float = 90.0) -> None:
-        """Wait until all that is in the events topic is applied, written and committed."""
+    def wait_until_applied(self, within_s: float = 150.0) -> None:
+        """Wait until all that is in the events topic is applied, written and committed.
+
+        As in `wait_until_delivered`, it may be after 40 seconds that a group goes on.
+        """
         deadline = time.monotonic() + within_s
         events = [
             TopicPartition(self.config.kafka.topics.events, number)
