@@ -238,7 +238,7 @@ async def test_lists_do_not_wait_for_the_history(tmp_path: Path, path: str) -> N
         db.execute("BEGIN EXCLUSIVE")
         asked = asyncio.create_task(kim.get(path))
         await asyncio.sleep(0.5)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(25):  # a history waits for thirty seconds
             assert (await scene.api[Role.viewer].get("/api/v1/alerts")).status_code == 200
         assert not asked.done()
         db.execute("ROLLBACK")
