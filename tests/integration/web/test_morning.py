@@ -42,7 +42,7 @@ log = logging.getLogger(__name__)
 
 MINUTE_MS = 60_000
 """An alert is due when the minute of its event is over."""
-MOST_LATE_S = 45.0
+MOST_LATE_S = 30.0
 """From the moment that it was due to the page, on a machine that does much else. It is less than
 the minute by which it would be late if it were noticed with what is due next.
 """
