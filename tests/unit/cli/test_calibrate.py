@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import json
 import os
-import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,8 +15,10 @@ from ruamel.yaml import YAML
 
 from pulse.cli import main
 from pulse.config import Config
+from pulse.testing import forked
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Callable
 
 pytestmark = pytest.mark.long
@@ -28,15 +29,7 @@ LEFT_AFTER = timedelta(days=180)
 
 
 def pulse(*arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-c", "from pulse.cli import main; main()", *arguments],
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-        env=os.environ | {"COLUMNS": "100"},
-        timeout=100,
-        check=False,
-    )
+    return forked.run(arguments, folder=cwd, environment=os.environ | {"COLUMNS": "100"})
 
 
 @pytest.fixture
