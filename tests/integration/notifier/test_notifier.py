@@ -83,7 +83,7 @@ async def test_kill_9_in_the_middle_loses_nothing(place: Place, tmp_path: Path) 
             await server.wait_for_ids(ids(alerts), within_s=60)
             await place.wait_until_recorded("succeeded", ids(alerts))
             process.send_signal(signal.SIGTERM)
-            code = await asyncio.to_thread(process.wait, 30)
+            code = await asyncio.to_thread(process.wait, 60)
 
     assert code == 0, (tmp_path / "notify.log").read_text()[-2000:]
     assert server.delivered_ids == ids(alerts)
@@ -117,7 +117,7 @@ async def test_a_notifier_that_was_thought_dead_undoes_nothing(
                 # What the sleeper had delivered without recording it was still to be sent again.
                 assert {recorded[key] for key in ids(began)} <= {"succeeded", "superseded"}
                 sleeper.send_signal(signal.SIGTERM)
-                assert await sleeper.wait() == 0
+                assert await asyncio.to_thread(sleeper.wait, 60) == 0
         settled = len(server.requests)
         server.behaviour = lambda request: Answer(200)
         async with notifying(place.config(server.url)):
