@@ -218,8 +218,10 @@ class Server(ABC):
         if self._process is not None:
             if self._process.poll() is None:
                 # It leads a group of its own: what it started goes with it.
-                with contextlib.suppress(ProcessLookupError):
+                try:
                     os.killpg(self._process.pid, signal.SIGKILL)
+                except ProcessLookupError:  # it has ended, or does not lead it yet
+                    self._process.send_signal(signal.SIGKILL)
             self._process.wait()
             self._process = None
             atexit.unregister(self.kill)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
-from kafka import KafkaConsumer, KafkaProducer, TopicPartition
+from kafka import KafkaProducer
 
 from pulse.collector.links import Link
 from pulse.config.policy import policy
@@ -25,10 +25,12 @@ from pulse.playback.script import Script
 from pulse.stream.partition import empty_state
 from pulse.stream.repartition.reading import read_partitions
 from pulse.stream.state.checkpoint import Checkpoint
+from pulse.stream.state.pages import PageKey
 from pulse.testing import forked
 from pulse.testing.alerts import differing
 from pulse.testing.histories import profile, usage
 from pulse.testing.system import System
+from tests.integration.worker import breaking
 from tests.integration.worker.rounds import Player
 
 if TYPE_CHECKING:
@@ -89,17 +91,12 @@ def repartition(old: System, new: System, *options: str) -> subprocess.Completed
 
 
 def break_off(old: System, new: System) -> None:
-    """Kill one when it has begun to write the new state."""
-    consumer = KafkaConsumer(bootstrap_servers=old.bootstrap, enable_auto_commit=False)
-    topic = new.config.kafka.topics.changelog
-    places = [TopicPartition(topic, number) for number in range(new.partitions)]
-    log = new.folder / "repartition.log"
-    running = forked.ForkedProcess(command(old, new), log=log)
-    while topic not in consumer.topics() or not any(consumer.end_offsets(places).values()):
-        assert running.poll() is None, log.read_text()
-    running.send_signal(signal.SIGKILL)
-    assert running.wait(30) == -signal.SIGKILL
-    consumer.close()
+    """Let one die when it has begun to write the new state."""
+    running = forked.ForkedProcess(
+        command(old, new), log=new.folder / "repartition.log", module=breaking.__name__
+    )
+    assert running.wait(120) == -signal.SIGKILL
+    assert any(PageKey.decode(record.key) for record in new.read("changelog"))
 
 
 @pytest.fixture
