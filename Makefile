@@ -40,8 +40,8 @@ test: setup ## Run everything: lint, types, imports, then all tests on a real Ka
 	@$(MAKE) --no-print-directory lint types
 	@$(BIN)/python -m pulse.testing.kafka
 	@$(BIN)/python tests/clients/fetch.py
-	PULSE_PURE=1 $(BIN)/pytest $(PURE) -n 2
-	$(BIN)/pytest -n 3 $(BY_FILE)
+	PULSE_PURE=1 $(BIN)/pytest $(PURE) -n 2 --dist worksteal
+	$(BIN)/pytest -n 4 $(BY_FILE)
 
 .PHONY: soak
 soak: setup ## Many odd requests, all seeds of every fault, then an hour-long run (MINUTES=60): what grows meanwhile
