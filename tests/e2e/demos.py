@@ -113,7 +113,7 @@ class TerminalDemo:
         """As a person does."""
         os.write(self._terminal, b"\x03")
 
-    def ends_with(self, within_s: float = 30.0) -> int:
+    def ends_with(self, within_s: float = 90.0) -> int:
         """Its exit code."""
         return self._process.wait(within_s)
 

@@ -78,14 +78,14 @@ def test_ctrl_c_leaves_nothing_running_and_a_second_demo_does_not_mind(folder: P
 def test_a_demo_that_is_killed_takes_its_processes_along(folder: Path) -> None:
     with demo(folder) as running:
         running.read_until("starting a worker")
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 90
         while len(running.children()) < CHILDREN and time.monotonic() < deadline:
             time.sleep(0.05)
         children = running.children()
         assert len(children) == CHILDREN
         running.process.kill()
         running.process.wait()
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 30
     while any(map(runs, children)) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not any(map(runs, children))

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from pulse.testing.kafka import KafkaServer
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
 DAY_MS = 86_400_000
 PARTITIONS = 2

@@ -315,7 +315,7 @@ def test_a_refused_login_is_said_soon(
         env=os.environ | {"PULSE_TEST_PASSWORD": password},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=90,
         check=False,
     )
 
@@ -326,4 +326,4 @@ def test_a_refused_login_is_said_soon(
         reason.startswith("Invalid") and "ends the connection at the login" in said
     )
     assert "check protocol, mechanism, username, password and ca_file" in said
-    assert time.monotonic() - started_s < 20
+    assert time.monotonic() - started_s < 45  # it does not wait for what does not change

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import select
 import socket
 import string
 import time
@@ -53,18 +54,19 @@ def event(number: int) -> dict[str, Any]:
 def test_a_source_that_sends_too_fast_comes_again(collecting: Collecting) -> None:
     http = another(collecting, events_per_second=10)
 
-    assert http.post("/v1/events", json=[event(n) for n in range(120)]).status_code == 200
+    # So many that also who asks again only after seconds has come too soon.
+    assert http.post("/v1/events", json=[event(n) for n in range(150)]).status_code == 200
     refused = http.post("/v1/events", json=event(200))
     assert (refused.status_code, refused.json()["error"]["reason"]) == (429, "too_fast")
-    assert 1 <= int(refused.headers["retry-after"]) <= 3
+    assert 1 <= int(refused.headers["retry-after"]) <= 6
 
     time.sleep(int(refused.headers["retry-after"]))
     assert http.post("/v1/events", json=event(200)).status_code == 200
-    assert len(collecting.lines()) == 121
+    assert len(collecting.lines()) == 151
 
 
 def test_a_slow_sender_is_not_waited_for(collecting: Collecting) -> None:
-    http = another(collecting, body_timeout_s=1.0)
+    http = another(collecting, body_timeout_s=4.0)
     head = (
         f"POST /v1/events HTTP/1.1\r\nHost: pulse\r\nContent-Length: 1000\r\n{key(collecting)}\r\n"
     )
@@ -151,19 +153,11 @@ def test_many_that_come_slowly_do_not_fill_the_memory(collecting: Collecting) ->
     ):
         for slow in (one, another_one):  # whether they have a key stands in the body
             slow.sendall(head + b" " * 600_000)
-        answer = answer_of(another_one) or answer_of(one)
+        refused, _, _ = select.select([one, another_one], [], [], 20)
+        answer = refused[0].recv(4096)
     assert answer.startswith(b"HTTP/1.1 503 ")
     assert b"retry-after: 1" in answer
     assert http.post("/v1/events", json=event(1)).status_code == 200
-
-
-def answer_of(client: socket.socket) -> bytes:
-    """What is answered within its time, nothing otherwise."""
-    client.settimeout(2)
-    try:
-        return client.recv(4096)
-    except TimeoutError:
-        return b""
 
 
 def key(collecting: Collecting) -> str:

@@ -119,7 +119,7 @@ class Place:
 
     async def wait_until_recorded(self, state: str, ids: set[str]) -> dict[str, str]:
         """Return what became of all notifications, once it is this for some of them."""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(90):
             while True:
                 found = outcomes(await self.known(), "cs")
                 if all(found.get(key) == state for key in ids):
@@ -136,11 +136,11 @@ async def notifying(config: Config) -> AsyncIterator[asyncio.Event]:
         yield stop
     finally:
         stop.set()
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(90):
             await task
 
 
-async def until(condition: Callable[[], bool], within_s: float = 40.0) -> None:
+async def until(condition: Callable[[], bool], within_s: float = 90.0) -> None:
     """Return when the condition holds. Raises `TimeoutError`."""
     async with asyncio.timeout(within_s):
         while not condition():  # noqa: ASYNC110 - logs and two servers have no common event

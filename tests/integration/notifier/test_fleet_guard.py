@@ -40,7 +40,7 @@ def of_the_fleet(server: WebhookReceiver) -> list[str]:
 async def recorded(place: Place, alerts: list[Alert]) -> dict[str, str]:
     """By notification the last decision on its alert, once it is recorded of all of these."""
     wanted = {each.id: each for each in alerts}
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(90):
         while True:
             known = (await place.known()).alerts
             found = {

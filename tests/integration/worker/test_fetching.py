@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     Row = tuple[int, bytes | None, tuple[tuple[str, bytes], ...], int | None]
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(300)
 
 Write = Callable[[str, str], Awaitable[None]]
 
@@ -77,7 +77,7 @@ async def transactions(bootstrap: str, topic: str) -> None:
 
 async def compacted(bootstrap: str, topic: str) -> None:
     """Writes the same keys until the broker has left holes in the log, and lets it be then."""
-    deadline_s = time.monotonic() + 40
+    deadline_s = time.monotonic() + 120
     async with AIOKafkaProducer(bootstrap_servers=bootstrap, linger_ms=5) as producer:
         while True:
             await write(producer, topic, 60)

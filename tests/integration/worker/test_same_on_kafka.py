@@ -154,7 +154,7 @@ def test_a_worker_killed_in_the_middle(system: System, expected: Expected) -> No
     assert_same(system, expected)
 
 
-def wait_for(condition: Any, within_s: float = 30.0) -> None:
+def wait_for(condition: Any, within_s: float = 90.0) -> None:
     deadline = time.monotonic() + within_s
     while not condition():
         assert time.monotonic() < deadline, "waited in vain"
