@@ -1,6 +1,6 @@
 """Which partition an account belongs to."""
 
-from kafka.partitioner.default import murmur2
+from aiokafka.partitioner import murmur2
 
 
 def partition_of(account_id: str, partitions: int) -> int:
