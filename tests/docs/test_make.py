@@ -46,7 +46,7 @@ def test_make_test_runs_what_is_said() -> None:
         "lint-imports",
         "pulse.testing.kafka",
         "PULSE_PURE=1",
-        "pytest -n 3",
+        "pytest -n 4",
     ):
         assert part in said, part
     # What does not depend on the compiler is run once; all else is run, the faults too.
