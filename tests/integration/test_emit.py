@@ -85,8 +85,8 @@ def with_topics(bootstrap: str, unique: str, **changes: Any) -> Config:
     return config
 
 
-def read(config: Config) -> list[list[Sent]]:
-    """Everything in the events topic, a list for each partition."""
+def records_of(config: Config) -> Iterator[Any]:
+    """Every record in the events topic as it stands now, each partition's in its order."""
     consumer = KafkaConsumer(
         bootstrap_servers=list(config.kafka.brokers),
         enable_auto_commit=False,
@@ -100,22 +100,27 @@ def read(config: Config) -> list[list[Sent]]:
         consumer.assign(places)
         consumer.seek_to_beginning(*places)
         ends = consumer.end_offsets(places)
-        found: list[list[Sent]] = [[] for _ in places]
         while any(consumer.position(place) < ends[place] for place in places):
             for records in consumer.poll(timeout_ms=500).values():
-                for record in records:
-                    kind = dict(record.headers).get("pulse-control")
-                    found[record.partition].append(
-                        Sent(
-                            record.partition,
-                            kind and kind.decode(),
-                            record.key and record.key.decode(),
-                            record.value,
-                        )
-                    )
-        return found
+                yield from records
     finally:
         consumer.close()
+
+
+def read(config: Config) -> list[list[Sent]]:
+    """Everything in the events topic, a list for each partition."""
+    found: list[list[Sent]] = [[] for _ in range(config.kafka.partitions)]
+    for record in records_of(config):
+        kind = dict(record.headers).get("pulse-control")
+        found[record.partition].append(
+            Sent(
+                record.partition,
+                kind and kind.decode(),
+                record.key and record.key.decode(),
+                record.value,
+            )
+        )
+    return found
 
 
 def event(ts: str, account_id: str = "acme", **more: Any) -> bytes:
@@ -189,14 +194,7 @@ def test_without_history_there_are_events_alone(config: Config, file: Path) -> N
 
 def test_a_record_has_the_clock_of_the_broker(config: Config, file: Path) -> None:
     play(config, lines_of(file, event("2024-01-01T00:00:00Z")))
-    consumer = KafkaConsumer(
-        config.kafka.topics.events,
-        bootstrap_servers=list(config.kafka.brokers),
-        auto_offset_reset="earliest",
-        consumer_timeout_ms=10_000,
-    )
-    record = next(iter(consumer))
-    consumer.close()
+    (record,) = records_of(config)
 
     assert abs(record.timestamp / 1000 - time.time()) < 60
 
@@ -496,17 +494,12 @@ def ticked(
 
 def headed(config: Config) -> list[list[tuple[str | None, str | None, bytes]]]:
     """Kind, load and value of everything in the events topic, a list for each partition."""
-    consumer = KafkaConsumer(
-        config.kafka.topics.events, bootstrap_servers=list(config.kafka.brokers),
-        auto_offset_reset="earliest", enable_auto_commit=False, consumer_timeout_ms=3_000,
-    )  # fmt: skip
     found: list[list[tuple[str | None, str | None, bytes]]] = [[] for _ in range(PARTITIONS)]
-    for record in consumer:
+    for record in records_of(config):
         said = {name: value.decode() for name, value in record.headers}
         found[record.partition].append(
             (said.get("pulse-control"), said.get("pulse-load"), record.value)
         )
-    consumer.close()
     return found
 
 
