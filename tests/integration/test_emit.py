@@ -358,10 +358,13 @@ def test_what_comes_is_sent_when_it_is_its_time(config: Config, file: Path) -> N
 def test_a_play_can_be_stopped(config: Config, file: Path) -> None:
     lines = lines_of(file, *(event(f"2024-01-{n:02}T00:00:00Z") for n in range(1, 31)))
     stop = threading.Event()
-    timer = threading.Timer(1.5, stop.set)
-    timer.start()
-    played = play(config, lines, PlaySettings(history=True, rate=5), stop=stop)
-    timer.join()
+
+    def tell(progress: PlayProgress) -> None:
+        if progress.events:
+            stop.set()
+
+    settings = PlaySettings(history=True, rate=5)
+    played = play(config, lines, settings, stop=stop, on_progress=tell)
 
     assert played.stopped
     assert 0 < played.events < 30
