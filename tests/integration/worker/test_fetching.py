@@ -10,6 +10,7 @@ import asyncio
 import time
 import uuid
 from collections.abc import Awaitable, Callable
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import faust
@@ -127,7 +128,7 @@ async def fetch(
         end = (await consumer.end_offsets([tp]))[tp]
         consumer.seek(tp, start)
         got: list[Any] = []
-        deadline_s = time.monotonic() + 30
+        deadline_s = time.monotonic() + 90
         while await consumer.position(tp) < end:
             assert time.monotonic() < deadline_s
             fetched = await consumer.getmany(tp, timeout_ms=500, max_records=3)
@@ -204,13 +205,13 @@ def test_a_paused_partition_gives_nothing_and_a_seek_forgets_what_was_fetched(
             consumer.assign([tp])
             consumer.seek(tp, 0)
 
-            async def take() -> list[int]:
-                got = await consumer.getmany(tp, timeout_ms=2_000, max_records=1)
+            async def take(within_ms: int = 60_000) -> list[int]:
+                got = await consumer.getmany(tp, timeout_ms=within_ms, max_records=1)
                 return got[tp][0].offsets if got else []
 
             assert await take() == list(range(10))
             consumer.pause(tp)
-            assert await take() == []
+            assert await take(within_ms=2_000) == []
             consumer.resume(tp)
             assert await take() == list(range(10, 20))
             assert await consumer.position(tp) == 20
@@ -226,7 +227,7 @@ def test_an_agent_that_waits_is_not_kept_waiting(
     """Faust's sleep of a second where every partition's queue is full does not come to pass."""
     create(kafka, unique, {})
 
-    async def run() -> tuple[float, list[int], Any]:
+    async def run() -> tuple[list[float], list[int], Any]:
         async with AIOKafkaProducer(bootstrap_servers=kafka.bootstrap) as producer:
             await write(producer, unique, 600)
         app = faust.App(
@@ -262,11 +263,13 @@ def test_an_agent_that_waits_is_not_kept_waiting(
         await app.start()
         try:
             await asyncio.wait_for(done.wait(), timeout=60)
-            return times_s[-1] - times_s[0], offsets, dict(app.consumer._acked)
+            return times_s, offsets, dict(app.consumer._acked)
         finally:
             await app.stop()
 
-    took_s, offsets, acked = asyncio.run(run())
+    times_s, offsets, acked = asyncio.run(run())
     assert offsets == list(range(600))
     assert acked == {}, "Faust keeps acks that nobody commits"
-    assert took_s < 6, "60 batches of 20 ms each"
+    # Faust would halt for most of a second again and again; a busy machine may now and then.
+    halts = [later - before for before, later in pairwise(times_s) if later - before > 0.5]
+    assert len(halts) < 6, "60 batches of 20 ms each"
