@@ -55,22 +55,23 @@ def test_a_source_that_sends_too_fast_comes_again(collecting: Collecting) -> Non
     http = another(collecting, events_per_second=10)
 
     # So many that also who asks again only after seconds has come too soon.
-    assert http.post("/v1/events", json=[event(n) for n in range(150)]).status_code == 200
+    assert http.post("/v1/events", json=[event(n) for n in range(200)]).status_code == 200
     refused = http.post("/v1/events", json=event(200))
     assert (refused.status_code, refused.json()["error"]["reason"]) == (429, "too_fast")
-    assert 1 <= int(refused.headers["retry-after"]) <= 6
+    assert 1 <= int(refused.headers["retry-after"]) <= 11
 
     time.sleep(int(refused.headers["retry-after"]))
     assert http.post("/v1/events", json=event(200)).status_code == 200
-    assert len(collecting.lines()) == 151
+    assert len(collecting.lines()) == 201
 
 
 def test_a_slow_sender_is_not_waited_for(collecting: Collecting) -> None:
-    http = another(collecting, body_timeout_s=4.0)
+    # Three requests of others take less than that on a busy machine too.
+    http = another(collecting, body_timeout_s=12.0)
     head = (
         f"POST /v1/events HTTP/1.1\r\nHost: pulse\r\nContent-Length: 1000\r\n{key(collecting)}\r\n"
     )
-    with socket.create_connection((http.base_url.host, http.base_url.port), timeout=20) as slow:
+    with socket.create_connection((http.base_url.host, http.base_url.port), timeout=60) as slow:
         slow.sendall(head.encode())
         for _ in range(3):
             slow.sendall(b"[")
@@ -84,7 +85,7 @@ def test_who_says_nothing_is_not_waited_for(collecting: Collecting) -> None:
     http = another(collecting, body_timeout_s=1.0)
     address = (http.base_url.host, http.base_url.port)
     for said in (b"", b"POST /v1/events HTTP/1.1\r\nHost: pul"):
-        with socket.create_connection(address, timeout=20) as silent:
+        with socket.create_connection(address, timeout=60) as silent:
             silent.sendall(said)
             assert silent.recv(4096) == b""
     # A connection that is used waits for its next request.
@@ -110,6 +111,8 @@ def test_what_kafka_refuses_costs_the_others_nothing(
         path, said = ("/v1/track", poison) if number % 10 == 0 else ("/v1/events", event(number))
         return collecting.http.post(path, json=said).status_code
 
+    # A broker heeds it a moment after it has answered.
+    wait_for(lambda: post(0) == 503)
     with ThreadPoolExecutor(20) as pool:
         statuses = list(pool.map(post, range(100)))
     assert statuses == [503 if n % 10 == 0 else 200 for n in range(100)]
@@ -148,12 +151,12 @@ def test_many_that_come_slowly_do_not_fill_the_memory(collecting: Collecting) ->
     address = (http.base_url.host, http.base_url.port)
     head = b"POST /v1/track HTTP/1.1\r\nHost: pulse\r\nContent-Length: 1000000\r\n\r\n"
     with (
-        socket.create_connection(address, timeout=20) as one,
-        socket.create_connection(address, timeout=20) as another_one,
+        socket.create_connection(address, timeout=60) as one,
+        socket.create_connection(address, timeout=60) as another_one,
     ):
         for slow in (one, another_one):  # whether they have a key stands in the body
             slow.sendall(head + b" " * 600_000)
-        refused, _, _ = select.select([one, another_one], [], [], 20)
+        refused, _, _ = select.select([one, another_one], [], [], 60)
         answer = refused[0].recv(4096)
     assert answer.startswith(b"HTTP/1.1 503 ")
     assert b"retry-after: 1" in answer
