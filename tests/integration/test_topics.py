@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import time
@@ -109,6 +110,14 @@ def set_directly(admin: KafkaAdminClient, topic: str, **settings: str) -> None:
     admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, changes)])
 
 
+def wait_for(is_so: Callable[[], bool]) -> None:
+    """A broker answers that something is changed a moment before it says so itself."""
+    deadline = time.monotonic() + 60
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
 def test_a_dry_run_creates_nothing(
     topics: Callable[..., Said], admin: KafkaAdminClient, unique: str
 ) -> None:
@@ -142,6 +151,7 @@ def test_other_settings_are_shown_and_changed_with_yes(
     topics()
     events = f"{unique}.events"
     set_directly(admin, events, retention_ms="3600000", retention_bytes="123456")
+    wait_for(lambda: setting(admin, events, "retention.ms") == "3600000")
 
     for options in ((), ("--dry-run",)):
         shown = topics(*options)
@@ -150,11 +160,7 @@ def test_other_settings_are_shown_and_changed_with_yes(
         assert setting(admin, events, "retention.ms") == "3600000"
 
     assert ", changed:" in topics("--yes").out
-    # A broker answers that it is changed a moment before it says so itself.
-    deadline = time.monotonic() + 10
-    while setting(admin, events, "retention.ms") != "1209600000":
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    wait_for(lambda: setting(admin, events, "retention.ms") == "1209600000")
     # What pulse has no opinion on stays.
     assert setting(admin, events, "retention.bytes") == "123456"
     assert "differs" not in topics().out
@@ -165,6 +171,7 @@ def test_another_number_of_partitions_is_refused(
 ) -> None:
     topics(partitions=2)
     admin.delete_topics([f"{unique}.deadletter"])
+    wait_for(lambda: "deadletter" not in there(admin, unique))
     said = topics("--yes", partitions=3)
 
     assert said.code == 1
@@ -188,13 +195,14 @@ def test_too_many_copies_are_refused(
 
 
 def test_a_kafka_that_is_away_is_waited_for(topics: Callable[..., Said]) -> None:
-    said = topics("--timeout", "3", brokers=[f"127.0.0.1:{free_port()}"])
+    # It is said after two seconds, or a while later where much else runs.
+    said = topics("--timeout", "8", brokers=[f"127.0.0.1:{free_port()}"])
 
     assert said.code == 1
     waiting, gone_on = said.err.splitlines()
     assert waiting.startswith("pulse: no Kafka answers at 127.0.0.1:")
-    assert waiting.endswith("yet; trying for 1 s more"), said.err
-    assert "(tried for 3 s): start it, or set kafka.brokers" in gone_on
+    assert re.search(r" yet; trying for [0-6] s more$", waiting), said.err
+    assert "(tried for 8 s): start it, or set kafka.brokers" in gone_on
 
 
 def test_a_tick_takes_what_is_said(
@@ -204,7 +212,7 @@ def test_a_tick_takes_what_is_said(
     producer = KafkaProducer(bootstrap_servers=kafka.bootstrap)
     for number in range(200):
         headers, tick = control.tick(1_800_000_000_000 + 1000 * number)
-        producer.send(f"{unique}.events", tick, partition=0, headers=list(headers)).get(10)
+        producer.send(f"{unique}.events", tick, partition=0, headers=list(headers)).get(60)
     producer.close()
 
     (answer,) = admin.describe_log_dirs([f"{unique}.events"])
@@ -307,7 +315,7 @@ def test_a_refused_login_is_said_soon(
         "from pulse.config import Kafka\n"
         "from pulse.topics.broker import Brokers, quiet_client_logs\n"
         "quiet_client_logs()\n"
-        "Brokers(Kafka.model_validate_json(sys.argv[1]), timeout_s=60)\n"
+        "Brokers(Kafka.model_validate_json(sys.argv[1]), timeout_s=150)\n"
     )
     started_s = time.monotonic()
     done = subprocess.run(
@@ -315,7 +323,7 @@ def test_a_refused_login_is_said_soon(
         env=os.environ | {"PULSE_TEST_PASSWORD": password},
         capture_output=True,
         text=True,
-        timeout=90,
+        timeout=200,
         check=False,
     )
 
@@ -326,4 +334,4 @@ def test_a_refused_login_is_said_soon(
         reason.startswith("Invalid") and "ends the connection at the login" in said
     )
     assert "check protocol, mechanism, username, password and ca_file" in said
-    assert time.monotonic() - started_s < 45  # it does not wait for what does not change
+    assert time.monotonic() - started_s < 100  # it does not wait for what does not change
