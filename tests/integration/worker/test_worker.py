@@ -29,7 +29,9 @@ if TYPE_CHECKING:
 
 START_MS = 1_700_000_000_000
 PARTITIONS = 2
-WORKER = {"session_timeout_s": 6, "flush_interval_s": 0.3}
+# None is killed, and one that only stands still for a while is to stay in its group: what it had
+# not written would be applied, and counted, again.
+WORKER = {"session_timeout_s": 30, "flush_interval_s": 0.3}
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -167,12 +169,12 @@ def test_a_topic_of_one_event_a_transaction_is_read_without_a_halt(
     # A fetch comes in twenty pieces, each of which begins after the end of a transaction.
     worker = system.process("work", **WORKER, fetch_records=10).start()
     wait_for(lambda: number(worker.metrics(), "pulse_partitions_assigned") == PARTITIONS)
-    system.wait_until_applied(within_s=30)
+    system.wait_until_applied()
     # And in each partition a tick, and what puts the configuration in force.
     assert number(worker.metrics(), "pulse_records_total") == count + 2 * PARTITIONS
     writer.tick(START_MS + 60_000)
     writer.event(account, count)
-    system.wait_until_applied(within_s=30)
+    system.wait_until_applied()
     assert counted(system) == {account: count + 1}
     Truth.of(system).assert_holds(system)
 
@@ -209,7 +211,7 @@ def test_what_is_dropped_on_the_way_is_read_again(system: System, writer: Writer
         await running
         return sought
 
-    assert asyncio.run(asyncio.wait_for(work(), timeout=60)) == 6
+    assert asyncio.run(asyncio.wait_for(work(), timeout=150)) == 6
     assert counted(system) == {account: count}
     Truth.of(system).assert_holds(system)
 
@@ -260,8 +262,8 @@ def test_a_kafka_that_is_away_is_waited_for(tmp_path: Path, unique: str) -> None
         writer.close()
         kafka.kill()
         began = time.monotonic()
-        worker.stop(within_s=60)
-        assert time.monotonic() - began < 45
+        worker.stop(within_s=120)
+        assert time.monotonic() - began < 90
         log = worker.log_path.read_text()
         system.stop()
     assert "Traceback" not in log
@@ -274,9 +276,9 @@ def test_the_clock_runs_by_itself(kafka: KafkaServer, tmp_path: Path, unique: st
         kafka.bootstrap, tmp_path, prefix=unique, partitions=PARTITIONS, settings=settings
     )
     system.create_topics()
-    first = system.process("work", **WORKER, tick_interval_s=0.2).start()
-    system.process("work", **WORKER, tick_interval_s=0.2).start()
-    wait_for(lambda: number(first.metrics(), "pulse_ticks_total") > 10)
+    workers = [system.process("work", **WORKER, tick_interval_s=0.2).start() for _ in range(2)]
+    # Who has the first partition ticks: which of them that is, the group says.
+    wait_for(lambda: sum(number(w.metrics(), "pulse_ticks_total") for w in workers) > 10)
     system.stop()
     ticks: dict[int, list[int]] = {}
     for record in system.read("events"):
