@@ -59,7 +59,7 @@ def say(system: System, state: str) -> None:
 
 def wait_for(system: System, states: list[str]) -> list[dict[str, object]]:
     """The alerts of the pipeline, once they are in these states."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 150  # a worker that was killed is in the group for a while
     while True:
         alerts = [each for each in system.alerts() if each["reason"] == "source_stopped"]
         if list(dict.fromkeys(str(each["status"]) for each in alerts)) == states:

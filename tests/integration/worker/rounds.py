@@ -58,7 +58,8 @@ class Player:
         self._producer.send(self._topic, line, key=account_id.encode(), partition=number)
 
     def _wait_for(self, version: str) -> None:
-        deadline = time.monotonic() + 60
+        # A worker may have been killed before, whose session has to run out.
+        deadline = time.monotonic() + 150
         while len(self.lines.get(version, ())) < self._partitions:
             assert time.monotonic() < deadline, f"no line {version}: {self.lines}"
             for records in self._consumer.poll(timeout_ms=200).values():

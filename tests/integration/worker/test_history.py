@@ -69,7 +69,7 @@ class Scene:
             await asyncio.gather(task, return_exceptions=True)
 
     async def until(self, is_so: Callable[[], bool]) -> None:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(90):
             while not is_so():  # noqa: ASYNC110 - a thread writes, and has no event
                 await asyncio.sleep(0.05)
 
