@@ -88,18 +88,23 @@ async def test_alerts_of_an_owner_in_all_partitions_are_told_together(place: Pla
 
 
 async def test_a_silence_in_the_topic_holds_also_when_it_was_there_before(place: Place) -> None:
-    silence = Silence(
-        id="si_1", match=Matcher(accounts=("quiet*",)), author="kim", reason="known",
-        starts_ms=0, ends_ms=time.time_ns() // 1_000_000 + 86_400_000,
-    )  # fmt: skip
-    quiet, snoozed, loud = (sample_alert(name) for name in ("quiet", "snoozed", "loud"))
-    await say(place, *encode_silence(silence))
+    ends_ms = time.time_ns() // 1_000_000 + 86_400_000
+    for name, of_whom in (("si_1", ("quiet*",)), ("si_2", ("held",))):
+        silence = Silence(
+            id=name, match=Matcher(accounts=of_whom), author="kim", reason="known", starts_ms=0,
+            ends_ms=ends_ms,
+        )  # fmt: skip
+        await say(place, *encode_silence(silence))
+    names = ("quiet", "held", "snoozed", "loud")
+    quiet, held, snoozed, loud = (sample_alert(name) for name in names)
     async with WebhookReceiver() as server:
         async with notifying(place.config(server.url)):
-            await place.produce([quiet, loud])
+            await place.produce([quiet, held, loud])
             await server.wait_for_ids(ids([loud]))
             await say(place, *encode_snooze(Snooze(alert_id=snoozed.id, author="kim")))
-            await asyncio.sleep(2)
+            # What was said is read in its order: who hears of this end knows of the snooze.
+            await say(place, "silence/si_2", None)
+            await server.wait_for_ids(ids([held]))
             await place.produce([snoozed, *firings(1, "then")])
             await server.wait_for_ids(ids(firings(1, "then")))
         async with notifying(place.config(server.url)):
