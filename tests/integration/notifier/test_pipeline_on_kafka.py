@@ -124,12 +124,16 @@ async def test_a_silence_in_the_topic_holds_also_when_it_was_there_before(place:
     assert all(verified(request) for request in server.delivered)
 
 
+async def soon() -> str:
+    """A minute that begins once a notifier has started and heard of alerts: in 45 to 105 s."""
+    now = datetime.now(UTC)
+    if (now + timedelta(seconds=105)).date() > now.date():  # the hours of a day end with it
+        await asyncio.sleep(106)
+    return (datetime.now(UTC) + timedelta(seconds=105)).strftime("%H:%M")
+
+
 async def test_outside_of_its_hours_alerts_wait_until_they_begin(place: Place) -> None:
-    at = datetime.now(UTC) + timedelta(seconds=25)
-    if at.second < 20:  # pragma: no cover - the minute must begin while the test runs
-        await asyncio.sleep(35 - at.second)
-        at = datetime.now(UTC) + timedelta(seconds=25)
-    opens = (at + timedelta(minutes=1)).strftime("%H:%M")
+    opens = await soon()
     interval = {"name": "soon", "times": [f"{opens}-24:00"]}
     sections = {"time_intervals": [interval], "route": {"only_in": ["soon"]}}
     async with WebhookReceiver() as server, notifying(config(place, server.url, **sections)):
@@ -137,7 +141,7 @@ async def test_outside_of_its_hours_alerts_wait_until_they_begin(place: Place) -
         await place.produce(firings(3))
         await asyncio.sleep(3)
         assert not server.requests
-        await server.wait_for_ids(ids(firings(3)), within_s=100)
+        await server.wait_for_ids(ids(firings(3)), within_s=150)
         told = datetime.now(UTC)
 
     assert told.strftime("%H:%M") == opens
@@ -146,20 +150,17 @@ async def test_outside_of_its_hours_alerts_wait_until_they_begin(place: Place) -
 
 
 async def test_what_is_over_the_budget_comes_in_a_digest(place: Place) -> None:
-    now = datetime.now(UTC)
-    if now.second > 30:
-        await asyncio.sleep(62 - now.second)
-        now = datetime.now(UTC)
-    at = (now + timedelta(minutes=1)).strftime("%H:%M")
     sections = {
-        "budget": {"weekly": 2, "digest": {"at": at}},
+        "budget": {"weekly": 2, "digest": {"at": await soon()}},
         "route": {"group_by": ["owner"], "group_wait": "2s"},
     }
     async with WebhookReceiver() as server, notifying(config(place, server.url, **sections)):
-        for number in range(5):
-            await place.produce(of("kim", f"a{number}", mrr=100 * number))
+        # At once: however long each took alone, they are to come within the group's wait.
+        await place.produce(
+            alert for number in range(5) for alert in of("kim", f"a{number}", mrr=100 * number)
+        )
         await server.wait_for(lambda: len(server.delivered) == 1)
-        await server.wait_for(lambda: len(server.delivered) == 2, within_s=100)
+        await server.wait_for(lambda: len(server.delivered) == 2, within_s=150)
 
     first, digest = map(verified, server.delivered)
     assert accounts(first) == {"a4", "a3"}
@@ -172,9 +173,9 @@ async def test_kill_9_while_groups_wait_loses_nothing(place: Place, tmp_path: Pa
     async with WebhookReceiver() as server:
         for turn in range(4):
             async with notify_process(place, tmp_path, server.url):
+                so_far = len(server.delivered)
                 for owner in owners:
                     await place.produce(of(owner, *(f"{owner}{turn}-{n}" for n in range(20))))
-                so_far = len(server.delivered)
                 await server.wait_for(lambda so_far=so_far: len(server.delivered) > so_far)
         everybody = {f"{o}{t}-{n}" for o in owners for t in range(4) for n in range(20)}
 
@@ -182,7 +183,7 @@ async def test_kill_9_while_groups_wait_loses_nothing(place: Place, tmp_path: Pa
             return {name for each in server.delivered for name in accounts(each.body)}
 
         async with notify_process(place, tmp_path, server.url):
-            await until(lambda: told() == everybody, within_s=60)
+            await until(lambda: told() == everybody)
 
     counts: dict[str, set[str]] = {}
     for request in server.delivered:
