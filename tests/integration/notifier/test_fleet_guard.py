@@ -68,6 +68,7 @@ async def test_killed_while_it_holds_it_loses_nothing_and_tells_it_once(
         async with notify_process(place, tmp_path, server.url):
             await place.produce(later, accounts=400)
             assert set((await recorded(place, later)).values()) == {HELD}
+            await server.wait_for_ids(sent)  # what it had not sent when it was killed
             assert server.delivered_ids & ids([*began, *later]) == sent
         # What comes while nobody is there is found by the next one.
         recovered = [sample_alert(each.account_id, "resolved") for each in [*began[10:], *later]]

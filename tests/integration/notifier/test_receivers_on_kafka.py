@@ -46,7 +46,7 @@ class Mails:
 @pytest.fixture
 def mails() -> Iterator[tuple[Mails, int]]:
     taken, port = Mails(), free_port()
-    controller = Controller(taken, hostname="127.0.0.1", port=port)
+    controller = Controller(taken, hostname="127.0.0.1", port=port, ready_timeout=60)
     controller.start()
     yield taken, port
     controller.stop()
@@ -106,6 +106,7 @@ async def test_every_kind_is_told_that_an_alert_fires_and_that_it_has_ended(
         async with notifying(config):
             await place.produce([sample_alert("acme")])
             await until(lambda: _told(hook, slack, teams, pager, library, mails[0], 1))
+            await until(lambda: len(told.posts) == 1)
             firing = await asyncio.to_thread(alertmanager.alerts)
             await place.produce([sample_alert("acme", "resolved")])
             await until(lambda: _told(hook, slack, teams, pager, library, mails[0], 2))

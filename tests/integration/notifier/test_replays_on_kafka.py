@@ -35,6 +35,8 @@ async def pulse(place: Place, folder: Path, url: str, *words: str, code: int = 0
     file = folder / "cli.yaml"
     settings = place.config(url).model_dump_json(exclude_none=True, exclude_unset=True)
     file.write_text(settings)
+    if words[:2] == ("deliveries", "replay"):  # who leads may take long to start
+        words += ("--wait", "100")
     done = await asyncio.to_thread(forked.run, [*words, "--config", file])
     printed = done.stdout + done.stderr
     assert done.returncode == code, printed
