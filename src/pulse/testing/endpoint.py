@@ -62,7 +62,7 @@ class Endpoint:
         if self._runner is not None:
             await self._runner.cleanup()
 
-    async def wait_for(self, condition: Callable[[], bool], within_s: float = 60.0) -> None:
+    async def wait_for(self, condition: Callable[[], bool], within_s: float = 150.0) -> None:
         """Return when the condition holds; it is asked after every request.
 
         Raises `TimeoutError`.

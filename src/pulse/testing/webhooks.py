@@ -174,7 +174,7 @@ class WebhookReceiver:
         counts = Counter(each.id for each in self.delivered)
         return Counter({key: number for key, number in counts.items() if number > 1})
 
-    async def wait_for(self, condition: Callable[[], bool], within_s: float = 60.0) -> None:
+    async def wait_for(self, condition: Callable[[], bool], within_s: float = 150.0) -> None:
         """Return when the condition holds; it is asked after every request.
 
         Raises `TimeoutError`.
@@ -182,7 +182,7 @@ class WebhookReceiver:
         async with asyncio.timeout(within_s), self._arrived:
             await self._arrived.wait_for(condition)
 
-    async def wait_for_ids(self, ids: set[str], within_s: float = 60.0) -> None:
+    async def wait_for_ids(self, ids: set[str], within_s: float = 150.0) -> None:
         """Return when all of these were delivered. Raises `TimeoutError`."""
         await self.wait_for(lambda: ids <= self.delivered_ids, within_s)
 
