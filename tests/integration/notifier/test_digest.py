@@ -136,11 +136,15 @@ def past(now_ms: int) -> list[bytes]:
 async def test_a_history_that_is_loaded_ends_with_one_digest(live: Live) -> None:
     async with live:
         lines = past(time.time_ns() // 1_000_000)
-        playing = asyncio.create_task(live.play(lines, history=True, rate=len(lines) / 20))
-        await asyncio.sleep(3)
+        # So slowly that a worker starts meanwhile where much else runs.
+        playing = asyncio.create_task(live.play(lines, history=True, rate=len(lines) / 45))
+        while await asyncio.to_thread(live.system.written) < 50:
+            assert not playing.done()
+            await asyncio.sleep(0.2)
         # It ticks that it is now, while the past is played.
-        await live.start()
+        await asyncio.to_thread(live.worker.start)
         assert not playing.done()
+        await asyncio.to_thread(live.notifier.start)
         await playing
         await live.until(lambda: bool(live.told("digest")))
         await asyncio.to_thread(live.worker.kill)
@@ -211,7 +215,7 @@ async def test_a_load_into_a_live_system_tells_what_stands_at_its_end_in_one_dig
         await live.until(lambda: bool(live.told("subscription_cancelled")))
         assert said(live.told()) == {("a00", "subscription_cancelled", "firing")}
         rest = await live.play(lines, load=True, resume=True)
-        await live.until(lambda: bool(live.told("digest")))
+        await live.until(lambda: bool(live.told("digest")) and bool(live.told("payment_failed")))
         await asyncio.sleep(3)
         alerts = await asyncio.to_thread(live.system.alerts)
 
