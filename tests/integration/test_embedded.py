@@ -126,13 +126,13 @@ async def test_a_group_shares_the_partitions_and_keeps_its_commits(
 
     first = await join()
     seen = 0
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         while seen < 4:
             seen += sum(map(len, (await first.getmany(timeout_ms=200)).values()))
     await first.commit()
 
     second = await join()
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         while len(first.assignment()) != 2 or len(second.assignment()) != 2:
             await asyncio.gather(first.getmany(timeout_ms=200), second.getmany(timeout_ms=200))
     await first.stop()
@@ -153,7 +153,7 @@ async def test_a_group_shares_the_partitions_and_keeps_its_commits(
 async def test_only_kafka_pythons_idempotent_producer_works(broker: Broker, topic: str) -> None:
     with closing(KafkaProducer(bootstrap_servers=broker.bootstrap, acks="all")) as producer:
         assert producer.config["enable_idempotence"]
-        assert producer.send(topic, b"x", partition=1).get(10).offset == 0
+        assert producer.send(topic, b"x", partition=1).get(60).offset == 0
 
     idempotent = AIOKafkaProducer(bootstrap_servers=broker.bootstrap, enable_idempotence=True)
     try:
@@ -198,7 +198,7 @@ def test_both_end_with_a_process_that_was_killed(broker: Broker, tmp_path: Path)
         pids = [int(pid) for pid in parent.stdout.readline().split()]
         assert [runs(pid) for pid in pids] == [True, True]
         parent.send_signal(signal.SIGKILL)
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while any(map(runs, pids)) and time.monotonic() < deadline:
         time.sleep(0.02)
     assert [runs(pid) for pid in pids] == [False, False]
@@ -214,7 +214,7 @@ async def read(broker: Broker, partition: TopicPartition, number: int) -> list[o
     consumer.assign([partition])
     consumer.seek(partition, 0)
     found: list[object] = []
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while len(found) < number:
             for records in (await consumer.getmany(timeout_ms=500)).values():
                 found += records

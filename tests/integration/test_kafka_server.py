@@ -22,7 +22,7 @@ def create_topic(kafka: KafkaServer, topic: str) -> None:
 def produce(kafka: KafkaServer, topic: str, values: list[bytes]) -> None:
     with closing(KafkaProducer(bootstrap_servers=kafka.bootstrap, acks="all")) as producer:
         for sent in [producer.send(topic, value) for value in values]:
-            sent.get(timeout=30)
+            sent.get(timeout=60)
 
 
 def consume(kafka: KafkaServer, topic: str, count: int) -> list[bytes]:
@@ -32,7 +32,7 @@ def consume(kafka: KafkaServer, topic: str, count: int) -> list[bytes]:
             bootstrap_servers=kafka.bootstrap,
             group_id=topic,
             auto_offset_reset="earliest",
-            consumer_timeout_ms=30_000,
+            consumer_timeout_ms=90_000,
         )
     ) as consumer:
         return sorted(record.value for _, record in zip(range(count), consumer, strict=False))

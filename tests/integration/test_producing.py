@@ -69,7 +69,7 @@ async def test_closing_while_kafka_is_away(
         create(kafka, unique, 1)
         producer = AIOKafkaProducer(
             bootstrap_servers=kafka.bootstrap,
-            request_timeout_ms=8_000,
+            request_timeout_ms=16_000,
             enable_idempotence=idempotent,
         )
         await producer.start()
@@ -78,13 +78,14 @@ async def test_closing_while_kafka_is_away(
         waiting = [await producer.send(unique, b"%d" % number) for number in range(10)]
         began = time.monotonic()
         await close(producer, 1.0)
-        assert 0.9 < time.monotonic() - began < 6
+        # Not until its requests time out.
+        assert 0.9 < time.monotonic() - began < 12
         if idempotent:
             await asyncio.to_thread(kafka.start)
-        results = await asyncio.wait_for(asyncio.gather(*waiting, return_exceptions=True), 40)
+        results = await asyncio.wait_for(asyncio.gather(*waiting, return_exceptions=True), 90)
         failed = [isinstance(result, KafkaError) for result in results]
         assert failed == [not idempotent] * 10
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while kafka_clients._closing:
                 await asyncio.wait(kafka_clients._closing)
         assert producer.client._sync_task is None

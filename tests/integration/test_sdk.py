@@ -76,7 +76,7 @@ def test_what_four_threads_emit_comes_to_the_accounts(system: System) -> None:
             user, feature = f"u{thread}", f"f{number % 3}"
             emitter.event(account, "report.run", user, feature=feature, value=2)
 
-    with emitter_for(system, limits=Limits(linger_s=0.02, batch_bytes=8 << 10)) as emitter:
+    with emitter_for(system, limits=Limits(linger_s=0.5, batch_bytes=8 << 10)) as emitter:
         emitter.profile("acme", seats=9, mrr=1200)
         threads = [
             threading.Thread(target=emit, args=(emitter, number)) for number in range(THREADS)
@@ -133,7 +133,7 @@ def test_a_program_that_ends_without_a_word_delivers(system: System, pause_s: fl
 
 
 def test_a_topic_that_is_not_there_is_said(kafka: KafkaServer, unique: str) -> None:
-    emitter = Emitter(kafka.bootstrap, topic=unique, limits=Limits(deliver_within_s=1))
+    emitter = Emitter(kafka.bootstrap, topic=unique, limits=Limits(deliver_within_s=5))
     emitter.event("acme", "run")
     with pytest.raises(EmitError, match=f"1 were not delivered: .* where {unique} is"):
         emitter.close(60)

@@ -36,7 +36,7 @@ def test_a_server_ends_with_a_test_process_that_was_killed(
         assert runs(server)
         parent.send_signal(signal.SIGKILL)
 
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while runs(server) and time.monotonic() < deadline:
         time.sleep(0.02)
     assert not runs(server)
