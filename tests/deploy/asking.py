@@ -70,8 +70,11 @@ def expressions_of(board: dict[str, Any]) -> list[str]:
 
 
 def expanded(expression: str) -> str:
-    """With everything chosen, over a time that suits a short run."""
-    text = expression.replace("$__rate_interval", "8s").replace("$__range", "600s")
+    """With everything chosen, over a time that suits a short run.
+
+    In it there are two scrapes, before and after something came, though some fail.
+    """
+    text = expression.replace("$__rate_interval", "30s").replace("$__range", "600s")
     return re.sub(r"\$\w+", ".+", text)
 
 

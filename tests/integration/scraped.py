@@ -94,7 +94,7 @@ def scraped(bootstrap: str, valkey: ValkeyServer, folder: Path, prefix: str) -> 
         _send(collecting)
         _judge(webbing)
         wait_for(lambda: _has_failed(notifier.metrics()))
-        time.sleep(3)  # for what came last to be scraped, and for rules to see it
+        prometheus.wait_until_seen(ports)
         yield found
 
 

@@ -17,6 +17,7 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
 
 from ruamel.yaml import YAML
@@ -100,6 +101,27 @@ class PrometheusServer(Server):
                 raise ServerError(f"not scraped within {within_s:g} s: {sorted(missing)}: {said}")
             time.sleep(_POLL_S)
 
+    def wait_until_seen(self, jobs: Collection[str], within_s: float = 90.0) -> None:
+        """Return when what these jobs show now was scraped, and the rules have seen it.
+
+        A scrape fails where a process does not answer within its interval, as on a busy machine.
+        """
+        began_s = time.time()
+        deadline = time.monotonic() + within_s
+        # A sample has the time at which its scrape began.
+        scraped = "timestamp(up) and (up == 1)"
+        while missing := set(jobs) - {
+            each.labels["job"] for each in self.ask(scraped) if each.value > began_s
+        }:
+            if time.monotonic() > deadline:
+                raise ServerError(f"not scraped anew within {within_s:g} s: {sorted(missing)}")
+            time.sleep(_POLL_S)
+        began_s = time.time()
+        while any(_instant_s(rule["lastEvaluation"]) <= began_s for rule in self.rules()):
+            if time.monotonic() > deadline:
+                raise ServerError(f"rules are not evaluated within {within_s:g} s")
+            time.sleep(_POLL_S)
+
     def _get(self, what: str, **parameters: object) -> Any:
         url = f"{self.url}/api/v1/{what}?{urllib.parse.urlencode(parameters)}"
         try:
@@ -126,6 +148,11 @@ class PrometheusServer(Server):
                 return bool(answer.status == 200)
         except (OSError, urllib.error.URLError):
             return False
+
+
+def _instant_s(text: str) -> float:
+    """Unix time of an instant as Prometheus writes it."""
+    return datetime.fromisoformat(text).timestamp()
 
 
 def promtool(*arguments: str | Path, reads: str | None = None) -> str:
