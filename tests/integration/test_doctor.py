@@ -124,13 +124,7 @@ def test_with_a_pulse_that_runs(system: System) -> None:
     producer.send(topics.deadletter, b'{"userId":"ada"}', headers=headers)
     producer.flush()
     producer.close()
-    deadline = time.monotonic() + 60
-    while len(system.read("deadletter")) < 2:
-        assert time.monotonic() < deadline
-        time.sleep(0.2)
-
-    said = Said(system, "--json")
-    assert said.verdicts == {
+    wanted = {
         "kafka": "ok",
         "topics": "ok",
         "records": "ok",
@@ -145,12 +139,18 @@ def test_with_a_pulse_that_runs(system: System) -> None:
         "write keys": "warning",
         "tokens": "warning",
         "users": "warning",
-    }, said.out
+    }
+    agrees = "this machine agrees with the broker, the worker that ticks agrees"
+
+    # A group settles, and state is written, in a few seconds.
+    deadline = time.monotonic() + 90
+    while (said := Said(system, "--json")).verdicts != wanted or agrees not in said.out:
+        assert time.monotonic() < deadline, said.out
     assert said.code == 0
     says = {about: each[0]["says"] for about, each in said.findings.items()}
     assert "web-app" in says["sources"]
     assert says["worker"].startswith("1 member in the group")
-    assert "this machine agrees with the broker, the worker that ticks agrees" in says["clocks"]
+    assert agrees in says["clocks"]
     assert says["dead letters"].startswith("not_json: 1 in the last day")
     assert f"from {topics.events}/0/" in says["dead letters"]
     assert "nobody has said whose ada is" in says["unlinked"]
@@ -183,7 +183,7 @@ def test_with_a_notifier_a_redis_and_a_source_that_stopped(
     run("tokens", "make", "kim", "--role", "member", *config_of(system))
 
     # A group settles, and state is written, in a few seconds.
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 90
     while "web-app has stopped" not in (said := Said(system, "--json")).out or said.code:
         assert time.monotonic() < deadline, said.out
     assert {about: said.verdicts[about] for about in ("notifier", "redis", "sources")} == {
