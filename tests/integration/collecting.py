@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from pulse.testing.system import System
 
-WITHIN_S = 60
+WITHIN_S = 120
 
 
 class Collecting:

@@ -21,7 +21,11 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def collecting(kafka: KafkaServer, tmp_path: Path, unique: str) -> Iterator[Collecting]:
-    settings = {"clock": "wall", "worker": {"flush_interval_s": 0.5, "reread_s": 0}}
+    settings = {
+        "clock": "wall",
+        "worker": {"flush_interval_s": 0.5, "reread_s": 0},
+        "collector": {"ack_timeout_s": 20.0},  # a Kafka that is only slow is not away
+    }
     system = System(kafka.bootstrap, tmp_path, prefix=unique, partitions=2, settings=settings)
     system.create_topics()
     try:

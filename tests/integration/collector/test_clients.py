@@ -150,7 +150,13 @@ def test_posthogs_client(collecting: Collecting) -> None:
     collecting.system.process("work").start()
     acme = {"groups": {"company": "acme"}}
     for use_gzip in (False, True):
-        client = Posthog(collecting.key, host=collecting.url, gzip=use_gzip, on_error=fail)
+        client = Posthog(
+            collecting.key,
+            host=collecting.url,
+            gzip=use_gzip,
+            on_error=fail,
+            feature_flags_request_timeout_seconds=60,
+        )
         client.group_identify("company", "acme", {"name": "Acme", "plan": "pro", "employees": 30})
         properties = {"feature": "reports", "value": "2.5"}
         client.capture("report run", distinct_id="ada", properties=properties, **acme)

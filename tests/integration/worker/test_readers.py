@@ -171,7 +171,7 @@ async def test_also_where_redis_was_away_when_it_happened(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("pulse.readmodel.redis_store._PAUSE_S", 0.0)
-    monkeypatch.setattr("pulse.readmodel.redis_store._ANSWER_S", 0.2)
+    monkeypatch.setattr("pulse.readmodel.redis_store._ANSWER_S", 1.0)
     worker = make_worker().apply(["acme", "globex", "initech"])
     await worker.tell()
     with standing_still(server):
@@ -197,7 +197,7 @@ async def test_also_where_the_worker_died_before_it_came_to_that(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("pulse.readmodel.redis_store._PAUSE_S", 0.0)
-    monkeypatch.setattr("pulse.readmodel.redis_store._ANSWER_S", 0.2)
+    monkeypatch.setattr("pulse.readmodel.redis_store._ANSWER_S", 1.0)
     worker = make_worker().apply(["acme", "globex"])
     await worker.tell()
     await eyes.write([{"account_id": "other partition's", "score": 1, "lifecycle": "new",
