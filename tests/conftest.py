@@ -97,7 +97,9 @@ def _logs_of_its_own() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaServer]:
     """One Apache Kafka for all tests; a test that kills it has a `KafkaServer` of its own."""
-    yield from _running(KafkaServer(tmp_path_factory.mktemp("kafka")))
+    # One that only stands still for a while is not taken for dead: nobody could make a topic then.
+    patient = {"broker.session.timeout.ms": "30000"}
+    yield from _running(KafkaServer(tmp_path_factory.mktemp("kafka"), properties=patient))
 
 
 @pytest.fixture(scope="session")

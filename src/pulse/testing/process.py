@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pulse.processes import Process
 
 _POLL_S = 0.2
-_ANSWER_S = 10.0
+_ANSWER_S = 30.0
 """A process that is well may take seconds to answer, where much else runs."""
 
 
