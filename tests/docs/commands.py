@@ -4,7 +4,8 @@ A fenced block says by the word after its language what is done with it:
 
     console              run by bash; every command in it must succeed
     console server       each command is started, and must still run at the end
-    console later        run again and again until it succeeds: it waits for what was done before
+    console later        run again and again until it succeeds, and prints what is shown then: it
+                         waits for what was done before
     console not-run      not run here: `NOT_RUN` says why, and what holds it instead
     text                 what the block before it printed; `…` stands for lines left out
     yaml|python FILE     a file that is written
@@ -131,10 +132,12 @@ class Place:
     def follow(self, page: Path) -> int:
         """Do all that a page says; how many blocks were run."""
         printed, run = "", 0
-        for block in blocks(page):
+        found = blocks(page)
+        for block, behind in zip(found, [*found[1:], None], strict=True):
             assert unknown(block) == []
             if block.language == "console":
-                printed = self._console(block)
+                shown = behind if behind is not None and behind.language == "text" else None
+                printed = self._console(block, shown)
                 run += block.word != "not-run"
             elif block.language == "text":
                 compare(block, printed)
@@ -163,7 +166,7 @@ class Place:
             text = text.replace(said, is_here)
         return text
 
-    def _console(self, block: Block) -> str:
+    def _console(self, block: Block, shown: Block | None) -> str:
         if block.word == "not-run":
             return ""
         text = self.here(block.text)
@@ -174,9 +177,11 @@ class Place:
         until_s = time.monotonic() + (_WITHIN_S if block.word == "later" else 0)
         while True:
             done = self._bash(text)
-            if done.returncode == 0:
-                return done.stdout + done.stderr
-            if time.monotonic() >= until_s:
+            is_late = time.monotonic() >= until_s
+            printed = done.stdout + done.stderr
+            if done.returncode == 0 and (is_late or shown is None or is_shown(shown, printed)):
+                return printed
+            if is_late:
                 raise AssertionError(
                     f"{block.place} ended with {done.returncode}:\n{done.stdout}{done.stderr}"
                 )
@@ -248,6 +253,15 @@ def masked(text: str) -> list[str]:
     for pattern, instead in _MASKED:
         text = re.sub(pattern, instead, text)
     return [line.rstrip() for line in text.strip("\n").splitlines()]
+
+
+def is_shown(block: Block, printed: str) -> bool:
+    """Whether what was printed is what a page shows."""
+    try:
+        compare(block, printed)
+    except AssertionError:
+        return False
+    return True
 
 
 def compare(block: Block, printed: str) -> None:

@@ -120,7 +120,8 @@ def test_a_command_that_fails_is_noticed(place: Place) -> None:
 
 
 def test_a_server_that_ends_is_noticed(place: Place) -> None:
-    page = page_of(place.folder, "```console server\necho gone\n```\n```console\nsleep 1\n```\n")
+    ended = "```console later\ngrep gone server-1.log\n```\n```console\nsleep 1\n```\n"
+    page = page_of(place.folder, f"```console server\necho gone\n```\n{ended}")
 
     with pytest.raises(AssertionError, match="has ended"):
         place.follow(page)
