@@ -90,6 +90,23 @@ class PulseProcess(Server):
             if line.startswith((f"{name} ", f"{name}{{"))
         )
 
+    def wait_until_ready(self, within_s: float = 90.0) -> None:
+        """Return when it says that it is ready. Raises `ServerError` if it does not."""
+        deadline = time.monotonic() + within_s
+        while (answer := self.asked("/readyz")) != (200, "ok"):
+            if time.monotonic() > deadline:
+                raise ServerError(f"not ready: {answer}\n{self.log_tail()}")
+            time.sleep(_POLL_S)
+
+    def asked(self, path: str) -> tuple[int, str]:
+        """What it answers beside its metrics: the status, and what it says."""
+        try:
+            url = f"http://127.0.0.1:{self.port}{path}"
+            with urllib.request.urlopen(url, timeout=_ANSWER_S) as page:
+                return page.status, page.read().decode().strip()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read().decode().strip()
+
     @property
     def _note(self) -> Path:
         return self.log_path.with_suffix(".died.json")

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import time
-import urllib.error
-import urllib.request
 from typing import TYPE_CHECKING
 
 import pytest
 
-from pulse.processes import ServerError
 from pulse.testing.system import System
 
 if TYPE_CHECKING:
@@ -33,23 +30,6 @@ def system(kafka: KafkaServer, tmp_path: Path, unique: str) -> Iterator[System]:
     system.stop()
 
 
-def said(process: PulseProcess, path: str) -> tuple[int, str]:
-    """What a process answers beside its metrics."""
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{process.port}{path}", timeout=30) as page:
-            return page.status, page.read().decode().strip()
-    except urllib.error.HTTPError as error:
-        return error.code, error.read().decode().strip()
-
-
-def wait_until_ready(process: PulseProcess, within_s: float = 60.0) -> None:
-    deadline = time.monotonic() + within_s
-    while (answer := said(process, "/readyz")) != (200, "ok"):
-        if time.monotonic() > deadline:
-            raise ServerError(f"not ready: {answer}\n{process.log_tail()}")
-        time.sleep(0.1)
-
-
 def partitions(process: PulseProcess) -> set[str]:
     """Those that a worker has."""
     return {
@@ -66,16 +46,16 @@ def takings_up(process: PulseProcess) -> int:
 
 def test_every_process_says_when_it_is_ready(system: System) -> None:
     notifier = system.process("notify").start()
-    assert said(notifier, "/healthz") == (200, "ok")
-    assert said(notifier, "/readyz") == (503, "waits for Kafka and its topics")
+    assert notifier.asked("/healthz") == (200, "ok")
+    assert notifier.asked("/readyz") == (503, "waits for Kafka and its topics")
 
     system.create_topics()
 
-    wait_until_ready(notifier)
+    notifier.wait_until_ready()
     for command in ("work", "collect", "web"):
         process = system.process(command).start()
-        wait_until_ready(process)
-        assert said(process, "/healthz") == (200, "ok")
+        process.wait_until_ready()
+        assert process.asked("/healthz") == (200, "ok")
 
 
 def test_a_worker_that_comes_back_has_its_partitions_and_no_other_ones_move(
@@ -93,7 +73,7 @@ def test_a_worker_that_comes_back_has_its_partitions_and_no_other_ones_move(
                 flush_interval_s=0.3,
             ).start()
         )
-        wait_until_ready(workers[-1])
+        workers[-1].wait_until_ready()
     comes_back, stays = workers
     deadline = time.monotonic() + 60
     while len(partitions(comes_back)) != 2 or len(partitions(stays)) != 2:
@@ -105,7 +85,7 @@ def test_a_worker_that_comes_back_has_its_partitions_and_no_other_ones_move(
         end()
         began_s = time.monotonic()
         comes_back.start()
-        wait_until_ready(comes_back)
+        comes_back.wait_until_ready()
         assert time.monotonic() - began_s < SESSION_S / 2
         deadline = time.monotonic() + 60
         while partitions(comes_back) != its:
