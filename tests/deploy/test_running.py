@@ -37,7 +37,7 @@ CONFIGURED = "/etc/pulse/pulse.yaml"
 PRODUCT = {"ACCOUNTS": "150", "PAST_DAYS": "10"}
 DAY_MS = 86_400_000
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 
 
 def clean(image: Path, **more: str) -> dict[str, str]:
@@ -150,7 +150,7 @@ class Machine:
 def _end(process: subprocess.Popen[bytes]) -> None:
     if process.poll() is None:
         os.killpg(process.pid, signal.SIGTERM)
-    process.wait(40)
+    process.wait(90)
 
 
 def is_ready(port: int) -> bool:
@@ -236,6 +236,7 @@ def test_the_services_run_in_their_order_and_the_product_goes_on(machine: Machin
     with urllib.request.urlopen(address, timeout=30) as answer:
         assert answer.status == 200
     # Half of the accounts were there before; the others come in the years to come.
+    deadline = time.monotonic() + 120
     while (seen := accounts(machine)) < 50:
         assert time.monotonic() < deadline, (seen, machine.log("worker"))
         time.sleep(1)
