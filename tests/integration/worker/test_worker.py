@@ -169,12 +169,12 @@ def test_a_topic_of_one_event_a_transaction_is_read_without_a_halt(
     # A fetch comes in twenty pieces, each of which begins after the end of a transaction.
     worker = system.process("work", **WORKER, fetch_records=10).start()
     wait_for(lambda: number(worker.metrics(), "pulse_partitions_assigned") == PARTITIONS)
-    system.wait_until_applied()
+    system.wait_until_applied(within_s=30)  # a halt at each end would take longer
     # And in each partition a tick, and what puts the configuration in force.
     assert number(worker.metrics(), "pulse_records_total") == count + 2 * PARTITIONS
     writer.tick(START_MS + 60_000)
     writer.event(account, count)
-    system.wait_until_applied()
+    system.wait_until_applied(within_s=30)
     assert counted(system) == {account: count + 1}
     Truth.of(system).assert_holds(system)
 
