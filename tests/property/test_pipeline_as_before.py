@@ -73,7 +73,7 @@ def sent_now(alerts: list[Alert]) -> list[str]:
     for now_ms, alert in enumerate(alerts):
         pipeline.take(brief_of(alert), now_ms)
         for notice in pipeline.flush(now_ms):
-            assert pipeline.begins(notice.id)
+            assert pipeline.begins(notice.id, now_ms)
             sent.append(notice.id)
             pipeline.ended(notice.id, "delivered", now_ms)
     return sent

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from pulse.alerting.brief import Decision
 from pulse.alerting.stages.budget import WEEK_MS, Budget
 from pulse.alerting.stages.grouping import (
     Entry,
@@ -29,6 +30,7 @@ from pulse.alerting.stages.grouping import (
 from pulse.alerting.stages.holdout import Holdout
 from pulse.alerting.stages.owners import Owners
 from pulse.alerting.stages.routing import Addressee, Route
+from pulse.alerting.stages.routing import route as led_by
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -280,19 +282,26 @@ class Book:
                 latest.pop(key, None)
             else:
                 latest[key] = value
+        records_of: list[GroupRecord] = []
         for key, value in latest.items():
             kind, _, name = key.partition("/")
             if kind == "group":
-                record = _groups.decode(value)
-                route = self._routes.get(record.route, self._rules.root)
-                addressee = self._rules.addressees.get(record.receiver, Addressee(record.receiver))
-                self._open(record, route, addressee).tried = record.under_way is not None
+                records_of.append(_groups.decode(value))
             elif kind == "budget":
                 self.spent[name] = _spendings.decode(value)
             elif kind == "alert":
                 self.entries[name] = _entries.decode(value)
             elif key == _TURN_KEY:
                 self.turn = msgspec.json.decode(value, type=int)
+        moved = {each.id for each in records_of if each.route not in self._routes}
+        first: dict[str, Brief] = {}
+        for entry in self.entries.values() if moved else ():
+            for name in moved.intersection(entry.told):
+                first.setdefault(name, entry.brief)
+        for record in records_of:
+            addressee = self._rules.addressees.get(record.receiver, Addressee(record.receiver))
+            way = self._routes.get(record.route) or self._led(addressee, first.get(record.id))
+            self._open(record, way, addressee).tried = record.under_way is not None
         for group in self.groups.values():
             if group.record.last is not None:
                 self._apply(group.record.last)
@@ -301,6 +310,14 @@ class Book:
             for name in entry.told:
                 if name not in self.groups:
                     entry = self.note(entry.with_telling(name, None))
+
+    def _led(self, to: Addressee, brief: Brief | None) -> Route:
+        """The route of a group whose own one the configuration has no longer: the one that leads
+        its first alert to its receiver by now, with its hours and times; the root where none does.
+        """
+        ways = () if brief is None else led_by(self._rules.root, {to.name: to}, brief)
+        found = (each[0] for each in ways if not isinstance(each, Decision))
+        return next(found, self._rules.root)
 
     def _apply(self, notice: Notice) -> None:
         """What a notification told is told, also where only its group's record was written."""

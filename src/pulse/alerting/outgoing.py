@@ -28,10 +28,13 @@ ended.
 
 
 class Withdrawn(NamedTuple):
-    """A notification that is not sent any more; `tried`: it may have been attempted."""
+    """A notification that is not sent any more; `tried`: it may have been attempted. `is_held`:
+    something holds its alerts now.
+    """
 
     notice_id: str
     tried: bool
+    is_held: bool = False
 
 
 class Outgoing:
@@ -92,7 +95,9 @@ class Outgoing:
         self._sent[notice.id] = group
         return notice
 
-    def withdraw(self, group: Group, now_ms: int, but: Collection[str] = ()) -> None:
+    def withdraw(
+        self, group: Group, now_ms: int, but: Collection[str] = (), *, is_held: bool = False
+    ) -> None:
         """What is under way is not sent any more; what was attempted of it is perhaps told. `but`:
         the alerts that the next one tells.
         """
@@ -101,7 +106,7 @@ class Outgoing:
             return
         group.ranked = None
         self._sent.pop(notice.id, None)
-        self._withdrawn.append(Withdrawn(notice.id, group.tried))
+        self._withdrawn.append(Withdrawn(notice.id, group.tried, is_held))
         for alert_id, status in notice.alerts:
             entry = self._book.entries.get(alert_id)
             telling = None if entry is None else entry.told.get(group.id)
@@ -123,7 +128,11 @@ class Outgoing:
         """What was not attempted is looked at again."""
         for group in self._book.groups.values():
             if group.record.under_way and not (group.tried or group.in_flight):
-                self.withdraw(group, now_ms)
+                self.withdraw(group, now_ms, is_held=True)
+
+    def group_of(self, notice_id: str) -> Group | None:
+        """The group of a notification under way; None where it is under way no longer."""
+        return self._sent.get(notice_id)
 
     def begins(self, notice_id: str) -> bool:
         """An attempt is about to begin. False where it must not: one is under way, or something

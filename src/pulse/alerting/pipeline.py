@@ -312,9 +312,24 @@ class Pipeline:
 
     # -- around it -----------------------------------------------------------------------------
 
-    def begins(self, notice_id: str) -> bool:
-        """An attempt is about to begin. False where it must not: see `Outgoing.begins`."""
+    def begins(self, notice_id: str, now_ms: int) -> bool:
+        """An attempt is about to begin. False where it must not: see `Outgoing.begins`.
+
+        Nor must it where something came to hold one of its alerts since it was made, or since the
+        last attempt: it is withdrawn, and what is free of it is told by the next flush.
+        """
+        group = self._outgoing.group_of(notice_id)
+        if group is not None and not group.in_flight and self._is_held(group, now_ms):
+            self._outgoing.withdraw(group, now_ms, is_held=True)
+            return False
         return self._outgoing.begins(notice_id)
+
+    def _is_held(self, group: Group, now_ms: int) -> bool:
+        if self._shut(group, now_ms) is not None:
+            return True
+        notice, entries = group.record.under_way, self._book.entries
+        known = (entries.get(name) for name, _ in (() if notice is None else notice.alerts))
+        return any(each and self._mutes.of(each.brief, now_ms) is not None for each in known)
 
     def ended(self, notice_id: str, how: Ending, now_ms: int) -> None:
         """An attempt has ended, or no other one will follow."""

@@ -192,6 +192,7 @@ class Notifier:
         # As threads: of many alerts that takes longer than a lease lasts, and the event loop must
         # not stand still for so long. Nobody else has the outbox yet.
         await asyncio.to_thread(outbox.restore, now_ms)
+        outbox.withheld = self._due.set
         self._endpoints.take_over(outbox, journal)
         outbox.mute(self._muted, now_ms)
         self._holding.take_over(outbox)

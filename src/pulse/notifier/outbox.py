@@ -50,7 +50,8 @@ class Outbox:
 
     `disabled`: receivers whose endpoints get nothing any more. `fleet`: the last time that the
     fleet fell together, as it is recorded. `revoked`: nothing may be sent or written any more.
-    `emptied` is called with a receiver whenever nothing is to be sent to it any more.
+    `emptied` is called with a receiver whenever nothing is to be sent to it any more; `withheld`,
+    where an attempt does not begin because something holds what it would tell: a turn is due.
     """
 
     def __init__(
@@ -70,6 +71,7 @@ class Outbox:
         self.in_flight: set[str] = set()
         self.revoked = False
         self.emptied: Callable[[str], None] = lambda receiver: None
+        self.withheld: Callable[[], None] = lambda: None
         self._receivers = receivers
         self._journal = journal
         self._report = report
@@ -199,12 +201,13 @@ class Outbox:
 
     def begin(self, delivery_id: str, due_ms: int, now_ms: int) -> Started | None:
         """An attempt that was due then begins. None where something newer is known of it, where it
-        is under way, or where it is not to be told any more.
+        is under way, or where it is not to be told any more, or not now.
         """
         found = self._open.get(delivery_id)
         if self.revoked or found is None or found.next_ms != due_ms or found.id in self.in_flight:
             return None
-        if not found.replay_of and not self._pipeline.begins(found.id):
+        if not found.replay_of and not self._pipeline.begins(found.id, now_ms):
+            self.withheld()
             return None
         self.in_flight.add(found.id)
         if not found.is_late and self._is_late(found, now_ms):
@@ -290,7 +293,7 @@ class Outbox:
         for withdrawn in self._pipeline.withdrawn():
             before = self._open.get(withdrawn.notice_id)
             if before is not None and withdrawn.notice_id not in made:
-                why = self._why_withdrawn(before, tried=withdrawn.tried)
+                why = self._why_withdrawn(before, tried=withdrawn.tried, is_held=withdrawn.is_held)
                 after = before.becomes(State.SUPERSEDED, now_ms, reason=why)
                 self._report.settled(after)
                 records.append(self._note(after))
@@ -323,12 +326,12 @@ class Outbox:
         else:
             self._last.append(self._journal.note(key, endpoint))
 
-    def _why_withdrawn(self, delivery: Delivery, *, tried: bool) -> str:
+    def _why_withdrawn(self, delivery: Delivery, *, tried: bool, is_held: bool = False) -> str:
         for alert_id, status in delivery.alerts:
             entry = self._pipeline.entry(alert_id)
             if entry is None or entry.brief.status != status:
                 return "resolved_before_delivered" if tried else "resolved_before_sent"
-        return "overtaken" if tried else "held"
+        return "overtaken" if tried and not is_held else "held"
 
     def forget(self, before_ms: int, now_ms: int) -> bool:
         """What was done before an instant is forgotten with the next turn; what waits since then

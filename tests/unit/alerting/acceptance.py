@@ -128,8 +128,9 @@ class Moment:
     def fleet_recovers(self) -> Moment:
         return self._does(lambda: self._story.pipeline.hold_fleet(None, self._story.now_ms))
 
-    def crashes(self) -> Moment:
-        return self._does(self._story.crash)
+    def crashes(self, rules: Rules | None = None) -> Moment:
+        """With other rules: the configuration was changed meanwhile."""
+        return self._does(lambda: self._story.crash(rules))
 
     def _does(self, what: Callable[[], object]) -> Moment:
         self._story.events.append((at(self._at_s), len(self._story.events), what))
@@ -201,9 +202,10 @@ class Story:
         self._snoozes[alert_id] = Snooze(alert_id=alert_id, author="kim", until_ms=until_ms)
         self.pipeline.mute(self._silences.values(), self._snoozes, self.now_ms)
 
-    def crash(self) -> None:
+    def crash(self, rules: Rules | None = None) -> None:
         """The process dies and another one goes on with what was written."""
         self._write()
+        self.rules = rules or self.rules
         self.pipeline = Pipeline(self.rules)
         under_way = self.pipeline.restore(self.log, self.now_ms)
         self.pipeline.mute(self._silences.values(), self._snoozes, self.now_ms)
@@ -237,7 +239,7 @@ class Story:
             if at_ms > self.now_ms:
                 continue
             del self._attempts[name]
-            if not self.pipeline.begins(name):
+            if not self.pipeline.begins(name, self.now_ms):
                 continue
             receiver = self._receivers[notice.receiver]
             at_s = (self.now_ms - START_MS) / 1000

@@ -355,7 +355,7 @@ def test_what_was_not_attempted_when_the_fleet_falls_is_held_with_its_id() -> No
     story._happen()
     (notice,) = story.pipeline.flush(story.now_ms)
     story.pipeline.hold_fleet(story.now_ms + 3_600_000, story.now_ms)
-    assert not story.pipeline.begins(notice.id)
+    assert not story.pipeline.begins(notice.id, story.now_ms)
     story.events = [each for each in story.events if each[0] > story.now_ms]
     story.plays(DAY)
 
@@ -431,6 +431,43 @@ def test_one_alert_is_snoozed_and_its_end_is_told() -> None:
     story.plays(3 * DAY)
 
 
+def test_what_is_snoozed_or_silenced_between_two_attempts_is_held() -> None:
+    story = tell()
+    story.at(0).fires("acme")
+    story.at(0).fires("bolt")
+    story.at(5).snoozes("acme", HOUR)
+    story.at(15).silences("s1", 2 * HOUR, accounts=("bolt",))
+    cs = story.receiver("cs").is_down(between(0, 60))
+    cs.wants(between(HOUR, HOUR), fires("acme"))
+    cs.wants(between(2 * HOUR, 2 * HOUR), fires("bolt"))
+    story.plays(DAY)
+
+    assert [at_s for at_s, _ in cs.attempts] == [0, 0, 10, HOUR, 2 * HOUR]
+    assert story.reasons("acme") == ["told", "snoozed"]
+    assert story.reasons("bolt") == ["told", "silenced:s1"]
+
+
+def test_what_is_free_in_a_group_does_not_wait_for_what_is_muted_between_two_attempts() -> None:
+    story = by_owner()
+    story.at(0).fires("acme", owner="kim")
+    story.at(1).fires("bolt", owner="kim")
+    story.at(35).snoozes("acme", HOUR)
+    cs = story.receiver("cs").is_down(between(0, 35))
+    cs.wants(between(40, 40), fires("bolt"))
+    cs.wants(between(HOUR, HOUR), fires("acme"))
+    story.plays(DAY)
+
+
+def test_what_ends_while_it_is_held_after_an_attempt_is_told_to_have_ended() -> None:
+    story = tell()
+    story.at(0).fires("acme")
+    story.at(5).snoozes("acme", HOUR)
+    story.at(60).resolves("acme")
+    cs = story.receiver("cs").is_down(between(0, 5))  # it may have heard the beginning
+    cs.wants(between(60, 60), resolves("acme"))
+    story.plays(DAY)
+
+
 # -- hours ----------------------------------------------------------------------------------------
 
 
@@ -446,6 +483,17 @@ def test_outside_working_hours_alerts_wait_for_the_receivers_morning() -> None:
     story.plays(9 * DAY)
 
     assert story.reasons("acme") == ["not work", "told"]
+
+
+def test_what_is_tried_again_after_the_hours_waits_for_the_next_ones() -> None:
+    story = tell(hours=Hours((WORK,)))
+    evening, morning = 17 * HOUR, DAY + 9 * HOUR
+    story.at(evening - 5).fires("acme")
+    cs = story.receiver("cs").is_down(between(0, evening + HOUR))
+    cs.wants(between(morning, morning), fires("acme"))
+    story.plays(2 * DAY)
+
+    assert [at_s for at_s, _ in cs.attempts] == [evening - 5, morning]
 
 
 # -- budget and owners ----------------------------------------------------------------------------
@@ -623,6 +671,34 @@ def test_after_a_crash_what_waits_is_told_when_it_would_have_been() -> None:
     story.receiver("cs").wants(between(30 + HOUR, 30 + HOUR), fires("acme"))
     story.receiver("cs").wants(between(330 + HOUR, 330 + HOUR), fires("beta"))
     story.plays(1.5 * HOUR)
+
+
+def test_what_is_held_when_its_routes_matcher_is_edited_keeps_the_routes_hours() -> None:
+    def nights(**match: Any) -> Rules:
+        awake = Route(
+            match=Matcher(**match), receivers=("cs",), hours=Hours((WORK,)), key=str(match)
+        )
+        return Rules(root=Route(receivers=("cs",), routes=(awake,)), addressees=addressees("cs"))
+
+    story = Story(nights(severities=("critical",)))
+    story.at(HOUR).fires("acme")
+    story.at(2 * HOUR).crashes(nights(severities=("critical", "warning")))
+    story.at(3 * HOUR).fires("bolt", severity="warning")
+    cs = story.receiver("cs")
+    cs.wants(between(9 * HOUR, 9 * HOUR), fires("acme"))
+    cs.wants(between(9 * HOUR, 9 * HOUR), fires("bolt"))
+    story.plays(DAY)
+
+
+def test_what_is_held_when_no_route_leads_it_there_any_more_is_told_by_the_root() -> None:
+    asleep = Route(receivers=("cs",), hours=Hours((WORK,)), key="asleep")
+    story = Story(
+        Rules(root=Route(receivers=("cs",), routes=(asleep,)), addressees=addressees("cs"))
+    )
+    story.at(HOUR).fires("acme")
+    story.at(2 * HOUR).crashes(Rules(root=Route(receivers=("cs",)), addressees=addressees("cs")))
+    story.receiver("cs").wants(between(2 * HOUR, 2 * HOUR), fires("acme"))
+    story.plays(DAY)
 
 
 def test_what_is_under_way_in_a_crash_is_told_with_the_same_id() -> None:
