@@ -21,11 +21,12 @@ from pulse.alerting.stages.muting import Inhibitors, Mute, Mutes, closed
 from pulse.alerting.stages.routing import labels, route
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
     from pulse.alerting.book import Room
     from pulse.alerting.outgoing import Withdrawn
     from pulse.alerting.stages.muting import Silence, Snooze
+    from pulse.alerting.stages.routing import Addressee, Route
 
 
 class Pipeline:
@@ -49,15 +50,18 @@ class Pipeline:
 
     # -- the stages ----------------------------------------------------------------------------
 
-    def take(self, brief: Brief, now_ms: int) -> None:
-        """Take an alert's state as it arrives; a repeat changes nothing."""
+    def take(self, brief: Brief, now_ms: int, but: Collection[str] | None = None) -> None:
+        """Take an alert's state as it arrives; a repeat changes nothing.
+
+        With `but` it is for others than these: where the routes lead it to nobody else, for all.
+        """
         known = self._book.entries.get(brief.id)
         if known is not None and (brief.is_firing or not known.brief.is_firing):
             is_repeat = brief.status == known.brief.status
             self._say(brief, "", "group", "repeat" if is_repeat else "already_resolved")
         elif brief.is_firing:
             brief = self._with_owner(self._rules.holdout.of(brief))
-            self._begin(brief, self._routed(brief), now_ms)
+            self._begin(brief, self._routed(brief, but), now_ms)
         else:
             self._end(brief, known, now_ms)
 
@@ -109,19 +113,20 @@ class Pipeline:
             self._say(brief, "", "owner", owners.rule)
         return msgspec.structs.replace(brief, owner=owner)
 
-    def _routed(self, brief: Brief) -> list[Group]:
+    def _routed(self, brief: Brief, but: Collection[str] | None) -> list[Group]:
         if brief.quiet:
             self._say(brief, "", "route", brief.quiet)
             return []
-        groups: list[Group] = []
-        for found in route(self._rules.root, self._rules.addressees, brief):
-            if isinstance(found, Decision):
-                self._said.append(found)
-            else:
-                way, to = found
-                by = labels(brief, way.group_by)
-                groups.append(self._book.group(way, to, by, brief.id, is_digest=False))
-        return groups
+        found = list(route(self._rules.root, self._rules.addressees, brief))
+        self._said += [each for each in found if isinstance(each, Decision)]
+        ways = [each for each in found if not isinstance(each, Decision)]
+        if but is not None:
+            others = [(self._rules.root, to) for to in self._rules.addressees.values()]
+            ways = _ways_but(but, ways) or _ways_but(but, others)
+        return [
+            self._book.group(way, to, labels(brief, way.group_by), brief.id, is_digest=False)
+            for way, to in ways
+        ]
 
     # -- group ---------------------------------------------------------------------------------
 
@@ -399,6 +404,12 @@ class Pipeline:
         self, brief: Brief, receiver: str, stage: str, reason: str, until_ms: int | None = None
     ) -> None:
         self._said.append(Decision(brief.id, receiver, stage, reason, until_ms))
+
+
+def _ways_but(
+    but: Collection[str], ways: Iterable[tuple[Route, Addressee]]
+) -> list[tuple[Route, Addressee]]:
+    return [(way, to) for way, to in ways if to.name not in but]
 
 
 def _why_not(brief: Brief, group: Group) -> str:

@@ -24,7 +24,7 @@ from pulse.notifier.state.letters import Wanted
 from pulse.notifier.turns import Started, Turn
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
     from pulse.alerting.book import Rules
     from pulse.alerting.everybody.fleet import Episode
@@ -148,9 +148,18 @@ class Outbox:
 
     def take(self, arrival: Arrival, now_ms: int) -> None:
         """Take an alert's state as it arrives."""
+        self._take(arrival, now_ms, None)
+
+    def tell_others(self, arrival: Arrival, now_ms: int) -> None:
+        """Take an alert that concerns those that are disabled: somebody else hears of it, also
+        where the routes lead it to nobody else.
+        """
+        self._take(arrival, now_ms, self.disabled)
+
+    def _take(self, arrival: Arrival, now_ms: int, but: Collection[str] | None) -> None:
         alert = arrival.alert
         before = self._pipeline.entry(alert.id)
-        self._pipeline.take(brief_of(alert), now_ms)
+        self._pipeline.take(brief_of(alert), now_ms, but)
         after = self._pipeline.entry(alert.id)
         if after is None or (before is not None and before.brief.status == after.brief.status):
             return

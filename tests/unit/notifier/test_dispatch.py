@@ -2,15 +2,18 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import pytest
 import structlog
 
+from pulse.alerting.book import Rules
 from pulse.alerting.records.delivery import Delivery, State
 from pulse.alerting.records.reader import Deliveries
+from pulse.alerting.stages.matching import Matcher
+from pulse.alerting.stages.routing import Addressee, Route
 from pulse.model import Alert
 from pulse.notifier.dispatch import Notifier
 from pulse.notifier.metrics import NotifierMetrics
@@ -23,7 +26,6 @@ from pulse.testing.clock import ManualClock, settle
 from pulse.testing.deliveries import MemoryDeliveryLog
 
 if TYPE_CHECKING:
-    from pulse.alerting.book import Rules
     from pulse.alerting.people.links import Links
 
 OK = Outcome(Verdict.DELIVERED, "ok", 200)
@@ -349,11 +351,28 @@ async def test_gone_disables_the_endpoint_for_good() -> None:
     ]
     known = stage.known()
     ours = [each for each in known.notifications.values() if each.receiver == "cs"]
-    assert [each.state for each in ours] == [State.DISABLED] * 5
+    assert [each.state for each in ours] == [State.DISABLED] * 4
     assert {sample_alert(each).id for each in ("acme", "bolt", "cube", "dune")} <= set(
         known.json
     ), "kept"
     assert known.endpoints["cs"].why == "gone"
+
+
+@pytest.mark.parametrize("reasons", [("*",), ("danger",)])
+async def test_that_an_endpoint_is_gone_is_told_to_others_also_where_no_route_leads_it_there(
+    reasons: tuple[str, ...],
+) -> None:
+    stage = Stage(SETTINGS, replace(SETTINGS, name="ops", url="http://ops.example"))
+    large = Route(match=Matcher(segments=("large",)), receivers=("ops",), key="large")
+    stage.rules = Rules(
+        root=Route(receivers=("cs",), routes=(large,)),
+        addressees={"cs": Addressee("cs"), "ops": Addressee("ops", reasons)},
+    )
+    stage.desk.answers = [GONE]
+    async with stage.running() as notifier:
+        await stage.take(notifier, sample_alert("acme"))
+
+    assert stage.desks["ops"].got == [(0.0, "* firing")]
 
 
 async def test_who_was_not_told_that_an_alert_began_is_not_told_its_end() -> None:
@@ -812,6 +831,36 @@ async def test_an_endpoint_that_fails_for_five_days_is_given_up_and_another_one_
         (pytest.approx(5.1 * day_s, abs=30_000), "dune firing"),
     ]
     assert not [each for each in stage.known().notifications.values() if each.is_open]
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+async def test_who_is_told_something_now_and_then_and_never_answers_is_given_up(
+    restarts: bool,
+) -> None:
+    # Three days of attempts each, and then nothing for days.
+    stage = Stage(
+        replace(SETTINGS, schedule_s=(0, *[21_600] * 12), send_resolved=False),
+        replace(SETTINGS, name="ops", url="http://ops.example"),
+    )
+    stage.desk.answers = [ERROR] * 1_000
+    day_s = 86_400
+    async with AsyncExitStack() as stack:
+        notifier = await stack.enter_async_context(stage.running())
+        await stage.take(notifier, sample_alert("acme"))
+        await stage.clock.advance(30 * day_s)
+        assert stage.known().endpoints == {}
+        if restarts:
+            await stack.aclose()
+            notifier = await stack.enter_async_context(stage.running())
+        await stage.take(notifier, sample_alert("bolt"))
+        await stage.clock.advance(1.9 * day_s)
+        assert stage.known().endpoints == {}
+        await stage.clock.advance(0.4 * day_s)
+
+    assert stage.known().endpoints["cs"].why == "failing"
+    at_s, what = stage.desks["ops"].got[-1]
+    assert what == "* firing"
+    assert at_s == pytest.approx(32 * day_s, abs=30_000)
 
 
 async def test_days_on_which_nothing_was_to_be_sent_are_not_counted() -> None:

@@ -169,7 +169,8 @@ def _is_same(path: tuple[Step, ...], step: Step) -> bool:
 
 class Endpoint(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """An endpoint that gets nothing any more, and since when. `why`: `gone` (it answered 410), or
-    `failing`. `last`: the reason of the last attempt's failure.
+    `failing`. `last`: the reason of the last attempt's failure. `idle_ms`: for how long nothing was
+    to be sent there since then, `idle_since_ms`: since when that is so.
     """
 
     receiver: str
@@ -178,6 +179,8 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     http_status: int | None = None
     why: str = "gone"
     last: str = ""
+    idle_ms: int = 0
+    idle_since_ms: int | None = None
 
 
 class Position(msgspec.Struct, frozen=True, kw_only=True):

@@ -42,30 +42,41 @@ class Endpoints:
         self._report = report
         self._clock = clock
         self._config_version = config_version
-        self._recorded: set[str] = set()
-        """Receivers of which it is recorded that they fail."""
+        self._recorded: dict[str, tuple[int, int, int | None] | None] = {}
+        """Receivers of which it is recorded that they fail: since when, and what of it they were
+        idle."""
 
     def take_over(self, outbox: Outbox, journal: Journal) -> None:
         """Go on with what is recorded; what was said of another endpoint is not of this."""
-        self._recorded = set(journal.failing)
+        self._recorded = dict.fromkeys(journal.failing)
         outbox.emptied = lambda name: self._nothing_waits(outbox, name)
+        untold: list[tuple[Endpoint, int | None]] = []
         for name, courier in self._couriers.items():
             is_of = url_hash(courier.settings.endpoint)
             failing, disabled = journal.failing.get(name), journal.endpoints.get(name)
             if failing is not None and failing.url_sha256 == is_of:
-                courier.breaker.since_ms = failing.at_ms
-                if not outbox.waits(name):
-                    self._nothing_waits(outbox, name)
+                self._goes_on_failing(outbox, courier, failing)
             if disabled is not None and disabled.url_sha256 == is_of:
                 if not courier.disabled:
                     log.warning("receiver is disabled", receiver=name, why=disabled.why)
                 self.disable(outbox, courier)
                 since_ms = None if failing is None or disabled.why == "gone" else failing.at_ms
-                self._tell_once(outbox, disabled, since_ms)
+                untold.append((disabled, since_ms))
             elif courier.disabled:
                 courier.disabled = False
                 courier.breaker.succeeded()
                 self._report.disabled(name, disabled=False)
+        for endpoint, since_ms in untold:  # once it is known who else is disabled
+            self._tell_once(outbox, endpoint, since_ms)
+
+    def _goes_on_failing(self, outbox: Outbox, courier: Courier, failing: Endpoint) -> None:
+        name, breaker = courier.settings.name, courier.breaker
+        if outbox.waits(name) or failing.idle_since_ms is not None:
+            breaker.since_ms, breaker.idle_ms = failing.at_ms, failing.idle_ms
+            breaker.idle_since_ms = failing.idle_since_ms
+        else:  # who sent the last of it died before it could say since when nothing is to be sent
+            breaker.succeeded()
+            self._fails_no_longer(outbox, name)
 
     def gone(self, outbox: Outbox, courier: Courier, outcome: Outcome) -> None:
         """An endpoint answered 410: nothing more is sent there; the other receivers are told."""
@@ -87,27 +98,51 @@ class Endpoints:
         receivers are told.
         """
         name = courier.settings.name
-        since_ms = courier.breaker.since_ms
-        if since_ms is None:
+        if courier.breaker.since_ms is None:
             self._fails_no_longer(outbox, name)
             return
         if outcome.verdict is Verdict.DELIVERED or courier.disabled:
             return
         now_ms = self._clock.now_ms()
-        if now_ms - since_ms >= AFTER_MS:
+        failing_ms = courier.breaker.failing_ms(now_ms)
+        if failing_ms >= AFTER_MS:
             self._give_up(outbox, courier, outcome, now_ms)
-        elif now_ms - since_ms >= _WORTH_MS and name not in self._recorded:
-            self._recorded.add(name)
-            outbox.note_failing(name, _endpoint(courier, since_ms, outcome, "failing"))
+        elif failing_ms >= _WORTH_MS:
+            self._note_failing(outbox, courier)
 
     def _nothing_waits(self, outbox: Outbox, name: str) -> None:
-        if (courier := self._couriers.get(name)) is not None:
-            courier.breaker.nothing_waits()
-            self._fails_no_longer(outbox, name)
+        """The time until something is to be sent again says nothing of the endpoint. What failed
+        before goes on where it was, until something is delivered: schedules may be shorter than it
+        takes to be given up.
+        """
+        courier, now_ms = self._couriers.get(name), self._clock.now_ms()
+        if courier is None or courier.disabled:
+            return
+        courier.breaker.nothing_waits(now_ms)
+        if courier.breaker.failing_ms(now_ms) >= _WORTH_MS:
+            self._note_failing(outbox, courier)
+
+    def _note_failing(self, outbox: Outbox, courier: Courier) -> None:
+        name, breaker = courier.settings.name, courier.breaker
+        if breaker.since_ms is None:
+            return
+        now = breaker.since_ms, breaker.idle_ms, breaker.idle_since_ms
+        if self._recorded.get(name) == now:
+            return
+        self._recorded[name] = now
+        endpoint = Endpoint(
+            receiver=name,
+            url_sha256=url_hash(courier.settings.endpoint),
+            at_ms=breaker.since_ms,
+            why="failing",
+            idle_ms=breaker.idle_ms,
+            idle_since_ms=breaker.idle_since_ms,
+        )
+        outbox.note_failing(name, endpoint)
 
     def _fails_no_longer(self, outbox: Outbox, name: str) -> None:
         if name in self._recorded:
-            self._recorded.discard(name)
+            del self._recorded[name]
             outbox.note_failing(name, None)
 
     def _give_up(self, outbox: Outbox, courier: Courier, outcome: Outcome, now_ms: int) -> None:
@@ -119,12 +154,12 @@ class Endpoints:
             reason=outcome.reason,
         )
         self._disable(outbox, _endpoint(courier, now_ms, outcome, "failing"), since_ms)
-        self._fails_no_longer(outbox, name)
 
     def _disable(self, outbox: Outbox, endpoint: Endpoint, since_ms: int | None) -> None:
         """All that follows is recorded at once, the endpoint first."""
         outbox.note_endpoint(endpoint)
         self.disable(outbox, self._couriers[endpoint.receiver])
+        self._fails_no_longer(outbox, endpoint.receiver)
         self._tell_once(outbox, endpoint, since_ms)
 
     def _tell_once(self, outbox: Outbox, endpoint: Endpoint, since_ms: int | None) -> None:
@@ -135,7 +170,7 @@ class Endpoints:
         alert = unreachable_alert(endpoint, since_ms, self._config_version)
         # After a while told alerts are forgotten, and are not told again.
         if now_ms - endpoint.at_ms < _TOLD_WITHIN_MS and not outbox.knows(alert.id):
-            outbox.take(Arrival(alert, alert.to_json(), endpoint.at_ms, REASON), now_ms)
+            outbox.tell_others(Arrival(alert, alert.to_json(), endpoint.at_ms, REASON), now_ms)
 
 
 def _endpoint(courier: Courier, at_ms: int, outcome: Outcome, why: str) -> Endpoint:
