@@ -99,7 +99,7 @@ def measure(place: Place, *, rounds: int, quick: bool) -> CollectorSpeed:
     folder = place.new_folder("collector")
     settings = {"clock": "wall", "collector": {"events_per_second": 1e9}}
     system = System(place.bootstrap, folder, prefix=place.name("collector"),
-                    partitions=PARTITIONS, settings=settings)  # fmt: skip
+                    partitions=PARTITIONS, settings=settings, forks=False)  # fmt: skip
     system.create_topics()
     key = _new_key(system)
     port = free_port()

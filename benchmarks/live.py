@@ -195,6 +195,7 @@ def _wall_clock_system(place: Place, url: str) -> System:
             "receivers": [receiver],
             "notifier": {"fleet_guard": {"enabled": False}},
         },
+        forks=False,
     )
     system.create_topics()
     return system

@@ -198,6 +198,7 @@ class _Running:
             prefix=place.name("notifier"),
             partitions=PARTITIONS,
             settings={"receivers": [said], **settings},
+            forks=False,
         )
         self.notifier = self._system.process("notify")
         self._produced = 0

@@ -54,7 +54,11 @@ class Place:
         A tick ends the records at hand, so a history of few events an hour has short ones.
         """
         system = System(
-            self.bootstrap, self.new_folder("load"), prefix=self.name("job"), partitions=PARTITIONS
+            self.bootstrap,
+            self.new_folder("load"),
+            prefix=self.name("job"),
+            partitions=PARTITIONS,
+            forks=False,
         )
         system.create_topics()
         total = files.totals.lines
@@ -83,6 +87,7 @@ class Place:
             prefix=prefix,
             partitions=PARTITIONS,
             settings={**(settings or {}), "kafka": {"topics": {"events": loaded.topic, **topics}}},
+            forks=False,
         )
         for name, topic in topics.items():
             self.make_topic(topic, COMPACTED if name in ("deliveries", "changelog") else {})

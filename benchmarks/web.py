@@ -110,7 +110,12 @@ def _of(place: Place, accounts: int, days: int) -> tuple[list[Page], float]:
             "web": {"port": port},
         }
         system = System(
-            place.bootstrap, folder, prefix=prefix, partitions=PARTITIONS, settings=settings
+            place.bootstrap,
+            folder,
+            prefix=prefix,
+            partitions=PARTITIONS,
+            settings=settings,
+            forks=False,
         )
         system.create_topics()
         token = _new_token(system)

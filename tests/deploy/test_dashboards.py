@@ -17,7 +17,7 @@ from deploy.dashboards.__main__ import FOLDER, dashboards
 from pulse.processes import MissingProgramError
 from pulse.testing.prometheus import promtool
 
-from .asking import expressions_of, families, names_in, samples
+from .asking import PANELS, expressions_of, families, names_in, samples
 from .linting import mistakes, panels
 
 if TYPE_CHECKING:
@@ -124,6 +124,15 @@ def test_panels_and_rules_ask_of_metrics_that_there_are() -> None:
              for name in names_in(each)}  # fmt: skip
 
     assert {name for name in asked if not name.startswith("process_")} <= known
+
+
+def test_what_a_panel_says_of_now_looks_at_the_time_that_is_chosen() -> None:
+    # In the last minute there is often nothing of which a quantile could be.
+    now = [each for each in PANELS if each.target.get("instant")]
+    quantiles = [each for each in now if "quantile" in each.target["expr"]]
+
+    assert quantiles
+    assert [each.id for each in quantiles if "[$__range]" not in each.target["expr"]] == []
 
 
 def test_every_metric_is_on_a_dashboard_or_in_a_rule() -> None:

@@ -145,13 +145,3 @@ def children_of(pid: int) -> list[int]:
 def arguments(pid: int) -> list[str]:
     """What a process was started with."""
     return Path(f"/proc/{pid}/cmdline").read_text().split("\0")
-
-
-def runs(pid: int) -> bool:
-    """Whether a process is there; one that is dead and not yet waited for is not."""
-    try:
-        os.kill(pid, 0)
-        state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
-    except (ProcessLookupError, FileNotFoundError):
-        return False
-    return state != "Z"

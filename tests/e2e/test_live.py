@@ -87,8 +87,7 @@ async def test_an_alert_arrives_within_two_seconds_of_the_instant_it_was_due(
         await asyncio.to_thread(load, system, now_ms)
         worker = system.process("work", session_timeout_s=6)
         notifier = system.process("notify")
-        await asyncio.to_thread(worker.start)
-        await asyncio.to_thread(notifier.start)
+        await asyncio.gather(asyncio.to_thread(worker.start), asyncio.to_thread(notifier.start))
         await receiver.wait_for(lambda: len(receiver.delivered) >= len(DUE_MS) + 1)
         await asyncio.sleep(1)
         await asyncio.to_thread(system.stop)
@@ -107,6 +106,7 @@ async def test_an_alert_arrives_within_two_seconds_of_the_instant_it_was_due(
         late_s.append(request.at_s - (now_ms + DUE_MS[account]) / 1000)
     assert min(late_s) >= 0
     assert median(late_s) < 2.0, late_s
+    assert max(late_s) < 20.0, late_s
     assert told["acme"].body["data"]["summary"] == (
         "Acme fell silent: nothing meaningful for 21 days, after 40 active days."
     )

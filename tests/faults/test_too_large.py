@@ -82,7 +82,7 @@ def test_an_account_with_a_million_users(small: Small) -> None:
     worker.start()
     # Kafka may take longer to say how far it is than the worker takes for all of it.
     wait_for(lambda: metric(worker, "pulse_events_total") > USERS / 10)
-    wait_for(lambda: metric(worker, "pulse_state_bytes_total") > 0)
+    wait_for(lambda: metric(worker, "pulse_commit_seconds_count") > 0)
     worker.kill()
     assert small.system.applied() < small.system.written()
     worker.start()

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 import subprocess
 import sys
 import time
 from contextlib import closing
-from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import pytest
@@ -22,9 +20,11 @@ from kafka.errors import IncompatibleBrokerVersion, TopicAlreadyExistsError
 
 from pulse.embedded import SESSION_TIMEOUT_S, Broker, Valkey, broker_program, valkey_program
 from pulse.processes import MissingProgramError, ServerError
+from pulse.testing.process import runs
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
+    from pathlib import Path
 
 pytestmark = pytest.mark.embedded
 
@@ -220,13 +220,3 @@ async def read(broker: Broker, partition: TopicPartition, number: int) -> list[o
                 found += records
     await consumer.stop()
     return found
-
-
-def runs(pid: int) -> bool:
-    """Whether a process is there; one that is dead and not yet waited for is not."""
-    try:
-        os.kill(pid, 0)
-        state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
-    except (ProcessLookupError, FileNotFoundError):
-        return False
-    return state != "Z"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import signal
 import subprocess
@@ -12,7 +13,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 import pulse
+from pulse.testing import forked
 from pulse.testing.forked import ForkedProcess, run
+from pulse.testing.process import runs
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,6 +44,12 @@ if __name__ == "__main__":
     print(ForkedProcess([], log=log, module=module).pid, flush=True)
     time.sleep(60)
 """
+
+
+@pytest.mark.parametrize("module", forked._PRELOADED)
+def test_what_forks_have_already_is_there(module: str) -> None:
+    # The fork server passes over what it cannot import, and each fork then imports it again.
+    importlib.import_module(module)
 
 
 @pytest.fixture
@@ -121,11 +130,3 @@ def test_it_ends_with_a_test_process_that_was_killed(waits: str, tmp_path: Path)
     while runs(pid):
         assert time.monotonic() < deadline
         time.sleep(0.02)
-
-
-def runs(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True

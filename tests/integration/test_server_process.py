@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 import subprocess
 import sys
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 import pytest
 
 from pulse.processes import Server, ServerError
+from pulse.testing.process import runs
 from pulse.testing.valkey import ValkeyServer
 
 if TYPE_CHECKING:
@@ -71,13 +71,3 @@ def test_a_server_that_ends_while_starting_is_reported_with_its_log(tmp_path: Pa
     with pytest.raises(ServerError, match="refusing ended while starting:\nno disk left"):
         server.start()
     assert not server.running
-
-
-def runs(pid: int) -> bool:
-    """Whether a process is there; one that is dead and not yet waited for is not."""
-    try:
-        os.kill(pid, 0)
-        state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
-    except (ProcessLookupError, FileNotFoundError):
-        return False
-    return state != "Z"

@@ -7,6 +7,7 @@ production imports it.
 - `pulse.testing.valkey`: a real Valkey (the Redis protocol)
 - `pulse.testing.prometheus`, `pulse.testing.alertmanager`: real ones, of Debian's packages
 - `pulse.testing.system`: topics, `pulse` processes (`pulse.testing.process`), and what came out
+- `pulse.testing.forked`: `pulse` processes that begin with all their imports
 - `pulse.testing.paced`: weeks of made-up usage, played within a minute
 - `pulse.testing.truth`: what must have come of a log, and what is not so
 - `pulse.testing.dying`: a process that dies of SIGKILL, or stops, at a named step

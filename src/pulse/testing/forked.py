@@ -4,6 +4,8 @@ To import pulse, Faust and FastAPI takes a second or two of processor, several t
 process does besides. Python's fork server imports them once, and each process begins as its fork.
 From there on it is a process like any other: its own session, environment, folder and files. That
 `pulse` also starts by itself, the demo and its tests show.
+
+As with `multiprocessing`, a script that begins one needs its `if __name__ == "__main__":`.
 """
 
 from __future__ import annotations
@@ -134,15 +136,18 @@ class _Begin:
     files: tuple[Path, Path, Path]
 
     def __call__(self) -> None:
+        # Before the pipe is closed by which the fork server lives, or that might end unnoticed.
+        _end_with_parent()
+        given, log, errors = self.files
+        with errors.open("ab") as stderr:
+            os.dup2(stderr.fileno(), 2)  # what goes wrong from here on is said there
         os.setsid()
         # As a program that is started has none of its parent's either. One of them tells the fork
         # server that somebody needs it still, and then it would not end with who began it.
         os.closerange(3, _MOST_FILES)
-        _end_with_parent()
         os.chdir(self.folder)
         os.environ.clear()
         os.environ.update(self.environment)
-        given, log, errors = self.files
         with given.open("rb") as stdin, log.open("ab") as stdout, errors.open("ab") as stderr:
             _take(stdin, stdout, stderr)
         sys.argv = ["pulse", *self.arguments]

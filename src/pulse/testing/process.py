@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -27,6 +29,16 @@ _ANSWER_S = 30.0
 """A process that is well may take seconds to answer, where much else runs."""
 
 
+def runs(pid: int) -> bool:
+    """Whether a process is there; one that is dead and not yet waited for is not."""
+    try:
+        os.kill(pid, 0)
+        state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+    except (ProcessLookupError, FileNotFoundError):
+        return False
+    return state != "Z"
+
+
 class Death(msgspec.Struct, frozen=True):
     """The step at which a process died or stopped, its partition if it has one, and when."""
 
@@ -36,12 +48,18 @@ class Death(msgspec.Struct, frozen=True):
 
 
 class PulseProcess(Server):
-    """`pulse work` or `pulse notify` in a process of its own, ready when it serves metrics."""
+    """`pulse work` or `pulse notify` in a process of its own, ready when it serves metrics.
+
+    It begins as a fork that has all imports, unless `forks` is false: see `pulse.testing.forked`.
+    """
 
     name = "pulse"
 
-    def __init__(self, folder: Path, name: str, arguments: Sequence[str], port: int) -> None:
+    def __init__(
+        self, folder: Path, name: str, arguments: Sequence[str], port: int, *, forks: bool = True
+    ) -> None:
         super().__init__(folder)
+        self._forks = forks
         self.port = port
         self.log_path = folder / f"{name}.log"
         self._arguments = list(arguments)
@@ -52,6 +70,10 @@ class PulseProcess(Server):
         """The same with SIGSTOP: it goes on when it gets a SIGCONT."""
 
     def _command(self) -> Sequence[str | Path]:
+        module, *arguments = self._main()
+        return [sys.executable, "-c", f"from {module} import main; main()", *arguments]
+
+    def _main(self) -> Sequence[str | Path]:
         """The module whose `main` is run, and its arguments."""
         how, at = ("SIGKILL", self.dies_at) if self.dies_at else ("SIGSTOP", self.stops_at)
         if at is None:
@@ -61,7 +83,9 @@ class PulseProcess(Server):
         return [dying.__name__, how, step, str(number), self._note, *self._arguments]
 
     def _begun(self) -> Process:
-        module, *arguments = self._command()
+        if not self._forks:
+            return super()._begun()
+        module, *arguments = self._main()
         return ForkedProcess(
             arguments,
             log=self.log_path,
@@ -136,7 +160,9 @@ class PulseProcess(Server):
         if not stat.exists():  # no Linux
             time.sleep(_POLL_S)
             return True
-        return stat.read_text().rpartition(")")[2].split()[0] == "T"
+        with contextlib.suppress(FileNotFoundError):  # it may end meanwhile
+            return stat.read_text().rpartition(")")[2].split()[0] == "T"
+        return False
 
     def ended(self) -> bool:
         """Whether it was started and has ended by itself."""
@@ -147,8 +173,9 @@ class PulseProcess(Server):
         os.kill(self.pid, number)
 
     def stop(self, within_s: float = 30.0) -> None:
-        if self.running:
-            self.signal(signal.SIGCONT)  # one that stands still ends at nothing but SIGKILL
+        with contextlib.suppress(ProcessLookupError):
+            if self.running:
+                self.signal(signal.SIGCONT)  # one that stands still ends at nothing but SIGKILL
         super().stop(within_s)
 
     def wait(self, within_s: float) -> int:

@@ -174,7 +174,12 @@ def soak(minutes: float, folder: Path, say: Callable[[str], None]) -> tuple[str,
         each = {"fleet_guard": {"enabled": False}}
         settings = RULES | {"receivers": [target], "redis": redis, "notifier": each}
         system = System(
-            kafka.bootstrap, folder, prefix="soak", partitions=PARTITIONS, settings=settings
+            kafka.bootstrap,
+            folder,
+            prefix="soak",
+            partitions=PARTITIONS,
+            settings=settings,
+            forks=False,
         )
         system.create_topics()
         worker, notifier = system.process("work").start(), system.process("notify").start()

@@ -44,7 +44,10 @@ COMMITS_PARTITIONS = 1
 
 
 class System:
-    """One configuration, its topics and its processes. Every name begins with `prefix`."""
+    """One configuration, its topics and its processes. Every name begins with `prefix`.
+
+    `forks`: its processes have all imports as they begin, see `pulse.testing.forked`.
+    """
 
     def __init__(
         self,
@@ -54,8 +57,10 @@ class System:
         prefix: str,
         partitions: int = 4,
         settings: Mapping[str, Any] | None = None,
+        forks: bool = True,
     ) -> None:
         self.bootstrap = bootstrap
+        self._forks = forks
         self.folder = folder
         self.partitions = partitions
         self.settings: dict[str, Any] = {
@@ -133,7 +138,7 @@ class System:
         path = f"{name}.yaml"
         self._write(path, {section: {"metrics_port": port, **worker}, "kafka": kafka or {}})
         arguments = [command, "--config", str(self.folder / path)]
-        process = PulseProcess(self.folder, name, arguments, port)
+        process = PulseProcess(self.folder, name, arguments, port, forks=self._forks)
         self._processes.append(process)
         return process
 

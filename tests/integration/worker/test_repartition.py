@@ -97,7 +97,10 @@ def break_off(old: System, new: System) -> None:
     running = forked.ForkedProcess(
         command(old, new), log=new.folder / "repartition.log", module=breaking.__name__
     )
-    assert running.wait(120) == -signal.SIGKILL
+    try:
+        assert running.wait(120) == -signal.SIGKILL
+    finally:
+        running.send_signal(signal.SIGKILL)
     assert any(PageKey.decode(record.key) for record in new.read("changelog"))
 
 

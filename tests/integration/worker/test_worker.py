@@ -263,7 +263,8 @@ def test_a_kafka_that_is_away_is_waited_for(tmp_path: Path, unique: str) -> None
         kafka.kill()
         began = time.monotonic()
         worker.stop(within_s=120)
-        assert time.monotonic() - began < 90
+        # What deploy/ grants to a stop: systemd's units and Kubernetes 60 s.
+        assert time.monotonic() - began < 55
         log = worker.log_path.read_text()
         system.stop()
     assert "Traceback" not in log
