@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
@@ -11,7 +12,11 @@ from typing import Any, NoReturn
 import pytest
 from standardwebhooks.webhooks import Webhook as Standard
 
+from pulse.alerting.people.links import Links
+from pulse.alerting.records.delivery import Delivery, State
+from pulse.alerting.stages.grouping import Labels
 from pulse.model import Alert
+from pulse.model.notification import MAX_BODY_BYTES
 from pulse.notifier.kinds import make_receiver
 from pulse.notifier.receiver import (
     Attempt,
@@ -24,6 +29,7 @@ from pulse.notifier.receiver import (
 from pulse.notifier.receivers.alertmanager import AlertmanagerOptions
 from pulse.notifier.receivers.alertmanager_body import alertmanager_body
 from pulse.notifier.receivers.signature import decode_secret
+from pulse.notifier.sending.parcel import notification_of
 from pulse.processes import MissingProgramError
 from pulse.testing.alertmanager import AlertmanagerServer
 from pulse.testing.alerts import sample_alert
@@ -182,6 +188,12 @@ async def test_the_webhook_body_is_like_that_of_a_real_alertmanager(real: Real) 
     assert {type(ours[name]) for name in ours} == {type(theirs[name]) for name in theirs}
     for name in ("version", "truncatedAlerts", "status", "receiver", "commonLabels"):
         assert ours[name] == theirs[name]
+    for each in (ours, theirs, json.loads(alertmanager_body(replace(notice, group=()), "hook"))):
+        assert re.fullmatch(
+            r'\{\}(/\{\w+="\w+"\})?:\{(\w+="[^"]*"(, (?=\w))?)*\}', each["groupKey"]
+        )
+        for name, value in each["groupLabels"].items():
+            assert f'{name}="{value}"' in each["groupKey"]
     (our_alert,), (their_alert,) = ours["alerts"], theirs["alerts"]
     assert set(our_alert) == set(their_alert)
     for name in ("status", "labels", "annotations", "generatorURL", "fingerprint"):
@@ -212,6 +224,100 @@ async def test_the_webhook_body_is_signed_like_any_other() -> None:
     assert [each["status"] for each in request.body["alerts"]] == ["firing", "resolved"]
     assert request.body["commonLabels"]["reason"] == "danger"
     assert "account" not in request.body["commonLabels"]
+
+
+def told(
+    *alerts: Alert, labels: Labels, group: str = "gr_1", with_links: bool = True
+) -> dict[str, Any]:
+    """The body of a webhook, by the record of its notification."""
+    delivery = Delivery(
+        id="n",
+        group=group,
+        receiver="cs",
+        alerts=tuple((each.id, each.status) for each in alerts),
+        labels=labels,
+        state=State.PENDING,
+        at_ms=0,
+        created_ms=0,
+        due_ms=0,
+    )
+    letters = {each.id: each.model_dump_json(exclude_unset=True).encode() for each in alerts}
+    links = Links("https://pulse.example.com", b"k" * 32, 30 * DAY_MS) if with_links else None
+    notification = notification_of(delivery, letters, {}, links)
+    assert notification is not None
+    raw = alertmanager_body(notification, "cs")
+    assert len(raw) < MAX_BODY_BYTES
+    body: dict[str, Any] = json.loads(raw)
+    return body
+
+
+def test_each_alert_that_is_told_alone_is_a_group_of_its_own() -> None:
+    acme, bolt = sample_alert("acme"), sample_alert("bolt")
+    ended = sample_alert("acme", "resolved")
+    firing, other, resolved = (
+        told(each, labels=(("alert", each.id),)) for each in (acme, bolt, ended)
+    )
+
+    assert firing["groupLabels"] == {"account": "acme", "alertname": "pulse_danger"}
+    assert firing["groupKey"] != other["groupKey"]
+    assert resolved["groupKey"] == firing["groupKey"]
+    assert resolved["groupLabels"] == firing["groupLabels"]
+
+
+@pytest.mark.parametrize("labels", [(), (("owner", "kim"),)])
+def test_groups_with_the_same_labels_are_told_apart(labels: Labels) -> None:
+    acme, bolt = sample_alert("acme"), sample_alert("bolt")
+    one = told(acme, labels=labels, group="gr_1")
+    another = told(bolt, labels=labels, group="gr_2")
+    ended = told(sample_alert("acme", "resolved"), labels=labels, group="gr_1")
+
+    assert one["groupKey"] != another["groupKey"]
+    assert ended["groupKey"] == one["groupKey"]
+    assert one["groupLabels"] == another["groupLabels"] == dict(labels)
+
+
+@pytest.mark.parametrize(("length", "count"), [(50, 25), (200, 25), (8_000, 25), (8_000, 1)])
+def test_the_webhook_body_is_below_20_kb(length: int, count: int) -> None:
+    alerts = tuple(
+        sample_alert(f"account-{number}", summary="x" * length, play="y" * length)
+        for number in range(count)
+    )
+    body = told(*alerts, labels=(("owner", "kim"),))
+
+    assert len(body["alerts"]) == count
+    assert body["truncatedAlerts"] == 0
+    for each in body["alerts"]:
+        assert "/l/" in each["generatorURL"]
+        assert each["annotations"].keys() >= {"summary", "play", "alert_id", "score"}
+
+
+def test_alerts_that_do_not_fit_are_counted() -> None:
+    alerts = tuple(sample_alert("ü" * 200 + str(number)) for number in range(25))
+    body = told(*alerts, labels=(("owner", "kim"),))
+
+    assert 5 < len(body["alerts"]) < 25
+    assert body["truncatedAlerts"] == 25 - len(body["alerts"])
+
+
+async def test_what_comes_late_again_or_in_a_digest_says_so() -> None:
+    alert = sample_alert("acme")
+    plain = Notification(id="n", alerts=(alert,))
+    marked = replace(plain, is_late=True, again=True, is_digest=True)
+    async with Endpoint() as endpoint:
+        receiver = receiver_at(endpoint.base)
+        for each in (plain, marked):
+            await receiver.send(each, Attempt(1, now_ms()))
+        await receiver.close()
+    pushed = [post.body[0]["annotations"] for post in endpoint.posts]
+    posted = [
+        json.loads(alertmanager_body(each, "cs"))["alerts"][0]["annotations"]
+        for each in (plain, marked)
+    ]
+
+    said = {"late": "true", "again": "true", "digest": "true"}
+    for without, with_marks in (pushed, posted):
+        assert not said.keys() & without.keys()
+        assert with_marks == without | said
 
 
 async def test_a_token_is_sent_and_not_repeated() -> None:

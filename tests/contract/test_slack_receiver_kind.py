@@ -1,6 +1,7 @@
 """The receiver kind `slack`: Slack's own models of blocks, and a real HTTP server."""
 
 import asyncio
+import json
 import time
 from dataclasses import replace
 from typing import Any
@@ -9,10 +10,12 @@ import pytest
 from slack_sdk.models.blocks import Block
 from slack_sdk.webhook import WebhookClient
 
+from pulse.alerting.people.links import Links
 from pulse.model import Alert
 from pulse.notifier.kinds import make_receiver
 from pulse.notifier.messages.templates import Style, Templates
 from pulse.notifier.receiver import Attempt, Notification, Outcome, ReceiverSettings, Verdict
+from pulse.notifier.receivers.slack import MAX_BLOCKS
 from pulse.testing.alerts import sample_alert
 from pulse.testing.endpoint import PATH, Endpoint
 from pulse.testing.webhooks import Answer, throttle
@@ -53,6 +56,7 @@ def check_limits(body: dict[str, Any]) -> None:
         texts = [said["text"]] if said["type"] == "section" else said["elements"]
         assert all(0 < len(text["text"]) <= 2000 for text in texts)
     assert 0 < len(body["text"]) <= 2000
+    assert len(json.dumps(body["blocks"], ensure_ascii=False)) <= MAX_BLOCKS
 
 
 async def test_a_message_says_who_how_bad_since_when_why_and_what_to_do() -> None:
@@ -127,6 +131,39 @@ async def test_several_alerts_are_listed_the_worst_first_with_how_many_more_fire
     assert "Besides, 40 alerts of the same group fire." in footer
 
 
+async def test_what_does_not_fit_is_told_by_its_first_line_and_where_to_open_it() -> None:
+    links = Links("https://pulse.example.com", b"k" * 32, 30 * 86_400_000)
+    alerts = tuple(sample_alert(f"account-{number}") for number in range(25))
+    found = {each.id: links.of(each.id, each.account_id, 0) for each in alerts}
+    async with Endpoint(OK) as endpoint:
+        await post(endpoint, notice(*alerts, links=found))
+
+    body = endpoint.posts[0].body
+    check_limits(body)
+    texts = [block["text"]["text"] for block in body["blocks"][1:]]
+    assert len(texts) == 25
+    assert "*What to do:*" in texts[0]
+    for text, alert in zip(texts, alerts, strict=True):
+        assert f"<{found[alert.id]['alert']}|Open>" in text
+    assert texts[24].splitlines() == [
+        "*[critical] Account-24: below the danger line*",
+        f"<{found[alerts[24].id]['alert']}|Open>",
+    ]
+
+
+async def test_what_does_not_fit_with_one_line_either_is_counted() -> None:
+    alerts = tuple(sample_alert(f"a{number}") for number in range(25))
+    far = {each.id: {"alert": "https://pulse.example/" + "x" * 900} for each in alerts}
+    async with Endpoint(OK) as endpoint:
+        await post(endpoint, notice(*alerts, links=far))
+
+    body = endpoint.posts[0].body
+    check_limits(body)
+    told, more = body["blocks"][1:-1], body["blocks"][-1]
+    assert more["text"]["text"] == f"… and {25 - len(told)} more"
+    assert 5 < len(told) < 25
+
+
 async def test_an_end_is_said() -> None:
     async with Endpoint(OK) as endpoint:
         await post(endpoint, notice(sample_alert("acme", "resolved")))
@@ -152,6 +189,8 @@ async def test_a_block_of_ones_own_takes_the_place_of_the_shipped_one() -> None:
     [
         (Answer(400, body=b"invalid_payload"), Verdict.RETRY, "http_400"),
         (Answer(403, body=b"action_prohibited"), Verdict.RETRY, "http_403"),
+        (Answer(403, body=b"invalid_token"), Verdict.GONE, "invalid_token"),
+        (Answer(404, body=b"no_active_hooks"), Verdict.GONE, "no_active_hooks"),
         (Answer(404, body=b"no_service"), Verdict.GONE, "no_service"),
         (Answer(404, body=b"channel_not_found"), Verdict.RETRY, "http_404"),
         (Answer(410, body=b"channel_is_archived"), Verdict.GONE, "channel_is_archived"),

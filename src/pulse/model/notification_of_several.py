@@ -31,7 +31,10 @@ class AlertInGroup(Outbound):
     at: Timestamp
     summary: str = Field(description="One sentence, up to 300 characters of it.")
     play: str = Field(description="What to do next, up to 300 characters of it.")
-    links: dict[str, str] = Field(description="Address by name; empty where there are none.")
+    links: dict[str, str] = Field(
+        description="Address by name; empty where there are none. Of many alerts only `alert` may "
+        "be there: `acknowledge`, `snooze` and `close` are that address and `/` with the name."
+    )
 
 
 class GroupNotice(Outbound):
@@ -74,7 +77,8 @@ def group_body(
     """The JSON body for several alerts, always below 20 KB. `links`: by alert id, then by name.
 
     Where it would be larger, these are given up one after the other until it fits: the ends of
-    plays and of sentences, the links, the names, the last alerts (`left_out` counts them).
+    plays and of sentences, the links besides `alert`, that one too, the names, the last alerts
+    (`left_out` counts them).
     """
     firing = any(each.status == "firing" for each in alerts)
     notice = GroupNotice(
@@ -137,6 +141,7 @@ def _encode(body: GroupBody) -> bytes:
 _TRIMS: Final[tuple[Callable[[AlertInGroup], dict[str, object]], ...]] = (
     lambda each: {"play": cut(each.play, _SHORT)},
     lambda each: {"summary": cut(each.summary, _SHORT)},
+    lambda each: {"links": {name: url for name, url in each.links.items() if name == "alert"}},
     lambda each: {"links": {}},
     lambda each: {"name": None},
 )

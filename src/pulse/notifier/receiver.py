@@ -13,15 +13,18 @@ class Notification:
     """What a receiver is told at once. `id` is the same over all attempts.
 
     `alerts`: one to 25, the worst first, each with its own status and owner. `group`: names and
-    values of what they have in common; empty where each is told alone. `also_firing`: how many of
-    the group fire besides. `links`: by alert id, then by name (`alert`, `acknowledge`, `snooze`,
-    `close`), addresses for a person; empty where there is no page. `is_late`: it comes so long
-    after its alerts began that the reader must be told. `again`: nothing in it is new.
+    values of what they have in common; empty where each is told alone, or all together.
+    `group_id`: the same over all notifications of a group; empty where each is told alone.
+    `also_firing`: how many of the group fire besides. `links`: by alert id, then by name (`alert`,
+    `acknowledge`, `snooze`, `close`), addresses for a person; empty where there is no page.
+    `is_late`: it comes so long after its alerts began that the reader must be told. `again`:
+    nothing in it is new.
     """
 
     id: str
     alerts: tuple[Alert, ...]
     group: tuple[tuple[str, str], ...] = ()
+    group_id: str = ""
     also_firing: int = 0
     is_digest: bool = False
     again: bool = False

@@ -2,6 +2,7 @@ import json
 
 import pytest
 
+from pulse.alerting.people.links import Links
 from pulse.model import GroupBody, group_body, webhook_body
 from pulse.model.notification import MAX_BODY_BYTES
 from pulse.notifier.receiver import Notification
@@ -46,6 +47,23 @@ def test_what_comes_late_says_so() -> None:
 
     assert json.loads(body_of(one))["data"]["late"] is True
     assert json.loads(body_of(several))["data"]["late"] is True
+
+
+def test_of_many_alerts_each_has_the_link_that_the_others_follow_from() -> None:
+    links = Links("https://pulse.example.com", b"k" * 32, 30 * 86_400_000)
+    alerts = [sample_alert(f"account-{number}") for number in range(25)]
+    found = {each.id: links.of(each.id, each.account_id, 0) for each in alerts}
+    some = json.loads(group_body(alerts[:10], links=found))["data"]["alerts"]
+    many = json.loads(group_body(alerts, links=found))["data"]["alerts"]
+
+    assert [each["links"] for each in some] == [found[each.id] for each in alerts[:10]]
+    assert [each["links"] for each in many] == [
+        {"alert": found[each.id]["alert"]} for each in alerts
+    ]
+    page = many[0]["links"]["alert"]
+    assert found[alerts[0].id] == {"alert": page} | {
+        name: f"{page}/{name}" for name in ("acknowledge", "snooze", "close")
+    }
 
 
 @pytest.mark.parametrize(("length", "left_out"), [(1, False), (60, False), (250, True)])

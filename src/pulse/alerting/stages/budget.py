@@ -1,4 +1,4 @@
-"""How many alerts an owner is told of in a week. The others are told in a digest, never dropped."""
+"""How many alerts an owner is told of in a week. The others that go on are told in a digest."""
 
 from __future__ import annotations
 

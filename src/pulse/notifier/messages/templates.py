@@ -14,27 +14,32 @@ shipped one is used in its place.
 """
 
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import wraps
 from html import escape as html_escape
 from types import FrameType
 from typing import Any, Final
 
 import structlog
 from jinja2 import (
+    Environment,
     PackageLoader,
     StrictUndefined,
     Template,
     TemplateError,
     TemplateSyntaxError,
+    filters,
     nodes,
+    pass_environment,
+    pass_eval_context,
 )
 from jinja2.compiler import CodeGenerator, Frame
 from jinja2.exceptions import SecurityError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from pulse.config.suggestions import did_you_mean
 from pulse.notifier.messages.facts import AlertFacts, MessageFacts
@@ -51,9 +56,23 @@ _MAX_TEXT: Final = 64_000
 _MAX_STEPS: Final = 20_000
 """Lines of a template's Python that one block may run through: milliseconds."""
 _LONG: Final = frozenset(
-    {"center", "ljust", "rjust", "zfill", "format", "format_map", "expandtabs"}
+    {
+        "center",
+        "expandtabs",
+        "format",
+        "format_map",
+        "join",
+        "ljust",
+        "replace",
+        "rjust",
+        "to_bytes",
+        "translate",
+        "zfill",
+    }
 )
-"""Methods that make a text of any length out of one call."""
+"""Methods of texts, and of numbers, that make one of any length out of one call."""
+_SIZED: Final = frozenset({"do_batch", "do_round", "do_slice", "do_tojson"})
+"""Filters that make as much as a number says."""
 
 
 _OF_A_TEXT: Final = "<template>"
@@ -114,12 +133,12 @@ class _Sandbox(ImmutableSandboxedEnvironment):
 
     def bounded(self, made: Any) -> Any:
         """What a template made. Raises `SecurityError` where it is too long."""
-        if not isinstance(made, (int, float)) and len(made) > _MAX_TEXT:
-            raise SecurityError(f"a text of more than {_MAX_TEXT} characters is too long")
+        if not isinstance(made, (int, float)):
+            _refuse_above_most(len(made))
         return made
 
     def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
-        if isinstance(obj, str) and attr in _LONG:
+        if isinstance(obj, (str, bytes, int)) and attr in _LONG:
             return False
         return super().is_safe_attribute(obj, attr, value)
 
@@ -142,6 +161,73 @@ class _Sandbox(ImmutableSandboxedEnvironment):
         return self.bounded(made) if operator == "+" and hasattr(made, "__len__") else made
 
 
+def _bounded(environment: _Sandbox, call: Callable[..., Any]) -> Callable[..., Any]:
+    """A filter that makes nothing too long, and does not begin it where a number says so."""
+    first = 2 if hasattr(call, "jinja_pass_arg") else 1
+    is_sized = call.__name__ in _SIZED
+
+    @wraps(call)  # which has Jinja's mark of what a filter is given before its own arguments
+    def bounded(*given: Any, **named: Any) -> Any:
+        for each in (*given[first:], *named.values()):
+            if is_sized and isinstance(each, int):
+                _refuse_above_most(each)
+        made = call(*given, **named)
+        return environment.bounded(made) if hasattr(made, "__len__") else made
+
+    return bounded
+
+
+@pass_eval_context
+def _replace(
+    context: nodes.EvalContext, s: Any, old: Any, new: Any, count: int | None = None
+) -> str:
+    """Jinja's `replace`, which is not begun where it would make too much."""
+    is_markup = context.autoescape and any(hasattr(each, "__html__") for each in (s, old, new))
+    s, old, new = (escape(each) if is_markup else str(each) for each in (s, old, new))
+    times = s.count(old)
+    if count is not None and count >= 0:
+        times = min(times, count)
+    _refuse_above_most(len(s) + times * (len(new) - len(old)))
+    return filters.do_replace(context, s, old, new, count)
+
+
+@pass_eval_context
+def _join(
+    context: nodes.EvalContext, value: Iterable[Any], d: str = "", attribute: Any = None
+) -> str:
+    """Jinja's `join`, which is not begun where it would make too much."""
+    if attribute is not None:
+        value = map(filters.make_attrgetter(context.environment, attribute), value)
+    items, length = [], 0
+    for each in value:
+        items.append(each)
+        length += len(str(each)) + len(str(d))
+        _refuse_above_most(length - len(str(d)))
+    joined: str = filters.do_join(context, items, d)
+    return joined
+
+
+@pass_environment
+def _wordwrap(
+    environment: Environment,
+    s: str,
+    width: int = 79,
+    break_long_words: bool = True,
+    wrapstring: str | None = None,
+    break_on_hyphens: bool = True,
+) -> str:
+    """Jinja's `wordwrap`, which is not begun where it would make too much."""
+    _refuse_above_most(len(s) * len(wrapstring or ""))
+    return filters.do_wordwrap(
+        environment, s, width, break_long_words, wrapstring, break_on_hyphens
+    )
+
+
+def _refuse_above_most(length: int) -> None:
+    if length > _MAX_TEXT:
+        raise SecurityError(f"a text of more than {_MAX_TEXT} characters is too long")
+
+
 class Templates:
     """Renders messages in one style; `override` is the text of a file that replaces blocks.
 
@@ -149,10 +235,10 @@ class Templates:
     """
 
     def __init__(self, style: Style, override: str = "") -> None:
-        escape = _ESCAPES[style]
+        escaped = _ESCAPES[style]
 
         def finish(value: Any) -> Markup:
-            return value if isinstance(value, Markup) else Markup(escape(str(value)))
+            return value if isinstance(value, Markup) else Markup(escaped(str(value)))
 
         environment = _Sandbox(
             loader=PackageLoader("pulse.notifier.messages", "templates"),
@@ -169,6 +255,9 @@ class Templates:
         # They make a text of any length out of one call.
         for name in ("center", "format", "indent", "pprint", "xmlattr", "urlize"):
             environment.filters.pop(name)
+        environment.filters |= {"replace": _replace, "join": _join, "wordwrap": _wordwrap}
+        for name, call in environment.filters.items():
+            environment.filters[name] = _bounded(environment, call)
         self._shipped = environment.get_template(f"{style}.j2")
         self._own = _compiled(environment, override) if override else None
 

@@ -77,7 +77,7 @@ class Alertmanager:
         links = notification.links.get(alert.id, {})
         pushed: dict[str, Any] = {
             "labels": labels_of(alert, self._options.labels),
-            "annotations": annotations_of(alert, links),
+            "annotations": annotations_of(alert, notification),
             "startsAt": format_ms(alert.started_at),
         }
         if alert.status == "resolved":

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from pulse.model import Alert, format_ms
+from pulse.notifier.receiver import Notification
 
 _FNV_OFFSET: Final = 14695981039346656037
 _FNV_PRIME: Final = 1099511628211
@@ -35,9 +36,13 @@ def labels_of(alert: Alert, more: tuple[str, ...] = ()) -> dict[str, str]:
     return labels
 
 
-def annotations_of(alert: Alert, links: Mapping[str, str]) -> dict[str, str]:
-    """What is told of an alert; all of it is text."""
+def annotations_of(alert: Alert, notification: Notification) -> dict[str, str]:
+    """What is told of an alert of a notification; all of it is text.
+
+    `late`, `again` and `digest` are "true", or absent.
+    """
     profile = alert.profile
+    links = notification.links.get(alert.id, {})
     told = {
         "summary": alert.summary,
         "play": alert.play,
@@ -53,6 +58,9 @@ def annotations_of(alert: Alert, links: Mapping[str, str]) -> dict[str, str]:
         "owner": profile.owner or "",
         "mrr": "" if profile.mrr is None else f"{profile.mrr:g}",
         "config_version": alert.config_version,
+        "late": "true" if notification.is_late else "",
+        "again": "true" if notification.again else "",
+        "digest": "true" if notification.is_digest else "",
         **{f"link_{name}": url for name, url in links.items()},
     }
     return {name: text for name, text in told.items() if text}

@@ -32,6 +32,7 @@ def notification_of(
         id=delivery.sent_as,
         alerts=tuple(alerts),
         group=() if is_alone else delivery.labels,
+        group_id="" if is_alone else delivery.group,
         also_firing=delivery.also_firing,
         is_digest=delivery.is_digest,
         again=delivery.again,

@@ -132,6 +132,18 @@ def test_a_mistake_is_found_with_its_line(own: str, why: str, line: int) -> None
         "{% set x = 1000 * ('a' * 100) %}",
         "{% set x = 'a'.ljust(500000000) %}",
         "{% set x = '{:>500000000}'.format(1) %}",
+        "{% set a = 'a' * 1000 %}{% set b = a | replace('a', a) %}",
+        "{% set a = 'a' * 1000 %}{% set b = a.replace('a', a) %}",
+        "{% set a = 'a' * 1000 %}{% set b = ('&' * 1000) | replace(a[:1] | safe, a) %}",
+        "{% set a = 'a' * 1000 %}{% set b = a | list | join(a) %}",
+        "{% set a = 'a' * 1000 %}{% set b = a.join(a) %}",
+        "{% set a = 'a' * 1000 %}{% set b = a | wordwrap(1, true, a) %}",
+        "{% set a = 'a' * 1000 %}{% set b = ('b' * 100).translate({98: a}) %}",
+        "{% set a = 'a' * 1000 %}{% set b = [[a] * 65] | sum(start=[]) | join %}",
+        "{% set b = [1] | batch(1000000, 1) | list %}",
+        "{% set b = [1] | slice(1000000) | list %}",
+        "{% set b = [1] | tojson(1000000) %}",
+        "{% set b = (1).to_bytes(1000000, 'big') %}",
         "{% include '/etc/passwd' %}",
         "{% include '../__init__.py' %}",
         "{% import 'os' as os %}",
@@ -140,6 +152,22 @@ def test_a_mistake_is_found_with_its_line(own: str, why: str, line: int) -> None
 def test_the_sandbox_lets_nothing_through(way: str) -> None:
     with pytest.raises(TemplateMistake):
         check(Style.TEXT, f"{{% block title %}}{way}{{% endblock %}}", SAMPLES)
+
+
+def test_filters_do_within_the_bounds_what_they_always_do() -> None:
+    for way, shown in (
+        ("{{ 'a & b' | replace('a', 'x & y') }}", "x &amp; y &amp; b"),
+        ("{{ 'aaa' | replace('a', 'b', 2) }}", "bba"),
+        ("{{ 1000000 | replace(0, '') }}", "1"),
+        ("{{ message.alerts | join(', ', attribute='severity') }}", "critical"),
+        ("{{ 'one two' | wordwrap(3) }}", "one\ntwo"),
+        ("{{ [1, 2, 3] | batch(2, 0) | list }}", "[[1, 2], [3, 0]]"),
+        ("{{ 1234567.8 | round(0, 'floor') | int }}", "1234567"),
+        ("{{ 1000000 | filesizeformat }}", "1.0 MB"),
+        ("{{ [200000] | select('gt', 100000) | list }}", "[200000]"),
+    ):
+        own = f"{{% block footer %}}{way}{{% endblock %}}"
+        assert Templates(Style.SLACK, own).render_strictly(ONE).footer == shown, way
 
 
 def test_what_runs_too_long_is_found_with_its_line_and_leaves_no_trace_behind() -> None:
