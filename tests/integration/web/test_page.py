@@ -456,7 +456,7 @@ async def test_today_says_why_who_has_it_and_what_numbers_are_compared_with(
 
 async def test_today_marks_accounts_that_are_held_out(accounts: ReadModel) -> None:
     await accounts.write([document("acme"), document("beta")])
-    scene = Scene(accounts, {"holdout": {"share": 0.5, "salt": "spring"}})
+    scene = Scene(accounts, {"holdout": {"share": 0.5, "salt": "spring", "since": "2026-01-01"}})
     browser = await signed_in(scene)
     rows = {
         part.partition('"')[0]: ">held out<" in part
