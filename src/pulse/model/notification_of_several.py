@@ -32,6 +32,11 @@ class AlertInGroup(Outbound):
     summary: str = Field(description="One sentence, up to 300 characters of it.")
     play: str = Field(description="What to do next, up to 300 characters of it.")
     links: dict[str, str] = Field(description="Address by name; empty where there are none.")
+    scores: tuple[int | None, ...] = Field(
+        default=(),
+        description="The scores of the 28 days before, as the alert has them; empty where it has "
+        "none, or they did not fit.",
+    )
 
 
 class GroupNotice(Outbound):
@@ -73,8 +78,9 @@ def group_body(
 ) -> bytes:
     """The JSON body for several alerts, always below 20 KB. `links`: by alert id, then by name.
 
-    Where it would be larger, these are given up one after the other until it fits: the ends of
-    plays and of sentences, the links, the names, the last alerts (`left_out` counts them).
+    Where it would be larger, these are given up one after the other until it fits: the scores of
+    the days before, the ends of plays and of sentences, the links, the names, the last alerts
+    (`left_out` counts them).
     """
     firing = any(each.status == "firing" for each in alerts)
     notice = GroupNotice(
@@ -118,6 +124,7 @@ def _said(alert: Alert, links: dict[str, str]) -> AlertInGroup:
         summary=cut(alert.summary, MAX_SUMMARY),
         play=cut(alert.play, MAX_SUMMARY),
         links=links,
+        scores=alert.scores,
     )
 
 
@@ -135,6 +142,7 @@ def _encode(body: GroupBody) -> bytes:
 
 
 _TRIMS: Final[tuple[Callable[[AlertInGroup], dict[str, object]], ...]] = (
+    lambda each: {"scores": ()},
     lambda each: {"play": cut(each.play, _SHORT)},
     lambda each: {"summary": cut(each.summary, _SHORT)},
     lambda each: {"links": {}},
