@@ -113,7 +113,7 @@ def parts_of(mail: EmailMessage) -> tuple[str, str, list[EmailMessage]]:
 
 
 async def test_a_mail_says_who_why_and_what_to_do_with_the_score_as_a_picture() -> None:
-    alert = sample_alert("acme", evidence={"score_then": 62.5})
+    alert = sample_alert("acme", scores=(62, 58, None, 44, 37))
     links = {alert.id: {"alert": "https://pulse.example/a?b=1&c=2"}}
     mailbox = Mailbox()
     with serving(mailbox) as port:
@@ -131,7 +131,7 @@ async def test_a_mail_says_who_why_and_what_to_do_with_the_score_as_a_picture() 
     assert mailbox.peers[0].host_name == "example.com"
     text, html, (picture,) = parts_of(mail)
     assert "Acme is in danger: its score fell to 31." in text
-    assert "██████░░┃" in text
+    assert "▆▆·▅▄▄ score 31.2, danger below 40 (▁▂▃▄)" in text
     assert "Open: https://pulse.example/a?b=1&c=2" in text
     assert '<a href="https://pulse.example/a?b=1&amp;c=2">Open</a>' in html
     assert f'src="cid:{picture["Content-ID"].strip("<>")}"' in html

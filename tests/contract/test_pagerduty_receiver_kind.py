@@ -62,7 +62,7 @@ async def post(endpoint: Endpoint, *alerts: Alert, **changes: Any) -> Outcome:
 
 async def test_a_firing_alert_triggers_and_its_end_resolves_the_same_incident() -> None:
     async with Endpoint(accepted()) as endpoint:
-        first = await post(endpoint, sample_alert("acme"))
+        first = await post(endpoint, sample_alert("acme", scores=(62, None, 37)))
         second = await post(endpoint, sample_alert("acme", "resolved"))
 
     assert first.verdict is second.verdict is Verdict.DELIVERED
@@ -72,6 +72,7 @@ async def test_a_firing_alert_triggers_and_its_end_resolves_the_same_incident() 
     assert trigger["payload"]["severity"] == "critical"
     assert trigger["payload"]["source"] == "acme"
     assert trigger["payload"]["custom_details"]["score"] == 31.25
+    assert trigger["payload"]["custom_details"]["scores"] == "▆·▄▄"
     assert resolve == {
         "routing_key": KEY,
         "event_action": "resolve",

@@ -156,6 +156,9 @@ class Circumstances:
     """What a signal found, where one opens the alert: how it is said, and what shows it."""
     given_up: list[str] = field(default_factory=list)
     """Key features that it used, and not over the last 28 days."""
+    scores: list[int | None] = field(default_factory=list)
+    """At the starts of the 28 days before today, in whole points, the oldest first; None for a day
+    without one."""
 
 
 def build(
@@ -206,6 +209,8 @@ def build(
         "historical": what.historical,
         "config_version": config_version,
     }
+    if what.scores:
+        fields["scores"] = what.scores
     return AlertRecord(what.account_id, reason, status, what.at_ms, fields)
 
 

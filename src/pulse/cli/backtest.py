@@ -148,7 +148,8 @@ def command(
         held = holdout(settings[0])
         if held.share:
             began = [(each.account_id, each.at_ms) for each in new.alerts if _is_bad(each.reason)]
-            print(effect_in_words(effect(began, known, held.has, horizon, until_ms), horizon))
+            shares = effect(began, known, held.has, horizon, until_ms, held.since_ms)
+            print(effect_in_words(shares, horizon, held.since_ms))
     if changes_out is not None:
         with LineFile(changes_out) as file:
             for change, alerts in (("gained", compared.gained), ("lost", compared.lost)):

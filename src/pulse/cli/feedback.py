@@ -132,7 +132,8 @@ def _report(
             if not each.quiet and SEVERITY.get(each.reason) != "info"
         ]
         until_ms = now() if known_until is None else known_until
-        print(effect_in_words(effect(began, stays, held.has, horizon, until_ms), horizon))
+        found = effect(began, stays, held.has, horizon, until_ms, held.since_ms)
+        print(effect_in_words(found, horizon, held.since_ms))
     if out is not None:
         with LineFile(out) as file:
             for each in said:

@@ -46,7 +46,8 @@ def pipeline_rules(config: Config) -> Rules:
 
 def holdout(config: Config) -> Holdout:
     """The accounts whose alerts are not sent."""
-    return Holdout(config.holdout.share, config.holdout.salt)
+    said = config.holdout
+    return Holdout(said.share, said.salt, said.since_ms)
 
 
 def matcher(match: Match) -> Matcher:

@@ -1,5 +1,6 @@
 """How the API and the account page run, and the links that lead from a message to it."""
 
+from datetime import date
 from ipaddress import ip_network
 from typing import Annotated, Final, Literal
 from urllib.parse import urlsplit
@@ -185,5 +186,26 @@ class HoldoutRule(Section):
 
     share: Annotated[float, Field(ge=0, le=0.9)] = 0.0
     """How many of the accounts: 0.1 is one in ten; 0: none."""
+    since: Annotated[date | None, Field(strict=False)] = Field(default=None, validate_default=True)
+    """The UTC day from which they are held out, needed with a share. Alerts that began before it
+    are sent, and are not compared."""
     salt: Annotated[str, StringConstraints(min_length=1, max_length=100)] = "pulse"
     """Another word chooses other accounts; keep it while you measure."""
+
+    @field_validator("since")
+    @classmethod
+    def _it_is_said_since_when(cls, since: date | None, info: ValidationInfo) -> date | None:
+        if since is None and info.data.get("share", 0) > 0:
+            raise refuse(
+                "a share is held out, and it is not said since when",
+                suggestion="write the day from which it is, like 2026-03-01; today where it is new",
+                or_at=("share",),
+            )
+        return since
+
+    @property
+    def since_ms(self) -> int:
+        """When that day begins, milliseconds UTC; 0 where none is said."""
+        if self.since is None:
+            return 0
+        return (self.since.toordinal() - date(1970, 1, 1).toordinal()) * 86_400_000

@@ -119,6 +119,19 @@ class Notes:
         got = int(self._scores[i64(day) & _SCORE_MASK])
         return None if got == _NO_SCORE else got / 100.0
 
+    def points_before(self, today: int) -> list[int | None]:
+        """The scores at the starts of the `THEN_DAYS` days before today, in whole points, the
+        oldest first; None for a day without one. Begins with the first day that had one.
+        """
+        points = list[int | None]()
+        for day in range(max(self.known_from, today - THEN_DAYS), today):
+            score = self.score_on(day, today)
+            if score is not None:
+                points.append(int(score + 0.5))
+            elif points:
+                points.append(None)
+        return points
+
     def users_on(self, day: int) -> Triple:
         """Distinct users over the windows before a day of which everything is known."""
         return self._three((i64(day) & _COUNT_MASK) * _COUNTS)

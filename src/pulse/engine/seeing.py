@@ -94,6 +94,7 @@ def circumstances(
         profile=profile,
         historical=historical,
         today=calendar.day,
+        scores=account.notes.points_before(calendar.day),
         is_cancelled=account.facts is not None and account.facts.cancelled_ms != NO_INSTANT,
         given_up=[]
         if key_features is None

@@ -73,6 +73,12 @@ class Alert(Outbound):
     play: str = Field(description="What to do next.")
     historical: bool = Field(description="From played history: recorded, never sent.")
     config_version: Annotated[str, Field(pattern=r"^[0-9a-f]{12}$")]
+    scores: tuple[int | None, ...] = Field(
+        default=(),
+        description="The scores at the starts of the 28 days before this one, in whole points, the "
+        "oldest first; `score` comes after the last. null for a day without one. Begins with the "
+        "first day that had one; absent where none had.",
+    )
     caused_by: Cause | None = Field(
         default=None,
         description="`configuration`: other rules or another line, not the account. It is told of "

@@ -44,9 +44,9 @@ def webhook_body(
 ) -> bytes:
     """The JSON body for an alert, always below 20 KB.
 
-    Where it would be larger, these are given up one after the other until it fits: the evidence
-    (`{"trimmed": true}` stands there instead), the measures of then, the ends of long sentences,
-    the contributions, the links.
+    Where it would be larger, these are given up one after the other until it fits: the scores of
+    the days before (an empty list stands there instead), the evidence (`{"trimmed": true}` stands
+    there), the measures of then, the ends of long sentences, the contributions, the links.
     """
     said = {name: getattr(alert, name) for name in alert.model_fields_set}
     late = {"late": True} if is_late else {}
@@ -63,6 +63,10 @@ def webhook_body(
 def _encode(notice: AlertNotice) -> bytes:
     body = WebhookBody(type=f"alert.{notice.status}", timestamp=notice.at, data=notice)
     return body.model_dump_json(exclude_unset=True).encode()
+
+
+def _without_scores(notice: AlertNotice) -> AlertNotice:
+    return notice.model_copy(update={"scores": ()}) if notice.scores else notice
 
 
 def _without_evidence(notice: AlertNotice) -> AlertNotice:
@@ -89,6 +93,7 @@ def _without_links(notice: AlertNotice) -> AlertNotice:
 
 
 _TRIMS: Final[tuple[Callable[[AlertNotice], AlertNotice], ...]] = (
+    _without_scores,
     _without_evidence,
     _without_then,
     _with_short_sentences,

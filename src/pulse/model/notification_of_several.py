@@ -35,6 +35,11 @@ class AlertInGroup(Outbound):
         description="Address by name; empty where there are none. Of many alerts only `alert` may "
         "be there: `acknowledge`, `snooze` and `close` are that address and `/` with the name."
     )
+    scores: tuple[int | None, ...] = Field(
+        default=(),
+        description="The scores of the 28 days before, as the alert has them; empty where it has "
+        "none, or they did not fit.",
+    )
 
 
 class GroupNotice(Outbound):
@@ -76,8 +81,9 @@ def group_body(
 ) -> bytes:
     """The JSON body for several alerts, always below 20 KB. `links`: by alert id, then by name.
 
-    Where it would be larger, these are given up one after the other until it fits: the ends of
-    plays and of sentences, the links besides `alert`, that one too, the names, the last alerts
+    Where it would be larger, these are given up one after the other until it fits: the scores of
+    the days before, the ends of plays and of sentences, the links besides `alert`, that one too,
+    the names, the last alerts
     (`left_out` counts them).
     """
     firing = any(each.status == "firing" for each in alerts)
@@ -122,6 +128,7 @@ def _said(alert: Alert, links: dict[str, str]) -> AlertInGroup:
         summary=cut(alert.summary, MAX_SUMMARY),
         play=cut(alert.play, MAX_SUMMARY),
         links=links,
+        scores=alert.scores,
     )
 
 
@@ -139,6 +146,7 @@ def _encode(body: GroupBody) -> bytes:
 
 
 _TRIMS: Final[tuple[Callable[[AlertInGroup], dict[str, object]], ...]] = (
+    lambda each: {"scores": ()},
     lambda each: {"play": cut(each.play, _SHORT)},
     lambda each: {"summary": cut(each.summary, _SHORT)},
     lambda each: {"links": {name: url for name, url in each.links.items() if name == "alert"}},

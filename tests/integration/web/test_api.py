@@ -329,7 +329,7 @@ async def test_nothing_is_snoozed_until_before_now_or_for_ever(scene: Scene, unt
 
 
 async def test_held_out_accounts_are_named(accounts: ReadModel) -> None:
-    scene = Scene(accounts, {"holdout": {"share": 0.5, "salt": "spring"}})
+    scene = Scene(accounts, {"holdout": {"share": 0.5, "salt": "spring", "since": "2026-01-01"}})
     scene.knows(alert("acme"), alert("beta"))
 
     found = (await scene.api[Role.viewer].get("/api/v1/alerts")).json()["items"]
@@ -338,6 +338,12 @@ async def test_held_out_accounts_are_named(accounts: ReadModel) -> None:
         "acme": False,
         "beta": True,
     }
+
+    # What began before accounts were held out was sent.
+    later = Scene(accounts, {"holdout": {"share": 0.5, "salt": "spring", "since": "2026-03-02"}})
+    later.knows(alert("acme"), alert("beta"))
+    found = (await later.api[Role.viewer].get("/api/v1/alerts")).json()["items"]
+    assert {each["held_out"] for each in found} == {False}
 
 
 # -- Kafka -----------------------------------------------------------------------------------------

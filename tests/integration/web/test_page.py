@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import re
 
 import pytest
@@ -450,6 +452,22 @@ async def test_today_says_why_who_has_it_and_what_numbers_are_compared_with(
     assert "0 of 4 accounts: an alert fires" in taken
     assert plain(await browser.get("/?waiting=1")).count("renewal not known") == 3
     assert "taken over by kim" in (await browser.get("/today.csv")).text
+
+
+async def test_today_marks_accounts_that_are_held_out(accounts: ReadModel) -> None:
+    await accounts.write([document("acme"), document("beta")])
+    scene = Scene(accounts, {"holdout": {"share": 0.5, "salt": "spring", "since": "2026-01-01"}})
+    browser = await signed_in(scene)
+    rows = {
+        part.partition('"')[0]: ">held out<" in part
+        for part in (await browser.get("/")).text.split('data-key="')[1:]
+    }
+    text = (await browser.get("/today.csv")).text.removeprefix("\ufeff")
+    listed = csv.DictReader(io.StringIO(text, newline=""))
+
+    assert (rows["acme"], rows["beta"]) == (False, True)
+    told = {each["account_id"]: each["held_out"] for each in listed}
+    assert (told["acme"], told["beta"]) == ("no", "yes")
 
 
 async def test_today_says_where_accounts_are_old_or_not_all_read_yet(scene: Scene) -> None:

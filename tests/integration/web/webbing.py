@@ -13,8 +13,8 @@ import httpx
 import msgspec
 
 from pulse.alerting.people.links import Links
-from pulse.alerting.stages.holdout import Holdout
 from pulse.config import Config
+from pulse.config.pipeline import holdout
 from pulse.desk.audit import AuditBook
 from pulse.desk.books import AlertBook, MutedBook, OutcomeBook
 from pulse.desk.desk import Desk
@@ -153,7 +153,7 @@ class Scene:
         self.board = None if self.accounts is None else Board(self.accounts, live.say)
         self.service = Service(
             config, self.books, self.accounts, access, desk,
-            Holdout(config.holdout.share, config.holdout.salt), lambda: self.now_ms,
+            holdout(config), lambda: self.now_ms,
             self.history, self.board, live,
         )  # fmt: skip
         self.app = make_app(self.service, self.metrics)

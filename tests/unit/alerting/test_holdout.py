@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from pulse.alerting.book import Rules
@@ -11,7 +13,7 @@ from pulse.alerting.stages.muting import Inhibition, Matcher
 from pulse.alerting.stages.owners import Owners
 from pulse.alerting.stages.routing import Route
 
-from .acceptance import DAY, Story, addressees, between, fires, resolves
+from .acceptance import DAY, Story, addressees, at, between, fires, resolves
 
 NAMES = [f"account-{number}" for number in range(10_000)]
 HALF = Holdout(0.5, "spring")  # has beta and globex, not acme
@@ -21,28 +23,28 @@ HALF = Holdout(0.5, "spring")  # has beta and globex, not acme
 def test_as_many_are_held_out_as_was_said(share: float) -> None:
     holdout = Holdout(share, "spring")
 
-    assert sum(map(holdout.has, NAMES)) == pytest.approx(share * len(NAMES), abs=200)
+    assert sum(holdout.has(each, 0) for each in NAMES) == pytest.approx(share * len(NAMES), abs=200)
 
 
 def test_a_larger_share_has_those_of_the_smaller_one_and_another_salt_has_others() -> None:
     few, more = Holdout(0.1, "spring"), Holdout(0.2, "spring")
     others = Holdout(0.1, "autumn")
 
-    assert all(more.has(each) for each in NAMES if few.has(each))
-    both = sum(few.has(each) and others.has(each) for each in NAMES)
+    assert all(more.has(each, 0) for each in NAMES if few.has(each, 0))
+    both = sum(few.has(each, 0) and others.has(each, 0) for each in NAMES)
     assert both == pytest.approx(100, abs=50)  # as chance has it
 
 
 def test_what_is_about_no_account_is_never_held_out() -> None:
-    assert not Holdout(0.9, "spring").has("*")
+    assert not Holdout(0.9, "spring").has("*", 0)
 
 
-def told(**rules: object) -> Story:
+def told(holdout: Holdout = HALF, **rules: object) -> Story:
     return Story(
         Rules(
             root=Route(receivers=("cs",)),
             addressees=addressees("cs"),
-            holdout=HALF,
+            holdout=holdout,
             **rules,  # type: ignore[arg-type]  # fields of Rules
         )
     )
@@ -59,6 +61,18 @@ def test_alerts_of_accounts_that_are_held_out_are_recorded_and_told_to_nobody() 
 
     assert story.reasons("beta") == ["holdout", "firing_not_sent"]
     assert any(key.startswith("alert/al_beta") for key, _ in story.log)
+
+
+def test_alerts_that_began_before_accounts_are_held_out_are_told_with_their_ends() -> None:
+    story = told(replace(HALF, since_ms=at(3)))
+    story.at(1).fires("beta")
+    story.at(4).fires("globex")
+    story.at(5).resolves("beta")
+    story.receiver("cs").wants(between(1, 1), fires("beta")).wants(between(5, 5), resolves("beta"))
+    story.plays(DAY)
+
+    assert "holdout" not in story.reasons("beta")
+    assert story.reasons("globex") == ["holdout"]
 
 
 def test_that_it_was_held_out_survives_a_crash() -> None:

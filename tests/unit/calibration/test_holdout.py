@@ -8,10 +8,13 @@ from pulse.calibration.outcomes import Stay
 DAY_MS = 86_400_000
 
 
-def of(alerts: list[tuple[str, int]], outcomes: dict[str, tuple[Stay, ...]]) -> Effect:
-    """Within 30 days, known for 100; held out are those that begin with h."""
+def of(
+    alerts: list[tuple[str, int]], outcomes: dict[str, tuple[Stay, ...]], since: int = 0
+) -> Effect:
+    """Within 30 days, known for 100; held out are those that begin with h, from a day on."""
     in_ms = [(name, day * DAY_MS) for name, day in alerts]
-    return effect(in_ms, outcomes, lambda name: name.startswith("h"), 30, 100 * DAY_MS)
+    until_ms, since_ms = 100 * DAY_MS, since * DAY_MS
+    return effect(in_ms, outcomes, lambda name, _: name.startswith("h"), 30, until_ms, since_ms)
 
 
 def left(day: int, since: int | None = None) -> Stay:
@@ -28,6 +31,14 @@ def test_each_account_counts_once_on_its_side() -> None:
     )
 
     assert found == Effect(Group(2, 1), Group(2, 1))
+
+
+def test_alerts_before_anybody_was_held_out_are_not_compared() -> None:
+    outcomes = dict.fromkeys(("a", "b", "h1", "h2"), (left(25),))
+
+    found = of([("a", 1), ("b", 10), ("h1", 9), ("h1", 12), ("h2", 3)], outcomes, since=10)
+
+    assert found == Effect(Group(1, 1), Group(1, 1))
 
 
 def test_who_leaves_later_than_the_horizon_has_stayed() -> None:

@@ -168,13 +168,13 @@ def test_what_people_said_is_told_by_reason_and_who_was_held_out_compared(tmp_pa
         + "".join(f"{name},\n" for name in names[9:])
     )
     later = "signals: {silence: {days: 60}}\n"
-    (tmp_path / "new.yaml").write_text("holdout: {share: 0.5, salt: spring}\n")
+    (tmp_path / "new.yaml").write_text("holdout: {share: 0.5, salt: spring, since: 2024-01-01}\n")
     (tmp_path / "old.yaml").write_text(later)
-    done = pulse(
+    arguments = (
         "backtest", "--events", "history.ndjson", "--config", "new.yaml", "--against", "old.yaml",
         "--feedback", "feedback.ndjson", "--outcomes", "churn.csv", "--horizon", "60",
-        cwd=tmp_path,
     )  # fmt: skip
+    done = pulse(*arguments, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
 
     text = done.stdout
@@ -187,3 +187,9 @@ def test_what_people_said_is_told_by_reason_and_who_was_held_out_compared(tmp_pa
     assert [name for name, _, _ in shares] == ["sent", "held out"]
     assert sum(int(of) for _, _, of in shares) == 20
     assert sum(int(left) for _, left, _ in shares) == 9
+
+    # What was raised before accounts were held out was sent, whose ever it was.
+    (tmp_path / "new.yaml").write_text("holdout: {share: 0.5, salt: spring, since: 2024-12-01}\n")
+    text = pulse(*arguments, cwd=tmp_path).stdout
+    assert "of accounts with an alert from 2024-12-01 on" in text
+    assert re.findall(r"^  (?:sent|held out) +(.*)", text, re.MULTILINE) == ["0 of 0", "0 of 0"]

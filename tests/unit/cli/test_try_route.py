@@ -54,6 +54,9 @@ FILE = dedent("""
     budget: {weekly: 10, digest: {at: "08:00", weekdays: [monday]}}
 """)
 
+HELD = "holdout: {share: 0.5, salt: spring, since: 2026-01-01}\n"
+"""Has beta, not acme."""
+
 
 @pytest.fixture
 def config(tmp_path: Path) -> Path:
@@ -125,7 +128,7 @@ def test_an_alert_from_a_file_is_tried_as_it_is(config: Path, tmp_path: Path) ->
 
 
 def test_an_account_that_is_held_out_is_told_to_nobody(config: Path) -> None:
-    config.write_text(FILE + "holdout: {share: 0.5, salt: spring}\n")  # has beta, not acme
+    config.write_text(FILE + HELD)
 
     assert tried("--config", config, "--account", "acme", "--mrr", 50)[1].startswith("to cs: ")
     assert tried("--config", config, "--account", "beta")[1] == (
@@ -146,7 +149,7 @@ def test_a_mistake_is_said_clearly(config: Path, arguments: list[str], words: st
         tried("--config", config, *arguments)
 
 
-RULES = pipeline_rules(read(Config, FILE + "holdout: {share: 0.5, salt: spring}\n"))
+RULES = pipeline_rules(read(Config, FILE + HELD))
 START_MS = round(datetime(2026, 11, 20, tzinfo=ZoneInfo("UTC")).timestamp() * 1000)
 
 

@@ -111,7 +111,31 @@ def test_a_webhook_of_a_resolved_alert_says_so() -> None:
     assert json.loads(webhook_body(alert))["type"] == "alert.resolved"
 
 
-def test_a_large_webhook_gives_up_the_evidence_first() -> None:
+def test_an_alert_has_the_scores_of_the_days_before_it_or_none() -> None:
+    scored = ALERT | {"scores": [62, None, 44]}
+
+    assert Alert.model_validate(scored).scores == (62, None, 44)
+    assert json.loads(Alert.model_validate_json(json.dumps(scored)).to_json()) == scored
+    assert Alert.model_validate(ALERT).scores == ()
+
+
+def test_a_large_webhook_gives_up_the_scores_of_before_first() -> None:
+    scores = [50] * 28
+    small = Alert.model_validate(ALERT | {"scores": scores})
+    room = MAX_BODY_BYTES - len(webhook_body(small)) - 1
+    for filling, kept in ((room - 20, scores), (room, [])):
+        evidence = ALERT["evidence"] | {"x": "x" * filling}
+        alert = Alert.model_validate(ALERT | {"scores": scores, "evidence": evidence})
+
+        body = webhook_body(alert)
+
+        assert len(body) < MAX_BODY_BYTES
+        assert json.loads(body)["data"] == ALERT | {
+            "scores": kept, "evidence": evidence, "links": {}
+        }  # fmt: skip
+
+
+def test_a_large_webhook_gives_up_the_evidence_then() -> None:
     alert = Alert.model_validate(ALERT | {"evidence": {"users": ["x" * 100] * 300}})
 
     body = webhook_body(alert)

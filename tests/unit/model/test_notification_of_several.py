@@ -66,6 +66,19 @@ def test_of_many_alerts_each_has_the_link_that_the_others_follow_from() -> None:
     }
 
 
+@pytest.mark.parametrize(("length", "kept"), [(100, True), (225, False)])
+def test_the_scores_of_the_days_before_are_given_up_first(length: int, kept: bool) -> None:
+    scores = (50, None, *[48] * 26)
+    alerts = [sample_alert(f"a{number}", play="ä" * length, scores=scores) for number in range(25)]
+    raw = group_body(alerts)
+    said = json.loads(raw)["data"]["alerts"]
+
+    GroupBody.model_validate_json(raw)
+    assert len(raw) < MAX_BODY_BYTES
+    assert {len(each["play"]) for each in said} == {length}
+    assert [each["scores"] for each in said] == [list(scores) if kept else []] * 25
+
+
 @pytest.mark.parametrize(("length", "left_out"), [(1, False), (60, False), (250, True)])
 def test_it_is_always_below_20_kb(length: int, left_out: bool) -> None:
     alerts = [

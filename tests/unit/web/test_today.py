@@ -135,7 +135,9 @@ def test_there_is_to_choose_what_there_is() -> None:
 )
 def test_no_cell_is_a_formula(evil: str) -> None:
     text = csv_of(
-        [entry(evil, owner=evil, segment=evil, plan=evil, reasons=(evil,))], lambda each: [evil]
+        [entry(evil, owner=evil, segment=evil, plan=evil, reasons=(evil,))],
+        lambda each: [evil],
+        lambda each: False,
     )
     (row,) = csv.DictReader(io.StringIO(text, newline=""))
     for column in ("account_id", "name", "owner", "segment", "plan", "reasons", "taken"):
@@ -143,7 +145,9 @@ def test_no_cell_is_a_formula(evil: str) -> None:
 
 
 def test_every_cell_is_quoted() -> None:
-    (header, row) = csv_of([entry("a;=1+1", owner="b\tc")], lambda each: []).splitlines()
+    (header, row) = csv_of(
+        [entry("a;=1+1", owner="b\tc")], lambda each: [], lambda each: False
+    ).splitlines()
     for line in (header, row):
         assert line.startswith('"')
         assert line.endswith('"')
@@ -158,9 +162,11 @@ def test_what_is_not_known_is_an_empty_cell_and_numbers_are_numbers() -> None:
             entry("c", score=12.25, mrr=1_234_567.5, since_ms=0, renewal_ms=DAY_MS),
         ],
         lambda each: [],
+        lambda each: each == "c",
     )  # fmt: skip
     first, second = csv.DictReader(io.StringIO(text, newline=""))
     assert tuple(first) == COLUMNS
+    assert (first["held_out"], second["held_out"]) == ("no", "yes")
     assert [first[each] for each in ("account_id", "score", "score_28d_ago", "mrr", "since")] == [
         'a,"b"', "", "", "", "",
     ]  # fmt: skip

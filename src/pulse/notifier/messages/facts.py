@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from pulse.alerting.alert import EVERYBODY
 from pulse.model import Alert
 from pulse.model.account import Measures
-from pulse.notifier.messages.sparkline import gauge, scores_of
+from pulse.notifier.messages.sparkline import gauge, scores_of, sparkline
 from pulse.notifier.receiver import Notification
 
 _MAX_NAME: Final = 120
@@ -58,9 +58,10 @@ class Change(NamedTuple):
 class AlertFacts:
     """One alert. Empty texts are facts that are not known.
 
-    `gauge` draws the score against the line. `picture` is where a picture of it is found, where the
-    kind of message can show one. `changes` are what changed most, the worst first; `points` what
-    the score is made of, the most first.
+    `sparkline` draws the scores of 28 days and of now against the line, `gauge` the score of now
+    alone. `picture` is where a picture of them is found, where the kind of message can show one.
+    `changes` are what changed most, the worst first; `points` what the score is made of, the most
+    first.
     """
 
     id: str
@@ -78,6 +79,7 @@ class AlertFacts:
     score: str
     line: str
     gauge: str
+    sparkline: str
     changes: tuple[Change, ...]
     points: tuple[tuple[str, str], ...]
     segment: str
@@ -177,7 +179,8 @@ def _alert(alert: Alert, links: Mapping[str, str], zone: ZoneInfo) -> AlertFacts
         ended="" if is_firing else (alert.resolution or "").replace("_", " "),
         score="" if alert.score is None else number(alert.score),
         line=number(alert.line.enter),
-        gauge=gauge(scores[-1], alert.line.enter) if scores else "",
+        gauge="" if alert.score is None else gauge(alert.score, alert.line.enter),
+        sparkline=sparkline(scores, alert.line.enter) if alert.scores else "",
         changes=_changes(alert) if is_firing else (),
         points=_points(alert),
         segment=plain(profile.segment or ""),

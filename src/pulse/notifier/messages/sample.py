@@ -24,6 +24,10 @@ _NOW: Final = {
     "active_days": _windows(2, 9, 51),
     "recency_days": 2,
 }
+_SCORES: Final = (
+    *(63, 62, 64, 63, 63, 61, 61, 60, 60, 58, 58, 57, 55, 56),
+    *(54, 53, 50, 50, 48, 46, 45, 45, 43, 41, 39, 37, 35, 33),
+)
 _THEN: Final = {
     "events": _windows(90, 400, 1100),
     "value": _windows(90, 400, 1100),
@@ -75,6 +79,7 @@ def sample_alert(
             "play": "Nothing: it has arrived.",
             "historical": False,
             "config_version": config_version,
+            "scores": _SCORES,
         }
     )
 
@@ -116,4 +121,5 @@ def _bare(alert: Alert) -> Alert:
     known = alert.model_dump(exclude_unset=True, by_alias=True)
     measures = {"now": known["measures"]["now"], "then": None, "then_at": None}
     nothing: dict[str, Any] = {"score": None, "contributions": {}, "profile": {}, "evidence": {}}
+    nothing["scores"] = ()
     return Alert.model_validate({**known, **nothing, "measures": measures})

@@ -1,19 +1,21 @@
-"""An account's score against the line: as text, and as a picture for mail.
+"""An account's scores against the line: as text, and as a picture for mail.
 
-An alert carries its score and, for some reasons, the score of 28 days before. What is drawn is what
-there is: a point and the line, or the way from then to now. Whoever gives more scores gets more of
-a curve.
+An alert carries the scores of the 28 days before it and the score that it has. An alert that was
+made by an earlier pulse, or of an account that had no score before, has only the last of them, and
+for some reasons the one of 28 days before: what is drawn is what there is.
 """
 
 import struct
 import zlib
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
 from typing import Final
 
 from pulse.model import Alert
 
 _CELLS: Final = 20
+_BLOCKS: Final = "▁▂▃▄▅▆▇█"
+_HALF: Final = len(_BLOCKS) // 2
+_MISSING: Final = "·"
 
 _WIDTH: Final = 320
 _HEIGHT: Final = 96
@@ -24,10 +26,14 @@ _THICK: Final = 2
 _DOT: Final = 4
 
 
-def scores_of(alert: Alert) -> tuple[float, ...]:
-    """The scores that an alert carries, the oldest first; empty where it has none."""
+def scores_of(alert: Alert) -> tuple[float | None, ...]:
+    """The scores that an alert carries, at even distances, the oldest first; None where a day had
+    none. Empty where the account has no score now.
+    """
     if alert.score is None:
         return ()
+    if alert.scores:
+        return (*alert.scores, float(alert.score))
     then = alert.evidence.get("score_then")
     if isinstance(then, (int, float)) and not isinstance(then, bool):
         return float(then), float(alert.score)
@@ -46,8 +52,27 @@ def gauge(score: float, line: float) -> str:
     return "".join(cells)
 
 
-def picture(scores: Sequence[float], enter: float, approach: float) -> bytes:
-    """A PNG of the scores, at even distances, with the zone of danger and the line on its edge."""
+def sparkline(scores: Sequence[float | None], line: float) -> str:
+    """Scores from 0 to 100, a block each: the lower half of the blocks is what is below the line.
+
+    >>> sparkline([72, 64, None, 55, 46, 41, 39.5, 31, 12, 0], 40)
+    '▇▆·▆▅▅▄▄▂▁'
+    """
+    return "".join(_MISSING if score is None else _block(score, line) for score in scores)
+
+
+def _block(score: float, line: float) -> str:
+    if score < line:
+        return _BLOCKS[min(int(_HALF * max(score, 0) / line), _HALF - 1)]
+    above = _HALF * (min(score, 100) - line) / (100 - line) if line < 100 else 0
+    return _BLOCKS[min(_HALF + int(above), len(_BLOCKS) - 1)]
+
+
+def picture(scores: Sequence[float | None], enter: float, approach: float) -> bytes:
+    """A PNG of the scores, at even distances, with the zone of danger and the line on its edge.
+
+    Nothing is drawn where there is no score.
+    """
     rows = [bytearray([_BACKGROUND] * _WIDTH) for _ in range(_HEIGHT)]
     edge = _y(enter)
     for row in rows[edge:]:
@@ -55,12 +80,15 @@ def picture(scores: Sequence[float], enter: float, approach: float) -> bytes:
     for x in range(0, _WIDTH, 8):
         rows[_y(approach)][x : x + 4] = bytes([_APPROACH]) * 4
     rows[edge][:] = bytes([_LINE]) * _WIDTH
-    places = [(_x(number, len(scores)), _y(score)) for number, score in enumerate(scores)]
-    for start, end in pairwise(places):
-        for x, y in _between(start, end):
-            _dot(rows, x, y, _THICK)
-    for x, y in places[-1:]:
-        _dot(rows, x, y, _DOT)
+    before: tuple[int, int] | None = None
+    for number, score in enumerate(scores):
+        place = None if score is None else (_x(number, len(scores)), _y(score))
+        if place is not None:
+            for x, y in _between(before or place, place):
+                _dot(rows, x, y, _THICK)
+            if number == len(scores) - 1:
+                _dot(rows, *place, _DOT)
+        before = place
     return _png(rows)
 
 

@@ -96,6 +96,7 @@ class PagerDuty:
         details = {
             "account": alert.account_id,
             "score": alert.score,
+            "scores": facts.sparkline,
             "line": alert.line.enter,
             "since": facts.since,
             "changes": {each.measure: f"{each.then} → {each.now}" for each in facts.changes},

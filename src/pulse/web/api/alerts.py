@@ -107,7 +107,7 @@ def view(service: Service, alert: KnownAlert) -> dict[str, Any]:
             "note": outcome.note,
             "at": format_ms(outcome.at_ms),
         },
-        "held_out": not alert.quiet and service.holdout.has(alert.account_id),
+        "held_out": not alert.quiet and service.holdout.has(alert.account_id, alert.started_ms),
         "path": [step_view(each) for each in service.books.deliveries.path(alert.id)],
     }
 

@@ -51,6 +51,7 @@ class Row(NamedTuple):
     taken: list[Taken]
     change: float | None
     """Of the score against 28 days ago."""
+    is_held_out: bool
 
 
 def row_of(service: Service, entry: Entry, days: Sequence[DayRow], now_ms: int) -> Row:
@@ -66,6 +67,7 @@ def row_of(service: Service, entry: Entry, days: Sequence[DayRow], now_ms: int) 
         others=[each for each in entry.reasons if each not in told],
         taken=taken(service, entry),
         change=None if known.score is None or entry.then is None else known.score - entry.then,
+        is_held_out=service.holdout.has(known.account_id, now_ms),
     )
 
 

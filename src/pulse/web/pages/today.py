@@ -101,6 +101,7 @@ async def as_csv(
         lambda: csv_of(
             chosen(board.order.of(entries, version, now_ms), wanted, hands.has),
             lambda each: taken(service, each) if hands.touch(each) else (),
+            lambda account_id: service.holdout.has(account_id, now_ms),
         )
     )
     return csv_answer(text, "today", now_ms)

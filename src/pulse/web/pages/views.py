@@ -224,6 +224,6 @@ def alert_view(service: Service, alert: KnownAlert) -> dict[str, Any]:
         "alert": alert,
         "snooze": service.books.muted.snoozes.get(alert.id),
         "outcome": service.books.outcomes.get(alert.id),
-        "held_out": not alert.quiet and service.holdout.has(alert.account_id),
+        "held_out": not alert.quiet and service.holdout.has(alert.account_id, alert.started_ms),
         "path": service.books.deliveries.path(alert.id),
     }

@@ -14,16 +14,26 @@ if TYPE_CHECKING:
 
 COLUMNS: Final = (
     "account_id", "name", "zone", "since", "score", "line", "score_28d_ago", "reasons", "owner",
-    "segment", "plan", "mrr", "renewal_at", "taken",
+    "segment", "plan", "mrr", "renewal_at", "taken", "held_out",
 )  # fmt: skip
 
 
-def csv_of(entries: Iterable[Entry], taken: Callable[[Entry], Iterable[object]]) -> str:
-    """A header and a line for each entry, in their order. `taken`: who has it, in words."""
-    return csv_text(COLUMNS, (_row(each, taken(each)) for each in entries))
+def csv_of(
+    entries: Iterable[Entry],
+    taken: Callable[[Entry], Iterable[object]],
+    is_held_out: Callable[[str], bool],
+) -> str:
+    """A header and a line for each entry, in their order.
+
+    `taken`: who has it, in words; `is_held_out`: of an account's id.
+    """
+    return csv_text(
+        COLUMNS,
+        (_row(each, taken(each), is_held_out(each.known.account_id)) for each in entries),
+    )
 
 
-def _row(entry: Entry, taken: Iterable[object]) -> tuple[str, ...]:
+def _row(entry: Entry, taken: Iterable[object], is_held_out: bool) -> tuple[str, ...]:
     known = entry.known
     return (
         safe(known.account_id),
@@ -40,6 +50,7 @@ def _row(entry: Entry, taken: Iterable[object]) -> tuple[str, ...]:
         _number(known.mrr if entry.has_mrr else None),
         _time(entry.renewal_ms),
         safe("; ".join(map(str, taken))),
+        "yes" if is_held_out else "no",
     )
 
 

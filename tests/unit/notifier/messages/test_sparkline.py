@@ -5,7 +5,7 @@ import zlib
 
 import pytest
 
-from pulse.notifier.messages.sparkline import gauge, picture, scores_of
+from pulse.notifier.messages.sparkline import gauge, picture, scores_of, sparkline
 from pulse.testing.alerts import sample_alert
 
 
@@ -25,7 +25,29 @@ def test_a_gauge(score: float, line: float, drawn: str) -> None:
     assert gauge(score, line) == drawn
 
 
+@pytest.mark.parametrize(
+    ("scores", "line", "drawn"),
+    [
+        ((0, 10, 20, 30, 39.9, 40, 55, 70, 85, 100), 40, "▁▂▃▄▄▅▆▇██"),
+        ((50, None, None, 30), 40, "▅··▄"),
+        ((-5, 130), 40, "▁█"),
+        ((0, 50, 100), 0, "▅▇█"),
+        ((0, 50, 99, 100), 100, "▁▃▄▅"),
+        ((), 40, ""),
+    ],
+)
+def test_blocks_of_the_lower_half_are_below_the_line(
+    scores: tuple[float | None, ...], line: float, drawn: str
+) -> None:
+    assert sparkline(scores, line) == drawn
+
+
 def test_the_scores_are_those_that_the_alert_carries() -> None:
+    assert scores_of(sample_alert(scores=(60, None, 45))) == (60, None, 45, 31.25)
+    assert scores_of(sample_alert(scores=(60, 45), score=None)) == ()
+
+
+def test_an_alert_of_an_earlier_pulse_has_the_scores_of_now_and_of_then() -> None:
     assert scores_of(sample_alert(evidence={"score_then": 62.5})) == (62.5, 31.25)
     assert scores_of(sample_alert(evidence={})) == (31.25,)
     assert scores_of(sample_alert(evidence={"score_then": "x"})) == (31.25,)
@@ -68,6 +90,17 @@ def test_the_picture_shows_the_line_and_the_way_of_the_score_across_it() -> None
     left = [number for number, row in enumerate(rows) if SCORE in row[:20]]
     right = [number for number, row in enumerate(rows) if SCORE in row[-20:]]
     assert max(left) < edge < min(right)
+
+
+def test_all_points_are_drawn_and_nothing_where_there_is_none() -> None:
+    rows = pixels(picture((90, None, None, 60, 20), 40, 55))
+    columns = [any(row[x] == SCORE for row in rows) for x in range(len(rows[0]))]
+
+    # At even distances: the first point, a gap of two days, and a way from the fourth to the fifth.
+    first, fourth, fifth = 6, 237, 313
+    assert columns[first]
+    assert not any(columns[first + 4 : fourth - 4])
+    assert all(columns[fourth : fifth + 1])
 
 
 @pytest.mark.parametrize("scores", [(50,), (0,), (100,), (-5, 300), (50, 40, 30, 20, 60)])

@@ -38,7 +38,7 @@ def test_every_fact_is_said_somewhere() -> None:
     for words in (
         "[critical] Test account: below the danger line",
         "[resolved] Test account",
-        "██████░░┃░░░░░░░░░░░ score 31.2, danger below 40",
+        "▆▆▆▆▆▆▆▆▆▆▆▆▆▆▅▅▅▅▅▅▅▅▅▅▄▄▄▄▄ score 31.2, danger below 40 (▁▂▃▄)",
         "In 28 days: events 400 → 90, active users 12 → 3, active days 20 → 9",
         "Score of: active users 12.5, active days 10.2, events 8.5",
         "Since 2023-11-13 01:00 CET (46 h), ended: recovered",
