@@ -32,13 +32,15 @@ DAYS = 120
 
 
 def day_of(
-    name: str, on: date, score: float, *, segment: str, has_left: bool = False, offset: int = 0
-) -> Record:
+    name: str, on: date, score: float, *, segment: str, has_left: bool = False, offset: int = 0,
+    line: float = 40.0,
+) -> Record:  # fmt: skip
     """A day of an account, as its record has it."""
-    zone: Zone = "danger" if score < 40 else "approaching" if score < 55 else "healthy"
+    zone: Zone = "danger" if score < line else "approaching" if score < line + 15 else "healthy"
     said = Day(
         name, on.isoformat(), f"{on}T00:00:00Z", score, zone,
-        "churned" if has_left else "current", 40.0, 55.0, segment, 100.0, Measures(9, 0, 3, 2, 5),
+        "churned" if has_left else "current", line, line + 15, segment, 100.0,
+        Measures(9, 0, 3, 2, 5),
     )  # fmt: skip
     return Record(0, offset, b"", msgspec.json.encode(said))
 
@@ -191,6 +193,75 @@ async def test_the_file_keeps_what_the_one_before_said_of_the_line_of_all(
     assert after.line == scene.config.line.model_copy(
         update={"enter": 30.0, "exit": 41.0, "approach": 44.0}
     )
+
+
+def held(folder: Path, **lines: float) -> History:
+    """Ten accounts of each segment with scores from 18 to 63, by the lines of their segments."""
+    made = History(folder / "history.sqlite3")
+    made.prepare()
+    records = list[Record]()
+    for segment, line in lines.items():
+        for number in range(10):
+            for back in range(30, -1, -1):
+                records.append(
+                    day_of(f"{segment}{number}", TODAY - timedelta(back), 18.0 + 5 * number,
+                           segment=segment, offset=len(records), line=line)
+                )  # fmt: skip
+    made.take(records)
+    return made
+
+
+async def test_a_line_of_the_fleet_is_shown_as_it_is(tmp_path: Path) -> None:
+    # Danger begins below 25, for all but the accounts of smb, which have a quantile of their own.
+    config = {
+        "line": {"from": "fleet"},
+        "segments": {"smb": {"line": {"quantile": 0.05}}, "trial": {"line": {"dwell": "36h"}}},
+    }
+    scene = Scene(None, config, history=held(tmp_path, enterprise=25.0, smb=20.5, trial=30.0))
+    kim = await viewer(scene)
+    fleet, line = plain(await kim.get("/fleet")), plain(await kim.get("/line"))
+    of_smb = plain(await kim.get("/line?segment=smb"))
+    tried = plain(await kim.get("/line?enter=50"))
+    answered = await kim.get("/line.yaml?enter=50")
+    (tmp_path / "line.yaml").write_bytes(answered.content)
+    (tmp_path / "pulse.yaml").write_text("line: {from: fleet}\nline_file: line.yaml\n")
+    after = Config.load(tmp_path / "pulse.yaml")
+
+    own = "In these segments danger begins elsewhere: smb below 20.5, trial below 30."
+    assert "danger 6 " in fleet
+    assert "line 25" in fleet
+    assert own in fleet
+    assert "Danger begins below 25 and is over at 35; below 40 an account approaches it." in line
+    assert own in line
+    assert "holds until then" not in line
+    assert "line 25 line 25 are in danger at the end 6 6" in line
+    assert "Danger begins below 20.5 and is over at 30.5" in of_smb
+    assert "line 20.5 line 20.5 are in danger at the end 1 1" in of_smb
+    # Of enterprise and of trial seven are below 50; smb goes on following the fleet.
+    assert "line 25 line 50 are in danger at the end 6 15" in tried
+    assert "In this segment danger begins elsewhere: smb below 20.5." in tried
+    assert (after.line.source, after.line.enter) == ("fixed", 50)
+    assert after.line_for("smb").source == "fleet"
+    assert after.line_for("trial").source == "fixed"
+
+
+async def test_a_segment_is_tried_by_its_own_line(tmp_path: Path) -> None:
+    config = {"segments": {"smb": {"line": {"enter": 20}}}}
+    history = held(tmp_path, enterprise=40.0, smb=20.0)
+    kim = await viewer(Scene(None, config, history=history))
+    line, tried = plain(await kim.get("/line")), plain(await kim.get("/line?enter=50"))
+    of_smb = plain(await kim.get("/line?enter=30&segment=smb"))
+    fleet = plain(await kim.get("/fleet"))
+
+    own = "In this segment danger begins elsewhere: smb below 20."
+    assert "danger 6 " in fleet
+    assert own in fleet
+    assert own in line
+    assert "of 20 accounts in 28 days line 40 line 40 are in danger at the end 6 6" in line
+    assert "line 40 line 50 are in danger at the end 6 8" in tried
+    assert "smb5" not in tried
+    assert own in tried
+    assert "line 20 line 30 are in danger at the end 1 3" in of_smb
 
 
 async def test_the_report_is_shown_without_what_it_could_do(scene: Scene, tmp_path: Path) -> None:

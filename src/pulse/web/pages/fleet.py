@@ -8,14 +8,15 @@ from typing import Annotated, Any, Final, NamedTuple
 from fastapi import APIRouter, Query, Request, Response
 
 from pulse.alerting.people.precision import by_reason, proposals
+from pulse.config import Config
 from pulse.history import FleetDay, History, ZoneMove
 from pulse.refusals import Refusal
 from pulse.web.api.asking import Shared
 from pulse.web.lists import beside, remembered
 from pulse.web.pages.frame import path_of, signed_in, to_sign_in
+from pulse.web.pages.holding import held_lines, of_their_own
 from pulse.web.pages.plots import NARROW, WIDE, Distribution, Stack, distribution, stack
 from pulse.web.pages.views import page
-from pulse.web.service import Service
 
 router = APIRouter(include_in_schema=False, default_response_class=Response)
 
@@ -59,7 +60,7 @@ async def fleet(
     seen, is_away = None, False
     if service.history is not None:
         kept, days = service.history, SPANS[span]
-        seen, is_away = await remembered(lambda: look(kept, days, segment, _line(service, segment)))
+        seen, is_away = await remembered(lambda: look(kept, days, segment, service.config))
     tallies, noisy = await beside(lambda: (by_reason(said), proposals(said)))
     return page(
         "fleet.html",
@@ -75,10 +76,8 @@ async def fleet(
     )
 
 
-def look(
-    history: History, days: int, segment: str | None, line: tuple[float, float]
-) -> dict[str, Any] | None:
-    """All that the page shows of a history; None where there is none yet. `line`: enter, approach.
+def look(history: History, days: int, segment: str | None, config: Config) -> dict[str, Any] | None:
+    """All that the page shows of a history; None where there is none yet.
 
     The newest day has not begun everywhere: the one before it is the last that is shown.
     """
@@ -94,6 +93,10 @@ def look(
     # Who has left keeps a zone, but is in none of Today's.
     there = [each for each in rows if each.lifecycle != "churned"]
     moves = history.moves(last - timedelta(days=days), segment)
+    found = history.lines(shown[-1], shown[-1])
+    lines = held_lines(config, found)
+    line = lines.all if segment is None else lines.of(segment)
+    counts = history.distribution(shown[-1], segment)
     return {
         "day": shown[-1],
         "segments": [each for each in history.segments() if each],
@@ -101,8 +104,9 @@ def look(
         "zones": _stacks(shown, _by(there, shown, "zone", _ZONES)),
         "lifecycles": _stacks(shown, _by(rows, shown, "lifecycle", _LIFECYCLES)),
         "moves": _moves(moves, last),
-        "distribution": distributions(history.distribution(shown[-1], segment), *line),
-        "line": line[0],
+        "distribution": distributions(counts, line.enter, line.approach),
+        "line": line.enter,
+        "own": of_their_own(lines, found) if segment is None else [],
     }
 
 
@@ -117,11 +121,6 @@ def distributions(
 ) -> list[tuple[str, Distribution]]:
     """The same for a wide page and for a narrow one."""
     return [(kind, distribution(counts, enter, approach, size)) for kind, size in _SIZES]
-
-
-def _line(service: Service, segment: str | None) -> tuple[float, float]:
-    line = service.config.line_for(segment)
-    return float(line.enter), float(line.approach)
 
 
 def _figures(rows: Iterable[FleetDay], last: date) -> list[Figure]:
