@@ -362,6 +362,21 @@ async def test_nobody_is_signed_in_by_another_site(scene: Scene) -> None:
     assert not any("session" in each.name for each in browser.cookies.jar)
 
 
+async def test_a_form_holds_though_another_tab_has_one_too(scene: Scene) -> None:
+    browser = scene.browser()
+    first = forms(await browser.get("/sign-in"))["/sign-in"]
+    await browser.get("/sign-in")
+    done = await browser.post("/sign-in", data={**first, "token": scene.token(Role.viewer)})
+    assert done.status_code == 303
+
+
+async def test_a_mark_that_is_none_of_ours_is_not_kept(scene: Scene) -> None:
+    for mark in ("", "x", "0" * 33, "\u0660" * 32):
+        browser = scene.browser()
+        shown = await browser.get("/sign-in", headers={"Cookie": f"pulse_visitor={mark}".encode()})
+        assert re.search("visitor=[0-9a-f]{32};", shown.headers["set-cookie"])
+
+
 async def test_wrong_tokens_are_told_so_and_slowed_down(scene: Scene) -> None:
     browser = scene.browser()
     statuses = []
