@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 
 import pytest
@@ -464,7 +465,26 @@ async def test_today_says_why_who_has_it_and_what_numbers_are_compared_with(
     assert "taken over by kim" in taken
     assert "0 of 4 accounts: an alert fires" in taken
     assert plain(await browser.get("/?waiting=1")).count("renewal not known") == 3
-    assert "taken over by kim" in (await browser.get("/today.csv")).text
+    table = await browser.get("/today.csv")
+    assert table.content.startswith(codecs.BOM_UTF8)
+    assert "taken over by kim" in table.text
+
+
+async def test_a_page_that_became_empty_shows_the_last_one(
+    scene: Scene, accounts: ReadModel
+) -> None:
+    await accounts.write(document(f"a{number}") for number in range(24))
+    browser = await signed_in(scene)
+    assert "26\u201326 of 26" in plain(await browser.get("/?page=2"))
+
+    await accounts.write([document("a0", zone="healthy", score=90.0)])
+    await scene.looks()
+    shown = plain(await browser.get("/?page=2"))
+    assert "1\u201325 of 25" in shown
+    assert "No account is in danger" not in shown
+    assert "Those before" not in shown
+    assert "1\u201325 of 25 that fit" in plain(await browser.get("/?zone=danger&page=9"))
+    assert "No account fits" in plain(await browser.get("/?zone=approaching&page=2"))
 
 
 async def test_today_says_where_accounts_are_old_or_not_all_read_yet(scene: Scene) -> None:
