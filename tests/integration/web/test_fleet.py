@@ -291,9 +291,15 @@ async def test_only_who_is_signed_in_sees_it(scene: Scene, path: str) -> None:
 async def test_without_a_day_it_says_so(tmp_path: Path, path: str) -> None:
     empty = History(tmp_path / "empty.sqlite3")
     empty.prepare()
-    for history in (empty, None):
-        kim = await viewer(Scene(None, history=history))
-        assert "No day of an account is known yet" in (await kim.get(path)).text
+    shown = (await (await viewer(Scene(None, history=empty))).get(path)).text
+    assert "No day of an account is known yet" in shown
+
+
+@pytest.mark.parametrize("path", ["/fleet", "/line"])
+async def test_without_a_history_it_promises_none(path: str) -> None:
+    shown = plain(await (await viewer(Scene(None, history=None))).get(path))
+    assert "No history is kept, which this is shown from: history.enabled is false." in shown
+    assert "No day of an account is known yet" not in shown
 
 
 @pytest.mark.parametrize("path", ["/fleet", "/line"])

@@ -67,6 +67,7 @@ async def fleet(
         at="/fleet",
         seen=seen,
         is_away=is_away,
+        is_kept=service.history is not None,
         span=span,
         spans=_SPANS_SAID,
         segment=segment,

@@ -68,6 +68,7 @@ async def line_page(
         settings=config.line_for(segment),
         seen=seen,
         is_away=is_away,
+        is_kept=service.history is not None,
         segment=segment,
         name_of=lambda account_id: _name(service, account_id),
         has_report=_report(config.web.calibration_report) is not None,
