@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import sqlite3
 from contextlib import closing
 from datetime import date, timedelta
@@ -96,6 +97,25 @@ async def test_the_fleet_in_numbers_that_are_compared(scene: Scene) -> None:
     assert "approaching danger 0 20" in said.replace("  ", " ")
     assert shown.text.count("<polygon") == 2 * 9  # for a wide page, and for a narrow one
     assert "19 accounts with a score from 20 to 25" in shown.text
+
+
+async def test_who_does_not_see_the_plots_has_them_in_words_and_as_tables(scene: Scene) -> None:
+    kim = await viewer(scene)
+    shown, whole = await kim.get("/fleet?span=28d"), plain(await kim.get("/fleet?span=1y"))
+    labels = re.findall(r'<svg class="plot wide"[^>]* aria-label="([^"]*)"', shown.text)
+
+    assert labels == [
+        "Accounts by zone, from 2 February 2026 to 1 March 2026: danger from 0 to 19, "
+        "approaching from 13 to 13, unknown 0 throughout, healthy from 47 to 27",
+        "Accounts by stage of life, from 2 February 2026 to 1 March 2026: churned from 0 to 1, "
+        "dormant 0 throughout, new 0 throughout, resurrected 0 throughout, current from 60 to 59",
+        "59 accounts by their score, of which the most, 19, have one from 20 to 25; "
+        "danger below 40",
+    ]
+    said = plain(shown)
+    assert "day danger approaching unknown healthy 1 March 2026 19 13 0 27" in said
+    assert "day churned dormant new resurrected current 1 March 2026 1 0 0 0 59 28 February" in said
+    assert "1 March 2026 19 13 0 27 22 February 2026" in whole
 
 
 async def test_of_a_segment_alone(scene: Scene) -> None:

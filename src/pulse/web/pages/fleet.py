@@ -15,7 +15,7 @@ from pulse.web.api.asking import Shared
 from pulse.web.lists import beside, remembered
 from pulse.web.pages.frame import path_of, signed_in, to_sign_in
 from pulse.web.pages.holding import held_lines, of_their_own
-from pulse.web.pages.plots import NARROW, WIDE, Distribution, Stack, distribution, stack
+from pulse.web.pages.plots import NARROW, WIDE, Distribution, Stack, Told, distribution, stack, told
 from pulse.web.pages.views import page
 
 router = APIRouter(include_in_schema=False, default_response_class=Response)
@@ -102,8 +102,8 @@ def look(history: History, days: int, segment: str | None, config: Config) -> di
         "day": shown[-1],
         "segments": [each for each in history.segments() if each],
         "figures": _figures(there, shown[-1]),
-        "zones": _stacks(shown, _by(there, shown, "zone", _ZONES)),
-        "lifecycles": _stacks(shown, _by(rows, shown, "lifecycle", _LIFECYCLES)),
+        "zones": _stacked("zone", shown, _by(there, shown, "zone", _ZONES)),
+        "lifecycles": _stacked("stage of life", shown, _by(rows, shown, "lifecycle", _LIFECYCLES)),
         "moves": _moves(moves, last),
         "distribution": distributions(counts, line.enter, line.approach),
         "line": line.enter,
@@ -111,10 +111,18 @@ def look(history: History, days: int, segment: str | None, config: Config) -> di
     }
 
 
-def _stacks(days: Sequence[date], parts: Mapping[str, Sequence[float]]) -> list[tuple[str, Stack]]:
-    """The same for a wide page and for a narrow one; nothing where there are too few days."""
+class Stacked(NamedTuple):
+    """What is stacked day by day."""
+
+    plots: list[tuple[str, Stack]]
+    """For a wide page, and for a narrow one; none where there are too few days."""
+    told: Told
+
+
+def _stacked(what: str, days: Sequence[date], parts: Mapping[str, Sequence[float]]) -> Stacked:
     drawn = ((kind, stack(days, parts, size)) for kind, size in _SIZES)
-    return [(kind, each) for kind, each in drawn if each is not None]
+    plots = [(kind, each) for kind, each in drawn if each is not None]
+    return Stacked(plots, told(what, days, parts))
 
 
 def distributions(
