@@ -247,7 +247,7 @@ async def test_a_line_of_the_fleet_is_shown_as_it_is(tmp_path: Path) -> None:
     (tmp_path / "pulse.yaml").write_text("line: {from: fleet}\nline_file: line.yaml\n")
     after = Config.load(tmp_path / "pulse.yaml")
 
-    own = "In these segments danger begins elsewhere: smb below 20.5, trial below 30."
+    own = "Danger begins elsewhere in smb (below 20.5), trial (below 30)."
     assert "danger 6 " in fleet
     assert "line 25" in fleet
     assert own in fleet
@@ -259,7 +259,8 @@ async def test_a_line_of_the_fleet_is_shown_as_it_is(tmp_path: Path) -> None:
     assert "line 20.5 line 20.5 are in danger at the end 1 1" in of_smb
     # Of enterprise and of trial seven are below 50; smb goes on following the fleet.
     assert "line 25 line 50 are in danger at the end 6 15" in tried
-    assert "In this segment danger begins elsewhere: smb below 20.5." in tried
+    assert own in tried
+    assert "The other line is not that of smb (below 20.5)." in tried
     assert (after.line.source, after.line.enter) == ("fixed", 50)
     assert after.line_for("smb").source == "fleet"
     assert after.line_for("trial").source == "fixed"
@@ -273,7 +274,7 @@ async def test_a_segment_is_tried_by_its_own_line(tmp_path: Path) -> None:
     of_smb = plain(await kim.get("/line?enter=30&segment=smb"))
     fleet = plain(await kim.get("/fleet"))
 
-    own = "In this segment danger begins elsewhere: smb below 20."
+    own = "Danger begins elsewhere in smb (below 20)."
     assert "danger 6 " in fleet
     assert own in fleet
     assert own in line
@@ -281,7 +282,23 @@ async def test_a_segment_is_tried_by_its_own_line(tmp_path: Path) -> None:
     assert "line 40 line 50 are in danger at the end 6 8" in tried
     assert "smb5" not in tried
     assert own in tried
+    assert "The other line is not that of smb (below 20)." in tried
     assert "line 20 line 30 are in danger at the end 1 3" in of_smb
+
+
+async def test_a_line_that_is_configured_and_not_in_force_is_not_said_to_hold(
+    tmp_path: Path,
+) -> None:
+    config = {"line": {"enter": 30, "exit": 40}, "segments": {"smb": {"line": {"enter": 20}}}}
+    history = held(tmp_path, enterprise=40.0, smb=40.0)
+    kim = await viewer(Scene(None, config, history=history))
+    line, tried = plain(await kim.get("/line")), plain(await kim.get("/line?enter=50"))
+
+    assert "Danger begins below 40 and is over at 50" in line
+    assert "elsewhere" not in line
+    assert "are in danger at the end 10 10" in line
+    assert "are in danger at the end 10 8" in tried  # what is saved has that of smb in it
+    assert "The other line is not that of smb (below 20)." in tried
 
 
 async def test_the_report_is_shown_without_what_it_could_do(scene: Scene, tmp_path: Path) -> None:

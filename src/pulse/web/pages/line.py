@@ -41,7 +41,9 @@ class Seen(NamedTuple):
     held: Line
     other: Line
     own: list[tuple[str, float]]
-    """Segments that neither of the two is for, and where danger begins in them."""
+    """Segments that the line that holds is not for, and where danger begins in them."""
+    stays: list[tuple[str, float]]
+    """Those that the other one is not for."""
     trial: Trial
     plots: list[tuple[str, Distribution]]
     """For a wide page, and for a narrow one."""
@@ -131,6 +133,7 @@ def _look(
         last,
         _of(held, segment),
         line,
+        [] if segment else of_their_own(held, found),
         [] if segment else of_their_own(other, found),
         trial,
         distributions(history.distribution(last, segment), line.enter, line.approach),
