@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-FOLDER = Path(__file__).parents[2] / "docs" / "pictures"
-NAMES = ("today.png", "today-dark.png", "account.png", "account-dark.png")
+ROOT = Path(__file__).parents[2]
+FOLDER = ROOT / "docs" / "pictures"
+NAMES = ("today.png", "today-dark.png", "today-phone.png", "account.png", "account-dark.png")
 MOST_BYTES = 200 << 10
 """A reader on a phone loads them, too."""
 
@@ -17,6 +18,12 @@ def test_a_picture_is_there_and_small(name: str) -> None:
     content = (FOLDER / name).read_bytes()
     assert content.startswith(b"\x89PNG\r\n")
     assert len(content) <= MOST_BYTES
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_picture_is_in_a_document(name: str) -> None:
+    documents = (ROOT / "README.md", *(ROOT / "docs").rglob("*.md"))
+    assert any(f"pictures/{name}" in each.read_text() for each in documents)
 
 
 def test_there_is_no_other() -> None:

@@ -8,7 +8,10 @@ from typing import Annotated
 import typer
 
 from pulse import logs
+from pulse.cli.auditing import Author, audited, by_command
+from pulse.cli.send_test import receiver_of
 from pulse.config import Config
+from pulse.model.audit import Change
 from pulse.notifier import app
 
 
@@ -24,6 +27,7 @@ def command(
             "Notifiers that run have to be started again.",
         ),
     ] = None,
+    author: Author = None,
 ) -> None:
     """Run the notifier: alerts in, webhooks out.
 
@@ -35,6 +39,8 @@ def command(
     loaded = Config.load(config)
     logs.to_stderr()
     if enable is not None:
+        subject = receiver_of(loaded, enable).name
+        audited(loaded, by_command(author), Change.receiver_enabled, subject=subject)
         asyncio.run(app.enable(loaded, enable))
         print(f'receiver "{enable}" is enabled; start running notifiers again')
         return

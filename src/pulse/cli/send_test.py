@@ -9,6 +9,7 @@ import typer
 
 from pulse import logs
 from pulse.config import Config
+from pulse.config.receivers import Receiver
 from pulse.config.suggestions import did_you_mean
 from pulse.errors import PulseError
 from pulse.notifier.kinds import make_receiver, settings_of
@@ -76,9 +77,14 @@ def command(
 
 def settings_for(config: Config, name: str) -> ReceiverSettings:
     """The receiver of that name. Raises `PulseError`; secrets of others may be missing."""
+    return settings_of(receiver_of(config, name), config.timezone)
+
+
+def receiver_of(config: Config, name: str) -> Receiver:
+    """The receiver of that name as it is configured. Raises `PulseError`."""
     for each in config.receivers:
         if each.name == name:
-            return settings_of(each, config.timezone)
+            return each
     names = [each.name for each in config.receivers]
     known = f"there are {', '.join(names)}" if names else "it has no receivers at all"
     raise PulseError(

@@ -9,19 +9,22 @@ from pulse.history.days import Days, read_day
 from pulse.history.store import (
     DayRow,
     FleetDay,
+    HeldLine,
     History,
     HistoryError,
     OtherFormError,
     ZoneMove,
 )
-from pulse.history.trial import Trial
+from pulse.history.trial import Lines, Trial
 
 __all__ = [
     "DayRow",
     "Days",
     "FleetDay",
+    "HeldLine",
     "History",
     "HistoryError",
+    "Lines",
     "OtherFormError",
     "Trial",
     "ZoneMove",

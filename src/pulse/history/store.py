@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from pulse.engagement.line import Line
+    from pulse.history.trial import Lines
     from pulse.history.writing import Record
 
 _ZONES: Final[tuple[Zone, ...]] = get_args(Zone)
@@ -64,6 +64,15 @@ class FleetDay(NamedTuple):
     lifecycle: Lifecycle
     accounts: int
     mrr: float
+
+
+class HeldLine(NamedTuple):
+    """Below which scores the most accounts of a segment were in danger, and approached it."""
+
+    enter: float
+    approach: float
+    accounts: int
+    """That are in the segment."""
 
 
 class ZoneMove(NamedTuple):
@@ -227,15 +236,36 @@ class History:
                 counts[bucket] = accounts
         return counts
 
+    def lines(self, since: date, until: date) -> dict[str, HeldLine]:
+        """The line of each segment on the newest of these days that it has; `""`: of none.
+
+        Within a day a line may move, between the day starts of two time zones.
+        """
+        found: dict[str, list[tuple[int, int, int, int]]] = {}
+        with self._reading() as db:
+            for day, segment, line, approach, accounts in db.execute(
+                "SELECT d.day, d.segment, d.line, d.approach, count(*) FROM account a "
+                "CROSS JOIN day d ON d.account = a.id AND d.day BETWEEN ? AND ? "
+                "GROUP BY 1, 2, 3, 4",
+                (since.toordinal(), until.toordinal()),
+            ):
+                found.setdefault(segment, []).append((day, accounts, line, approach))
+        held = {}
+        for segment, days in found.items():
+            newest, _, line, approach = max(days)
+            accounts = sum(each[1] for each in days if each[0] == newest)
+            held[segment] = HeldLine(line / 100.0, approach / 100.0, accounts)
+        return held
+
     def try_line(
-        self, since: date, until: date, held: Line, other: Line, segment: str | None = None
+        self, since: date, until: date, held: Lines, other: Lines, segment: str | None = None
     ) -> Trial:
-        """What another line would have said from a day to another, beside the one that holds.
+        """What other lines would have said from a day to another, beside those that hold.
 
         `segment`: of the accounts that were in it on each of the days; None for all.
         """
         unknown, churned = _ZONES.index("unknown"), _LIFECYCLES.index("churned")
-        enter = round(max(held.enter, other.enter) * 100.0)
+        enter = round(max(held.highest, other.highest) * 100.0)
         asked = (since.toordinal(), until.toordinal(), segment)
         with self._reading() as db:
             # Of most accounts no line says anything: their days stay where they are.
@@ -261,10 +291,11 @@ class History:
                         None if score is None else score / 100.0,
                         zone != unknown,
                         lifecycle == churned,
+                        its_segment,
                     )
                     for account, account_id in stirred
-                    for day, score, zone, lifecycle in db.execute(
-                        "SELECT day, score, zone, lifecycle FROM day WHERE account = ?4 "
+                    for day, score, zone, lifecycle, its_segment in db.execute(
+                        "SELECT day, score, zone, lifecycle, segment FROM day WHERE account = ?4 "
                         "AND day BETWEEN ?1 AND ?2 AND (?3 IS NULL OR segment = ?3) ORDER BY day",
                         (*asked, account),
                     )

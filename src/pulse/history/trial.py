@@ -4,15 +4,32 @@ from __future__ import annotations
 
 from itertools import groupby
 from operator import itemgetter
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from pulse.engagement.days import DAY_MS
 from pulse.engagement.line import Line, Trigger
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 MOST_NAMED: Final = 20
+
+
+class Lines(NamedTuple):
+    """The line of all, and those of segments that have one of their own, by name."""
+
+    all: Line
+    segments: Mapping[str, Line] = MappingProxyType({})
+
+    def of(self, segment: str) -> Line:
+        """By which accounts of a segment are judged."""
+        return self.segments.get(segment, self.all)
+
+    @property
+    def highest(self) -> float:
+        """Who is at or above it is in danger by none of them."""
+        return max(line.enter for line in (self.all, *self.segments.values()))
 
 
 class Scored(NamedTuple):
@@ -23,6 +40,7 @@ class Scored(NamedTuple):
     score: float | None
     is_known: bool
     has_left: bool
+    segment: str = ""
 
 
 class Verdict(NamedTuple):
@@ -51,7 +69,7 @@ class Trial(NamedTuple):
 
 
 class Calm(NamedTuple):
-    """Accounts of which no line says anything: they were above both, and have not left."""
+    """Accounts of which no line says anything: they were above all, and have not left."""
 
     accounts: int = 0
     first: int = 0
@@ -62,8 +80,10 @@ class Calm(NamedTuple):
 NONE_CALM: Final = Calm()
 
 
-def tried(rows: Iterable[Scored], held: Line, other: Line, calm: Calm = NONE_CALM) -> Trial:
+def tried(rows: Iterable[Scored], held: Lines, other: Lines, calm: Calm = NONE_CALM) -> Trial:
     """Both lines over the days of accounts, which come together and in order of their days.
+
+    A day is judged by the line of the segment that the account was in.
 
     `calm`: accounts besides, whose days need not be gone through.
 
@@ -81,8 +101,8 @@ def tried(rows: Iterable[Scored], held: Line, other: Line, calm: Calm = NONE_CAL
         first = min(first or days[0].day, days[0].day)
         last = max(last, days[-1].day)
         ons = []
-        for line, count in zip((held, other), counts, strict=True):
-            on, times = _followed(days, line)
+        for lines, count in zip((held, other), counts, strict=True):
+            on, times = _followed(days, lines)
             has_left = days[-1].has_left and not days[0].has_left
             count[0] += on
             count[1] += times
@@ -105,16 +125,17 @@ def tried(rows: Iterable[Scored], held: Line, other: Line, calm: Calm = NONE_CAL
     )
 
 
-def _followed(days: Sequence[Scored], line: Line) -> tuple[bool, int]:
+def _followed(days: Sequence[Scored], lines: Lines) -> tuple[bool, int]:
     """Whether an account is in danger at the end, and how often it went there.
 
     Who is below the line on the first day was so before: that is no alert of these days.
     """
     trigger, times, is_first = Trigger(), 0, True
-    for _, day, score, is_known, has_left in days:
+    for _, day, score, is_known, has_left, segment in days:
         if has_left or not is_known or score is None:
             trigger.reset()
             continue
+        line = lines.of(segment)
         if is_first:
             trigger.on, is_first = score < line.enter, False
             continue

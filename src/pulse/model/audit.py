@@ -52,6 +52,8 @@ class Change(StrEnum):
     configuration_activated = "configuration_activated"
     state_repartitioned = "state_repartitioned"
     deliveries_replayed = "deliveries_replayed"
+    receiver_enabled = "receiver_enabled"
+    """One that had answered 410 Gone gets alerts again."""
 
 
 class AuditEntry(Outbound):
@@ -64,7 +66,7 @@ class AuditEntry(Outbound):
     change: Change
     account_id: PlainText | None = Field(description="The account that it is about, if it is one.")
     subject: str | None = Field(
-        description="What it is about: the id of an alert, a silence or a note, the name of a user "
-        "or a source, what a token or a key begins with."
+        description="What it is about: the id of an alert, a silence or a note, the name of a "
+        "user, a source or a receiver, what a token or a key begins with."
     )
     details: dict[str, str] = Field(description="More of it: no secrets, and no text of people's.")

@@ -83,8 +83,7 @@ def group_body(
 
     Where it would be larger, these are given up one after the other until it fits: the scores of
     the days before, the ends of plays and of sentences, the links besides `alert`, that one too,
-    the names, the last alerts
-    (`left_out` counts them).
+    the names, the last alerts (`left_out` counts them).
     """
     firing = any(each.status == "firing" for each in alerts)
     notice = GroupNotice(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import urlsplit
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 
 FORM_MS: Final = 12 * 3_600_000
 """How long a form may stay open before it is sent."""
+
+_MARK: Final = re.compile("[0-9a-f]{32}")
+"""Of a browser that is not signed in."""
 
 _USER: Final = "user-"
 """What the marks of sessions of users begin with; those of tokens, with the token's hash."""
@@ -153,11 +157,15 @@ class Access:
         return None if found is None else Session(Who(found.name, found.role, Way.token), mark)
 
     def visitor(self, request: Request, response: Response | None = None) -> str:
-        """The mark of a browser that is not signed in; given to it with `response`."""
-        name = self._cookie_name(request, "visitor")
+        """The mark of a browser that is not signed in; given to it with `response`.
+
+        It keeps the one that it has: what a form in another tab is bound to.
+        """
+        mark = request.cookies.get(self._cookie_name(request, "visitor"), "")
         if response is None:
-            return request.cookies.get(name, "")
-        mark = secrets.token_hex(16)
+            return mark
+        if _MARK.fullmatch(mark) is None:
+            mark = secrets.token_hex(16)
         self._set_cookie(request, response, "visitor", mark, FORM_MS)
         return mark
 

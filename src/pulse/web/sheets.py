@@ -46,10 +46,13 @@ def csv_text(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def csv_answer(text: str, name: str, now_ms: int) -> Response:
-    """The answer that a browser keeps as a file with the list's name and the day, UTC."""
+    """The answer that a browser keeps as a file with the list's name and the day, UTC.
+
+    It begins with a mark that it is UTF-8: without one Excel takes it for something older.
+    """
     file = f"pulse-{name}-{datetime.fromtimestamp(now_ms / 1000, tz=UTC):%Y-%m-%d}.csv"
     return Response(
-        text,
+        f"\ufeff{text}",
         media_type="text/csv; charset=utf-8",
         headers={"Content-Disposition": f'attachment; filename="{file}"'},
     )

@@ -13,7 +13,6 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from pulse.alerting.people.silences import Muted, encode_replay
 from pulse.alerting.records.delivery import State
 from pulse.alerting.records.replays import Replay
-from pulse.notifier import app
 from pulse.testing import forked
 from pulse.testing.alerts import sample_alert
 from pulse.testing.webhooks import GONE, Answer, WebhookReceiver, in_turn
@@ -181,11 +180,18 @@ async def test_a_disabled_receiver_is_enabled_and_told_what_it_missed(
             server.behaviour = in_turn(Answer(200))
             told = await pulse(place, tmp_path, server.url, "deliveries", "replay", *of_range())
             assert not server.delivered
-        await asyncio.to_thread(lambda: asyncio.run(app.enable(place.config(server.url), "cs")))
+        words = ("notify", "--author", "lee", "--enable")
+        unknown = await pulse(place, tmp_path, server.url, *words, "sc", code=1)
+        enabled = await pulse(place, tmp_path, server.url, *words, "cs")
+        audited = await pulse(place, tmp_path, server.url, "audit", "--json")
         async with notifying(place.config(server.url)):
             after = await pulse(place, tmp_path, server.url, "deliveries", "replay", *of_range())
             await server.wait_for_ids(ids(alerts))
 
+    assert 'the configuration has no receiver "sc"' in unknown
+    assert 'receiver "cs" is enabled' in enabled
+    said = json.loads(audited.splitlines()[0])
+    assert (said["change"], said["subject"], said["who"]) == ("receiver_enabled", "cs", "lee")
     assert told.count("the receiver gets nothing any more") == 8
     assert "0 deliveries sent again" in told
     assert "8 deliveries sent again" in after

@@ -2,7 +2,8 @@
 
     python -m tests.integration.web.pictures [FOLDER]
 
-Writes `today.png` and `account.png`, and both with `-dark`, into `docs/pictures/`.
+Writes `today.png` and `account.png`, both with `-dark`, and `today-phone.png`, into
+`docs/pictures/`.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from pulse.errors import PulseError
 from pulse.readmodel import ReadModel
 from pulse.testing.valkey import ValkeyServer
 from pulse.web.tokens import Role
-from tests.browsing import browser_program, launched, looking
+from tests.browsing import DESK, PHONE, browser_program, launched, looking
 from tests.integration.web import showroom, year
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
 FOLDER: Final = Path(__file__).parents[3] / "docs" / "pictures"
 MOST_BYTES: Final = 200 << 10
-SIZE: Final = {"width": 1280, "height": 860}
+SIZE: Final = {**DESK, "height": 860}
 _ACCOUNTS: Final = 60
 _THEMES: Final[Mapping[Literal["light", "dark"], str]] = {"light": "", "dark": "-dark"}
 
@@ -51,6 +52,7 @@ async def take(to: Path) -> None:
         async with _shown(valkey, "fleet:", *fleet) as scene:
             showroom.raise_alerts(scene, _ACCOUNTS)
             await _photograph(browser, scene, "/", to / "today")
+            await _photograph_one(browser, scene, "/", to / "today-phone.png", viewport=PHONE)
         acme = [year.acme()], year.history(folder / "account")
         async with _shown(valkey, "account:", *acme) as scene:
             year.tell(scene)
@@ -72,19 +74,30 @@ async def _shown(
 
 async def _photograph(browser: Browser, scene: Scene, path: str, to: Path) -> None:
     """A page in both themes, as large as a window."""
-    link = f"{scene.origin}/sign-in#{scene.token(Role.viewer, 'kim')}"
     for theme, name in _THEMES.items():
         file = to.with_name(f"{to.name}{name}.png")
-        async with looking(browser, viewport=SIZE, color_scheme=theme, locale="en-GB") as page:
-            await page.goto(link)
-            await page.wait_for_url(f"{scene.origin}/")
-            await page.goto(f"{scene.origin}{path}")
-            await page.locator("#live.on").wait_for()
-            await page.screenshot(path=file)
-        size = file.stat().st_size
-        if size > MOST_BYTES:
-            raise PulseError(f"{file} has {size:,} bytes, more than {MOST_BYTES:,}")
-        sys.stdout.write(f"{file}  {size:,} bytes\n")
+        await _photograph_one(browser, scene, path, file, viewport=SIZE, color_scheme=theme)
+
+
+async def _photograph_one(
+    browser: Browser, scene: Scene, path: str, file: Path, **settings: Any
+) -> None:
+    """A page as large as a window; `settings` are those of `looking`."""
+    link = f"{scene.origin}/sign-in#{scene.token(Role.viewer, 'kim')}"
+    async with looking(browser, locale="en-GB", **settings) as page:
+        await page.goto(link)
+        await page.wait_for_url(f"{scene.origin}/")
+        await page.goto(f"{scene.origin}{path}")
+        await page.locator("#live.on").wait_for()
+        await page.screenshot(path=file)
+    _weigh(file)
+
+
+def _weigh(file: Path) -> None:
+    size = file.stat().st_size
+    if size > MOST_BYTES:
+        raise PulseError(f"{file} has {size:,} bytes, more than {MOST_BYTES:,}")
+    sys.stdout.write(f"{file}  {size:,} bytes\n")
 
 
 if __name__ == "__main__":

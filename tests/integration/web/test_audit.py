@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import codecs
 import csv
 import io
 import re
@@ -325,6 +327,8 @@ async def test_the_page_has_the_newest_first_and_finds_by_who_what_and_account(
     second = await browser.get(rest)
     assert subjects_of(second) == [f"al_{number}" for number in range(69, 19, -1)]
     assert subjects_of(await browser.get("/audit")) == subjects_of(first)
+    oldest = base64.urlsafe_b64encode(b'[0,""]').decode()
+    assert "Nothing older is here." in (await browser.get(f"/audit?cursor={oldest}")).text
 
     found = await browser.get("/audit?who=lee&change=alert_closed&account=globex")
     assert subjects_of(found) == [f"al_{number}" for number in range(117, 0, -6)]
@@ -337,8 +341,9 @@ async def test_the_csv_has_all_of_it_and_no_formula(scene: Scene) -> None:
     knows(scene, *some(120), evil)
     browser = await signed_in(scene, Role.admin)
     answered = await browser.get("/audit.csv")
-    rows = list(csv.DictReader(io.StringIO(answered.text)))
+    rows = list(csv.DictReader(io.StringIO(answered.content.decode("utf-8-sig"))))
 
+    assert answered.content.startswith(codecs.BOM_UTF8)  # else Excel reads it as something older
     assert len(rows) == 121
     assert {row["who"] for row in rows} == {"kim", "lee", "'=cmd()"}
     (told,) = [row for row in rows if row["way"] == "proxy"]

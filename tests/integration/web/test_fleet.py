@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import sqlite3
 from contextlib import closing
 from datetime import date, timedelta
@@ -32,13 +33,15 @@ DAYS = 120
 
 
 def day_of(
-    name: str, on: date, score: float, *, segment: str, has_left: bool = False, offset: int = 0
-) -> Record:
+    name: str, on: date, score: float, *, segment: str, has_left: bool = False, offset: int = 0,
+    line: float = 40.0,
+) -> Record:  # fmt: skip
     """A day of an account, as its record has it."""
-    zone: Zone = "danger" if score < 40 else "approaching" if score < 55 else "healthy"
+    zone: Zone = "danger" if score < line else "approaching" if score < line + 15 else "healthy"
     said = Day(
         name, on.isoformat(), f"{on}T00:00:00Z", score, zone,
-        "churned" if has_left else "current", 40.0, 55.0, segment, 100.0, Measures(9, 0, 3, 2, 5),
+        "churned" if has_left else "current", line, line + 15, segment, 100.0,
+        Measures(9, 0, 3, 2, 5),
     )  # fmt: skip
     return Record(0, offset, b"", msgspec.json.encode(said))
 
@@ -94,6 +97,25 @@ async def test_the_fleet_in_numbers_that_are_compared(scene: Scene) -> None:
     assert "approaching danger 0 20" in said.replace("  ", " ")
     assert shown.text.count("<polygon") == 2 * 9  # for a wide page, and for a narrow one
     assert "19 accounts with a score from 20 to 25" in shown.text
+
+
+async def test_who_does_not_see_the_plots_has_them_in_words_and_as_tables(scene: Scene) -> None:
+    kim = await viewer(scene)
+    shown, whole = await kim.get("/fleet?span=28d"), plain(await kim.get("/fleet?span=1y"))
+    labels = re.findall(r'<svg class="plot wide"[^>]* aria-label="([^"]*)"', shown.text)
+
+    assert labels == [
+        "Accounts by zone, from 2 February 2026 to 1 March 2026: danger from 0 to 19, "
+        "approaching from 13 to 13, unknown 0 throughout, healthy from 47 to 27",
+        "Accounts by stage of life, from 2 February 2026 to 1 March 2026: churned from 0 to 1, "
+        "dormant 0 throughout, new 0 throughout, resurrected 0 throughout, current from 60 to 59",
+        "59 accounts by their score, of which the most, 19, have one from 20 to 25; "
+        "danger below 40",
+    ]
+    said = plain(shown)
+    assert "day danger approaching unknown healthy 1 March 2026 19 13 0 27" in said
+    assert "day churned dormant new resurrected current 1 March 2026 1 0 0 0 59 28 February" in said
+    assert "1 March 2026 19 13 0 27 22 February 2026" in whole
 
 
 async def test_of_a_segment_alone(scene: Scene) -> None:
@@ -193,6 +215,92 @@ async def test_the_file_keeps_what_the_one_before_said_of_the_line_of_all(
     )
 
 
+def held(folder: Path, **lines: float) -> History:
+    """Ten accounts of each segment with scores from 18 to 63, by the lines of their segments."""
+    made = History(folder / "history.sqlite3")
+    made.prepare()
+    records = list[Record]()
+    for segment, line in lines.items():
+        for number in range(10):
+            for back in range(30, -1, -1):
+                records.append(
+                    day_of(f"{segment}{number}", TODAY - timedelta(back), 18.0 + 5 * number,
+                           segment=segment, offset=len(records), line=line)
+                )  # fmt: skip
+    made.take(records)
+    return made
+
+
+async def test_a_line_of_the_fleet_is_shown_as_it_is(tmp_path: Path) -> None:
+    # Danger begins below 25, for all but the accounts of smb, which have a quantile of their own.
+    config = {
+        "line": {"from": "fleet"},
+        "segments": {"smb": {"line": {"quantile": 0.05}}, "trial": {"line": {"dwell": "36h"}}},
+    }
+    scene = Scene(None, config, history=held(tmp_path, enterprise=25.0, smb=20.5, trial=30.0))
+    kim = await viewer(scene)
+    fleet, line = plain(await kim.get("/fleet")), plain(await kim.get("/line"))
+    of_smb = plain(await kim.get("/line?segment=smb"))
+    tried = plain(await kim.get("/line?enter=50"))
+    answered = await kim.get("/line.yaml?enter=50")
+    (tmp_path / "line.yaml").write_bytes(answered.content)
+    (tmp_path / "pulse.yaml").write_text("line: {from: fleet}\nline_file: line.yaml\n")
+    after = Config.load(tmp_path / "pulse.yaml")
+
+    own = "Danger begins elsewhere in smb (below 20.5), trial (below 30)."
+    assert "danger 6 " in fleet
+    assert "line 25" in fleet
+    assert own in fleet
+    assert "Danger begins below 25 and is over at 35; below 40 an account approaches it." in line
+    assert own in line
+    assert "holds until then" not in line
+    assert "line 25 line 25 are in danger at the end 6 6" in line
+    assert "Danger begins below 20.5 and is over at 30.5" in of_smb
+    assert "line 20.5 line 20.5 are in danger at the end 1 1" in of_smb
+    # Of enterprise and of trial seven are below 50; smb goes on following the fleet.
+    assert "line 25 line 50 are in danger at the end 6 15" in tried
+    assert own in tried
+    assert "The other line is not that of smb (below 20.5)." in tried
+    assert (after.line.source, after.line.enter) == ("fixed", 50)
+    assert after.line_for("smb").source == "fleet"
+    assert after.line_for("trial").source == "fixed"
+
+
+async def test_a_segment_is_tried_by_its_own_line(tmp_path: Path) -> None:
+    config = {"segments": {"smb": {"line": {"enter": 20}}}}
+    history = held(tmp_path, enterprise=40.0, smb=20.0)
+    kim = await viewer(Scene(None, config, history=history))
+    line, tried = plain(await kim.get("/line")), plain(await kim.get("/line?enter=50"))
+    of_smb = plain(await kim.get("/line?enter=30&segment=smb"))
+    fleet = plain(await kim.get("/fleet"))
+
+    own = "Danger begins elsewhere in smb (below 20)."
+    assert "danger 6 " in fleet
+    assert own in fleet
+    assert own in line
+    assert "of 20 accounts in 28 days line 40 line 40 are in danger at the end 6 6" in line
+    assert "line 40 line 50 are in danger at the end 6 8" in tried
+    assert "smb5" not in tried
+    assert own in tried
+    assert "The other line is not that of smb (below 20)." in tried
+    assert "line 20 line 30 are in danger at the end 1 3" in of_smb
+
+
+async def test_a_line_that_is_configured_and_not_in_force_is_not_said_to_hold(
+    tmp_path: Path,
+) -> None:
+    config = {"line": {"enter": 30, "exit": 40}, "segments": {"smb": {"line": {"enter": 20}}}}
+    history = held(tmp_path, enterprise=40.0, smb=40.0)
+    kim = await viewer(Scene(None, config, history=history))
+    line, tried = plain(await kim.get("/line")), plain(await kim.get("/line?enter=50"))
+
+    assert "Danger begins below 40 and is over at 50" in line
+    assert "elsewhere" not in line
+    assert "are in danger at the end 10 10" in line
+    assert "are in danger at the end 10 8" in tried  # what is saved has that of smb in it
+    assert "The other line is not that of smb (below 20)." in tried
+
+
 async def test_the_report_is_shown_without_what_it_could_do(scene: Scene, tmp_path: Path) -> None:
     (tmp_path / "report.html").write_text("<h1>The line</h1>")
     with_report = Scene(
@@ -220,9 +328,15 @@ async def test_only_who_is_signed_in_sees_it(scene: Scene, path: str) -> None:
 async def test_without_a_day_it_says_so(tmp_path: Path, path: str) -> None:
     empty = History(tmp_path / "empty.sqlite3")
     empty.prepare()
-    for history in (empty, None):
-        kim = await viewer(Scene(None, history=history))
-        assert "No day of an account is known yet" in (await kim.get(path)).text
+    shown = (await (await viewer(Scene(None, history=empty))).get(path)).text
+    assert "No day of an account is known yet" in shown
+
+
+@pytest.mark.parametrize("path", ["/fleet", "/line"])
+async def test_without_a_history_it_promises_none(path: str) -> None:
+    shown = plain(await (await viewer(Scene(None, history=None))).get(path))
+    assert "No history is kept, which this is shown from: history.enabled is false." in shown
+    assert "No day of an account is known yet" not in shown
 
 
 @pytest.mark.parametrize("path", ["/fleet", "/line"])

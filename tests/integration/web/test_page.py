@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import re
@@ -364,6 +365,21 @@ async def test_nobody_is_signed_in_by_another_site(scene: Scene) -> None:
     assert not any("session" in each.name for each in browser.cookies.jar)
 
 
+async def test_a_form_holds_though_another_tab_has_one_too(scene: Scene) -> None:
+    browser = scene.browser()
+    first = forms(await browser.get("/sign-in"))["/sign-in"]
+    await browser.get("/sign-in")
+    done = await browser.post("/sign-in", data={**first, "token": scene.token(Role.viewer)})
+    assert done.status_code == 303
+
+
+async def test_a_mark_that_is_none_of_ours_is_not_kept(scene: Scene) -> None:
+    for mark in ("", "x", "0" * 33, "\u0660" * 32):
+        browser = scene.browser()
+        shown = await browser.get("/sign-in", headers={"Cookie": f"pulse_visitor={mark}".encode()})
+        assert re.search("visitor=[0-9a-f]{32};", shown.headers["set-cookie"])
+
+
 async def test_wrong_tokens_are_told_so_and_slowed_down(scene: Scene) -> None:
     browser = scene.browser()
     statuses = []
@@ -451,7 +467,26 @@ async def test_today_says_why_who_has_it_and_what_numbers_are_compared_with(
     assert "taken over by kim" in taken
     assert "0 of 4 accounts: an alert fires" in taken
     assert plain(await browser.get("/?waiting=1")).count("renewal not known") == 3
-    assert "taken over by kim" in (await browser.get("/today.csv")).text
+    table = await browser.get("/today.csv")
+    assert table.content.startswith(codecs.BOM_UTF8)
+    assert "taken over by kim" in table.text
+
+
+async def test_a_page_that_became_empty_shows_the_last_one(
+    scene: Scene, accounts: ReadModel
+) -> None:
+    await accounts.write(document(f"a{number}") for number in range(24))
+    browser = await signed_in(scene)
+    assert "26\u201326 of 26" in plain(await browser.get("/?page=2"))
+
+    await accounts.write([document("a0", zone="healthy", score=90.0)])
+    await scene.looks()
+    shown = plain(await browser.get("/?page=2"))
+    assert "1\u201325 of 25" in shown
+    assert "No account is in danger" not in shown
+    assert "Those before" not in shown
+    assert "1\u201325 of 25 that fit" in plain(await browser.get("/?zone=danger&page=9"))
+    assert "No account fits" in plain(await browser.get("/?zone=approaching&page=2"))
 
 
 async def test_today_marks_accounts_that_are_held_out(accounts: ReadModel) -> None:

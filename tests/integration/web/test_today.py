@@ -92,7 +92,7 @@ async def test_the_worst_account_is_found_chosen_and_looked_for(
         assert await page.locator(".board .zone.approaching").count() == 0
         async with page.expect_download() as downloading:
             await page.click("text=CSV")
-        rows = (await (await downloading.value).path()).read_text().splitlines()
+        rows = (await (await downloading.value).path()).read_text("utf-8-sig").splitlines()
         assert len(rows) == 11
         assert rows[0].startswith('"account_id","name","zone"')
 

@@ -14,8 +14,8 @@ import pytest
 
 from pulse.engagement.line import Line
 from pulse.history.days import Day, Measures, moved
-from pulse.history.store import FleetDay, History, HistoryError, ZoneMove
-from pulse.history.trial import Scored, tried
+from pulse.history.store import FleetDay, HeldLine, History, HistoryError, ZoneMove
+from pulse.history.trial import Lines, Scored, tried
 from pulse.history.writing import Record
 
 if TYPE_CHECKING:
@@ -197,15 +197,40 @@ def test_another_line_is_tried_as_on_all_days_of_all_accounts(
             records.append(record(len(records), name, msgspec.json.encode(said)))
             if segment in (None, said.segment):
                 on = (FIRST + timedelta(day)).toordinal()
-                scored = Scored(name, on, score, score is not None, has_left)
+                scored = Scored(name, on, score, score is not None, has_left, said.segment)
                 days.setdefault(name, []).append(scored)
     history.take(records)
-    held, other = Line(40, 50, 55, 0, 0, 0), Line(60, 70, 75, 86_400_000, 0, 0)
+    held = Lines(Line(40, 50, 55, 0, 0, 0), {"pro": Line(90, 95, 99, 0, 0, 0)})
+    other = Lines(Line(60, 70, 75, 86_400_000, 0, 0))
     until = FIRST + timedelta(27)
 
     trial = history.try_line(FIRST, until, held, other, segment)
     assert trial == tried((each for name in days for each in days[name]), held, other)
     assert trial.accounts == {None: 40, "pro": 20}.get(segment, 0)
+
+
+def test_the_line_of_a_segment_is_that_of_most_accounts_on_its_newest_day(
+    history: History,
+) -> None:
+    said = [("smb", 0, 40.0)] * 9 + [("smb", 1, 40.0)] + [("smb", 1, 25.5)] * 2 + [("", 0, 31.0)]
+    history.take(
+        record(
+            place,
+            f"a{place}",
+            msgspec.json.encode(
+                Day(
+                    f"a{place}", (FIRST + timedelta(day)).isoformat(), "2025-01-01T00:00:00Z", 50.0,
+                    "healthy", "current", line, line + 15, segment, 1.0, Measures(1, 0, 1, 1, 1),
+                )
+            ),
+        )
+        for place, (segment, day, line) in enumerate(said)
+    )  # fmt: skip
+    smb, none = HeldLine(25.5, 40.5, 3), HeldLine(31.0, 46.0, 1)
+
+    assert history.lines(FIRST, FIRST + timedelta(1)) == {"smb": smb, "": none}
+    assert history.lines(FIRST, FIRST)["smb"] == HeldLine(40.0, 55.0, 9)
+    assert history.lines(FIRST + timedelta(1), FIRST + timedelta(9)) == {"smb": smb}
 
 
 def test_a_file_that_is_none_is_told(tmp_path: Path) -> None:

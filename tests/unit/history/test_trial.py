@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pulse.engagement.days import DAY_MS
 from pulse.engagement.line import Line
-from pulse.history.trial import MOST_NAMED, Scored, Verdict, tried
+from pulse.history.trial import MOST_NAMED, Lines, Scored, Verdict, tried
 
-HELD = Line(40, 50, 55, 0, 0, 0)
-OTHER = Line(60, 70, 75, 0, 0, 0)
+HELD = Lines(Line(40, 50, 55, 0, 0, 0))
+OTHER = Lines(Line(60, 70, 75, 0, 0, 0))
 
 
 def days(account_id: str, *scores: float | None, left_at: int | None = None) -> list[Scored]:
@@ -26,7 +26,7 @@ def test_hysteresis_holds_and_who_was_there_before_is_no_alert() -> None:
 
 
 def test_the_dwell_holds() -> None:
-    slow = Line(40, 50, 55, 2 * DAY_MS, 0, 0)
+    slow = Lines(Line(40, 50, 55, 2 * DAY_MS, 0, 0))
     one_day, three_days = days("a", 60, 39, 60, 60), days("b", 60, 39, 39, 39)
     trial = tried([*one_day, *three_days], slow, HELD)
     assert (trial.now.alerts, trial.then.alerts) == (1, 2)
@@ -53,3 +53,14 @@ def test_of_those_who_left_it_says_who_was_told_of() -> None:
 
 def test_nothing_is_nothing() -> None:
     assert tried([], HELD, OTHER).days == 0
+
+
+def test_each_day_is_judged_by_the_line_of_its_segment() -> None:
+    lines = Lines(HELD.all, {"smb": Line(20, 30, 35, 0, 0, 0)})
+    rows = [each._replace(segment="smb") for each in days("a", 60, 39, 25, 19)]
+    rows += days("b", 60, 39, 39, 39)
+    rows += [*days("moved", 60, 39), Scored("moved", 102, 31, True, False, "smb")]
+    trial = tried(rows, HELD, lines)
+    assert trial.now == Verdict(in_danger=3, alerts=3, left=0, warned=0)
+    assert trial.then == Verdict(in_danger=2, alerts=3, left=0, warned=0)
+    assert trial.no_longer == [("moved", 31)]

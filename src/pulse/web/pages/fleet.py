@@ -8,14 +8,15 @@ from typing import Annotated, Any, Final, NamedTuple
 from fastapi import APIRouter, Query, Request, Response
 
 from pulse.alerting.people.precision import by_reason, proposals
+from pulse.config import Config
 from pulse.history import FleetDay, History, ZoneMove
 from pulse.refusals import Refusal
 from pulse.web.api.asking import Shared
 from pulse.web.lists import beside, remembered
 from pulse.web.pages.frame import path_of, signed_in, to_sign_in
-from pulse.web.pages.plots import NARROW, WIDE, Distribution, Stack, distribution, stack
+from pulse.web.pages.holding import held_lines, of_their_own
+from pulse.web.pages.plots import NARROW, WIDE, Distribution, Stack, Told, distribution, stack, told
 from pulse.web.pages.views import page
-from pulse.web.service import Service
 
 router = APIRouter(include_in_schema=False, default_response_class=Response)
 
@@ -59,13 +60,14 @@ async def fleet(
     seen, is_away = None, False
     if service.history is not None:
         kept, days = service.history, SPANS[span]
-        seen, is_away = await remembered(lambda: look(kept, days, segment, _line(service, segment)))
+        seen, is_away = await remembered(lambda: look(kept, days, segment, service.config))
     tallies, noisy = await beside(lambda: (by_reason(said), proposals(said)))
     return page(
         "fleet.html",
         at="/fleet",
         seen=seen,
         is_away=is_away,
+        is_kept=service.history is not None,
         span=span,
         spans=_SPANS_SAID,
         segment=segment,
@@ -75,10 +77,8 @@ async def fleet(
     )
 
 
-def look(
-    history: History, days: int, segment: str | None, line: tuple[float, float]
-) -> dict[str, Any] | None:
-    """All that the page shows of a history; None where there is none yet. `line`: enter, approach.
+def look(history: History, days: int, segment: str | None, config: Config) -> dict[str, Any] | None:
+    """All that the page shows of a history; None where there is none yet.
 
     The newest day has not begun everywhere: the one before it is the last that is shown.
     """
@@ -94,22 +94,35 @@ def look(
     # Who has left keeps a zone, but is in none of Today's.
     there = [each for each in rows if each.lifecycle != "churned"]
     moves = history.moves(last - timedelta(days=days), segment)
+    found = history.lines(shown[-1], shown[-1])
+    lines = held_lines(config, found)
+    line = lines.all if segment is None else lines.of(segment)
+    counts = history.distribution(shown[-1], segment)
     return {
         "day": shown[-1],
         "segments": [each for each in history.segments() if each],
         "figures": _figures(there, shown[-1]),
-        "zones": _stacks(shown, _by(there, shown, "zone", _ZONES)),
-        "lifecycles": _stacks(shown, _by(rows, shown, "lifecycle", _LIFECYCLES)),
+        "zones": _stacked("zone", shown, _by(there, shown, "zone", _ZONES)),
+        "lifecycles": _stacked("stage of life", shown, _by(rows, shown, "lifecycle", _LIFECYCLES)),
         "moves": _moves(moves, last),
-        "distribution": distributions(history.distribution(shown[-1], segment), *line),
-        "line": line[0],
+        "distribution": distributions(counts, line.enter, line.approach),
+        "line": line.enter,
+        "own": of_their_own(lines, found) if segment is None else [],
     }
 
 
-def _stacks(days: Sequence[date], parts: Mapping[str, Sequence[float]]) -> list[tuple[str, Stack]]:
-    """The same for a wide page and for a narrow one; nothing where there are too few days."""
+class Stacked(NamedTuple):
+    """What is stacked day by day."""
+
+    plots: list[tuple[str, Stack]]
+    """For a wide page, and for a narrow one; none where there are too few days."""
+    told: Told
+
+
+def _stacked(what: str, days: Sequence[date], parts: Mapping[str, Sequence[float]]) -> Stacked:
     drawn = ((kind, stack(days, parts, size)) for kind, size in _SIZES)
-    return [(kind, each) for kind, each in drawn if each is not None]
+    plots = [(kind, each) for kind, each in drawn if each is not None]
+    return Stacked(plots, told(what, days, parts))
 
 
 def distributions(
@@ -117,11 +130,6 @@ def distributions(
 ) -> list[tuple[str, Distribution]]:
     """The same for a wide page and for a narrow one."""
     return [(kind, distribution(counts, enter, approach, size)) for kind, size in _SIZES]
-
-
-def _line(service: Service, segment: str | None) -> tuple[float, float]:
-    line = service.config.line_for(segment)
-    return float(line.enter), float(line.approach)
 
 
 def _figures(rows: Iterable[FleetDay], last: date) -> list[Figure]:

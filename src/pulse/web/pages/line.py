@@ -1,6 +1,5 @@
 """The page of the line: how it was chosen, and what another one would change."""
 
-from dataclasses import replace
 from datetime import date, timedelta
 from io import StringIO
 from pathlib import Path
@@ -9,18 +8,18 @@ from typing import Annotated, Any, Final, NamedTuple
 from fastapi import APIRouter, Query, Request, Response
 from ruamel.yaml import YAML
 
-from pulse.calibration.linefile import document, line_of
+from pulse.calibration.linefile import document
 from pulse.config import Config
 from pulse.config.line import LineSettings
-from pulse.config.policy import engine_line
 from pulse.engagement.line import Line
-from pulse.history import History, Trial
+from pulse.history import History, Lines, Trial
 from pulse.model.time import format_ms
 from pulse.refusals import Refusal
 from pulse.web.api.asking import Shared
 from pulse.web.lists import beside, remembered
 from pulse.web.pages.fleet import distributions
 from pulse.web.pages.frame import path_of, signed_in, to_sign_in
+from pulse.web.pages.holding import held_lines, moved, moved_lines, of_their_own
 from pulse.web.pages.plots import Distribution
 from pulse.web.pages.views import page
 from pulse.web.service import Service
@@ -39,6 +38,12 @@ class Seen(NamedTuple):
     """What a history says of two lines. `day`: the last day of which all is known."""
 
     day: date
+    held: Line
+    other: Line
+    own: list[tuple[str, float]]
+    """Segments that the line that holds is not for, and where danger begins in them."""
+    stays: list[tuple[str, float]]
+    """Those that the other one is not for."""
     trial: Trial
     plots: list[tuple[str, Distribution]]
     """For a wide page, and for a narrow one."""
@@ -54,24 +59,21 @@ async def line_page(
     session = service.access.session(request)
     if session is None:
         return to_sign_in(path_of(request))
-    segment = segment or None
-    settings = service.config.line_for(segment)
-    other = _moved(settings, settings.enter if enter is None else enter)
+    config, segment = service.config, segment or None
     seen, is_away = None, False
     if service.history is not None:
-        kept, held = service.history, engine_line(settings)
-        seen, is_away = await remembered(lambda: _look(kept, held, other, segment))
+        kept = service.history
+        seen, is_away = await remembered(lambda: _look(kept, config, enter, segment))
     return page(
         "line.html",
         at="/line",
-        settings=settings,
-        other=other,
-        is_other=other.enter != settings.enter,
+        settings=config.line_for(segment),
         seen=seen,
         is_away=is_away,
+        is_kept=service.history is not None,
         segment=segment,
         name_of=lambda account_id: _name(service, account_id),
-        has_report=_report(service.config.web.calibration_report) is not None,
+        has_report=_report(config.web.calibration_report) is not None,
         **signed_in(service, session),
     )
 
@@ -85,10 +87,7 @@ async def line_file(
     if session is None:
         return to_sign_in(path_of(request))
     config, segment = service.config, segment or None
-    settings = config.line_for(segment)
-    other = _moved(settings, settings.enter if enter is None else enter)
-    lines = _held(config)
-    lines[segment] = lines.get(segment, {}) | _scores(other)
+    lines = _said(config if enter is None else moved(config, segment, enter), config)
     made = {"at": format_ms(service.now_ms()), "by": session.who.name, "on": "the page of the line"}
     text = StringIO()
     YAML().dump(document(lines, made), text)
@@ -115,34 +114,47 @@ async def report(request: Request, service: Shared) -> Response:
     )  # fmt: skip
 
 
-def _look(history: History, held: Line, other: Line, segment: str | None) -> Seen | None:
+def _look(
+    history: History, config: Config, enter: float | None, segment: str | None
+) -> Seen | None:
     """Both lines; None where no account has a day by which they could be told apart."""
     newest = history.newest()
     if newest is None:
         return None
     last = newest - timedelta(days=1)
+    found = history.lines(last, newest)
+    held = held_lines(config, found)
+    other = held if enter is None else moved_lines(held, config, moved(config, segment, enter))
     trial = history.try_line(last - timedelta(days=DAYS - 1), last, held, other, segment)
     if not trial.accounts:
         return None
-    plots = distributions(history.distribution(last, segment), other.enter, other.approach)
-    return Seen(last, trial, plots, [each for each in history.segments() if each])
+    line = _of(other, segment)
+    return Seen(
+        last,
+        _of(held, segment),
+        line,
+        [] if segment else of_their_own(held, found),
+        [] if segment else of_their_own(other, found),
+        trial,
+        distributions(history.distribution(last, segment), line.enter, line.approach),
+        [each for each in history.segments() if each],
+    )
 
 
-def _moved(settings: LineSettings, enter: float) -> Line:
-    """The line with another `enter`, its other scores as far above it, where there is room."""
-    line = engine_line(settings)
-    scores = line_of(enter, settings.exit - settings.enter, settings.approach - settings.enter)
-    return replace(line, enter=scores["enter"], exit=scores["exit"], approach=scores["approach"])
+def _of(lines: Lines, segment: str | None) -> Line:
+    return lines.all if segment is None else lines.of(segment)
 
 
-def _held(config: Config) -> dict[str | None, dict[str, Any]]:
-    """What holds of the line of all, under None, and what segments change of it.
+def _said(config: Config, before: Config) -> dict[str | None, dict[str, Any]]:
+    """What a configuration says of the line of all, under None, and what segments change of it.
 
     The file is named instead of the one that held before, which may be where all of this is said.
     """
     lines: dict[str | None, dict[str, Any]] = {None: _scores(config.line)}
     if config.line_file is not None:
         lines[None] = config.line.model_dump(mode="json", by_alias=True)
+    elif config.line.source != before.line.source:
+        lines[None] = {"from": config.line.source, **lines[None]}
     for name, segment in config.segments.items():
         said = segment.line.model_dump(mode="json", by_alias=True, exclude_none=True)
         if said:
@@ -150,7 +162,7 @@ def _held(config: Config) -> dict[str | None, dict[str, Any]]:
     return lines
 
 
-def _scores(line: Line | LineSettings) -> dict[str, float]:
+def _scores(line: LineSettings) -> dict[str, float]:
     return {"enter": line.enter, "exit": line.exit, "approach": line.approach}
 
 

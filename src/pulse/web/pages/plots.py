@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from pulse.web.pages.about.weeks import words_of
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import date
@@ -11,6 +13,8 @@ if TYPE_CHECKING:
 _RIGHT: Final = 16
 _TOP: Final = 10
 _BOTTOM: Final = 26
+_MOST_DAYS: Final = 31
+"""That a table has one by one."""
 
 
 class Size(NamedTuple):
@@ -55,6 +59,15 @@ class Stack(NamedTuple):
     counts: list[Tick]
 
 
+class Told(NamedTuple):
+    """What is stacked, for who does not see it: in a sentence, and as a table."""
+
+    says: str
+    names: list[str]
+    rows: list[tuple[str, list[float]]]
+    """A day in words and its numbers, the newest first."""
+
+
 class Bar(NamedTuple):
     """One bar of a distribution. `zone` is where most of it lies by the line."""
 
@@ -75,6 +88,8 @@ class Distribution(NamedTuple):
     approach: float
     scores: list[Tick]
     counts: list[Tick]
+    says: str
+    """The same in words."""
 
 
 def stack(
@@ -106,6 +121,31 @@ def stack(
     return Stack(size, areas, labels, _counts(top, size))
 
 
+def told(what: str, days: Sequence[date], parts: Mapping[str, Sequence[float]]) -> Told:
+    """What `stack` draws, in words; where there are many days, one of each week.
+
+    >>> from datetime import date
+    >>> days = [date(2025, 1, 1), date(2025, 1, 2)]
+    >>> said = told("zone", days, {"danger": [1, 2], "healthy": [3, 3]})
+    >>> said.says.partition(": ")[2]
+    'danger from 1 to 2, healthy 3 throughout'
+    >>> said.rows
+    [('2 January 2025', [2, 3]), ('1 January 2025', [1, 3])]
+    """
+    ways = [f"{name} {_way(values)}" for name, values in parts.items()]
+    between = f"from {words_of(days[0])} to {words_of(days[-1])}"
+    shown = range(len(days) - 1, -1, -7 if len(days) > _MOST_DAYS else -1)
+    rows = [(words_of(days[at]), [values[at] for values in parts.values()]) for at in shown]
+    return Told(f"Accounts by {what}, {between}: {', '.join(ways)}", list(parts), rows)
+
+
+def _way(values: Sequence[float]) -> str:
+    first, last = values[0], values[-1]
+    if min(values) == max(values):
+        return f"{first:,.0f} throughout"
+    return f"from {first:,.0f} to {last:,.0f}"
+
+
 def distribution(
     counts: Sequence[int], enter: float, approach: float, size: Size = WIDE
 ) -> Distribution:
@@ -114,6 +154,8 @@ def distribution(
     >>> drawn = distribution([0, 4, 2, 0], enter=40, approach=70)
     >>> [bar.zone for bar in drawn.bars], drawn.bars[1].says
     (['danger', 'danger', 'approaching', 'healthy'], '4 accounts with a score from 25 to 50')
+    >>> drawn.says
+    '6 accounts by their score, of which the most, 4, have one from 25 to 50; danger below 40'
     """
     top = _round_up(max([*counts, 1]))
     part = 100.0 / len(counts)
@@ -131,7 +173,16 @@ def distribution(
         bars.append(Bar(x, round(y, 1), round(wide - 2, 1), high_px, zone, says))
     scores = [Tick(_across(score, size), str(score)) for score in range(0, 101, 20)]
     line, band = _across(enter, size), _across(approach, size)
-    return Distribution(size, bars, line, band, scores, _counts(top, size))
+    return Distribution(size, bars, line, band, scores, _counts(top, size), _peak(counts, enter))
+
+
+def _peak(counts: Sequence[int], enter: float) -> str:
+    most, part = max(counts), 100.0 / len(counts)
+    low = counts.index(most) * part
+    of_most = f", of which the most, {most:,}, have one from {low:g} to {low + part:g}"
+    everybody = sum(counts)
+    noun = "account" if everybody == 1 else "accounts"
+    return f"{everybody:,} {noun} by their score{of_most if most else ''}; danger below {enter:g}"
 
 
 def _across(score: float, size: Size) -> float:

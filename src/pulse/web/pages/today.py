@@ -55,6 +55,8 @@ async def today(
             hands.missing(entries),
         )
     )
+    # Who looks at the last page sees what is the last one when it has become empty.
+    number = min(number, max(1, -(-len(shown) // OF_A_PAGE)))
     start = (number - 1) * OF_A_PAGE
     some = shown[start : start + OF_A_PAGE]
     days, before = await past(service.history, some, now_ms)

@@ -156,9 +156,10 @@ pulse.live = () => {
   const says = document.getElementById("live");
   if (!main || !says || !window.EventSource) return;
   const PAUSE_MS = 3000;
+  const LATER_MS = 10000;
   const wanted = main.dataset.live;
   const address = wanted === "all" ? "/events" : `/events?account=${encodeURIComponent(wanted)}`;
-  let source = null, wasAway = false, isDue = false, isAsking = false, askedAt = 0;
+  let source = null, wasAway = false, isDue = false, isAsking = false, askedAt = 0, again = 0;
 
   const tell = (isOn) => {
     says.hidden = false;
@@ -170,16 +171,29 @@ pulse.live = () => {
     const wait = askedAt + PAUSE_MS - Date.now();
     if (wait > 0) { setTimeout(ask, wait); return; }
     isDue = false; isAsking = true; askedAt = Date.now();
+    let isShown = false;
     try {
       const answer = await fetch(location.href);
       if (answer.redirected) { location.assign(answer.url); return; }
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
       const now = page.querySelector("main");
-      if (answer.ok && now) { pulse.morph(main, now); pulse.times(main); }
+      if (answer.ok && now) { pulse.morph(main, now); pulse.times(main); isShown = true; }
     } catch { wasAway = true; } finally { isAsking = false; }
-    if (isDue) setTimeout(ask, PAUSE_MS);
+    if (isShown) {
+      tell(source?.readyState === EventSource.OPEN);
+      if (isDue) setTimeout(ask, PAUSE_MS);
+    } else {
+      isDue = true;
+      tell(false);
+      later();
+    }
   };
   const due = () => { isDue = true; ask(); };
+  // After an answer that is none, as proxies give while the server is away. Not all pages at once.
+  const later = () => {
+    clearTimeout(again);
+    again = setTimeout(() => { look(); ask(); }, LATER_MS * (1 + 2 * Math.random()));
+  };
   const open = () => {
     source = new EventSource(address);
     source.addEventListener("open", () => {
@@ -187,7 +201,15 @@ pulse.live = () => {
       if (wasAway) due();
       wasAway = false;
     });
-    source.addEventListener("error", () => { wasAway = true; tell(false); });
+    source.addEventListener("error", () => {
+      wasAway = true;
+      tell(false);
+      // After a broken connection a browser asks again by itself, after another answer never.
+      if (source?.readyState !== EventSource.CLOSED) return;
+      source = null;
+      isDue = true;  // who is not signed in any more is told so by the page
+      later();
+    });
     source.addEventListener("changed", due);
     source.addEventListener("end", () => { source.close(); location.reload(); });
   };
