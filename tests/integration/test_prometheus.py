@@ -100,4 +100,4 @@ def test_alerts_fire_of_what_goes_wrong_here_and_of_nothing_else(scene: Scraped)
     assert {name for name in fired if not rules[name]["duration"]} == FIRES
     assert {rules[name]["state"] for name in AT_REST} == {"inactive"}
     # A scrape may have failed.
-    assert not {"PulseProcessDown", "PulseNoWorker"} & fired
+    assert not {"PulseProcessDown", "PulseNoWorker", "PulseServiceGone"} & fired
