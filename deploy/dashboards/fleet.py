@@ -185,7 +185,7 @@ def _alerts() -> list[AnyPanel]:
     return [
         ranking(
             Text("Alerts begun by reason", "In the time that is shown."),
-            Query(f"sum by (reason) ({begun})", "{{reason}}"),
+            Query(f"sum by (reason) ({begun}) > 0", "{{reason}}"),
         ),
         lines(
             Text("Begun and ended", "Alerts an hour. More begun than ended: more to do."),

@@ -88,7 +88,10 @@ class Follower:
         self._consumer: AIOKafkaConsumer | None = None
 
     async def start(self) -> None:
-        """Return when all of now is known. Raises TimeoutError, KafkaError or OSError."""
+        """Return when all of now is known. Raises TimeoutError, KafkaError or OSError; called again
+        it begins anew, and `take` is given what it had before.
+        """
+        await self.stop()
         self._consumer = consumer = reader(self._settings, self.topic, fetch_max_wait_ms=200)
         async with asyncio.timeout(WITHIN_S):
             await start(consumer)

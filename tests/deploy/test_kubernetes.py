@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from ipaddress import ip_network
 from typing import Any
 
@@ -12,6 +13,7 @@ from pulse.config import Config
 from pulse.web.people.proxy import counts_all_as_one
 from tests.deploy.reading import (
     DEPLOY,
+    ROOT,
     WORKS_IN,
     config_option,
     documents,
@@ -23,6 +25,7 @@ from tests.deploy.reading import (
 
 VERSION = "1.37"
 FOLDER = DEPLOY / "kubernetes"
+DOCS = ROOT / "docs"
 KUSTOMIZATION = yaml(FOLDER / "kustomization.yaml")
 CONFIG = Config.load(FOLDER / "pulse.yaml")
 MANIFESTS: list[dict[str, Any]] = [
@@ -153,6 +156,22 @@ def test_a_worker_has_a_name_of_its_own_and_time_to_come_back() -> None:
     assert worker["spec"]["replicas"] <= CONFIG.kafka.partitions
     assert container["resources"]["requests"]["cpu"] == "1"
     assert CONFIG.worker.session_timeout_s > 30, "a pod takes its time to be started again"
+
+
+def test_a_worker_has_the_memory_that_the_sizing_computes_with() -> None:
+    (gb,) = re.findall(r"\| workers of (\d+) GB \|", (DOCS / "sizing.md").read_text())
+    (container,) = called("StatefulSet", "worker")["spec"]["template"]["spec"]["containers"]
+    assert container["resources"]["limits"]["memory"] == f"{gb}Gi"
+
+
+def test_a_mistake_does_not_keep_the_job_for_long() -> None:
+    spec = called("Job", "topics")["spec"]
+    (container,) = spec["template"]["spec"]["containers"]
+    # Kubernetes waits 10, 20, 40, … seconds between the attempts.
+    assert sum(10 * 2**number for number in range(spec["backoffLimit"])) <= 60
+    within_s = int(container["args"][container["args"].index("--timeout") + 1])
+    assert within_s < spec["activeDeadlineSeconds"] <= 1_200
+    assert "kubectl -n pulse delete job topics" in (DOCS / "deployment.md").read_text()
 
 
 def test_the_history_is_on_a_disk_of_the_pod() -> None:

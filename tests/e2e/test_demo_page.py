@@ -10,6 +10,7 @@ import asyncio
 import re
 import sys
 import time
+import urllib.request
 from contextlib import ExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, ClassVar, NoReturn
 
@@ -64,6 +65,13 @@ class CollectorProcess(PulseProcess):
 
     name: ClassVar[str] = "collector"
     arguments: ClassVar[Sequence[str]] = ("collect",)
+
+    def _answers(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/readyz") as answer:
+                return bool(answer.status == 200)
+        except OSError:
+            return False
 
 
 class Scene:

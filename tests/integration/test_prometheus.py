@@ -59,6 +59,21 @@ def test_a_panel_gets_what_it_shows(scene: Scraped, query: Asked) -> None:
     query.assert_gets(series)
 
 
+@pytest.mark.parametrize(
+    "query",
+    [
+        each
+        for each in PANELS
+        if each.name in {"alerts: Delivered", "alerts: Lost", "fleet: Alerts begun"}
+    ],
+    ids=lambda each: each.id,
+)
+def test_what_came_is_counted_in_a_panel_that_shows_0_else(scene: Scraped, query: Asked) -> None:
+    (series,) = scene.prometheus.ask_over(query.expression, scene.seconds)
+
+    assert max(series.values) > 0
+
+
 def test_what_may_be_empty_is_there() -> None:
     assert set(MAY_BE_EMPTY) <= {each.name for each in PANELS}
 
@@ -100,4 +115,4 @@ def test_alerts_fire_of_what_goes_wrong_here_and_of_nothing_else(scene: Scraped)
     assert {name for name in fired if not rules[name]["duration"]} == FIRES
     assert {rules[name]["state"] for name in AT_REST} == {"inactive"}
     # A scrape may have failed.
-    assert not {"PulseProcessDown", "PulseNoWorker"} & fired
+    assert not {"PulseProcessDown", "PulseNoWorker", "PulseServiceGone"} & fired

@@ -328,7 +328,7 @@ def test_a_refused_login_is_said_soon(
     )
 
     *_, said = done.stderr.strip().splitlines()
-    assert said.startswith("pulse.topics.broker.KafkaAwayError: Kafka at 127.0.0.1:")
+    assert said.startswith("pulse.topics.broker.KafkaRefusesError: Kafka at 127.0.0.1:")
     # A broker may end the connection before it has said why.
     assert reason in said or (
         reason.startswith("Invalid") and "ends the connection at the login" in said

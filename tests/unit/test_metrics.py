@@ -10,10 +10,12 @@ from pathlib import Path
 import pytest
 
 import pulse.engine
+from pulse.config import Config
 from pulse.engine.state import Effects
 from pulse.errors import PulseError
 from pulse.metrics import MAX_SEGMENTS, Clocks, Sources, Standing, WorkerMetrics, serve
 from pulse.metrics.now import MAX_SOURCES
+from pulse.stream.worker import Worker
 
 
 def value(metrics: WorkerMetrics, name: str, **labels: str) -> float | None:
@@ -54,6 +56,13 @@ def test_effects_of_an_engine_are_counted() -> None:
     assert value(metrics, "pulse_events_total") == 6
     assert value(metrics, "pulse_duplicates_total") == 2
     assert value(metrics, "pulse_late_events_total", age="hours") == 1
+
+
+def test_alerts_of_each_reason_are_shown_before_there_is_one() -> None:
+    worker = Worker(Config())
+    for reason in ("danger", "approaching", "silence", "usage_drop", "digest"):
+        for status in ("firing", "resolved"):
+            assert value(worker.metrics, "pulse_crossings_total", reason=reason, status=status) == 0
 
 
 def test_a_count_without_a_metric_stops_nothing() -> None:

@@ -60,6 +60,11 @@ _COMMANDS = {
             "Rewrite the workers' state for another number of partitions, while nothing runs.",
             _RUN,
         ),
+        (
+            "history",
+            "Back up the history: a copy of its file, while `pulse web` writes it.",
+            _RUN,
+        ),
         ("doctor", "Say what of a running pulse is in order, and what to do about the rest.", _RUN),
         ("source", "Say that a source of events has stopped, or that it runs again.", _RUN),
         ("forget", "Erase an account or a user, and say where what is left when.", _RUN),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,7 +29,7 @@ from pulse.health import Health
 from pulse.metrics import serve
 from pulse.producer import Producer
 from pulse.serving import Server, listen, patient
-from pulse.topics.broker import Brokers, quiet_client_logs
+from pulse.topics.broker import Brokers, KafkaAwayError, quiet_client_logs, reached
 
 if TYPE_CHECKING:
     import socket
@@ -43,27 +44,19 @@ LAST_S = 10.0
 
 
 async def run(config: Config) -> None:
-    """Serve until SIGINT or SIGTERM. Raises `PulseError` for what a person has to mend."""
+    """Serve until SIGINT or SIGTERM. A Kafka that is away is waited for. Raises `PulseError` for
+    what a person has to mend.
+    """
     collect, kafka = config.collector, config.kafka
     quiet_client_logs()
     for each in collect.webhooks.all():
         each.secret()  # one that is missing is told before anything runs
-    await asyncio.to_thread(_look_at_topics, config)
     settings = for_aiokafka(kafka) | {"client_id": f"{kafka.client_id}-collector"}
     async with AsyncExitStack() as stack:
-        listening = listen(collect.host, collect.port, section="collector")
-        stack.callback(listening.close)
         spool = None if collect.spool is None else Spool(Path(collect.spool), collect.spool_bytes)
         if spool is not None:
             stack.push_async_callback(spool.close)
         ring, links = KeyRing(), Links(privacy_of(collect))
-        followers = [
-            Follower(settings, kafka.topics.keys, ring.take),
-            Follower(settings, kafka.topics.links, links.take),
-        ]
-        for follower in followers:
-            stack.push_async_callback(follower.stop)
-            await _read(follower)
         producer = Producer(settings, idempotent=kafka.idempotence)
         stack.push_async_callback(producer.stop)
         sink = Sink(
@@ -76,14 +69,12 @@ async def run(config: Config) -> None:
             within_s=collect.ack_timeout_s,
             spool=spool,
         )
-        sink.start()
-        stack.push_async_callback(sink.close, LAST_S)
         metrics = CollectorMetrics(
             lambda: sink.waiting_bytes,
             lambda: len(ring),
             lambda: 0 if spool is None else spool.size,
         )
-        health = Health()
+        health = Health("Kafka and its topics")
         page = serve(
             collect.metrics_host,
             collect.metrics_port,
@@ -94,6 +85,19 @@ async def run(config: Config) -> None:
         stack.callback(page.close)
         beating = asyncio.create_task(health.beating(), name="health")
         stack.callback(beating.cancel)
+        await reached(lambda: asyncio.to_thread(_look_at_topics, config), log.warning)
+        followers = [
+            Follower(settings, kafka.topics.keys, ring.take),
+            Follower(settings, kafka.topics.links, links.take),
+        ]
+        for follower in followers:
+            stack.push_async_callback(follower.stop)
+            await reached(partial(_read, follower), log.warning)
+        listening = listen(collect.host, collect.port, section="collector")
+        stack.callback(listening.close)
+        sink.start()
+        stack.push_async_callback(sink.close, LAST_S)
+        health.waits_for = None
         server = Server(
             uvicorn.Config(
                 make_app(Service(collect, ring, links, sink, metrics)),
@@ -142,18 +146,22 @@ async def _serve(server: Server, listening: socket.socket, followers: Sequence[F
 
 
 async def _read(follower: Follower) -> None:
+    """Raises `KafkaAwayError` for what is over when Kafka is back, `PulseError` for all else."""
     try:
         await follower.start()
     except (TimeoutError, KafkaError, OSError) as error:
-        raise PulseError(
+        mends_itself = getattr(error, "retriable", True)
+        raise (KafkaAwayError if mends_itself else PulseError)(
             f"{follower.topic} cannot be read: {error!r}", hint="is Kafka there? `pulse doctor`"
         ) from None
 
 
 def _look_at_topics(config: Config) -> None:
-    """Raises `PulseError` where one is not there, or has another number of partitions."""
+    """Raises `PulseError` where one is not there, or has another number of partitions, and
+    `KafkaAwayError`.
+    """
     kafka, topics = config.kafka, config.kafka.topics
-    with Brokers(kafka, timeout_s=WITHIN_S, say=log.warning) as brokers:
+    with Brokers(kafka, timeout_s=WITHIN_S) as brokers:
         found = brokers.need(topics.events, topics.deadletter, topics.keys, topics.links)
     for name in (topics.events, topics.links):
         if found[name].partitions != kafka.partitions:

@@ -18,7 +18,7 @@ from pulse.history.writing import Batch
 from pulse.model.account import Lifecycle, Zone
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from pulse.history.trial import Lines
@@ -29,6 +29,9 @@ _LIFECYCLES: Final[tuple[Lifecycle, ...]] = get_args(Lifecycle)
 _WAIT_S: Final = 30.0
 _SLICE: Final = 2_000
 """Accounts whose old days go in one transaction."""
+
+_PAGES: Final = 2_000
+"""That are copied between two words of how far it is."""
 
 
 class HistoryError(PulseError):
@@ -309,6 +312,34 @@ class History:
         """The segments that are known; an empty one for accounts without."""
         with self._reading() as db:
             return [name for (name,) in db.execute("SELECT DISTINCT segment FROM fleet ORDER BY 1")]
+
+    def copy_to(self, path: Path, told: Callable[[int, int], None] = lambda _, __: None) -> None:
+        """Copy all of it, as it is now, into a new file; others may write meanwhile.
+
+        `told` is given the pages that are copied, and all of them, as it goes on. Raises
+        `HistoryError`, also where `path` is there already; what is half done is removed.
+        """
+        with self._reading() as db:
+            # What is read within one transaction stays as it is, and the copy never begins anew.
+            db.execute("BEGIN")
+            db.execute("SELECT count(*) FROM place").fetchone()
+            try:
+                path.open("xb").close()
+            except OSError as error:
+                raise HistoryError(
+                    f"cannot make {path}: {(error.strerror or '').lower()}",
+                    hint="name a file that is not there yet, in a folder that is",
+                ) from None
+            try:
+                with closing(sqlite3.connect(path)) as copy:
+                    db.backup(
+                        copy,
+                        pages=_PAGES,
+                        progress=lambda _, left, pages: told(pages - left, pages),
+                    )
+            except BaseException:
+                path.unlink(missing_ok=True)
+                raise
 
     # --- the file -------------------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ from pulse.metrics.fleet import Fleet
 from pulse.metrics.now import Clocks, Sources
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
 _SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
@@ -38,6 +38,7 @@ _COUNTED: Final[Mapping[str, tuple[str, str]]] = {
     "arrivals": ("pulse_arrivals", "Accounts taken in under another id, whole or in pieces."),
     "unknown_control": ("pulse_unknown_control", "Control records of a kind not known here."),
 }
+_STATUSES: Final = ("firing", "resolved")
 _LATE: Final = ("minutes", "hours", "days")
 
 
@@ -105,6 +106,15 @@ class WorkerMetrics:
         registry.register(self.clocks)
         self.sources = Sources()
         registry.register(self.sources)
+
+    def expect(self, reasons: Iterable[str]) -> None:
+        """Show the alerts that may begin and end for these reasons, 0 of each.
+
+        What Prometheus first sees at 1 did not increase for it.
+        """
+        for reason in reasons:
+            for status in _STATUSES:
+                self.crossings.labels(reason, status)
 
     def count(self, counts: Mapping[str, int]) -> None:
         """Add what the engine counted (`Effects.counts`)."""

@@ -104,6 +104,7 @@ class Notifier:
         self._topic = topic
         self._clock = clock
         self._metrics = metrics
+        metrics.expect(receivers)
         self._report = Reporter(metrics)
         self._bounds = bounds or Bounds()
         self._partitions = partitions

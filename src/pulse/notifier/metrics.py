@@ -1,9 +1,15 @@
 """The notifier's metrics. No account and no notification id is ever a label."""
 
+from collections.abc import Iterable
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from pulse.alerting.records.delivery import State
+
+_OUTCOMES: Final = (
+    State.SUCCEEDED, State.RETRYING, State.FAILED, State.SUPERSEDED, State.DISABLED,
+)  # fmt: skip
 _ATTEMPT_SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15, 30)
 _DUE_SECONDS: Final = (0.1, 0.25, 0.5, 1, 1.5, 2, 3, 5, 10, 30, 60, 300, 1800, 7200, 86400)
 
@@ -87,3 +93,12 @@ class NotifierMetrics:
             "Accounts in use when the fleet fell together the last time.",
             registry=registry,
         )
+
+    def expect(self, receivers: Iterable[str]) -> None:
+        """Show what may become of their notifications, 0 of each.
+
+        What Prometheus first sees at 1 did not increase for it.
+        """
+        for receiver in receivers:
+            for outcome in _OUTCOMES:
+                self.deliveries.labels(receiver, outcome.value)

@@ -67,6 +67,7 @@ class Worker:
         self.config = config
         self._at = at or (lambda step, partition: None)
         self.metrics = metrics or WorkerMetrics()
+        self.metrics.expect(type(config.plays).model_fields)  # each reason has its play
         self.partitions: dict[int, Partition] = {}
         """What this worker has, by number; only what has been read back."""
         lately_s = READY_FLUSHES * config.worker.flush_interval_s

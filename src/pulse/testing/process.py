@@ -1,4 +1,4 @@
-"""`pulse work` or `pulse notify` as a process that a test stops, kills and asks for its metrics."""
+"""A process of pulse that a test stops, kills and asks for its metrics."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pulse.processes import Process
 
 _POLL_S = 0.2
+_SERVERS = ("collect", "web")
 _ANSWER_S = 30.0
 """A process that is well may take seconds to answer, where much else runs."""
 
@@ -48,7 +49,8 @@ class Death(msgspec.Struct, frozen=True):
 
 
 class PulseProcess(Server):
-    """`pulse work` or `pulse notify` in a process of its own, ready when it serves metrics.
+    """A process of pulse, ready when it serves metrics; `pulse collect` and `pulse web` when they
+    take requests.
 
     It begins as a fork that has all imports, unless `forks` is false: see `pulse.testing.forked`.
     """
@@ -96,6 +98,8 @@ class PulseProcess(Server):
 
     def _answers(self) -> bool:
         try:
+            if self._arguments[0] in _SERVERS:
+                return self.asked("/readyz")[0] == 200
             return bool(self.metrics())
         except (OSError, urllib.error.URLError):
             return False

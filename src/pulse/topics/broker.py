@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 import socket
@@ -23,7 +24,7 @@ from pulse.errors import PulseError
 from pulse.topics.plan import FoundTopic
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
     from types import TracebackType
 
     from pulse.config import Kafka
@@ -40,6 +41,10 @@ _LEAST_S: Final = 3.0
 
 class KafkaAwayError(PulseError):
     """No broker answers, or none that we may speak to."""
+
+
+class KafkaRefusesError(KafkaAwayError):
+    """The login is refused or TLS fails: waiting does not mend it."""
 
 
 class Brokers:
@@ -199,7 +204,7 @@ def connected(
                 except (KafkaError, OSError):
                     patience_s *= 2
             if refusal := reasons.refusal():
-                raise KafkaAwayError(
+                raise KafkaRefusesError(
                     f"Kafka at {where} cannot be spoken to with kafka.security as it is: {refusal}",
                     hint="check protocol, mechanism, username, password and ca_file",
                 )
@@ -213,6 +218,31 @@ def connected(
                 say(f"no Kafka answers at {where} yet; trying for {left_s:.0f} s more")
                 say = None
             time.sleep(min(_PAUSE_S, left_s))
+
+
+async def reached(
+    reach: Callable[[], Awaitable[C]], say: Callable[[str], None], *, pause_s: float = _PAUSE_S
+) -> C:
+    """What `reach` gives once it raises `KafkaAwayError` no more: it is tried again and again.
+
+    `say` gets one line if that takes a while, and one when it is over. Raises what else `reach`
+    does, `KafkaRefusesError` too.
+    """
+    is_waiting = False
+    while True:
+        try:
+            found = await reach()
+        except KafkaRefusesError:
+            raise
+        except KafkaAwayError as error:
+            if not is_waiting:
+                say(f"{error}; waiting")
+            is_waiting = True
+            await asyncio.sleep(pause_s)
+        else:
+            if is_waiting:
+                say("Kafka is back")
+            return found
 
 
 class _Reasons(logging.Handler):

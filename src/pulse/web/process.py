@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import AsyncExitStack, suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,7 +27,7 @@ from pulse.metrics import serve
 from pulse.producer import Producer
 from pulse.readmodel import ReadModel
 from pulse.serving import Server, listen, patient
-from pulse.topics.broker import Brokers, quiet_client_logs
+from pulse.topics.broker import Brokers, KafkaAwayError, quiet_client_logs, reached
 from pulse.web.access import Access
 from pulse.web.app import make_app
 from pulse.web.deliveries import DeliveryBook
@@ -60,15 +61,14 @@ MOST_CONNECTIONS = 1_000
 
 
 async def run(config: Config) -> None:
-    """Serve until SIGINT or SIGTERM. Raises `PulseError` for what a person has to mend."""
+    """Serve until SIGINT or SIGTERM. A Kafka that is away is waited for. Raises `PulseError` for
+    what a person has to mend.
+    """
     web, kafka = config.web, config.kafka
     quiet_client_logs()
     links = web.links()  # a key that is missing is told before anything runs
-    await asyncio.to_thread(_look_at_topics, config)
     settings = for_aiokafka(kafka) | {"client_id": f"{kafka.client_id}-web"}
     async with AsyncExitStack() as stack:
-        listening = listen(web.host, web.port, section="web")
-        stack.callback(listening.close)
         books = Books(
             AlertBook(web.most_alerts),
             OutcomeBook(),
@@ -92,7 +92,6 @@ async def run(config: Config) -> None:
         ]
         for follower in followers:
             stack.push_async_callback(follower.stop)
-            await _read(follower)
         producer = Producer(settings, idempotent=kafka.idempotence)
         stack.push_async_callback(producer.stop)
         history = None
@@ -111,6 +110,20 @@ async def run(config: Config) -> None:
             users=lambda: len(users),
             history_lag=lambda: sum(each.lag for each in recording),
         )
+        health = Health("Kafka and its topics")
+        page = serve(
+            web.metrics_host,
+            web.metrics_port,
+            metrics.registry,
+            setting="web.metrics_port",
+            health=health,
+        )
+        stack.callback(page.close)
+        beating = asyncio.create_task(health.beating(), name="health")
+        stack.callback(beating.cancel)
+        await reached(lambda: asyncio.to_thread(_look_at_topics, config), log.warning)
+        for follower in followers:
+            await reached(partial(_read, follower), log.warning)
         accounts = board = None
         if config.redis.enabled:
             accounts = ReadModel(config.redis.address().reveal(), config.redis.prefix)
@@ -156,18 +169,10 @@ async def run(config: Config) -> None:
             board=board,
             live=live,
         )
-        health = Health()
-        page = serve(
-            web.metrics_host,
-            web.metrics_port,
-            metrics.registry,
-            setting="web.metrics_port",
-            health=health,
-        )
-        stack.callback(page.close)
-        beating = asyncio.create_task(health.beating(), name="health")
-        stack.callback(beating.cancel)
+        listening = listen(web.host, web.port, section="web")
+        stack.callback(listening.close)
         server = make_server(make_app(service, metrics))
+        health.waits_for = None
         live.is_ending = lambda: server.should_exit
         log.info("serving", url=f"http://{web.host}:{web.port}", tokens=len(ring),
                  alerts=len(books.alerts), links=links is not None, metrics=page.url)  # fmt: skip
@@ -237,18 +242,22 @@ def _proxy(web: Web, metrics: WebMetrics) -> Proxy | None:
 
 
 async def _read(follower: Follower) -> None:
+    """Raises `KafkaAwayError` for what is over when Kafka is back, `PulseError` for all else."""
     try:
         await follower.start()
     except (TimeoutError, KafkaError, OSError) as error:
-        raise PulseError(
+        mends_itself = getattr(error, "retriable", True)
+        raise (KafkaAwayError if mends_itself else PulseError)(
             f"{follower.topic} cannot be read: {error!r}", hint="is Kafka there? `pulse doctor`"
         ) from None
 
 
 def _look_at_topics(config: Config) -> None:
-    """Raises `PulseError` where one is not there, or has another number of partitions."""
+    """Raises `PulseError` where one is not there, or has another number of partitions, and
+    `KafkaAwayError`.
+    """
     kafka, topics = config.kafka, config.kafka.topics
-    with Brokers(kafka, timeout_s=WITHIN_S, say=log.warning) as brokers:
+    with Brokers(kafka, timeout_s=WITHIN_S) as brokers:
         found = brokers.need(
             topics.events,
             topics.alerts,

@@ -13,8 +13,10 @@ import pytest
 from pulse.alerting.people.outcomes import outcome_of
 from pulse.alerting.people.silences import Muted
 from pulse.placement import partition_of
+from pulse.processes import free_port
 from pulse.readmodel import ReadModel
 from pulse.testing.kafka import KafkaServer
+from pulse.testing.system import System
 from tests.integration.collecting import bearer, wait_for
 from tests.integration.web.process import DAY_MS, Webbing
 from tests.integration.web.webbing import document
@@ -180,6 +182,32 @@ def test_while_kafka_is_away_it_says_so_and_goes_on_when_it_is_back(
         if webbing is not None:
             webbing.system.stop()
         kafka.stop()
+
+
+@pytest.mark.parametrize("command", ["collect", "web"])
+def test_a_kafka_that_is_away_at_the_start_is_waited_for(
+    command: str, tmp_path: Path, unique: str
+) -> None:
+    with KafkaServer(tmp_path / "kafka") as kafka:
+        system = System(kafka.bootstrap, tmp_path, prefix=unique, partitions=2)
+        system.create_topics()
+        kafka.stop()
+        process = system.process(command, port=free_port())
+        try:
+            process.launch()
+            wait_for(lambda: "; waiting" in process.log_tail())
+            assert process.asked("/healthz") == (200, "ok")
+            assert process.asked("/readyz") == (503, "waits for Kafka and its topics")
+            kafka.start()
+            process.wait_until_it_answers()
+            log = process.log_path.read_text()
+        finally:
+            system.stop()
+    # Once for each time that it was away: just started, it may answer late.
+    assert log.count("; waiting") == log.count("Kafka is back") >= 1
+    assert "no Kafka answers at" in log
+    assert "ERROR" not in log
+    assert "Traceback" not in log
 
 
 def test_it_serves_where_the_history_cannot_be_written_but_refuses_another_form(

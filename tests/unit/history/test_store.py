@@ -13,6 +13,7 @@ import msgspec
 import pytest
 
 from pulse.engagement.line import Line
+from pulse.history import store
 from pulse.history.days import Day, Measures, moved
 from pulse.history.store import FleetDay, HeldLine, History, HistoryError, ZoneMove
 from pulse.history.trial import Lines, Scored, tried
@@ -280,3 +281,49 @@ def test_what_comes_together_counts_as_what_comes_alone(tmp_path: Path) -> None:
     assert [row.score for row in together.account("a0", FIRST)] == [60.0, 30.0, 31.0, 70.0]
     assert [row.day for row in together.account("a2", FIRST)] == day[:2]
     assert [row.day for row in together.account("a3", FIRST)] == [day[2]]
+
+
+def test_a_copy_is_of_one_instant_whatever_is_written_meanwhile(
+    history: History, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "_PAGES", 1)
+    told = story()
+    history.take(told[:100])
+    before, steps = everything(history), []
+
+    def write_on(done: int, pages: int) -> None:
+        history.take([told[100 + len(steps)]])
+        steps.append((done, pages))
+
+    history.copy_to(tmp_path / "copy.sqlite3", write_on)
+
+    assert len(steps) > 3
+    assert steps[-1][0] == steps[-1][1] == len(steps)  # it never began anew
+    assert everything(History(tmp_path / "copy.sqlite3")) == before
+    assert everything(history) != before
+    history.take(told)
+    copy = History(tmp_path / "copy.sqlite3")
+    copy.prepare()
+    copy.take(told)  # put where the file was, it goes on
+    assert everything(copy) == everything(history)
+
+
+def test_a_copy_overwrites_nothing_and_half_of_one_does_not_stay(
+    history: History, tmp_path: Path
+) -> None:
+    def fail(done: int, pages: int) -> None:
+        raise KeyboardInterrupt
+
+    (folder := tmp_path / "copies").mkdir()
+    (folder / "there").write_text("precious")
+    with pytest.raises(HistoryError, match=r"cannot make .*there: file exists"):
+        history.copy_to(folder / "there")
+    with pytest.raises(HistoryError, match="no such file"):
+        history.copy_to(folder / "nowhere" / "copy")
+    with pytest.raises(KeyboardInterrupt):
+        history.copy_to(folder / "half", fail)
+    with pytest.raises(HistoryError):
+        History(tmp_path / "none").copy_to(folder / "copy")
+
+    assert (folder / "there").read_text() == "precious"
+    assert [each.name for each in folder.iterdir()] == ["there"]

@@ -162,6 +162,15 @@ async def test_an_alert_is_recorded_sent_and_recorded_as_delivered() -> None:
     assert [each.state for each in stage.history()] == [State.PENDING, State.SUCCEEDED]
 
 
+async def test_each_outcome_is_shown_before_there_is_one() -> None:
+    stage = Stage()
+    async with stage.running():
+        read = stage.metrics.registry.get_sample_value
+        for outcome in ("succeeded", "retrying", "failed", "superseded", "disabled"):
+            labels = {"receiver": "cs", "outcome": outcome}
+            assert read("pulse_deliveries_total", labels) == 0
+
+
 async def test_every_outcome_is_counted_and_no_account_is_a_label() -> None:
     stage = Stage()
     stage.desk.answers = [ERROR]
