@@ -169,6 +169,16 @@ def test_an_account_is_explained(run: Run) -> None:
 
 
 @pytest.mark.usefixtures("fleet")
+def test_where_the_history_cannot_be_read_all_else_is_shown(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "history.sqlite3").write_text("no history" * 100)
+    done = run("account", "acme")
+    assert done.returncode == 0
+    assert "danger since 2024-02-10T12:00:00Z" in done.stdout
+    assert done.stderr.startswith("pulse: its year is left out: ")
+    assert json.loads(run("account", "acme", "--json").stdout) == ACME
+
+
+@pytest.mark.usefixtures("fleet")
 @pytest.mark.parametrize("account", FLEET, ids=lambda each: each["account_id"])
 def test_every_account_can_be_explained(run: Run, account: dict[str, Any]) -> None:
     done = run("account", account["account_id"])

@@ -28,6 +28,7 @@ from pulse.cli.reading import (
 from pulse.cli.words import listed
 from pulse.config import Config
 from pulse.errors import PulseError
+from pulse.history import HistoryError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -71,8 +72,8 @@ def command(
 
     Shows where the account stands and since when, what its score is made of, what it measured and
     what that was 28 days ago, the alerts that are open, and its year where `pulse web` keeps a
-    history on this machine. Reads what the workers last wrote to Redis; `pulse accounts` lists the
-    ids.
+    history on this machine: in `history.file`, found from the folder in which this runs. Reads what
+    the workers last wrote to Redis; `pulse accounts` lists the ids.
     """
     model = read_model(config, redis)
 
@@ -86,7 +87,11 @@ def command(
     found = asyncio.run(find())
     if found is None:
         raise typer.Exit(1)
-    days = days_of(Config.load(config), found)
+    days = None
+    try:
+        days = days_of(Config.load(config), found)
+    except HistoryError as error:  # all else is known without it
+        print(f"pulse: its year is left out: {error}", file=sys.stderr)
     if as_json:
         more = {} if days is None else {"history": year_as_json(days)}
         print(msgspec.json.encode({**found, **more}).decode())

@@ -11,6 +11,7 @@ from contextlib import closing, contextmanager
 from datetime import date
 from typing import TYPE_CHECKING, Final, NamedTuple, get_args
 
+from pulse.engagement.days import DAY_MS
 from pulse.errors import PulseError
 from pulse.history.tables import FORM, MAKE
 from pulse.history.trial import Calm, Scored, Trial, tried
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 _ZONES: Final[tuple[Zone, ...]] = get_args(Zone)
 _LIFECYCLES: Final[tuple[Lifecycle, ...]] = get_args(Lifecycle)
 _WAIT_S: Final = 30.0
+_EPOCH: Final = date(1970, 1, 1).toordinal()
 _SLICE: Final = 2_000
 """Accounts whose old days go in one transaction."""
 
@@ -147,6 +149,7 @@ class History:
                 if last is None:
                     db.execute("DELETE FROM fleet WHERE day < ?", (day,))
                     db.execute("DELETE FROM move WHERE day < ?", (day,))
+                    db.execute("DELETE FROM gone WHERE at_ms < ?", ((day - _EPOCH) * DAY_MS,))
                     return gone
                 gone += db.execute(
                     "DELETE FROM day WHERE account > ? AND account <= ? AND day < ?",

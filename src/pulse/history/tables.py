@@ -34,6 +34,10 @@ MAKE: Final = (
     """CREATE TABLE IF NOT EXISTS move (
         day INTEGER NOT NULL, segment TEXT NOT NULL, was INTEGER NOT NULL, now INTEGER NOT NULL,
         accounts INTEGER NOT NULL, PRIMARY KEY (day, segment, was, now)) WITHOUT ROWID""",
+    # Accounts that were forgotten (`renamed_to` is empty) or renamed, by a hash of their id.
+    """CREATE TABLE IF NOT EXISTS gone (
+        account BLOB PRIMARY KEY, at_ms INTEGER NOT NULL, renamed_to TEXT NOT NULL
+        ) WITHOUT ROWID""",
 )
 
 

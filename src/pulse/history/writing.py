@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from datetime import date
 from typing import TYPE_CHECKING, NamedTuple
 
+import msgspec
 import structlog
 
 from pulse.history.days import Day, Moved, read_day
@@ -25,6 +27,15 @@ class Record(NamedTuple):
     key: bytes
     value: bytes | None
     """None: the account was forgotten."""
+    at_ms: int = 0
+    """When it was written."""
+
+
+class _Gone(NamedTuple):
+    """That an account was forgotten, or goes on under another id, and since when."""
+
+    at_ms: int
+    to: str
 
 
 class _Row(NamedTuple):
@@ -36,6 +47,11 @@ class _Row(NamedTuple):
     lifecycle: int
     score: int | None
     mrr: float
+
+
+def _known_as(account_id: str) -> bytes:
+    """What stands for an account that is gone: its id may be what was to be forgotten."""
+    return hashlib.blake2b(account_id.encode(), digest_size=16).digest()
 
 
 class Batch:
@@ -54,13 +70,17 @@ class Batch:
         self._accounts: Counter[tuple[int, str, int, int, int]] = Counter()
         self._mrr: dict[tuple[int, str, int, int, int], float] = {}
         self._moves: Counter[tuple[int, str, int, int]] = Counter()
+        found = db.execute("SELECT account, at_ms, renamed_to FROM gone")
+        self._gone = {bytes(account): _Gone(at_ms, to) for account, at_ms, to in found}
         self.taken = 0
 
     def take(self, record: Record) -> None:
         """Write a record; what is none is passed over, and told."""
         self.taken += 1
         if record.value is None:
-            self._forget(record.key.decode(errors="replace"))
+            account_id = record.key.decode(errors="replace")
+            self._note_gone(account_id, _Gone(record.at_ms, ""))
+            self._forget(account_id)
             return
         try:
             said = read_day(record.value)
@@ -73,9 +93,34 @@ class Batch:
             )
             return
         if isinstance(said, Moved):
+            self._note_gone(said.account_id, _Gone(record.at_ms, said.renamed_to))
             self._move(said)
         else:
+            self._keep_or_not(said, day, record.at_ms)
+
+    def _note_gone(self, account_id: str, gone: _Gone) -> None:
+        key = _known_as(account_id)
+        self._gone[key] = gone
+        self._db.execute("INSERT OR REPLACE INTO gone VALUES (?, ?, ?)", (key, *gone))
+
+    def _keep_or_not(self, said: Day, day: int, at_ms: int) -> None:
+        """Keep a day, unless its account is known to have gone since.
+
+        An account has one partition, until there are others: then what was said of it before may
+        be read after what was said of it since.
+        """
+        gone = self._gone.get(_known_as(said.account_id)) if self._gone else None
+        if gone is None or at_ms >= gone.at_ms:
             self._keep(said, day)
+        elif gone.to and not self._has(gone.to, day):
+            # From then on it was the other one's, which may have gone later still.
+            self._keep_or_not(msgspec.structs.replace(said, account_id=gone.to), day, gone.at_ms)
+
+    def _has(self, account_id: str, day: int) -> bool:
+        self._write_days()
+        found = self._find(account_id)
+        before = [] if found is None else self._before(found, 1, day)
+        return bool(before) and before[0].day == day
 
     def end(self) -> None:
         """Write what waits, and what the fleet is by it."""

@@ -98,9 +98,7 @@ async def run(config: Config) -> None:
         recording: list[Recorder] = []
         if config.history.enabled:
             history = History(Path(config.history.file))
-            recorder = Recorder(
-                settings, topics.history, kafka.partitions, history, config.history.days
-            )
+            recorder = Recorder(settings, topics.history, history, config.history.days)
             await recorder.prepare()
             recording.append(recorder)
         metrics = WebMetrics(

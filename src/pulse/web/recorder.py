@@ -33,11 +33,10 @@ class Recorder:
     what came meanwhile is read then.
     """
 
-    def __init__(
-        self, settings: dict[str, Any], topic: str, partitions: int, history: History, days: int
-    ) -> None:
+    def __init__(self, settings: dict[str, Any], topic: str, history: History, days: int) -> None:
         self._settings = settings
-        self._places = [TopicPartition(topic, number) for number in range(partitions)]
+        self._topic = topic
+        self._places: list[TopicPartition] = []
         self._history = history
         self._days = days
         self._is_away = False
@@ -65,6 +64,7 @@ class Recorder:
         await read_on(self._settings, self._read, self._on_away)
 
     async def _read(self, consumer: AIOKafkaConsumer) -> None:
+        self._places = await self._there(consumer)
         consumer.assign(self._places)
         while True:
             try:
@@ -78,6 +78,14 @@ class Recorder:
                 self._on_unwritten(error)
                 await self._look(consumer)
                 await asyncio.sleep(_AGAIN_S)
+
+    async def _there(self, consumer: AIOKafkaConsumer) -> list[TopicPartition]:
+        """All partitions of the topic, of which it may have more than the events have by now."""
+        first = TopicPartition(self._topic, 0)
+        consumer.assign([first])
+        await consumer.end_offsets([first])  # by now it knows of the topic
+        numbers = consumer.partitions_for_topic(self._topic) or {0}
+        return [TopicPartition(self._topic, number) for number in sorted(numbers)]
 
     def _on_unwritten(self, error: HistoryError) -> None:
         if not self._is_unwritten:
@@ -125,7 +133,7 @@ class Recorder:
         raise_ended(consumer)
         polled = await consumer.getmany(timeout_ms=500, max_records=_MOST)
         records = [
-            Record(place.partition, each.offset, each.key or b"", each.value)
+            Record(place.partition, each.offset, each.key or b"", each.value, each.timestamp)
             for place, batch in polled.items()
             for each in batch
         ]

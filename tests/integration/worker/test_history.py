@@ -60,7 +60,7 @@ class Scene:
     @contextlib.asynccontextmanager
     async def recording(self) -> AsyncIterator[Recorder]:
         settings = {"bootstrap_servers": self.bootstrap}
-        recorder = Recorder(settings, self.topic, PARTITIONS, self.history, self.days)
+        recorder = Recorder(settings, self.topic, self.history, self.days)
         task = asyncio.create_task(recorder.run())
         try:
             yield recorder

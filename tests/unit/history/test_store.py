@@ -160,6 +160,43 @@ def test_an_account_that_was_renamed_goes_on_with_its_days(history: History) -> 
     assert history.account("old", FIRST) == []
 
 
+def test_what_is_read_late_of_who_has_gone_does_not_come_back(history: History) -> None:
+    """As it is read where the topic has other partitions since."""
+    days = [
+        record(n, name, value(name, FIRST + timedelta(n), 60.0, "healthy"))._replace(at_ms=n)
+        for name in ("erased", "old", "older")
+        for n in range(10)
+    ]
+    gone = [
+        record(0, "erased", None)._replace(at_ms=20),
+        record(1, "older", moved("older", "old"))._replace(at_ms=20),
+        record(2, "old", moved("old", "new"))._replace(at_ms=30),
+        record(3, "new", value("new", FIRST, 20.0, "danger"))._replace(at_ms=31),
+        record(4, "erased", value("erased", FIRST + timedelta(11), 70.0, "healthy"))
+        ._replace(at_ms=40),
+    ]  # fmt: skip
+    history.take([each._replace(partition=1) for each in gone])
+    history.take([each._replace(offset=offset) for offset, each in enumerate(days)])
+
+    assert [row.score for row in history.account("new", FIRST)] == [20.0] + [60.0] * 9
+    assert [row.day for row in history.account("erased", FIRST)] == [FIRST + timedelta(11)]
+    assert history.account("old", FIRST) == history.account("older", FIRST) == []
+    history.forget_before(FIRST)
+    with closing(sqlite3.connect(history._path)) as db:
+        assert db.execute("SELECT * FROM gone").fetchall() == []
+
+
+def test_accounts_that_take_each_others_names_end_with_the_last(history: History) -> None:
+    history.take([
+        record(0, "a", moved("a", "b"), 1)._replace(at_ms=20),
+        record(1, "b", moved("b", "a"), 1)._replace(at_ms=30),
+        record(0, "a", value("a", FIRST, 60.0, "healthy"))._replace(at_ms=10),
+    ])  # fmt: skip
+
+    assert [row.score for row in history.account("a", FIRST)] == [60.0]
+    assert history.account("b", FIRST) == []
+
+
 def test_old_days_go_and_accounts_without_any(history: History) -> None:
     history.take([record(0, "gone", value("gone", FIRST, 1.0, "danger"))])
     history.take([each._replace(offset=each.offset + 1) for each in story()])
