@@ -12,6 +12,7 @@ from pulse.history.store import (
     HeldLine,
     History,
     HistoryError,
+    LifecycleMove,
     OtherFormError,
     ZoneMove,
 )
@@ -24,6 +25,7 @@ __all__ = [
     "HeldLine",
     "History",
     "HistoryError",
+    "LifecycleMove",
     "Lines",
     "OtherFormError",
     "Trial",

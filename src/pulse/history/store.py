@@ -89,6 +89,15 @@ class ZoneMove(NamedTuple):
     accounts: int
 
 
+class LifecycleMove(NamedTuple):
+    """The same from one stage of life to another."""
+
+    day: date
+    was: Lifecycle | None
+    now: Lifecycle
+    accounts: int
+
+
 class History:
     """The file. Who writes it makes it with `prepare`; who only reads needs no more than the path.
 
@@ -149,6 +158,7 @@ class History:
                 if last is None:
                     db.execute("DELETE FROM fleet WHERE day < ?", (day,))
                     db.execute("DELETE FROM move WHERE day < ?", (day,))
+                    db.execute("DELETE FROM turn WHERE day < ?", (day,))
                     db.execute("DELETE FROM gone WHERE at_ms < ?", ((day - _EPOCH) * DAY_MS,))
                     return gone
                 gone += db.execute(
@@ -215,17 +225,30 @@ class History:
 
     def moves(self, since: date, segment: str | None = None) -> list[ZoneMove]:
         """How many accounts went from zone to zone, each day from `since` on."""
+        return [
+            ZoneMove(day, None if was < 0 else _ZONES[was], _ZONES[now], accounts)
+            for day, was, now, accounts in self._moves("move", since, segment)
+        ]
+
+    def lifecycle_moves(self, since: date, segment: str | None = None) -> list[LifecycleMove]:
+        """How many went from one stage of life to another."""
+        return [
+            LifecycleMove(day, None if was < 0 else _LIFECYCLES[was], _LIFECYCLES[now], accounts)
+            for day, was, now, accounts in self._moves("turn", since, segment)
+        ]
+
+    def _moves(
+        self, table: str, since: date, segment: str | None
+    ) -> Iterator[tuple[date, int, int, int]]:
         with self._reading() as db:
             found = db.execute(
-                "SELECT day, was, now, sum(accounts) FROM move "
+                f"SELECT day, was, now, sum(accounts) FROM {table} "
                 "WHERE day >= ? AND (?2 IS NULL OR segment = ?2) "
                 "GROUP BY day, was, now HAVING sum(accounts) > 0 ORDER BY day",
                 (since.toordinal(), segment),
             ).fetchall()
-        return [
-            ZoneMove(date.fromordinal(day), None if was < 0 else _ZONES[was], _ZONES[now], accounts)
-            for day, was, now, accounts in found
-        ]
+        for day, was, now, accounts in found:
+            yield date.fromordinal(day), was, now, accounts
 
     def distribution(self, day: date, segment: str | None = None) -> list[int]:
         """How many accounts had a score of 0 to 5, 5 to 10, …, 95 to 100 on a day: 20 numbers.

@@ -30,8 +30,12 @@ MAKE: Final = (
         day INTEGER NOT NULL, segment TEXT NOT NULL, zone INTEGER NOT NULL,
         lifecycle INTEGER NOT NULL, bucket INTEGER NOT NULL, accounts INTEGER NOT NULL,
         mrr REAL NOT NULL, PRIMARY KEY (day, segment, zone, lifecycle, bucket)) WITHOUT ROWID""",
-    # `was` is -1 for an account of which there was nothing before.
+    # Of zones. `was` is -1 for an account of which there was nothing before.
     """CREATE TABLE IF NOT EXISTS move (
+        day INTEGER NOT NULL, segment TEXT NOT NULL, was INTEGER NOT NULL, now INTEGER NOT NULL,
+        accounts INTEGER NOT NULL, PRIMARY KEY (day, segment, was, now)) WITHOUT ROWID""",
+    # The same of lifecycles.
+    """CREATE TABLE IF NOT EXISTS turn (
         day INTEGER NOT NULL, segment TEXT NOT NULL, was INTEGER NOT NULL, now INTEGER NOT NULL,
         accounts INTEGER NOT NULL, PRIMARY KEY (day, segment, was, now)) WITHOUT ROWID""",
     # Accounts that were forgotten (`renamed_to` is empty) or renamed, by a hash of their id.

@@ -70,6 +70,7 @@ class Batch:
         self._accounts: Counter[tuple[int, str, int, int, int]] = Counter()
         self._mrr: dict[tuple[int, str, int, int, int], float] = {}
         self._moves: Counter[tuple[int, str, int, int]] = Counter()
+        self._turns: Counter[tuple[int, str, int, int]] = Counter()
         found = db.execute("SELECT account, at_ms, renamed_to FROM gone")
         self._gone = {bytes(account): _Gone(at_ms, to) for account, at_ms, to in found}
         self.taken = 0
@@ -130,11 +131,12 @@ class Batch:
             "accounts = accounts + excluded.accounts, mrr = mrr + excluded.mrr",
             [(*at, accounts, self._mrr[at]) for at, accounts in self._accounts.items()],
         )
-        self._db.executemany(
-            "INSERT INTO move VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
-            "accounts = accounts + excluded.accounts",
-            [(*at, accounts) for at, accounts in self._moves.items()],
-        )
+        for table, counted in (("move", self._moves), ("turn", self._turns)):
+            self._db.executemany(
+                f"INSERT INTO {table} VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
+                "accounts = accounts + excluded.accounts",
+                [(*at, accounts) for at, accounts in counted.items()],
+            )
 
     def _keep(self, said: Day, day: int) -> None:
         account = self._id(said.account_id)
@@ -207,9 +209,11 @@ class Batch:
         self._mrr[at] = self._mrr.get(at, 0.0) + times * row.mrr
 
     def _moved(self, row: _Row, before: _Row | None, times: int) -> None:
-        was = -1 if before is None else before.zone
-        if was != row.zone:
-            self._moves[row.day, row.segment, was, row.zone] += times
+        zone, lifecycle = (-1, -1) if before is None else (before.zone, before.lifecycle)
+        if zone != row.zone:
+            self._moves[row.day, row.segment, zone, row.zone] += times
+        if lifecycle != row.lifecycle:
+            self._turns[row.day, row.segment, lifecycle, row.lifecycle] += times
 
     def _id(self, account_id: str) -> int:
         found = self._ids.get(account_id) or self._find(account_id)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import sqlite3
+from collections import Counter
 from contextlib import closing
 from datetime import date, timedelta
 from itertools import pairwise
@@ -22,16 +23,22 @@ from pulse.history.writing import Record
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from pulse.model.account import Zone
+    from pulse.model.account import Lifecycle, Zone
 
 FIRST = date(2025, 1, 1)
 
 
 def value(
-    account_id: str, on: date, score: float | None, zone: Zone, *, segment: str = "pro"
+    account_id: str,
+    on: date,
+    score: float | None,
+    zone: Zone,
+    *,
+    segment: str = "pro",
+    lifecycle: Lifecycle = "current",
 ) -> bytes:
     said = Day(
-        account_id, on.isoformat(), f"{on}T00:00:00Z", score, zone, "current", 40.0, 50.0,
+        account_id, on.isoformat(), f"{on}T00:00:00Z", score, zone, lifecycle, 40.0, 50.0,
         segment, 100.0, Measures(7.5, 0, 3, 2, 5),
     )  # fmt: skip
     return msgspec.json.encode(said)
@@ -56,7 +63,9 @@ def story(accounts: int = 5, days: int = 30) -> list[Record]:
             score = round(chance.uniform(0, 100), 2)
             zone: Zone = "danger" if score < 40 else "approaching" if score < 50 else "healthy"
             name = f"a{number}"
-            out.append(record(len(out), name, value(name, FIRST + timedelta(day), score, zone)))
+            stage: Lifecycle = "new" if day < 10 else "dormant" if day % 7 < number else "current"
+            said = value(name, FIRST + timedelta(day), score, zone, lifecycle=stage)
+            out.append(record(len(out), name, said))
     return out
 
 
@@ -65,6 +74,7 @@ def everything(history: History) -> object:
         [history.account(f"a{number}", FIRST) for number in range(5)],
         history.fleet(FIRST),
         history.moves(FIRST),
+        history.lifecycle_moves(FIRST),
         [history.distribution(FIRST + timedelta(day)) for day in range(30)],
         history.places(),
     )
@@ -109,15 +119,20 @@ def test_the_fleet_is_the_sum_of_its_accounts(history: History) -> None:
     for day in (FIRST, FIRST + timedelta(29)):
         zones = [row.zone for each in rows for row in each if row.day == day]
         fleet = [each for each in history.fleet(FIRST) if each.day == day]
-        assert {each.zone: each.accounts for each in fleet} == {
-            zone: zones.count(zone) for zone in set(zones)
-        }
+        in_zones: Counter[str] = Counter()
+        for each in fleet:
+            in_zones[each.zone] += each.accounts
+        assert in_zones == Counter(zones)
         assert sum(each.mrr for each in fleet) == 500.0
         assert sum(history.distribution(day)) == 5
     turns = sum(was.zone != now.zone for each in rows for was, now in pairwise(each))
     moves = history.moves(FIRST)
     assert sum(each.accounts for each in moves if each.was is not None) == turns > 20
     assert sum(each.accounts for each in moves if each.was is None) == 5
+    lives = sum(was.lifecycle != now.lifecycle for each in rows for was, now in pairwise(each))
+    turned = history.lifecycle_moves(FIRST)
+    assert sum(each.accounts for each in turned if each.was is not None) == lives > 20
+    assert {(each.was, each.accounts) for each in turned if each.day == FIRST} == {(None, 5)}
 
 
 def test_by_segment(history: History) -> None:
@@ -205,6 +220,7 @@ def test_old_days_go_and_accounts_without_any(history: History) -> None:
     assert [len(history.account(f"a{number}", FIRST)) for number in range(5)] == [10] * 5
     assert {each.day for each in history.fleet(FIRST)} == {first + timedelta(n) for n in range(10)}
     assert min(each.day for each in history.moves(FIRST)) == first
+    assert min(each.day for each in history.lifecycle_moves(FIRST)) >= first
     assert history.newest() == FIRST + timedelta(29)
 
 

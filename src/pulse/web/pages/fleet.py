@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from pulse.alerting.people.precision import by_reason, proposals
 from pulse.config import Config
-from pulse.history import FleetDay, History, ZoneMove
+from pulse.history import FleetDay, History, LifecycleMove, ZoneMove
 from pulse.refusals import Refusal
 from pulse.web.api.asking import Shared
 from pulse.web.lists import beside, remembered
@@ -93,7 +93,7 @@ def look(history: History, days: int, segment: str | None, config: Config) -> di
         return None
     # Who has left keeps a zone, but is in none of Today's.
     there = [each for each in rows if each.lifecycle != "churned"]
-    moves = history.moves(last - timedelta(days=days), segment)
+    first = last - timedelta(days=days)
     found = history.lines(shown[-1], shown[-1])
     lines = held_lines(config, found)
     line = lines.all if segment is None else lines.of(segment)
@@ -104,7 +104,8 @@ def look(history: History, days: int, segment: str | None, config: Config) -> di
         "figures": _figures(there, shown[-1]),
         "zones": _stacked("zone", shown, _by(there, shown, "zone", _ZONES)),
         "lifecycles": _stacked("stage of life", shown, _by(rows, shown, "lifecycle", _LIFECYCLES)),
-        "moves": _moves(moves, last),
+        "moves": _moves(history.moves(first, segment), last),
+        "turns": _moves(history.lifecycle_moves(first, segment), last),
         "distribution": distributions(counts, line.enter, line.approach),
         "line": line.enter,
         "own": of_their_own(lines, found) if segment is None else [],
@@ -164,7 +165,9 @@ def _by(
     return out
 
 
-def _moves(moves: Iterable[ZoneMove], last: date) -> list[tuple[str, str, int, int]]:
+def _moves(
+    moves: Iterable[ZoneMove | LifecycleMove], last: date
+) -> list[tuple[str, str, int, int]]:
     """From where to where, how many in the last week and in the span; the most frequent first."""
     week: dict[tuple[str, str], int] = defaultdict(int)
     span: dict[tuple[str, str], int] = defaultdict(int)
