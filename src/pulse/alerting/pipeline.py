@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from pulse.alerting.book import Room
     from pulse.alerting.outgoing import Withdrawn
     from pulse.alerting.stages.muting import Silence, Snooze
-    from pulse.alerting.stages.routing import Addressee, Route
 
 
 class Pipeline:
@@ -53,7 +52,7 @@ class Pipeline:
     def take(self, brief: Brief, now_ms: int, but: Collection[str] | None = None) -> None:
         """Take an alert's state as it arrives; a repeat changes nothing.
 
-        With `but` it is for others than these: where the routes lead it to nobody else, for all.
+        With `but` it is for others than these: where the routes lead it to nobody else, to all.
         """
         known = self._book.entries.get(brief.id)
         if known is not None and (brief.is_firing or not known.brief.is_firing):
@@ -120,9 +119,9 @@ class Pipeline:
         found = list(route(self._rules.root, self._rules.addressees, brief))
         self._said += [each for each in found if isinstance(each, Decision)]
         ways = [each for each in found if not isinstance(each, Decision)]
-        if but is not None:
-            others = [(self._rules.root, to) for to in self._rules.addressees.values()]
-            ways = _ways_but(but, ways) or _ways_but(but, others)
+        if but is not None and all(to.name in but for _, to in ways):
+            others = (to for to in self._rules.addressees.values() if to.name not in but)
+            ways += [(self._rules.root, to) for to in others]
         return [
             self._book.group(way, to, labels(brief, way.group_by), brief.id, is_digest=False)
             for way, to in ways
@@ -404,12 +403,6 @@ class Pipeline:
         self, brief: Brief, receiver: str, stage: str, reason: str, until_ms: int | None = None
     ) -> None:
         self._said.append(Decision(brief.id, receiver, stage, reason, until_ms))
-
-
-def _ways_but(
-    but: Collection[str], ways: Iterable[tuple[Route, Addressee]]
-) -> list[tuple[Route, Addressee]]:
-    return [(way, to) for way, to in ways if to.name not in but]
 
 
 def _why_not(brief: Brief, group: Group) -> str:

@@ -36,7 +36,7 @@ PASSWORD = "a horse and a staple"
 
 LOOKS = {
     "account", "accounts", "alerts", "audit", "backtest", "calibrate", "check", "collect", "demo",
-    "doctor", "export", "replay", "send-test", "simulate", "try-route", "web", "work",
+    "doctor", "export", "history", "replay", "send-test", "simulate", "try-route", "web", "work",
 }  # fmt: skip
 """They look, run something, or work on files."""
 ELSEWHERE = {

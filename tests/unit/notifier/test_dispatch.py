@@ -360,7 +360,7 @@ async def test_gone_disables_the_endpoint_for_good() -> None:
     ]
     known = stage.known()
     ours = [each for each in known.notifications.values() if each.receiver == "cs"]
-    assert [each.state for each in ours] == [State.DISABLED] * 4
+    assert [each.state for each in ours] == [State.DISABLED] * 5
     assert {sample_alert(each).id for each in ("acme", "bolt", "cube", "dune")} <= set(
         known.json
     ), "kept"
