@@ -15,8 +15,9 @@ import pytest
 
 from pulse.embedded import broker_program
 from pulse.processes import MissingProgramError
+from pulse.testing.process import runs
 
-from .demos import CHILDREN, LINK, arguments, demo, runs
+from .demos import CHILDREN, LINK, arguments, demo
 
 if TYPE_CHECKING:
     from collections.abc import Callable

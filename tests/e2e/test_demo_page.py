@@ -27,13 +27,14 @@ from pulse.config.kafka_clients import for_aiokafka
 from pulse.embedded import broker_program
 from pulse.model.time import format_ms
 from pulse.processes import MissingProgramError, free_port
+from pulse.testing.process import runs
 from pulse.testing.prometheus import PrometheusServer, program
 from tests.browsing import WITHIN_MS, launched, looking
 from tests.deploy.asking import PANELS, Asked
 from tests.integration import scraped
 from tests.integration.collecting import bearer, wait_for
 
-from .demos import CHILDREN, LINK, TerminalDemo, runs
+from .demos import CHILDREN, LINK, TerminalDemo
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Sequence
