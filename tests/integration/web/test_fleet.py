@@ -95,6 +95,7 @@ async def test_the_fleet_in_numbers_that_are_compared(scene: Scene) -> None:
     )
     assert "healthy danger" not in said  # they came through the band
     assert "approaching danger 0 20" in said.replace("  ", " ")
+    assert "Moves between stages of life from to in 7 days in 90 days current churned 1 1" in said
     assert shown.text.count("<polygon") == 2 * 9  # for a wide page, and for a narrow one
     assert "19 accounts with a score from 20 to 25" in shown.text
 
