@@ -18,14 +18,19 @@ import sys
 import time
 from abc import ABC, abstractmethod
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
+from itertools import cycle, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Protocol, Self
+from typing import TYPE_CHECKING, ClassVar, Final, Protocol, Self
 
 from pulse.errors import PulseError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from types import TracebackType
+
+_AT_A_TIME: Final = 100
+"""Ports that a process has to itself."""
 
 
 class ServerError(PulseError):
@@ -41,14 +46,33 @@ def free_port(preferred: int | None = None) -> int:
 
     Below the range the system takes ports for outgoing connections from: a server that is
     killed and started again must find its port free, and a port of that range may by then
-    belong to one of the clients that try to reach it.
+    belong to one of the clients that try to reach it. No two processes are given the same one, nor
+    is one process soon again: who asked first may not listen on it yet.
     """
-    for attempt in range(1000):
-        port = random.randint(10_000, _first_ephemeral_port() - 1)
-        if attempt == 0 and preferred is not None:
-            port = preferred
+    if preferred is not None and is_free(preferred):
+        return preferred
+    _, numbers = _claimed(os.getpid())
+    for port in islice(numbers, _AT_A_TIME):
         if is_free(port):
             return port
+    raise ServerError("no free port on 127.0.0.1")
+
+
+@cache
+def _claimed(process: int) -> tuple[socket.socket, Iterator[int]]:
+    """Ports that are this process's alone, one after the other, again and again.
+
+    While it lives it holds the first of them for UDP, where nobody wants it for anything else. A
+    fork has others than its parent.
+    """
+    starts = [*range(10_000, _first_ephemeral_port() - _AT_A_TIME, _AT_A_TIME)]
+    random.shuffle(starts)
+    for start in starts:
+        claim = socket.socket(type=socket.SOCK_DGRAM)
+        with contextlib.suppress(OSError):
+            claim.bind(("127.0.0.1", start))
+            return claim, cycle(range(start, start + _AT_A_TIME))
+        claim.close()
     raise ServerError("no free port on 127.0.0.1")
 
 
