@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import subprocess
+import asyncio
 from contextlib import contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 import pytest
+from playwright.async_api import expect
 
+from tests.browsing import launched
 from tests.integration.collecting import states, wait_for
 
 if TYPE_CHECKING:
@@ -23,42 +25,6 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(240)]
 
 PAGES = Path(__file__).parents[2] / "clients"
-
-
-class Browser:
-    """Chromium without a window."""
-
-    def __init__(self, program: str, folder: Path) -> None:
-        self._program = program
-        self._folder = folder
-
-    def open(self, url: str) -> str:
-        """The page as it stands when its scripts have nothing left to do."""
-        done = subprocess.run(
-            [
-                self._program,
-                "--headless",
-                "--no-sandbox",  # without which it does not run as root, as in containers
-                "--disable-gpu",
-                "--disable-dev-shm-usage",
-                f"--user-data-dir={self._folder}",
-                # Its clock runs ahead while nothing is awaited from the network.
-                "--virtual-time-budget=30000",
-                "--dump-dom",
-                url,
-            ],
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-        return done.stdout
-
-
-@pytest.fixture
-def browser(tmp_path: Path, chromium: str) -> Browser:
-    return Browser(chromium, tmp_path / "browser")
 
 
 class Site(SimpleHTTPRequestHandler):
@@ -85,20 +51,26 @@ def serving(modules: Path) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("client", ["segment", "posthog"])
-def test_a_client_for_browsers(
-    collecting: Collecting, node_modules: Path, browser: Browser, client: str
+async def test_a_client_for_browsers(
+    collecting: Collecting, node_modules: Path, chromium: str, client: str
 ) -> None:
     collecting.system.process("work").start()
 
     asked = urlencode({"url": collecting.url, "key": collecting.key})
-    with serving(node_modules) as site:
-        page = browser.open(f"{site}/{client}.html?{asked}")
-    assert "<title>done</title>" in page
-
-    wait_for(lambda: sum("event" in line for line in collecting.lines()) >= 3)
-    accounts = states(collecting, ["acme", "globex"])
+    async with launched(chromium) as browser:
+        page = await browser.new_page()
+        with serving(node_modules) as site:
+            await page.goto(f"{site}/{client}.html?{asked}")
+            await expect(page).to_have_title("done")
+            # It stays open as long as the client wants for sending.
+            await asyncio.to_thread(wait_for, lambda: _events(collecting) == 3)
+    accounts = await asyncio.to_thread(states, collecting, ["acme", "globex"])
     assert accounts["acme"]["measures"]["events"]["7d"] == 2
     assert accounts["acme"]["measures"]["active_users"]["7d"] == 1
     assert accounts["globex"]["measures"]["events"]["7d"] == 1
     assert collecting.profiles() == [{"name": "Acme", "plan": "pro"}]
     assert collecting.letters() == []
+
+
+def _events(collecting: Collecting) -> int:
+    return sum("event" in line for line in collecting.lines())
