@@ -51,10 +51,11 @@ class Worker:
     """One worker. `run` returns when `stop` is called; what cannot be mended raises PulseError.
 
     `at` is called in the event loop, with the step's name and its partition (None where it is the
-    whole worker's), when one of these has been reached: `recovery_started`, `recovery_read` (the
-    changelog is read, nothing flows yet), `assigned`; of a flush `effects_acknowledged`,
-    `pages_chunk_written`, `pages_written`, `manifest_written`, `committed`; `revoking` (a
-    rebalance has begun, the last flush is still to be done).
+    whole worker's), when one of these has been reached: `connecting` (Kafka has answered, nothing
+    reads yet), `recovery_started`, `recovery_read` (the changelog is read, nothing flows yet),
+    `assigned`; of a flush `effects_acknowledged`, `pages_chunk_written`, `pages_written`,
+    `manifest_written`, `committed`; `revoking` (a rebalance has begun, the last flush is still to
+    be done).
     """
 
     def __init__(
@@ -98,6 +99,7 @@ class Worker:
         count = await wait_for_topics(config, self._settings, self._stop)
         if self._stop.is_set():
             return
+        self._at("connecting", None)
         self.metrics.partitions.set(count)
         days = Days() if config.history.enabled else None
         engine = Engine(

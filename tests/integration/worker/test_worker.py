@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import signal
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -269,6 +270,30 @@ def test_a_kafka_that_is_away_is_waited_for(tmp_path: Path, unique: str) -> None
         system.stop()
     assert "Traceback" not in log
     assert "ERROR" not in log
+
+
+def test_a_kafka_that_goes_away_while_it_connects_is_waited_for(
+    tmp_path: Path, unique: str
+) -> None:
+    with KafkaServer(tmp_path / "kafka") as kafka:
+        system = System(kafka.bootstrap, tmp_path, prefix=unique, partitions=PARTITIONS)
+        system.create_topics()
+        worker = system.process("work", **WORKER)
+        worker.stops_at = ("connecting", 1)
+        worker.launch()
+        worker.wait_for_stop()
+        kafka.kill()
+        worker.signal(signal.SIGCONT)
+        wait_for(lambda: "kafka does not answer" in worker.log_tail())
+        kafka.start()
+        writer = Writer(system)
+        writer.tick(START_MS)
+        writer.event("acme", 1)
+        writer.close()
+        system.wait_until_applied()
+        assert counted(system) == {"acme": 1}
+        system.stop()
+    assert "Traceback" not in worker.log_path.read_text()
 
 
 def test_the_clock_runs_by_itself(kafka: KafkaServer, tmp_path: Path, unique: str) -> None:

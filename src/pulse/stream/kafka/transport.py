@@ -22,14 +22,16 @@ from typing import TYPE_CHECKING, Any, cast
 import aiokafka
 import structlog
 from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaConnectionError, KafkaError
 from aiokafka.structs import OffsetAndMetadata, TopicPartition
 from faust.events import Event
 from faust.serializers.schemas import Schema
 from faust.transport.drivers import aiokafka as driver
 from mode.threads import WorkerThread
 
+from pulse.config.kafka_clients import close
 from pulse.stream.kafka.fetching import Fetcher
+from pulse.stream.kafka.topics import RETRY_S
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -124,10 +126,23 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         )
 
     async def on_start(self) -> None:
-        """Connect; the group is joined later."""
-        await super().on_start()
-        consumer = self._ensure_consumer()
-        Fetcher.install(consumer, at_most=consumer._max_poll_records)
+        """Connect, however long Kafka is away; the group is joined later."""
+        waiting = False
+        while not self.should_stop:
+            try:
+                await super().on_start()
+            except KafkaConnectionError as error:
+                if not waiting:
+                    log.warning("kafka does not answer, waiting", reason=type(error).__name__)
+                waiting = True
+                await close(self._ensure_consumer())
+                await self.sleep(RETRY_S)
+            else:
+                if waiting:
+                    log.info("kafka answers")
+                consumer = self._ensure_consumer()
+                Fetcher.install(consumer, at_most=consumer._max_poll_records)
+                return
 
     async def _fetch_records(
         self,
