@@ -1,7 +1,7 @@
 """A deliveries topic in memory, without a broker, and what such a topic says."""
 
 from collections import defaultdict
-from collections.abc import AsyncGenerator, Iterable, Sequence
+from collections.abc import AsyncGenerator, Collection, Iterable, Mapping, Sequence
 
 from pulse.alerting.records.reader import Deliveries
 from pulse.model import notification_id
@@ -90,3 +90,30 @@ def outcomes(known: Deliveries, receiver: str) -> dict[str, str]:
             found[notification_id(alert_id, receiver, "resolved")] = "skipped"
     notifications = known.notifications.values()
     return found | {each.id: str(each.state) for each in notifications if each.receiver == receiver}
+
+
+def assert_accounted(
+    states: Mapping[str, str], wanted: Collection[str], received: Collection[str]
+) -> None:
+    """Every notification that is due was delivered or had ended before, and no other one was.
+
+    `states` are the `outcomes`, `wanted` the ids of what is due, `received` those of what the
+    receiver accepted.
+    """
+    assert set(states) == set(wanted)
+    delivered = {key for key, state in states.items() if state == "succeeded"}
+    assert delivered <= set(received)
+    for key in set(wanted) - delivered:
+        first, last = key.replace("_resolved", "_firing"), key.replace("_firing", "_resolved")
+        assert last in wanted
+        assert states[first] == "superseded"
+        if key in received:
+            # It got through, and nobody heard that it did: the answer took too long, or who leads
+            # lost the lead. Whoever was told of a beginning is told of the end.
+            assert key == first
+            assert states[last] == "succeeded"
+        else:
+            # It had ended before its turn came: both of its states, or the first alone.
+            assert key == first or states[key] == "skipped"
+    # How many have ended meanwhile depends on how long the machine took.
+    assert delivered
