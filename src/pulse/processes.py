@@ -51,15 +51,14 @@ def free_port(preferred: int | None = None) -> int:
     """
     if preferred is not None and is_free(preferred):
         return preferred
-    _, numbers = _claimed(os.getpid())
-    for port in islice(numbers, _AT_A_TIME):
+    for port in islice(_claimed(os.getpid()), _AT_A_TIME):
         if is_free(port):
             return port
     raise ServerError("no free port on 127.0.0.1")
 
 
 @cache
-def _claimed(process: int) -> tuple[socket.socket, Iterator[int]]:
+def _claimed(process: int) -> Iterator[int]:
     """Ports that are this process's alone, one after the other, again and again.
 
     While it lives it holds the first of them for UDP, where nobody wants it for anything else. A
@@ -71,7 +70,8 @@ def _claimed(process: int) -> tuple[socket.socket, Iterator[int]]:
         claim = socket.socket(type=socket.SOCK_DGRAM)
         with contextlib.suppress(OSError):
             claim.bind(("127.0.0.1", start))
-            return claim, cycle(range(start, start + _AT_A_TIME))
+            claim.detach()  # which leaves it open
+            return cycle(range(start, start + _AT_A_TIME))
         claim.close()
     raise ServerError("no free port on 127.0.0.1")
 
