@@ -25,6 +25,7 @@ from pulse.config.routes import (
     InhibitRule,
     OwnerRules,
     Root,
+    Subject,
     TimeInterval,
     route_mistakes,
 )
@@ -134,8 +135,13 @@ class Config(Section):
     """Who looks after accounts whose profile names no owner."""
     route: Root = Field(default=Root(), validate_default=True)
     """Which alerts go to which receivers, together with which others, and when."""
-    inhibit: Annotated[tuple[InhibitRule, ...], Field(strict=False)] = ()
-    """Which alerts are held while others fire."""
+    inhibit: Annotated[tuple[InhibitRule, ...], Field(strict=False)] = (
+        InhibitRule(
+            by=Subject(reasons=("payment_failed",)), mutes=Subject(reasons=("usage_drop",))
+        ),
+        InhibitRule(mutes=Subject(lifecycles=("churned",))),
+    )
+    """Which alerts are held while others fire. []: none."""
     budget: BudgetRules = BudgetRules()
     """How many alerts an owner is told of in a week."""
     holdout: HoldoutRule = HoldoutRule()

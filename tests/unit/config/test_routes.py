@@ -48,7 +48,14 @@ def brief(**facts: object) -> Brief:
     return Brief(**{"status": "firing", "at_ms": 0, **said, **facts})  # type: ignore[arg-type]
 
 
-def test_the_defaults_are_as_without_a_pipeline() -> None:
+USUAL = (
+    Inhibition(Matcher(reasons=("usage_drop",)), Matcher(reasons=("payment_failed",))),
+    Inhibition(Matcher(lifecycles=("churned",))),
+)
+"""A failed payment holds a drop of the same account's use; who has left is left alone."""
+
+
+def test_the_defaults_send_all_at_once_but_what_the_usual_inhibitions_hold() -> None:
     found = rules()
 
     assert found.root == Route(receivers=("cs", "crm"))
@@ -56,7 +63,8 @@ def test_the_defaults_are_as_without_a_pipeline() -> None:
         "cs": Addressee("cs", ("danger",), True, "Europe/Berlin"),
         "crm": Addressee("crm", ("*",), False, "Asia/Tokyo"),
     }
-    assert (found.inhibitions, found.budget, found.owners) == ((), Budget(), Owners())
+    assert (found.inhibitions, found.budget, found.owners) == (USUAL, Budget(), Owners())
+    assert rules("inhibit: []").inhibitions == ()
 
 
 def test_a_route_has_what_it_does_not_say_from_the_one_above() -> None:
@@ -224,4 +232,4 @@ def test_a_mistake_in_an_interval_has_its_place(interval: str, expected: str) ->
 def test_the_example_makes_rules() -> None:
     example = Path(__file__).parents[3] / "deploy" / "pulse.yaml"
 
-    assert pipeline_rules(Config.load(example)) == Rules(root=Route())
+    assert pipeline_rules(Config.load(example)) == Rules(root=Route(), inhibitions=USUAL)
