@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 import structlog
 import uvicorn
-from aiokafka.errors import KafkaError
 
 from pulse.collector.app import make_app
 from pulse.collector.keys import KeyRing
@@ -25,16 +24,14 @@ from pulse.collector.turning import keep_turning
 from pulse.config.kafka_clients import for_aiokafka
 from pulse.errors import PulseError
 from pulse.following import WITHIN_S, Follower
+from pulse.front import catch_up, serve_and_follow
 from pulse.health import Health
 from pulse.metrics import serve
 from pulse.producer import Producer
 from pulse.serving import Server, listen, patient
-from pulse.topics.broker import Brokers, KafkaAwayError, quiet_client_logs, reached
+from pulse.topics.broker import Brokers, quiet_client_logs
 
 if TYPE_CHECKING:
-    import socket
-    from collections.abc import Sequence
-
     from pulse.config import Config
 
 log = structlog.get_logger("pulse.collector")
@@ -85,14 +82,13 @@ async def run(config: Config) -> None:
         stack.callback(page.close)
         beating = asyncio.create_task(health.beating(), name="health")
         stack.callback(beating.cancel)
-        await reached(lambda: asyncio.to_thread(_look_at_topics, config), log.warning)
         followers = [
             Follower(settings, kafka.topics.keys, ring.take),
             Follower(settings, kafka.topics.links, links.take),
         ]
         for follower in followers:
             stack.push_async_callback(follower.stop)
-            await reached(partial(_read, follower), log.warning)
+        await catch_up(partial(_look_at_topics, config), followers, log.warning)
         listening = listen(collect.host, collect.port, section="collector")
         stack.callback(listening.close)
         sink.start()
@@ -120,40 +116,7 @@ async def run(config: Config) -> None:
         gc.set_threshold(50_000, 20, 20)
         turning = asyncio.create_task(keep_turning(kafka, settings), name="turning")
         stack.callback(turning.cancel)
-        await _serve(server, listening, followers)
-
-
-async def _serve(server: Server, listening: socket.socket, followers: Sequence[Follower]) -> None:
-    """Serve, and follow; where that is not possible any more, end.
-
-    Who does not follow would let revoked keys in.
-    """
-    following = [asyncio.create_task(follower.run()) for follower in followers]
-    for task in following:
-        task.add_done_callback(lambda _: setattr(server, "should_exit", True))
-    try:
-        await server.serve([listening])
-        for task in following:
-            if task.done():
-                task.result()
-    except KafkaError as error:
-        raise PulseError(
-            f"write keys and links cannot be read any more: {error!r}", hint="start it again"
-        ) from error
-    finally:
-        for task in following:
-            task.cancel()
-
-
-async def _read(follower: Follower) -> None:
-    """Raises `KafkaAwayError` for what is over when Kafka is back, `PulseError` for all else."""
-    try:
-        await follower.start()
-    except (TimeoutError, KafkaError, OSError) as error:
-        mends_itself = getattr(error, "retriable", True)
-        raise (KafkaAwayError if mends_itself else PulseError)(
-            f"{follower.topic} cannot be read: {error!r}", hint="is Kafka there? `pulse doctor`"
-        ) from None
+        await serve_and_follow(server, listening, followers, "write keys and links")
 
 
 def _look_at_topics(config: Config) -> None:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 import structlog
 import uvicorn
-from aiokafka.errors import KafkaError
 
 from pulse.config.kafka_clients import for_aiokafka
 from pulse.config.pipeline import holdout
@@ -21,13 +20,14 @@ from pulse.desk.desk import Desk
 from pulse.desk.notes import NoteBook
 from pulse.errors import PulseError
 from pulse.following import WITHIN_S, Follower
+from pulse.front import catch_up, serve_and_follow
 from pulse.health import Health
 from pulse.history import History
 from pulse.metrics import serve
 from pulse.producer import Producer
 from pulse.readmodel import ReadModel
 from pulse.serving import Server, listen, patient
-from pulse.topics.broker import Brokers, KafkaAwayError, quiet_client_logs, reached
+from pulse.topics.broker import Brokers, quiet_client_logs
 from pulse.web.access import Access
 from pulse.web.app import make_app
 from pulse.web.deliveries import DeliveryBook
@@ -43,9 +43,6 @@ from pulse.web.today.live import Heard, Live
 from pulse.web.tokens import TokenRing
 
 if TYPE_CHECKING:
-    import socket
-    from collections.abc import Sequence
-
     from fastapi import FastAPI
 
     from pulse.config import Config
@@ -119,9 +116,7 @@ async def run(config: Config) -> None:
         stack.callback(page.close)
         beating = asyncio.create_task(health.beating(), name="health")
         stack.callback(beating.cancel)
-        await reached(lambda: asyncio.to_thread(_look_at_topics, config), log.warning)
-        for follower in followers:
-            await reached(partial(_read, follower), log.warning)
+        await catch_up(partial(_look_at_topics, config), followers, log.warning)
         accounts = board = None
         if config.redis.enabled:
             accounts = ReadModel(config.redis.address().reveal(), config.redis.prefix)
@@ -184,7 +179,7 @@ async def run(config: Config) -> None:
             log.warning(f"{NEAR_ENV} is not set: who comes by a proxy on another machine counts as "
                         "one address, and one who guesses passwords holds up all")  # fmt: skip
         boards = [] if board is None else [board]
-        await _serve(server, listening, [*followers, *recording, *boards])
+        await serve_and_follow(server, listening, [*followers, *recording, *boards], "the topics")
 
 
 def make_server(
@@ -211,43 +206,8 @@ def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-async def _serve(
-    server: Server, listening: socket.socket, followers: Sequence[Follower | Recorder | Board]
-) -> None:
-    """Serve, and follow; where that is not possible any more, end.
-
-    Who does not follow would let revoked tokens in, and show what is not so any more.
-    """
-    following = [asyncio.create_task(follower.run()) for follower in followers]
-    for task in following:
-        task.add_done_callback(lambda _: setattr(server, "should_exit", True))
-    try:
-        await server.serve([listening])
-        for task in following:
-            if task.done():
-                task.result()
-    except KafkaError as error:
-        raise PulseError(
-            f"the topics cannot be read any more: {error!r}", hint="start it again"
-        ) from error
-    finally:
-        for task in following:
-            task.cancel()
-
-
 def _proxy(web: Web, metrics: WebMetrics) -> Proxy | None:
     return None if web.proxy_auth is None else Proxy(web.proxy_auth, metrics.untrusted.inc)
-
-
-async def _read(follower: Follower) -> None:
-    """Raises `KafkaAwayError` for what is over when Kafka is back, `PulseError` for all else."""
-    try:
-        await follower.start()
-    except (TimeoutError, KafkaError, OSError) as error:
-        mends_itself = getattr(error, "retriable", True)
-        raise (KafkaAwayError if mends_itself else PulseError)(
-            f"{follower.topic} cannot be read: {error!r}", hint="is Kafka there? `pulse doctor`"
-        ) from None
 
 
 def _look_at_topics(config: Config) -> None:
