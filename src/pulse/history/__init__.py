@@ -6,16 +6,8 @@ file is what is kept. A worker needs neither.
 """
 
 from pulse.history.days import Days, read_day
-from pulse.history.store import (
-    DayRow,
-    FleetDay,
-    HeldLine,
-    History,
-    HistoryError,
-    LifecycleMove,
-    OtherFormError,
-    ZoneMove,
-)
+from pulse.history.rows import DayRow, FleetDay, HeldLine, LifecycleMove, ZoneMove
+from pulse.history.store import History, HistoryError, OtherFormError
 from pulse.history.trial import Lines, Trial
 
 __all__ = [

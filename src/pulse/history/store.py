@@ -9,10 +9,11 @@ from __future__ import annotations
 import sqlite3
 from contextlib import closing, contextmanager
 from datetime import date
-from typing import TYPE_CHECKING, Final, NamedTuple, get_args
+from typing import TYPE_CHECKING, Final, get_args
 
 from pulse.engagement.days import DAY_MS
 from pulse.errors import PulseError
+from pulse.history.rows import DayRow, FleetDay, HeldLine, LifecycleMove, ZoneMove
 from pulse.history.tables import FORM, MAKE
 from pulse.history.trial import Calm, Scored, Trial, tried
 from pulse.history.writing import Batch
@@ -42,60 +43,6 @@ class HistoryError(PulseError):
 
 class OtherFormError(HistoryError):
     """The file is another version's."""
-
-
-class DayRow(NamedTuple):
-    """How an account stood at the start of one of its days."""
-
-    day: date
-    score: float | None
-    zone: Zone
-    lifecycle: Lifecycle
-    line: float
-    approach: float
-    mrr: float
-    events: float
-    value: float
-    active_users: int
-    features: int
-    active_days: int
-
-
-class FleetDay(NamedTuple):
-    """How many accounts stood where at the start of their day. `mrr` is theirs together."""
-
-    day: date
-    zone: Zone
-    lifecycle: Lifecycle
-    accounts: int
-    mrr: float
-
-
-class HeldLine(NamedTuple):
-    """Below which scores the most accounts of a segment were in danger, and approached it."""
-
-    enter: float
-    approach: float
-    accounts: int
-    """That are in the segment."""
-
-
-class ZoneMove(NamedTuple):
-    """How many accounts went from one zone to another on a day; `was` is None for new ones."""
-
-    day: date
-    was: Zone | None
-    now: Zone
-    accounts: int
-
-
-class LifecycleMove(NamedTuple):
-    """The same from one stage of life to another."""
-
-    day: date
-    was: Lifecycle | None
-    now: Lifecycle
-    accounts: int
 
 
 class History:

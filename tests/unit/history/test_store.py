@@ -16,7 +16,8 @@ import pytest
 from pulse.engagement.line import Line
 from pulse.history import store
 from pulse.history.days import Day, Measures, moved
-from pulse.history.store import FleetDay, HeldLine, History, HistoryError, ZoneMove
+from pulse.history.rows import FleetDay, HeldLine, ZoneMove
+from pulse.history.store import History, HistoryError
 from pulse.history.trial import Lines, Scored, tried
 from pulse.history.writing import Record
 
