@@ -10,6 +10,7 @@ import typer
 from aiokafka.errors import KafkaError
 
 from pulse import keyring
+from pulse.alerting.people.outcomes import SOURCE
 from pulse.cli.auditing import Author, audited, by_command
 from pulse.collector import keys
 from pulse.config import Config
@@ -66,6 +67,10 @@ def command(
         source = subject or ""
         if not is_plain_text(source):
             raise PulseError("a key is of a source", hint="name it: `pulse keys make web-app`")
+        if source == SOURCE:
+            raise PulseError(
+                f"{SOURCE} is the source of what pulse itself writes", hint="name another one"
+            )
         key, kept = keys.make(source)
         audited(loaded, by, Change.key_made, subject=kept.begins_with, source=source)
         _done(keyring.write(settings, topic, keyring.hash_of(key), kept))

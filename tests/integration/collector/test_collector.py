@@ -77,6 +77,7 @@ def test_nothing_comes_in_without_a_key(collecting: Collecting) -> None:
     kept = [(record.key, record.value) for record in collecting.system.read("keys")]
     assert other.encode() not in msgspec.json.encode(kept, enc_hook=bytes.decode)
     assert {line["source"] for line in collecting.lines()} == {"mobile"}
+    assert "name another one" in collecting.system.command("keys", "make", "pulse", fails=True)
 
 
 def test_gzip_may_be_several_one_behind_the_other(collecting: Collecting) -> None:

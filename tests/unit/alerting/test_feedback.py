@@ -65,7 +65,7 @@ def test_the_event_is_one_of_the_language_and_no_user_of_the_product_did_it() ->
     "line",
     [b"", b"{", b'{"event": "pulse.alert_closed"}', b'{"event": "x", "why": "pulse.alert_closed"}',
      event_of(SAID).replace(b'"saved"', b'"lost"'), event_of(SAID).replace(b"2024", b"yyyy"),
-     b"\xff pulse.alert_closed"],
+     b"\xff pulse.alert_closed", event_of(SAID).replace(b'"source":"pulse"', b'"source":"web"')],
 )  # fmt: skip
 def test_what_is_no_such_event_says_nothing(line: bytes) -> None:
     assert outcome_of(line) is None

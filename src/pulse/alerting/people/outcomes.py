@@ -22,6 +22,7 @@ VERSION: Final = 1
 EVENT: Final = "pulse.alert_closed"
 """The event's name. What begins with `pulse.` is no product's."""
 SOURCE: Final = "pulse"
+"""No product's write key is of this source, so what a product says of alerts is not believed."""
 
 Word = Literal["saved", "false_alarm", "churned", "ignored"]
 WORDS: Final[tuple[Word, ...]] = get_args(Word)
@@ -77,6 +78,7 @@ class _Event(msgspec.Struct):
     account_id: str
     ts: str | int
     properties: _Properties
+    source: str = ""
 
 
 _encode: Final = msgspec.json.Encoder().encode
@@ -157,7 +159,7 @@ def outcome_of(line: bytes) -> Outcome | None:
         at_ms, started_ms = parse_ts(found.ts), parse_ts(found.properties.started_at)
     except (ValueError, UnicodeDecodeError):
         return None
-    if found.event != EVENT:
+    if found.event != EVENT or found.source != SOURCE:
         return None
     said = found.properties
     return Outcome(
