@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-LINK: Final = r"The page, signed in: (http://127\.0\.0\.1:\d+/sign-in#pt_[\w-]+)"
+LINK: Final = r"The page, signed in: (http://127\.0\.0\.1:\d+/sign-in#pt_[\w-]+)\s"
 CHILDREN: Final = 5
 """A broker, a Redis, a worker, a notifier and the page."""
 _COMMAND: Final = [sys.executable, "-c", "from pulse.cli import main; main()", "demo"]

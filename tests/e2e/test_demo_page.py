@@ -85,7 +85,7 @@ class Scene:
         self.demo, self.own, self.opened = demo, own, opened
         self.link = demo.read_until(LINK, WITHIN_S)[1]
         self.origin, _, self.token = self.link.partition("/sign-in#")
-        said = demo.read_until(r"For Prometheus:((?: \S+/metrics)+)\s", WITHIN_S)[1]
+        said = demo.read_until(r"For Prometheus:((?: \S+/metrics)+)\s*\n", WITHIN_S)[1]
         self.ports = [int(port) for port in re.findall(r":(\d+)/metrics", said)]
         self.collector_url = self.key = ""
         self.prometheus: PrometheusServer
