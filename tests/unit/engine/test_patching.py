@@ -89,7 +89,9 @@ def history(seed: int) -> Log:
     return log
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize(
+    "seed", [0, *(pytest.param(seed, marks=pytest.mark.long) for seed in range(1, 4))]
+)
 def test_every_byte_is_the_same(seed: int) -> None:
     rules = [{}, SOON, SOON | {"line": SOON["line"] | {"dwell": "1h"}}, SOON][seed]
     engine, log = Engine(policy(Config.model_validate(rules))), history(seed)
