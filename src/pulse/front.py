@@ -36,7 +36,7 @@ async def catch_up(
     """
     await reached(lambda: asyncio.to_thread(look), say)
     for follower in followers:
-        await reached(partial(_read, follower), say)
+        await reached(partial(_start, follower), say)
 
 
 async def serve_and_follow(
@@ -64,7 +64,7 @@ async def serve_and_follow(
             task.cancel()
 
 
-async def _read(follower: Follower) -> None:
+async def _start(follower: Follower) -> None:
     """Raises `KafkaAwayError` for what is over when Kafka is back, `PulseError` for all else."""
     try:
         await follower.start()

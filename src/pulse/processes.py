@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from types import TracebackType
 
-_AT_A_TIME: Final = 100
+_BLOCK: Final = 100
 """Ports that a process has to itself."""
 
 
@@ -46,32 +46,32 @@ def free_port(preferred: int | None = None) -> int:
 
     Below the range the system takes ports for outgoing connections from: a server that is
     killed and started again must find its port free, and a port of that range may by then
-    belong to one of the clients that try to reach it. No two processes are given the same one, nor
-    is one process soon again: who asked first may not listen on it yet.
+    belong to one of the clients that try to reach it. But for preferred ones no two processes are
+    given the same, nor is one process within a hundred: who asked first may not listen on it yet.
     """
     if preferred is not None and is_free(preferred):
         return preferred
-    for port in islice(_claimed(os.getpid()), _AT_A_TIME):
+    for port in islice(_claimed(os.getpid()), _BLOCK):
         if is_free(port):
             return port
     raise ServerError("no free port on 127.0.0.1")
 
 
 @cache
-def _claimed(process: int) -> Iterator[int]:
+def _claimed(pid: int) -> Iterator[int]:
     """Ports that are this process's alone, one after the other, again and again.
 
     While it lives it holds the first of them for UDP, where nobody wants it for anything else. A
-    fork has others than its parent.
+    fork has others than its parent, for it asks with another `pid`.
     """
-    starts = [*range(10_000, _first_ephemeral_port() - _AT_A_TIME, _AT_A_TIME)]
+    starts = [*range(10_000, _first_ephemeral_port() - _BLOCK, _BLOCK)]
     random.shuffle(starts)
     for start in starts:
         claim = socket.socket(type=socket.SOCK_DGRAM)
         with contextlib.suppress(OSError):
             claim.bind(("127.0.0.1", start))
             claim.detach()  # which leaves it open
-            return cycle(range(start, start + _AT_A_TIME))
+            return cycle(range(start, start + _BLOCK))
         claim.close()
     raise ServerError("no free port on 127.0.0.1")
 

@@ -259,7 +259,8 @@ def receivers(url: str) -> dict[str, Any]:
         "retry": {"schedule_s": [0, *[0.2] * 49]},
     }
     # All of it falls at once here, and each of them is to be told.
-    return {"receivers": [receiver], "notifier": {"fleet_guard": {"enabled": False}}}
+    everything = {"notifier": {"fleet_guard": {"enabled": False}}, "inhibit": []}
+    return {"receivers": [receiver], **everything}
 
 
 def of_the_fleet(request: ReceivedRequest) -> bool:

@@ -8,6 +8,15 @@ import sys
 from pulse.processes import free_port, is_free
 
 _ASK = "from pulse.processes import free_port; print(*(free_port() for _ in range(50)))"
+_FORK = """
+import os
+from pulse.processes import free_port
+free_port()
+child = os.fork()
+print(*(free_port() for _ in range(50)), flush=True)
+if child:
+    os.waitpid(child, 0)
+"""
 
 
 def test_a_port_that_was_given_is_not_given_again_soon() -> None:
@@ -30,3 +39,8 @@ def test_no_two_processes_are_given_the_same_port() -> None:
         each.communicate(b"\n")
     assert len({*theirs}) == 150
     assert not mine & {*theirs}
+
+
+def test_a_fork_is_given_others_than_its_parent() -> None:
+    done = subprocess.run([sys.executable, "-c", _FORK], capture_output=True, check=True)
+    assert len({*done.stdout.split()}) == 100

@@ -139,9 +139,10 @@ class Config(Section):
         InhibitRule(
             by=Subject(reasons=("payment_failed",)), mutes=Subject(reasons=("usage_drop",))
         ),
-        InhibitRule(mutes=Subject(lifecycles=("churned",))),
     )
-    """Which alerts are held while others fire. []: none."""
+    """Which alerts are held while others fire. By default a failed payment holds a drop of the same
+    account's use; []: none are held.
+    """
     budget: BudgetRules = BudgetRules()
     """How many alerts an owner is told of in a week."""
     holdout: HoldoutRule = HoldoutRule()

@@ -102,7 +102,7 @@ def assert_accounted(
     """
     assert set(states) == set(wanted)
     delivered = {key for key, state in states.items() if state == "succeeded"}
-    assert delivered <= set(received)
+    assert delivered <= set(received) <= set(wanted)
     for key in set(wanted) - delivered:
         first, last = key.replace("_resolved", "_firing"), key.replace("_firing", "_resolved")
         assert last in wanted

@@ -66,8 +66,6 @@ class System:
         self.settings: dict[str, Any] = {
             "clock": "events",
             "redis": {"enabled": False},
-            # So that of every alert it can be waited for that it is told.
-            "inhibit": [],
             "history": {"file": str(folder / "history.sqlite3")},
             **(settings or {}),
         }

@@ -278,13 +278,18 @@ def test_a_kafka_that_goes_away_while_it_connects_is_waited_for(
     with KafkaServer(tmp_path / "kafka") as kafka:
         system = System(kafka.bootstrap, tmp_path, prefix=unique, partitions=PARTITIONS)
         system.create_topics()
-        worker = system.process("work", **WORKER)
-        worker.stops_at = ("connecting", 1)
-        worker.launch()
-        worker.wait_for_stop()
+        worker, other = (system.process("work", **WORKER) for _ in range(2))
+        for each in (worker, other):
+            each.stops_at = ("connecting", 1)
+            each.launch()
+            each.wait_for_stop()
         kafka.kill()
-        worker.signal(signal.SIGCONT)
-        wait_for(lambda: "kafka does not answer" in worker.log_tail())
+        for each in (worker, other):
+            each.signal(signal.SIGCONT)
+            wait_for(lambda each=each: "kafka does not answer" in each.log_tail())
+        other.signal(signal.SIGTERM)
+        assert other.wait(within_s=20) == 0
+        other.stop()
         kafka.start()
         writer = Writer(system)
         writer.tick(START_MS)

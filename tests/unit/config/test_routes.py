@@ -48,11 +48,8 @@ def brief(**facts: object) -> Brief:
     return Brief(**{"status": "firing", "at_ms": 0, **said, **facts})  # type: ignore[arg-type]
 
 
-USUAL = (
-    Inhibition(Matcher(reasons=("usage_drop",)), Matcher(reasons=("payment_failed",))),
-    Inhibition(Matcher(lifecycles=("churned",))),
-)
-"""A failed payment holds a drop of the same account's use; who has left is left alone."""
+USUAL = (Inhibition(Matcher(reasons=("usage_drop",)), Matcher(reasons=("payment_failed",))),)
+"""A failed payment holds a drop of the same account's use."""
 
 
 def test_the_defaults_send_all_at_once_but_what_the_usual_inhibitions_hold() -> None:
@@ -65,6 +62,9 @@ def test_the_defaults_send_all_at_once_but_what_the_usual_inhibitions_hold() -> 
     }
     assert (found.inhibitions, found.budget, found.owners) == (USUAL, Budget(), Owners())
     assert rules("inhibit: []").inhibitions == ()
+    # As the engine makes it: who has cancelled has churned, and somebody is to call.
+    left = brief(reason="subscription_cancelled", lifecycle="churned")
+    assert not any(each.mutes.matches(left) for each in found.inhibitions)
 
 
 def test_a_route_has_what_it_does_not_say_from_the_one_above() -> None:

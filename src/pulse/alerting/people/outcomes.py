@@ -22,7 +22,7 @@ VERSION: Final = 1
 EVENT: Final = "pulse.alert_closed"
 """The event's name. What begins with `pulse.` is no product's."""
 SOURCE: Final = "pulse"
-"""No product's write key is of this source, so what a product says of alerts is not believed."""
+"""`pulse keys` makes none of this source, so what a product says of alerts is not believed."""
 
 Word = Literal["saved", "false_alarm", "churned", "ignored"]
 WORDS: Final[tuple[Word, ...]] = get_args(Word)

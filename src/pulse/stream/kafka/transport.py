@@ -4,7 +4,7 @@
    own way costs some 100 µs a message, which is all a worker has for hundreds of events.
 2. What may be committed is decided by `commit_to`, after the state is written, not by acks.
 3. After a rebalance reading starts where the state ends (`positions`), not at the commit.
-4. Connections take their settings from pulse's configuration.
+4. Connections take their settings from pulse's configuration, and wait for a Kafka that is away.
 5. The agent's queue alone holds back what is fetched (`on_buffer_full`).
 6. The connection is closed by the thread that has it, and no thread holds up the process's end.
 
@@ -131,9 +131,11 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         while not self.should_stop:
             try:
                 await super().on_start()
-            except KafkaConnectionError as error:
+            except KafkaConnectionError:
                 if not waiting:
-                    log.warning("kafka does not answer, waiting", reason=type(error).__name__)
+                    settings = cast("Transport", self.transport).settings
+                    brokers = ", ".join(settings["bootstrap_servers"])
+                    log.warning(f"kafka does not answer at {brokers}, waiting")
                 waiting = True
                 await close(self._ensure_consumer())
                 await self.sleep(RETRY_S)
