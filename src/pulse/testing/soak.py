@@ -172,7 +172,7 @@ def soak(minutes: float, folder: Path, say: Callable[[str], None]) -> tuple[str,
         }
         redis = {"enabled": True, "url": valkey.url, "prefix": "soak:"}
         each = {"fleet_guard": {"enabled": False}}
-        settings = RULES | {"receivers": [target], "redis": redis, "notifier": each}
+        settings = RULES | {"receivers": [target], "redis": redis, "notifier": each, "inhibit": []}
         system = System(
             kafka.bootstrap,
             folder,
