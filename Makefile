@@ -41,7 +41,7 @@ test: setup ## Run everything: lint, types, imports, then all tests on a real Ka
 	@$(BIN)/python -m pulse.testing.kafka
 	@$(BIN)/python tests/clients/fetch.py
 	PULSE_PURE=1 $(BIN)/pytest $(PURE) -n 2 --dist worksteal
-	$(BIN)/pytest -n 5 $(BY_FILE)
+	$(BIN)/pytest -n 4 $(BY_FILE)
 
 .PHONY: soak
 soak: setup ## Many odd requests, all seeds of every fault, then an hour-long run (MINUTES=60): what grows meanwhile
