@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.client
 import socket
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -79,6 +82,25 @@ def test_a_loop_that_stands_still_is_not_alive(
     process.went_on()
     for path in ("/healthz", "/readyz"):
         assert get(server, path) == (503, "it stands still for 61 s\n")
+
+
+def test_from_its_first_answer_on_it_says_what_it_waits_for() -> None:
+    port, ended, said = free_port(), threading.Event(), set()
+
+    def ask() -> None:
+        while not ended.is_set():
+            with contextlib.suppress(OSError, http.client.HTTPException):
+                connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+                connection.request("GET", "/readyz")
+                said.add(connection.getresponse().status)
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    for _ in range(10):
+        serve("127.0.0.1", port, CollectorRegistry(), health=Health("topics")).close()
+    ended.set()
+    asking.join()
+    assert said == {503}
 
 
 def test_metrics_are_beside_it(server: MetricsServer) -> None:
