@@ -96,7 +96,7 @@ def test_from_its_first_answer_on_it_says_what_it_waits_for() -> None:
 
     asking = threading.Thread(target=ask)
     asking.start()
-    for _ in range(10):
+    for _ in range(20):
         serve("127.0.0.1", port, CollectorRegistry(), health=Health("topics")).close()
     ended.set()
     asking.join()
