@@ -44,6 +44,8 @@ if TYPE_CHECKING:
     from pulse.engagement.account import Account
     from pulse.engine import Policy
 
+pytestmark = pytest.mark.long
+
 policies = st.sampled_from(POLICIES)
 QUIET = [replace(rules(dwell), silence=None, signals=()) for dwell in ("0s", "1h", "1d")]
 """Rules by which only a zone raises an alert, which goes on where the account is renamed."""

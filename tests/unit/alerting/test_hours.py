@@ -36,7 +36,7 @@ def minute_by_minute(hours: Hours, at_ms: int, zone: str) -> int | None:
         Hours(active=(WORK, SUNDAY), mute=(EASTER,)),
         Hours(mute=(NIGHT,)),
         Hours(active=(GAP,)),
-        Hours(active=(GAP, SUNDAY), mute=(NIGHT,)),
+        pytest.param(Hours(active=(GAP, SUNDAY), mute=(NIGHT,)), marks=pytest.mark.long),
     ],
 )
 def test_it_opens_when_a_look_at_every_minute_says_so(hours: Hours, zone: str) -> None:
