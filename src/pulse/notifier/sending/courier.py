@@ -127,11 +127,11 @@ class Courier:
     async def _run(self) -> None:
         while True:
             self._wake.clear()
-            self._start_what_is_due()
-            await self._wait()
+            now_ms = self._clock.now_ms()
+            self._start_what_is_due(now_ms)
+            await self._wait(now_ms)
 
-    def _start_what_is_due(self) -> None:
-        now_ms = self._clock.now_ms()
+    def _start_what_is_due(self, now_ms: int) -> None:
         while self._later and self._later[0][0] <= now_ms:
             due_ms, _, outbox, delivery_id = heapq.heappop(self._later)
             self._due.append((due_ms, outbox, delivery_id))
@@ -155,11 +155,15 @@ class Courier:
         self._attempts.discard(task)
         self._wake.set()
 
-    async def _wait(self) -> None:
-        """Until something was scheduled or has ended, or the next one falls due."""
+    async def _wait(self, now_ms: int) -> None:
+        """Until something was scheduled or has ended, or the next one falls due.
+
+        `now_ms`: when it was looked at. By a later look the instant that is to be waited for may
+        have passed, and nothing would be waited for.
+        """
         until_ms = self._later[0][0] if self._later else None
         free_ms = self._free_at_ms()
-        if self._due and self._clock.now_ms() < free_ms:
+        if self._due and now_ms < free_ms:
             until_ms = min(until_ms or free_ms, free_ms)
         waiting: list[asyncio.Task[Any]] = [asyncio.create_task(self._wake.wait())]
         if until_ms is not None:
