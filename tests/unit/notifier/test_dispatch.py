@@ -792,6 +792,23 @@ async def test_no_more_requests_a_second_than_the_receiver_takes() -> None:
     assert [at for at, _ in stage.desk.got] == [0.0, 0.5, 1.0, 1.5, 2.0]
 
 
+@pytest.mark.parametrize("step_ms", range(100, 1_000, 100))
+async def test_its_turn_comes_also_while_the_clock_is_looked_at(step_ms: int) -> None:
+    class Moving(ManualClock):
+        def now_ms(self) -> int:
+            self._now_ms += step_ms  # so much passes between two looks
+            return self._now_ms
+
+    stage = Stage(replace(SETTINGS, rate=0.5))
+    stage.clock = Moving(START_MS)
+    stage.desks = {each.name: Desk(stage.clock) for each in stage.settings}
+    async with stage.running() as notifier:
+        await stage.take(notifier, *(sample_alert(f"a{number}") for number in range(5)))
+        await stage.clock.advance(60)
+
+    assert len(stage.desk.got) == 5
+
+
 async def test_what_is_told_long_after_it_was_due_says_so() -> None:
     stage = Stage()
     at_ms = START_MS - 7_200_000
