@@ -159,8 +159,8 @@ def _take(*files: BinaryIO) -> None:
     for number, file in enumerate(files):
         os.dup2(file.fileno(), number)
     sys.stdin = open(0, closefd=False)  # noqa: SIM115 - as long as the process
-    sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115
-    sys.stderr = open(2, "w", buffering=1, closefd=False)  # noqa: SIM115
+    sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115 - as above
+    sys.stderr = open(2, "w", buffering=1, closefd=False)  # noqa: SIM115 - as above
 
 
 def _end_with_parent() -> None:
